@@ -1,0 +1,3 @@
+"""Musical keys for DJ applications."""
+
+__version__ = "0.1.0"

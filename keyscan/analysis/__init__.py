@@ -1,0 +1,1 @@
+"""A file becomes a key; nothing here knows of requests."""

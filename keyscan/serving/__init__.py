@@ -1,0 +1,1 @@
+"""Requests become replies; nothing here knows of music."""

@@ -1,0 +1,1 @@
+"""The pipeline that makes the model: music, features, training, evaluation."""
