@@ -1,0 +1,174 @@
+"""Mono audio becomes a log-magnitude constant-Q spectrogram, block by block.
+
+The constant-Q transform is that of Brown (1991) with the filters of ``librosa.filters.wavelet``,
+which ``training/filterbank.py`` has written into a data file: here they are only applied, so that
+neither librosa nor a JIT compiler is needed to analyse a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+FILTER_BANK_PATH = Path(__file__).parent.parent / "data" / "filterbank.npz"
+DROPPED_FRAMES = 2
+"""The KeyNet family's spectrograms lack librosa's last two frames; so do ours."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilterBank:
+    """Complex filters to be multiplied with the samples around a frame's centre.
+
+    ``octaves`` run from low to high, each an array ``(bins, length)`` of filters whose sample
+    ``length // 2`` meets the frame's centre. The filters carry the whole scale:
+    ``|samples . filter|`` is a bin's magnitude.
+    """
+
+    sample_rate: int
+    hop_length: int
+    fmin: float
+    bins_per_octave: int
+    octaves: tuple[npt.NDArray[np.complex64], ...]
+
+    @property
+    def n_bins(self) -> int:
+        return sum(len(filters) for filters in self.octaves)
+
+    @cached_property
+    def products(self) -> tuple[tuple[_Product, ...], ...]:
+        """The filters as real matrices, by octave, cut where the hops are cut."""
+        return tuple(self._cut_at_hops(filters) for filters in self.octaves)
+
+    @cached_property
+    def reach(self) -> int:
+        """How many whole hops before and after a frame's own hop the longest filter touches."""
+        return max(abs(product.hop) for octave in self.products for product in octave)
+
+    def _cut_at_hops(self, filters: npt.NDArray[np.complex64]) -> tuple[_Product, ...]:
+        """A frame's centre is the middle of hop 0, so that short filters stay within one hop."""
+        matrix = np.concatenate([filters.real, filters.imag]).T
+        start = -(len(matrix) // 2) + self.hop_length // 2  # of the filters, within hop 0
+        stop = start + len(matrix)
+        products = []
+        for hop in range(start // self.hop_length, (stop - 1) // self.hop_length + 1):
+            hop_start = hop * self.hop_length
+            a, b = max(start, hop_start), min(stop, hop_start + self.hop_length)
+            part = np.ascontiguousarray(matrix[a - start : b - start])
+            products.append(_Product(hop, slice(a - hop_start, b - hop_start), part))
+        return tuple(products)
+
+
+class _Product(NamedTuple):
+    """``samples[frame + hop, columns] @ matrix``: a part of (real, imaginary) of some bins."""
+
+    hop: int
+    columns: slice
+    matrix: FloatArray
+
+
+@cache
+def load_filter_bank(path: Path = FILTER_BANK_PATH) -> FilterBank:
+    """Read the file that ``save_filter_bank`` wrote.
+
+    Raises:
+        OSError, ValueError, KeyError: the file is missing or damaged.
+    """
+    with np.load(path, allow_pickle=False) as data:
+        return FilterBank(
+            sample_rate=int(data["sample_rate"]),
+            hop_length=int(data["hop_length"]),
+            fmin=float(data["fmin"]),
+            bins_per_octave=int(data["bins_per_octave"]),
+            octaves=tuple(data[f"octave{i}"] for i in range(int(data["n_octaves"]))),
+        )
+
+
+def save_filter_bank(bank: FilterBank, path: Path) -> None:
+    """Write ``bank`` as an ``.npz`` without pickles, uncompressed: it is read at every start."""
+    arrays: dict[str, Any] = {f"octave{i}": filters for i, filters in enumerate(bank.octaves)}
+    np.savez(
+        path,
+        sample_rate=bank.sample_rate,
+        hop_length=bank.hop_length,
+        fmin=bank.fmin,
+        bins_per_octave=bank.bins_per_octave,
+        n_octaves=len(bank.octaves),
+        **arrays,
+    )
+
+
+class ConstantQ:
+    """Accumulates mono blocks; memory is one block, and 2 kB for a second of music."""
+
+    _HOPS_AT_ONCE = 64  # a product of that many frames runs at full speed and stays in the cache
+
+    def __init__(self, bank: FilterBank) -> None:
+        self._bank = bank
+        self._columns: list[FloatArray] = []
+        self._samples_seen = 0
+        lead = bank.reach * bank.hop_length + bank.hop_length // 2
+        self._pending: list[FloatArray] = [np.zeros(lead, np.float32)]
+        self._pending_samples = lead
+
+    def push(self, samples: FloatArray) -> None:
+        """Take the next block, shape ``(n,)``, at the bank's sample rate."""
+        self._samples_seen += len(samples)
+        self._pending.append(samples)
+        self._pending_samples += len(samples)
+        if (
+            self._pending_samples
+            >= (self._HOPS_AT_ONCE + 2 * self._bank.reach) * self._bank.hop_length
+        ):
+            self._transform()
+
+    def finish(self) -> FloatArray:
+        """The spectrogram ``log1p(|C|)``, shape ``(n_bins, frames)``, frame ``t`` at ``t * hop``.
+
+        As many frames as ``librosa.cqt`` gives (one more than whole hops) less the last two.
+        """
+        self._transform()
+        frames = max(0, 1 + self._samples_seen // self._bank.hop_length - DROPPED_FRAMES)
+        empty = np.empty((0, self._bank.n_bins), np.float32)
+        columns = np.concatenate([empty, *self._columns])[:frames]
+        return np.ascontiguousarray(columns.T)
+
+    def _transform(self) -> None:
+        """Turn every complete frame of what is pending into a column."""
+        bank = self._bank
+        samples = np.concatenate(self._pending)
+        hops = samples[: len(samples) // bank.hop_length * bank.hop_length]
+        rows = hops.reshape(-1, bank.hop_length)
+        frames = max(0, len(rows) - 2 * bank.reach)
+        if frames:
+            self._columns.append(_log_magnitudes(rows, frames, bank))
+        self._pending = [samples[frames * bank.hop_length :]]
+        self._pending_samples = len(self._pending[0])
+
+
+def _log_magnitudes(rows: FloatArray, frames: int, bank: FilterBank) -> FloatArray:
+    """Hops of samples, ``(frames + 2 * reach, hop)`` -> ``log1p(|C|)``, ``(frames, bins)``."""
+    result = np.empty((frames, bank.n_bins), np.float32)
+    low = 0
+    for octave in bank.products:
+        parts = np.zeros((frames, octave[0].matrix.shape[1]), np.float32)
+        for product in octave:
+            first = bank.reach + product.hop
+            parts += rows[first : first + frames, product.columns] @ product.matrix
+        bins = parts.shape[1] // 2
+        result[:, low : low + bins] = np.hypot(parts[:, :bins], parts[:, bins:])
+        low += bins
+    return np.log1p(result, out=result)
+
+
+def constant_q(samples: FloatArray, bank: FilterBank) -> FloatArray:
+    """The spectrogram of a whole track in memory; see ``ConstantQ``."""
+    transform = ConstantQ(bank)
+    transform.push(samples)
+    return transform.finish()

@@ -1,0 +1,72 @@
+"""Write librosa's constant-Q filters into the data file that ``keyscan.analysis.cqt`` applies.
+
+``python -m training.filterbank`` rebuilds ``keyscan/data/filterbank.npz``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+import numpy.typing as npt
+
+from keyscan.analysis.cqt import FILTER_BANK_PATH, FilterBank, save_filter_bank
+
+REFERENCE_RATE = 44100
+SPARSITY = 0.01  # librosa.cqt's default: this share of a filter's spectrum is set to zero
+
+
+def build_filter_bank(
+    sample_rate: int = 11025,
+    hop_length: int = 2205,
+    fmin: float = 65.0,
+    n_bins: int = 105,
+    bins_per_octave: int = 24,
+) -> FilterBank:
+    """The filters of ``librosa.cqt``, scaled as it scales them at 44.1 kHz.
+
+    ``librosa.cqt`` works in octaves from the top, each with a Fourier transform of its own size. It
+    multiplies L1-normalised wavelets by the square root of their length in samples (``norm=1,
+    scale=True``), so the same music at a quarter of the rate gives half the magnitude: the lengths
+    at 44.1 kHz are used whatever ``sample_rate`` is. It also drops the weakest ``SPARSITY`` of each
+    wavelet's spectrum, which moves the result more than the sample rate does, so we do the same.
+
+    Raises:
+        librosa.ParameterError: a wavelet does not fit below half the sample rate.
+    """
+    frequencies = librosa.cqt_frequencies(n_bins, fmin=fmin, bins_per_octave=bins_per_octave)
+    alpha: Any = librosa.filters._relative_bandwidth(freqs=frequencies)
+    first_octave = n_bins % bins_per_octave or bins_per_octave
+    octaves = []
+    for bins in np.split(np.arange(n_bins), range(first_octave, n_bins, bins_per_octave)):
+        wavelets, lengths = librosa.filters.wavelet(
+            freqs=frequencies[bins], sr=sample_rate, norm=1, pad_fft=True, alpha=alpha[bins]
+        )
+        scale = np.sqrt(lengths * REFERENCE_RATE / sample_rate)
+        filters = scale[:, np.newaxis] * [_spectral_product(wavelet) for wavelet in wavelets]
+        octaves.append(filters.astype(np.complex64))
+    return FilterBank(sample_rate, hop_length, fmin, bins_per_octave, tuple(octaves))
+
+
+def _spectral_product(wavelet: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex128]:
+    """What the samples of a frame are multiplied with when librosa multiplies the spectra.
+
+    With ``X = rfft(x)`` and ``B`` the sparse half spectrum of the wavelet, ``B . X / n`` equals
+    ``x . fft(B) / n`` with ``B`` padded to the full length.
+    """
+    half_spectrum = np.fft.fft(wavelet)[: len(wavelet) // 2 + 1]
+    sparse = librosa.util.sparsify_rows(half_spectrum, quantile=SPARSITY).toarray()[0]
+    return np.fft.fft(sparse, n=len(wavelet)) / len(wavelet)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=FILTER_BANK_PATH)
+    save_filter_bank(build_filter_bank(), parser.parse_args().out)
+
+
+if __name__ == "__main__":
+    main()
