@@ -1,0 +1,158 @@
+"""A file becomes mono float32 blocks at one sample rate, in flat memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import TracebackType
+
+import numpy as np
+import soxr
+
+from keyscan.analysis.decoding import Block, Decoder, Refused
+from keyscan.analysis.errors import AudioWarning, DecodeFailed, NoAudio, UnsupportedFormat
+from keyscan.analysis.mixdown import Mono
+from keyscan.analysis.pyav_decoder import PyavDecoder
+from keyscan.analysis.sniff import SOUNDFILE_KINDS, sniff
+from keyscan.analysis.soundfile_decoder import SoundfileDecoder
+from keyscan.analysis.source import SourceFile
+from keyscan.analysis.stages import Stages
+
+SAMPLE_RATE = 11025
+_LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as floats included
+
+
+class AudioStream:
+    """One file as mono float32 blocks; a context manager, iterated once.
+
+    ``sample_rate`` is the rate in Hz that blocks come at. ``stages`` collects the seconds spent
+    in ``"decode"`` (opening and mix-down included) and ``"resample"``. ``decoder`` is the library
+    that decodes (``"soundfile"`` or ``"pyav"``) and ``format`` what it found. ``duration``
+    (seconds decoded) and ``warnings`` are complete once the iteration has ended.
+
+    Raises:
+        FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed: on opening.
+        UnsupportedFormat, NoAudio, DecodeFailed: on opening.
+        ReadFailed, NoAudio, DecodeFailed: while iterating.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        sample_rate: int = SAMPLE_RATE,
+        stages: Stages | None = None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.duration = 0.0
+        self._stages = stages if stages is not None else Stages()
+        self._bad_samples = 0
+        with self._stages.measure("decode"):
+            self._source = SourceFile(path)
+            try:
+                self._decoder = self._open()
+                self._source.check()
+            except BaseException:
+                self._source.close()
+                raise
+
+    @property
+    def decoder(self) -> str:
+        """``"soundfile"`` or ``"pyav"``."""
+        return self._decoder.name
+
+    @property
+    def format(self) -> str:
+        """Container and codec, in the decoder's words."""
+        return self._decoder.format
+
+    @property
+    def warnings(self) -> tuple[AudioWarning, ...]:
+        """What was wrong with the file and did not stop it from being decoded."""
+        damage, found = self._decoder.damage, []
+        if damage.breaks_off:
+            found.append(AudioWarning("truncated", "the file breaks off before its end"))
+        if damage.bad_packets:
+            text = f"{damage.bad_packets} damaged part(s) of the file were skipped"
+            found.append(AudioWarning("bad_packets", text))
+        if self._bad_samples:
+            text = f"{self._bad_samples} sample(s) that are no sound were silenced"
+            found.append(AudioWarning("bad_samples", text))
+        return tuple(found)
+
+    def __iter__(self) -> Iterator[Mono]:
+        """Blocks (samples,) of float32, any size above zero."""
+        resampler, rate = None, 0
+        for block in self._decoded():
+            if resampler is None or block.sample_rate != rate:
+                yield from self._resampled(resampler, np.empty(0, np.float32), last=True)
+                rate = block.sample_rate
+                resampler = soxr.ResampleStream(rate, self.sample_rate, 1, "float32", "HQ")
+            yield from self._resampled(resampler, block.samples, last=False)
+        yield from self._resampled(resampler, np.empty(0, np.float32), last=True)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._decoder.close()
+        self._source.close()
+
+    def __enter__(self) -> AudioStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _open(self) -> Decoder:
+        """The decoder that fits the bytes, or the other one if that refuses them."""
+        sniffed = sniff(self._source)
+        self._source.start = sniffed.start
+        decoders: list[type[Decoder]] = [SoundfileDecoder, PyavDecoder]
+        if sniffed.kind not in SOUNDFILE_KINDS:
+            decoders.reverse()
+        reasons = []
+        for decoder in decoders:
+            try:
+                return decoder(self._source)  # type: ignore[call-arg]
+            except Refused as refusal:
+                reasons.append(str(refusal))
+        if sniffed.kind:
+            raise DecodeFailed(f"the {sniffed.kind} file cannot be decoded: {reasons[0]}")
+        raise UnsupportedFormat("the bytes are no audio format that is known")
+
+    def _decoded(self) -> Iterator[Block]:
+        blocks = iter(self._decoder)
+        while True:
+            with self._stages.measure("decode"):
+                block = next(blocks, None)
+                self._source.check()
+                if block is None:
+                    break
+                self._silence_nonsense(block.samples)
+                self.duration += len(block.samples) / block.sample_rate
+            yield block
+        if not self.duration:
+            if self.warnings:
+                raise DecodeFailed("no part of the file could be decoded")
+            raise NoAudio("the file has no sound in it: its length is zero")
+
+    def _silence_nonsense(self, samples: Mono) -> None:
+        """Set what is no number, or absurdly large, to zero in place."""
+        if max(samples.max(), -samples.min()) <= _LOUDEST:  # false if there is a NaN
+            return
+        bad = ~(np.abs(samples) <= _LOUDEST)
+        samples[bad] = 0
+        self._bad_samples += int(np.count_nonzero(bad))
+
+    def _resampled(
+        self, resampler: soxr.ResampleStream | None, samples: Mono, *, last: bool
+    ) -> Iterator[Mono]:
+        if resampler is None:
+            return
+        with self._stages.measure("resample"):
+            block: Mono = resampler.resample_chunk(samples, last=last)
+        if len(block):
+            yield block

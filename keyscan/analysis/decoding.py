@@ -1,0 +1,41 @@
+"""What the two decoders have in common: what they yield, and what they say of a file's damage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from keyscan.analysis.mixdown import Mono
+
+
+class Refused(Exception):
+    """A decoder cannot open these bytes at all; the other may."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive mono samples (frames,) float32 at ``sample_rate`` Hz."""
+
+    samples: Mono
+    sample_rate: int
+
+
+@dataclass
+class Damage:
+    """Found while decoding: parts that had to be skipped, and an end before the announced one."""
+
+    bad_packets: int = 0
+    breaks_off: bool = False
+
+
+class Decoder(Protocol):
+    """An opened file; iterating decodes it once, from its start to its end."""
+
+    name: str
+    format: str
+    damage: Damage
+
+    def __iter__(self) -> Iterator[Block]: ...
+
+    def close(self) -> None: ...

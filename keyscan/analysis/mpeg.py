@@ -1,0 +1,102 @@
+"""MPEG audio (MP1/2/3) and ADTS AAC frames, told from random bytes by their chain of headers.
+
+Sources: ISO/IEC 11172-3 and 13818-3 (frame header), ISO/IEC 14496-3 1.A.2.2 (ADTS), and the
+"Xing"/"Info" header that encoders put into the first frame of an MP3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_BITRATES = {  # kbit/s by (MPEG-1?, layer)
+    (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES = (44100, 48000, 32000)  # of MPEG-1; halved for MPEG-2, quartered for MPEG-2.5
+_CHAIN = 3  # headers that must follow one another: random bytes do so once in 2**44
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame's header: its length in bytes, and what must be the same in every frame."""
+
+    length: int
+    samples: int
+    signature: tuple[object, ...]
+
+
+def mp3_frame(data: bytes, at: int = 0) -> Frame | None:
+    """The MPEG audio frame whose 4-byte header is at ``data[at:]``, or None."""
+    if len(data) < at + 4 or data[at] != 0xFF or data[at + 1] & 0xE0 != 0xE0:
+        return None
+    version, layer = data[at + 1] >> 3 & 3, 4 - (data[at + 1] >> 1 & 3)
+    bitrate, rate, padding = data[at + 2] >> 4, data[at + 2] >> 2 & 3, data[at + 2] >> 1 & 1
+    if version == 1 or layer == 4 or bitrate in (0, 15) or rate == 3:
+        return None
+    mpeg1 = version == 3
+    hertz = _RATES[rate] >> (0 if mpeg1 else 1 if version == 2 else 2)
+    bits = _BITRATES[mpeg1, layer][bitrate - 1] * 1000
+    samples = 384 if layer == 1 else 1152 if layer == 2 or mpeg1 else 576
+    slot = 4 if layer == 1 else 1
+    length = (samples // 8 * bits // hertz // slot + padding) * slot
+    return Frame(length, samples, ("mp3", version, layer, hertz))
+
+
+def adts_frame(data: bytes, at: int = 0) -> Frame | None:
+    """The ADTS frame whose 7-byte header is at ``data[at:]``, or None."""
+    if len(data) < at + 7 or data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0:
+        return None
+    length = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
+    if data[at + 2] >> 2 & 15 > 12 or length < 8:
+        return None
+    # Object type and rate; the channel count may differ where programmes are joined.
+    return Frame(length, 1024, ("adts", data[at + 1] >> 3 & 1, data[at + 2] & 0xFC))
+
+
+def find_frames(data: bytes, *, complete: bool) -> tuple[str, int] | None:
+    """Kind (``"mp3"`` or ``"adts"``) and offset of the first chain of frames in ``data``.
+
+    ``complete`` says that ``data`` reaches the end of the file: there a chain may be as short as
+    two frames, if nothing follows them.
+    """
+    at = data.find(b"\xff")
+    while at >= 0:
+        for parse in (mp3_frame, adts_frame):
+            first = parse(data, at)
+            if first is not None and _chained(data, at, first, complete):
+                return str(first.signature[0]), at
+        at = data.find(b"\xff", at + 1)
+    return None
+
+
+def _chained(data: bytes, at: int, first: Frame, complete: bool) -> bool:
+    parse = mp3_frame if first.signature[0] == "mp3" else adts_frame
+    frame: Frame | None = first
+    for count in range(1, _CHAIN + 1):
+        assert frame is not None
+        at += frame.length
+        if at >= len(data):
+            return complete and count >= 2
+        frame = parse(data, at)
+        if frame is None or frame.signature != first.signature:
+            return complete and count >= 2 and data[at : at + 3] in (b"TAG", b"APE")
+    return True
+
+
+def xing_samples(data: bytes) -> int | None:
+    """Samples that the Xing/Info header in the MP3 frame at the start of ``data`` announces.
+
+    The count covers the encoder's delay and padding too; None when there is no such header.
+    """
+    frame = mp3_frame(data)
+    if frame is None:
+        return None
+    for tag in (b"Xing", b"Info"):
+        at = data[: min(frame.length, 200)].find(tag, 4)
+        if at >= 0 and len(data) >= at + 12 and data[at + 7] & 1:
+            return int.from_bytes(data[at + 8 : at + 12], "big") * frame.samples
+    return None
