@@ -10,7 +10,14 @@ import numpy as np
 import soxr
 
 from keyscan.analysis.decoding import Block, Decoder, Refused
-from keyscan.analysis.errors import AudioWarning, DecodeFailed, NoAudio, UnsupportedFormat
+from keyscan.analysis.errors import (
+    AnalysisError,
+    AudioWarning,
+    DecodeFailed,
+    NoAudio,
+    UnsupportedFormat,
+)
+from keyscan.analysis.extent import announced_samples, breaks_off
 from keyscan.analysis.mixdown import Mono
 from keyscan.analysis.pyav_decoder import PyavDecoder
 from keyscan.analysis.sniff import SOUNDFILE_KINDS, sniff
@@ -19,6 +26,8 @@ from keyscan.analysis.source import SourceFile
 from keyscan.analysis.stages import Stages
 
 SAMPLE_RATE = 11025
+_DECODERS: tuple[type[SoundfileDecoder | PyavDecoder], ...] = (SoundfileDecoder, PyavDecoder)
+_TOLERATED = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
 _LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as floats included
 
 
@@ -45,10 +54,18 @@ class AudioStream:
         self.sample_rate = sample_rate
         self.duration = 0.0
         self._stages = stages if stages is not None else Stages()
+        self._samples = 0
         self._bad_samples = 0
         with self._stages.measure("decode"):
             self._source = SourceFile(path)
             try:
+                sniffed = sniff(self._source)
+                self._source.start, self._source.end = sniffed.start, sniffed.end
+                self._kind = sniffed.kind
+                self._breaks_off = breaks_off(self._source, self._kind)
+                self._untried = list(
+                    _DECODERS if self._kind in SOUNDFILE_KINDS else _DECODERS[::-1]
+                )
                 self._decoder = self._open()
                 self._source.check()
             except BaseException:
@@ -69,7 +86,7 @@ class AudioStream:
     def warnings(self) -> tuple[AudioWarning, ...]:
         """What was wrong with the file and did not stop it from being decoded."""
         damage, found = self._decoder.damage, []
-        if damage.breaks_off:
+        if self._breaks_off or damage.breaks_off or self._ends_early():
             found.append(AudioWarning("truncated", "the file breaks off before its end"))
         if damage.bad_packets:
             text = f"{damage.bad_packets} damaged part(s) of the file were skipped"
@@ -107,37 +124,62 @@ class AudioStream:
         self.close()
 
     def _open(self) -> Decoder:
-        """The decoder that fits the bytes, or the other one if that refuses them."""
-        sniffed = sniff(self._source)
-        self._source.start = sniffed.start
-        decoders: list[type[Decoder]] = [SoundfileDecoder, PyavDecoder]
-        if sniffed.kind not in SOUNDFILE_KINDS:
-            decoders.reverse()
+        """The first decoder left to try that does not refuse the bytes."""
         reasons = []
-        for decoder in decoders:
+        while self._untried:
             try:
-                return decoder(self._source)  # type: ignore[call-arg]
+                return self._untried.pop(0)(self._source, self._kind)
             except Refused as refusal:
                 reasons.append(str(refusal))
-        if sniffed.kind:
-            raise DecodeFailed(f"the {sniffed.kind} file cannot be decoded: {reasons[0]}")
+        if self._kind:
+            raise DecodeFailed(f"the {self._kind} file cannot be decoded: {reasons[0]}")
         raise UnsupportedFormat("the bytes are no audio format that is known")
 
     def _decoded(self) -> Iterator[Block]:
+        """The blocks of the first decoder; where it finds nothing or gives up, of the other."""
+        while True:
+            for block in self._blocks(skip=self._samples):
+                self._samples += len(block.samples)
+                self.duration += len(block.samples) / block.sample_rate
+                yield block
+            if not (self._untried and (self._decoder.damage.gave_up or not self._samples)):
+                break
+            try:
+                decoder = self._open()
+            except AnalysisError:
+                break
+            self._decoder.close()
+            self._decoder = decoder
+        if self._samples:
+            return
+        if self.warnings:
+            raise DecodeFailed("no part of the sound in the file could be decoded")
+        raise NoAudio("the file has no sound in it: its length is zero")
+
+    def _blocks(self, skip: int) -> Iterator[Block]:
+        """What the decoder finds behind the first ``skip`` samples, cleaned."""
         blocks = iter(self._decoder)
         while True:
             with self._stages.measure("decode"):
                 block = next(blocks, None)
                 self._source.check()
                 if block is None:
-                    break
-                self._silence_nonsense(block.samples)
-                self.duration += len(block.samples) / block.sample_rate
-            yield block
-        if not self.duration:
-            if self.warnings:
-                raise DecodeFailed("no part of the file could be decoded")
-            raise NoAudio("the file has no sound in it: its length is zero")
+                    return
+                samples = block.samples[skip:]
+                skip = max(skip - len(block.samples), 0)
+                if not len(samples):
+                    continue
+                self._silence_nonsense(samples)
+            yield Block(samples, block.sample_rate)
+
+    def _ends_early(self) -> bool:
+        """Whether the header promises clearly more samples than there were, damage aside."""
+        announced = announced_samples(self._source, self._kind)
+        return (
+            announced is not None
+            and not self._decoder.damage.bad_packets
+            and announced - self._samples > _TOLERATED
+        )
 
     def _silence_nonsense(self, samples: Mono) -> None:
         """Set what is no number, or absurdly large, to zero in place."""

@@ -23,10 +23,15 @@ class Block:
 
 @dataclass
 class Damage:
-    """Found while decoding: parts that had to be skipped, and an end before the announced one."""
+    """Found while decoding.
+
+    ``bad_packets`` counts the parts that had to be skipped; ``breaks_off``: the last part is cut;
+    ``gave_up``: the decoder could not go on behind a damaged part.
+    """
 
     bad_packets: int = 0
     breaks_off: bool = False
+    gave_up: bool = False
 
 
 class Decoder(Protocol):

@@ -23,11 +23,13 @@ def mean_of_interleaved(samples: Mono) -> Mono:
 def mean_of_planar(samples: NDArray[np.generic]) -> Mono:
     """(channels, frames) of u8, s16, s32, flt or dbl to (frames,) float32, full scale +-1."""
     kind, channels = samples.dtype, len(samples)
-    mean = samples[0].astype(np.float32)
+    mean: Mono = samples[0].astype(np.float32)
     for channel in samples[1:]:
         mean += channel
     if kind.kind == "f":
-        return mean if channels == 1 else mean * np.float32(1 / channels)
+        if channels > 1:
+            mean *= np.float32(1 / channels)
+        return mean
     full_scale = float(2 ** (8 * kind.itemsize - 1))
     mean *= np.float32(1 / (full_scale * channels))
     if kind.kind == "u":  # unsigned samples rest at the middle of their range

@@ -57,6 +57,12 @@ def adts_frame(data: bytes, at: int = 0) -> Frame | None:
     return Frame(length, 1024, ("adts", data[at + 1] >> 3 & 1, data[at + 2] & 0xFC))
 
 
+def is_cut(packet: bytes) -> bool:
+    """True if ``packet`` begins like an MP3 frame and is shorter than its header says."""
+    frame = mp3_frame(packet)
+    return frame is not None and len(packet) < frame.length
+
+
 def find_frames(data: bytes, *, complete: bool) -> tuple[str, int] | None:
     """Kind (``"mp3"`` or ``"adts"``) and offset of the first chain of frames in ``data``.
 
@@ -83,7 +89,7 @@ def _chained(data: bytes, at: int, first: Frame, complete: bool) -> bool:
             return complete and count >= 2
         frame = parse(data, at)
         if frame is None or frame.signature != first.signature:
-            return complete and count >= 2 and data[at : at + 3] in (b"TAG", b"APE")
+            return False
     return True
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, NoReturn
 
 import av
 import av.error
 import av.logging
+from av.container import InputContainer
+from av.stream import Discard
 
 from keyscan.analysis.decoding import Block, Damage, Refused
 from keyscan.analysis.errors import NoAudio, UnsupportedFormat
 from keyscan.analysis.mixdown import Mono, mean_of_planar
+from keyscan.analysis.mpeg import is_cut
 from keyscan.analysis.source import SourceFile
 
 _BLOCK_FRAMES = 1 << 16
@@ -21,12 +26,23 @@ _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 # Formats that name other files or addresses, images, subtitles, and headerless ones.
 _DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png", "ico")
 _DENIED = frozenset(
-    "concat concatf hls applehttp dash smoothstreaming imf rtp rtsp sdp sap rtp_mpegts ffmetadata "
-    "ass srt webvtt lrc microdvd mpl2 mpsub jacosub sami stl subviewer subviewer1 vplayer pjs "
-    "realtext tedcaptions aqtitle scc mcc sup vobsub dvbsub dvbtxt ttml tty bin adf idf xbin "
-    "lavfi alsa oss pulse fbdev v4l2 video4linux2,v4l2 x11grab xcbgrab kmsgrab jack sndio "
-    "tiertexseq data rawvideo s337m".split()
+    (
+        *("concat", "concatf", "hls", "applehttp", "dash", "smoothstreaming", "imf"),
+        *("rtp", "rtsp", "sdp", "sap", "rtp_mpegts", "ffmetadata"),
+        *("lavfi", "alsa", "oss", "pulse", "sndio", "jack", "fbdev", "x11grab", "xcbgrab"),
+        *("kmsgrab", "v4l2", "video4linux2,v4l2", "dshow", "gdigrab", "vfwcap", "avfoundation"),
+        *("ass", "srt", "webvtt", "lrc", "microdvd", "mpl2", "mpsub", "jacosub", "sami", "stl"),
+        *("subviewer", "subviewer1", "vplayer", "pjs", "realtext", "tedcaptions", "aqtitle"),
+        *("scc", "mcc", "sup", "vobsub", "dvbsub", "dvbtxt", "ttml"),
+        *("tty", "bin", "adf", "idf", "xbin", "tiertexseq", "data", "rawvideo"),
+    )
 )
+
+# Raw frames that FFmpeg also sees in random bytes: sniff must have found a chain of them.
+_WEAK = frozenset(("mp3", "aac"))
+# Demuxers that look for the next good frame behind damage, and do not say so.
+_RESYNCING = frozenset(("flac", "ogg", "matroska,webm", "asf"))
+_SMALLEST_GAP = 0.02  # seconds: more than time stamps in milliseconds are rounded by
 
 av.logging.set_level(None)
 
@@ -59,11 +75,12 @@ class PyavDecoder:
 
     name = "pyav"
 
-    def __init__(self, source: SourceFile) -> None:
+    def __init__(self, source: SourceFile, kind: str) -> None:
         source.seek(0)
         try:
-            self._container = av.open(
+            self._container: InputContainer = av.open(
                 source,
+                mode="r",
                 container_options=_CONTAINER_OPTIONS,
                 metadata_errors="replace",
                 buffer_size=_READ_SIZE,
@@ -71,16 +88,18 @@ class PyavDecoder:
             )
         except (av.error.FFmpegError, ValueError, OSError) as error:
             raise Refused(getattr(error, "strerror", None) or str(error)) from error
+        self._container_format = self._container.format.name
         try:
-            self._stream = self._audio_stream()
+            self._stream = self._audio_stream(kind)
         except BaseException:
             self._container.close()
             raise
-        self.container_format = self._container.format.name
-        self.format = f"{self.container_format} {self._stream.codec_context.name}"
+        self.format = f"{self._container_format} {self._stream.codec_context.name}"
         self.damage = Damage()
 
-    def _audio_stream(self) -> av.AudioStream:
+    def _audio_stream(self, kind: str) -> av.AudioStream:
+        if self._container_format in _WEAK and not kind:
+            raise Refused("bytes that only resemble audio frames")
         stream = self._container.streams.best("audio")
         if stream is None:
             raise NoAudio("the file has no audio stream")
@@ -88,7 +107,7 @@ class PyavDecoder:
             raise UnsupportedFormat("the audio is in a codec that is not supported")
         for other in self._container.streams:
             if other is not stream:
-                other.discard = "all"
+                other.discard = Discard.all
         # One thread: the workers are as many as the cores already.
         stream.codec_context.thread_count = 1
         assert isinstance(stream, av.AudioStream)
@@ -96,7 +115,10 @@ class PyavDecoder:
 
     def __iter__(self) -> Iterator[Block]:
         fifo, kind = av.AudioFifo(), None
+        gaps = _Gaps(self._stream.time_base) if self._container_format in _RESYNCING else None
         for frame in self._frames():
+            if gaps is not None and gaps.before(frame):
+                self.damage.bad_packets += 1
             frame_kind = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
             if frame_kind != kind:  # AudioFifo would read beyond the planes of another layout
                 yield from _drain(fifo)
@@ -109,16 +131,27 @@ class PyavDecoder:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Every frame that can be decoded; counts the packets that cannot."""
-        damage, bad = self.damage, False
+        damage, bad, last = self.damage, False, None
         for packet in self._packets():
+            if not packet.size:
+                break
             if bad:
                 damage.bad_packets += 1
-            bad = False
+            bad, last = False, packet
             try:
-                yield from packet.decode()
+                frames = packet.decode()
             except av.error.FFmpegError:
-                bad = packet.size > 0
-        damage.breaks_off |= bad  # the last packet is cut, the usual end of a broken download
+                bad = True
+                continue
+            for frame in frames:
+                bad |= frame.is_corrupt
+                yield frame
+        # A damaged last packet is the usual end of a broken download.
+        damage.breaks_off |= bad or (
+            self._container_format == "mp3" and last is not None and is_cut(bytes(last))
+        )
+        with contextlib.suppress(av.error.FFmpegError):
+            yield from self._stream.codec_context.decode(None)
 
     def _packets(self) -> Iterator[Any]:
         failures = 0
@@ -136,6 +169,23 @@ class PyavDecoder:
     def close(self) -> None:
         """Let go of FFmpeg's side of the file."""
         self._container.close()
+
+
+class _Gaps:
+    """Finds the parts that a demuxer skipped without a word, by the frames' time stamps."""
+
+    def __init__(self, time_base: Fraction | None) -> None:
+        self._seconds_per_tick = float(time_base or 0)
+        self._expected: float | None = None
+
+    def before(self, frame: av.AudioFrame) -> bool:
+        """Whether something is missing between the frame asked about before and this one."""
+        if frame.pts is None:
+            return False
+        start, length = frame.pts * self._seconds_per_tick, frame.samples / frame.sample_rate
+        missing = 0.0 if self._expected is None else start - self._expected
+        self._expected = start + length
+        return missing > max(_SMALLEST_GAP, length / 2)
 
 
 def _drain(fifo: av.AudioFifo) -> Iterator[Block]:

@@ -26,24 +26,26 @@ SOUNDFILE_KINDS = frozenset(
 @dataclass(frozen=True)
 class Sniffed:
     """``kind`` is a name of ours such as ``"mp3"`` or ``"ogg vorbis"``, ``""`` for unknown bytes;
-    ``start`` is the byte where it begins, behind any ID3v2 tags."""
+    it lies from byte ``start`` to byte ``end``, between any ID3 and APE tags."""
 
     kind: str
     start: int
+    end: int
 
 
 def sniff(source: SourceFile) -> Sniffed:
-    """Look at the first bytes behind any ID3v2 tags."""
-    start = _behind_tags(source)
-    head = source.read_at(start, 1 << 12)
-    kind = _magic(head)
+    """Look at the bytes behind the ID3v2 tags that any kind of file may begin with."""
+    start, end = _behind_tags(source), _before_tags(source)
+    kind = _magic(source.read_at(start, 1 << 12))
+    if kind.startswith("ogg ") and _is_chained(source, start, end):
+        kind = "ogg"
     if kind:
-        return Sniffed(kind, start)
-    data = source.read_at(start, _SCAN)
-    frames = find_frames(data, complete=start + len(data) >= source.size)
+        return Sniffed(kind, start, end)
+    data = source.read_at(start, min(_SCAN, max(end - start, 0)))
+    frames = find_frames(data, complete=start + len(data) >= end)
     if frames is None:
-        return Sniffed("", start)
-    return Sniffed(frames[0], start + frames[1])
+        return Sniffed("", start, end)
+    return Sniffed(frames[0], start + frames[1], end)
 
 
 def _behind_tags(source: SourceFile) -> int:
@@ -56,6 +58,29 @@ def _behind_tags(source: SourceFile) -> int:
             size = size << 7 | byte & 0x7F
         at += 10 + size + footer
     return at
+
+
+def _before_tags(source: SourceFile) -> int:
+    """The end of the sound: in front of an ID3v1 tag and an APEv2 tag, if there are any.
+
+    Decoders take them for damaged frames; libsndfile loses the last block of a FLAC file to one.
+    """
+    end = source.end
+    if source.read_at(end - 128, 3) == b"TAG":
+        end -= 128
+    foot = source.read_at(end - 32, 32)
+    if foot[:8] == b"APETAGEX":
+        has_header = 32 if foot[23] & 0x80 else 0
+        end -= int.from_bytes(foot[12:16], "little") + has_header
+    return max(end, 0)
+
+
+def _is_chained(source: SourceFile, start: int, end: int) -> bool:
+    """Whether the last page belongs to another stream than the first (internet radio)."""
+    tail = source.read_at(max(end - (1 << 17), start), 1 << 17)
+    last = tail.rfind(b"OggS\0")
+    serial = source.read_at(start + 14, 4)
+    return last >= 0 and tail[last + 14 : last + 18] not in (serial, b"")
 
 
 def _magic(head: bytes) -> str:

@@ -12,6 +12,7 @@ from keyscan.analysis.mixdown import mean_of_interleaved
 from keyscan.analysis.source import SourceFile
 
 _BLOCK_SAMPLES = 1 << 17  # of all channels together: fits the processor's cache
+_UNKNOWN_LENGTH = 2**62
 
 
 class SoundfileDecoder:
@@ -23,13 +24,17 @@ class SoundfileDecoder:
 
     name = "soundfile"
 
-    def __init__(self, source: SourceFile) -> None:
+    def __init__(self, source: SourceFile, kind: str) -> None:
         source.seek(0)
         try:
             self._file = soundfile.SoundFile(source)
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
             raise Refused(str(error).rpartition(": ")[2]) from error
         self.format = f"{self._file.format} {self._file.subtype}"
+        if "MP3" in self.format or "MPEG" in self.format:
+            self.close()  # its MPEG decoder takes noise for music and prints to stderr
+            raise Refused("MPEG audio is left to FFmpeg")
+        self._kind = kind
         self.damage = Damage()
 
     def __iter__(self) -> Iterator[Block]:
@@ -41,14 +46,15 @@ class SoundfileDecoder:
             try:
                 samples = file.read(out=buffer)
             except (soundfile.SoundFileError, RuntimeError):
-                self.damage.bad_packets += 1
-                break
+                self.damage.gave_up = True
+                return
             if not len(samples):
                 break
             decoded += len(samples)
             yield Block(mean_of_interleaved(samples), rate)
-        # Streaming writers leave the length out, which libsndfile shows as a huge one.
-        self.damage.breaks_off = decoded < file.frames < 2**62
+        # libsndfile takes an Ogg file's length from its last page, so what lacks was in between.
+        if self._kind.startswith("ogg") and decoded < file.frames < _UNKNOWN_LENGTH:
+            self.damage.bad_packets += 1
 
     def close(self) -> None:
         """Let go of libsndfile's side of the file."""

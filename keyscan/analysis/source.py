@@ -24,7 +24,7 @@ for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
 
 
 class SourceFile:
-    """The bytes of one regular file, from byte ``start`` on, as the decoders read them.
+    """The bytes ``start`` to ``end`` of one regular file, as the decoders read them.
 
     Both decoders call it from C, where an exception would be printed or lost: an OSError while
     reading is kept for :meth:`check` and the decoder sees the end of the file. It has no ``name``
@@ -44,18 +44,15 @@ class SourceFile:
             self._descriptor = os.open(path, _OPEN_FLAGS)
         except (OSError, ValueError) as error:
             _raise_for(error)
-        try:
-            status = os.fstat(self._descriptor)
-            _require_regular(status)
-            self.size = status.st_size
-            if not self.size:
-                raise EmptyFile("the file is empty")
-        except BaseException:
+        self.end = os.fstat(self._descriptor).st_size
+        if not self.end:
             self.close()
-            raise
+            raise EmptyFile("the file is empty")
 
     def read_at(self, position: int, count: int) -> bytes:
-        """Up to ``count`` bytes from the absolute ``position``, whatever ``start`` is."""
+        """Up to ``count`` bytes from the absolute ``position``."""
+        if position < 0:
+            return b""
         saved, self._position = self._position, position - self.start
         try:
             return self.read(count)
@@ -64,7 +61,7 @@ class SourceFile:
 
     def read(self, count: int = -1) -> bytes:
         """Up to ``count`` bytes (-1: all) from the current position; fewer at the end only."""
-        left = max(self.size - self.tell() - self.start, 0)
+        left = max(self.end - self.start - self._position, 0)
         wanted = left if count < 0 else min(count, left)
         parts = []
         while wanted > 0:
@@ -83,7 +80,7 @@ class SourceFile:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to ``offset`` (from ``start``, the current position or the end); returns it."""
-        origin = {os.SEEK_CUR: self._position, os.SEEK_END: self.size - self.start}.get(whence, 0)
+        origin = {os.SEEK_CUR: self._position, os.SEEK_END: self.end - self.start}.get(whence, 0)
         self._position = max(origin + offset, 0)
         return self._position
 
