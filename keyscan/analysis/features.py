@@ -1,0 +1,92 @@
+"""A file becomes a spectrogram: what a worker process does, without torch and without librosa."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+from keyscan.analysis.audio import AudioStream
+from keyscan.analysis.cqt import ConstantQ, FloatArray, load_filter_bank
+from keyscan.analysis.errors import Silent, TooShort
+from keyscan.analysis.spectrogram import CqtEngine, Features
+from keyscan.analysis.stages import Stages
+
+MIN_SECONDS = 3.0
+_CODEC_ROUNDING = 0.1  # a codec's frames may cost a 3-second track this much of its length
+_SILENCE = 1e-4  # a sine of full scale has a magnitude of 19 to 76
+
+
+class Stopped(Exception):
+    """Nobody wants the features any more."""
+
+
+def extract_features(
+    path: str | os.PathLike[str],
+    engine: CqtEngine = "matrix",
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Features:
+    """Decode a file and transform it, in blocks; ``should_stop`` is asked between them.
+
+    Raises:
+        AnalysisError: the file cannot be analysed; the class says why.
+        Stopped: ``should_stop()`` was true.
+    """
+    stages = Stages()
+    transform = _ENGINES[engine]()
+    with AudioStream(path, transform.sample_rate, stages) as stream:
+        for block in stream:
+            if should_stop():
+                raise Stopped
+            with stages.measure("cqt"):
+                transform.push(block)
+        duration, warnings = stream.duration, tuple(stream.warnings)
+    if duration < MIN_SECONDS - _CODEC_ROUNDING:
+        raise TooShort(
+            f"{duration:.1f} seconds of sound are too little to tell a key from: "
+            f"at least {MIN_SECONDS:g} are needed"
+        )
+    with stages.measure("cqt"):
+        spectrogram = transform.finish()
+    with stages.measure("postprocess"):
+        if spectrogram.max() < _SILENCE:
+            raise Silent("there is nothing but digital silence in the file")
+    return Features(spectrogram, duration, warnings, stages.seconds)
+
+
+def warm_up(engine: CqtEngine = "matrix") -> None:
+    """Pay for every first call before the first file does."""
+    transform = _ENGINES[engine]()
+    transform.push(np.zeros(4 * transform.sample_rate, np.float32))
+    transform.finish()
+
+
+class _MatrixEngine(ConstantQ):
+    def __init__(self) -> None:
+        bank = load_filter_bank()
+        super().__init__(bank)
+        self.sample_rate = bank.sample_rate
+
+
+class _LibrosaEngine:
+    """The reference: ``librosa.cqt`` of the whole track at 44.1 kHz, as the KeyNet family does."""
+
+    sample_rate = 44100
+
+    def __init__(self) -> None:
+        self._blocks: list[FloatArray] = []
+
+    def push(self, samples: FloatArray) -> None:
+        self._blocks.append(samples)
+
+    def finish(self) -> FloatArray:
+        from keyscan.analysis.reference import librosa_constant_q
+
+        return librosa_constant_q(np.concatenate(self._blocks))
+
+
+_ENGINES: dict[CqtEngine, type[_MatrixEngine] | type[_LibrosaEngine]] = {
+    "matrix": _MatrixEngine,
+    "librosa": _LibrosaEngine,
+}

@@ -1,0 +1,25 @@
+"""What the front end hands to the model; light, so that the server can read it off a pipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keyscan.analysis.cqt import FloatArray
+from keyscan.analysis.errors import AudioWarning
+
+CqtEngine = Literal["matrix", "librosa"]
+CQT_ENGINES: tuple[CqtEngine, ...] = ("matrix", "librosa")
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The spectrogram ``log1p(|C|)`` of a file, shape ``(105, frames)``, five frames a second.
+
+    ``duration`` is in seconds of decoded sound, ``seconds`` the time spent by stage.
+    """
+
+    spectrogram: FloatArray
+    duration: float
+    warnings: tuple[AudioWarning, ...]
+    seconds: dict[str, float]

@@ -1,0 +1,222 @@
+"""The command line: options in, a server on stdin and stdout, an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from keyscan import __version__
+from keyscan.analysis.spectrogram import CQT_ENGINES
+from keyscan.diagnostics.profiling import (
+    print_whole,
+    profiling_enabled,
+    startup_lines,
+    threading_lines,
+)
+from keyscan.keys import SPELLINGS
+from keyscan.runtime import usable_cores
+from keyscan.serving.protocol import encode
+from keyscan.serving.streams import write_all
+from keyscan.serving.worker_process import Started
+from keyscan.serving.workers import WorkerFailed, WorkerPool, WorkerSettings
+
+if TYPE_CHECKING:
+    from keyscan.analysis.model import KeyModel
+    from keyscan.serving.server import Server
+
+EXIT_OK, EXIT_FAILED = 0, 1
+_LONGEST_SECONDS = 1e6  # a lock cannot be waited for much longer on every system
+
+_EPILOG = """\
+Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, {"type": "reset"},
+{"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
+which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 says where the time goes.
+
+Exit code: 0 when the input has ended and all is answered, 1 when the server cannot start,
+2 for a wrong option, 128 + n when signal n stopped it.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All options with their defaults."""
+    parser = argparse.ArgumentParser(
+        prog="openkeyscan-analyzer",
+        description="Tell the musical key of audio files, over JSON lines.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    cores = usable_cores()
+    add(
+        "-w",
+        "--workers",
+        type=_count,
+        default=cores,
+        metavar="N",
+        help=f"decode up to N files at a time (default: one per CPU core, here {cores})",
+    )
+    add(
+        "-m",
+        "--model-path",
+        type=Path,
+        metavar="FILE",
+        help="checkpoint to use instead of the built-in one; KeyNet state_dicts are welcome",
+    )
+    add(
+        "--device",
+        default="cpu",
+        metavar="NAME",
+        help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)",
+    )
+    add(
+        "--threads",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="CPU threads of the model (default: 1)",
+    )
+    add(
+        "--spelling",
+        choices=SPELLINGS,
+        default="both",
+        help="black keys as 'F# minor/Gb minor', or one of the two (default: both)",
+    )
+    add(
+        "--timeout",
+        type=_seconds,
+        default=120.0,
+        metavar="SECONDS",
+        help="give a file up after this long (default: 120)",
+    )
+    add(
+        "--heartbeat",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="time between two heartbeats (default: 30)",
+    )
+    add(
+        "--cqt",
+        choices=CQT_ENGINES,
+        default="matrix",
+        help="constant-Q engine: our matrix product, or librosa.cqt, the slow reference",
+    )
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server until its input ends; returns the exit code."""
+    options = build_parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="keyscan: %(message)s")
+    replies = _take_stdout()
+    # until there is work to be ended in good order, a signal may end the process at once
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.stdin is not None and sys.stdin.isatty():
+        print_whole("keyscan: reading JSON lines from the terminal; see --help; Ctrl-D ends\n")
+    profile = profiling_enabled()
+    try:
+        server = _build_server(options, replies, profile)
+        stopped_by = _stop_on_signals(server)
+        server.run()
+    except (_StartFailure, WorkerFailed) as error:
+        write_all(replies, encode({"type": "fatal", "code": "start_failed", "error": str(error)}))
+        print_whole(f"keyscan: {error}\n")
+        return EXIT_FAILED
+    return 128 + stopped_by[0] if stopped_by else EXIT_OK
+
+
+class _StartFailure(Exception):
+    """What keeps the server from starting, in words for the user."""
+
+
+def _build_server(options: argparse.Namespace, replies: int, profile: bool) -> Server:
+    """Load everything; the first worker starts while torch is imported."""
+    seconds: dict[str, float] = {}
+    start = time.perf_counter()
+
+    def measured(name: str) -> None:
+        nonlocal start
+        now = time.perf_counter()
+        seconds[name] = now - start
+        start = now
+
+    def report_worker(started: Started) -> None:
+        if profile:
+            names = {"worker imports": started.import_seconds,
+                     "worker warm-up": started.warm_up_seconds}  # fmt: skip
+            print_whole(startup_lines(names))
+
+    pool = WorkerPool(options.workers, WorkerSettings(options.cqt, options.timeout), report_worker)
+    import torch
+
+    measured("import torch")
+    from keyscan.serving.server import Server, ServerSettings
+
+    measured("other imports")
+    torch.set_num_threads(options.threads)
+    model = _load_model(options)
+    measured("model load")
+    model.warm_up()
+    measured("warm-up")
+    if profile:
+        lines = threading_lines(usable_cores(), torch.get_num_threads(), options.workers)
+        print_whole(lines + startup_lines(seconds))
+    return Server(
+        model,
+        pool,
+        ServerSettings(options.spelling, options.heartbeat, profile),
+        read=lambda n: os.read(0, n),
+        write=lambda line: write_all(replies, line),
+    )
+
+
+def _load_model(options: argparse.Namespace) -> KeyModel:
+    from keyscan.analysis.model import ModelError, load_model
+
+    try:
+        return load_model(options.model_path, options.device)
+    except ModelError as error:
+        raise _StartFailure(str(error)) from error
+
+
+def _stop_on_signals(server: Server) -> list[int]:
+    """SIGTERM and SIGINT end the server; the list then holds the signal's number."""
+    stopped_by: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stopped_by.append(number)
+        server.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    return stopped_by
+
+
+def _take_stdout() -> int:
+    """Keep stdout for replies alone: what any library or child prints there goes to stderr."""
+    replies = os.dup(1)
+    os.dup2(2, 1)
+    return replies
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= _LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+    return value

@@ -1,0 +1,58 @@
+"""The tables of ``PROFILE_PERFORMANCE=1``: where the time goes, for people to paste."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from keyscan.runtime import THREAD_VARIABLES
+
+PREPROCESS_STAGES = ("decode", "resample", "cqt", "postprocess")
+ANSWER_STAGES = ("to_device", "model_inference", "format_output")
+
+
+def profiling_enabled(environ: Mapping[str, str] = os.environ) -> bool:
+    """``PROFILE_PERFORMANCE`` is set, and neither empty nor ``0``."""
+    return environ.get("PROFILE_PERFORMANCE", "").strip() not in ("", "0")
+
+
+def file_table(filename: str, seconds: Mapping[str, float], total: float) -> str:
+    """One block of text for one file.
+
+    ``seconds`` by stage; ``total`` is the wall time from taking the request up to its reply, so
+    that what lies between the stages shows as a sum below 100 %.
+    """
+
+    def row(label: str, value: float) -> str:
+        percent = 100 * value / total if total else 0.0
+        return f"{label}: {value:.3f}s ({percent:.1f}%)"
+
+    preprocess = sum(seconds.get(stage, 0.0) for stage in PREPROCESS_STAGES)
+    lines = [f"[PROFILE] {filename}:"]
+    lines += [row(f"  - {stage}", seconds.get(stage, 0.0)) for stage in PREPROCESS_STAGES]
+    lines.append(row("  preprocess_audio", preprocess))
+    lines += [row(f"  {stage}", seconds.get(stage, 0.0)) for stage in ANSWER_STAGES]
+    lines.append(f"  TOTAL: {total:.3f}s")
+    return "\n".join(lines) + "\n"
+
+
+def threading_lines(
+    cores: int, torch_threads: int, workers: int, environ: Mapping[str, str] = os.environ
+) -> str:
+    """Everything that decides how many threads compete for the cores."""
+    rows = [("CPU cores", str(cores))]
+    rows += [(name, environ.get(name, "not set")) for name in THREAD_VARIABLES]
+    rows += [("torch threads", str(torch_threads)), ("workers", str(workers))]
+    return "".join(f"[THREADING] {name}: {value}\n" for name, value in rows)
+
+
+def startup_lines(seconds: Mapping[str, float]) -> str:
+    """What was paid before ``ready``, and so is in no file's table."""
+    return "".join(f"[STARTUP] {name}: {value:.2f}s\n" for name, value in seconds.items())
+
+
+def print_whole(text: str) -> None:
+    """Write to stderr in one piece, so that blocks of several threads do not mix."""
+    sys.stderr.write(text)
+    sys.stderr.flush()

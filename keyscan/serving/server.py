@@ -1,0 +1,207 @@
+"""The long-lived process: requests from one stream, replies to another, files to the workers."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
+
+from keyscan import __version__
+from keyscan.analysis.estimate import estimate_key
+from keyscan.analysis.model import KeyModel
+from keyscan.analysis.spectrogram import Features
+from keyscan.analysis.stages import Stages
+from keyscan.diagnostics.profiling import file_table, print_whole
+from keyscan.keys import Spelling
+from keyscan.serving.protocol import (
+    PROTOCOL_VERSION,
+    Analyze,
+    BadRequest,
+    Cancel,
+    Message,
+    OversizedLine,
+    Ping,
+    Reset,
+    failure,
+    parse,
+    rejection,
+    success,
+)
+from keyscan.serving.scheduler import Job, Scheduler
+from keyscan.serving.streams import LineWriter, read_lines
+from keyscan.serving.worker_process import Failure
+from keyscan.serving.workers import Worker, WorkerPool
+
+log = logging.getLogger(__name__)
+
+_LAST_WORDS_SECONDS = 1.0  # for a client that is told to stop and does not read
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """``heartbeat`` is in seconds."""
+
+    spelling: Spelling
+    heartbeat: float
+    profile: bool
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A job whose features are there, or will never be; ``since`` is when a worker took it."""
+
+    job: Job
+    outcome: Features | Failure
+    since: float
+
+
+class Server:
+    """Ties reader, scheduler, workers, model and writer together; ``run`` is its whole life.
+
+    Threads: the caller's runs the model, one reads, one writes, and each worker process has one.
+    """
+
+    def __init__(
+        self,
+        model: KeyModel,
+        pool: WorkerPool,
+        settings: ServerSettings,
+        *,
+        read: Callable[[int], bytes],
+        write: Callable[[bytes], None],
+    ) -> None:
+        """``read(n)`` gives up to ``n`` bytes of requests, ``write`` takes whole reply lines."""
+        self._model = model
+        self._pool = pool
+        self._settings = settings
+        self._read = read
+        self._inbox: queue.SimpleQueue[_Taken | None] = queue.SimpleQueue()
+        # a slow model must not let spectrograms pile up
+        self._inbox_room = threading.Semaphore(2 * pool.size)
+        self._done = False
+        self._stopped = False
+        self._writer = LineWriter(write, heartbeat_seconds=settings.heartbeat, on_closed=self.stop)
+        self._scheduler = Scheduler(self._writer.send)
+
+    def run(self) -> None:
+        """Say ``ready``, then answer until the input ends and all is answered, or until ``stop``.
+
+        Raises:
+            WorkerFailed: not even the first worker could be started.
+        """
+        self._pool.open(self._serve)
+        try:
+            self._writer.send(self._ready())
+            threading.Thread(target=self._read_requests, name="reader", daemon=True).start()
+            threading.Thread(target=self._end_when_done, name="closer", daemon=True).start()
+            while not self._done:
+                taken = self._next_taken()
+                if taken is not None:
+                    self._answer(taken)
+                    self._inbox_room.release()
+        finally:
+            self._done = True
+            self._pool.kill()
+            self._writer.close(timeout=_LAST_WORDS_SECONDS if self._stopped else None)
+
+    def stop(self) -> None:
+        """End now, without answering what is queued; safe in any thread and signal handler."""
+        self._stopped = self._done = True
+        self._inbox.put(None)
+
+    def _ready(self) -> Message:
+        return {
+            "type": "ready",
+            "version": __version__,
+            "protocol": PROTOCOL_VERSION,
+            "model": self._model.info.name,
+            "workers": self._pool.size,
+            "generation": self._scheduler.generation,
+        }
+
+    def _next_taken(self) -> _Taken | None:
+        try:
+            return self._inbox.get(timeout=1.0)  # so that Ctrl-C is noticed on Windows too
+        except queue.Empty:
+            return None
+
+    def _end_when_done(self) -> None:
+        self._scheduler.wait_until_done()
+        self._done = True
+        self._inbox.put(None)
+
+    def _read_requests(self) -> None:
+        try:
+            for line in read_lines(self._read):
+                self._handle(line)
+        except OSError as error:
+            log.warning("stdin cannot be read any more: %s", error)
+        finally:
+            self._scheduler.close()
+
+    def _handle(self, line: bytes | OversizedLine) -> None:
+        try:
+            match parse(line):
+                case Analyze() as request:
+                    if self._scheduler.submit(request):
+                        self._pool.grow()
+                case Reset():
+                    self._scheduler.reset()
+                case Cancel() as request:
+                    self._scheduler.cancel(request)
+                case Ping() as request:
+                    self._scheduler.ping(request)
+        except BadRequest as error:
+            self._writer.send(rejection(error, self._scheduler.generation))
+
+    def _serve(self, worker: Worker) -> None:
+        """A worker thread's life."""
+        while not self._done:
+            self._pool.ensure_alive(worker)
+            job = self._scheduler.next_job()
+            if job is None:
+                return
+            self._pool.ensure_alive(worker)  # it may have died while it waited
+            since = time.perf_counter()
+            outcome = worker.run(job.request.path, job.abandoned)
+            self._inbox_room.acquire()
+            self._inbox.put(_Taken(job, outcome, since))
+
+    def _answer(self, taken: _Taken) -> None:
+        """Exactly one reply for a job, whatever happens."""
+        job = taken.job
+        if isinstance(taken.outcome, Failure):
+            code, text = taken.outcome.code, taken.outcome.message
+            self._scheduler.finish(job, failure(job.request, job.generation, code, text))
+            return
+        try:
+            reply, stages = self._estimate(job, taken.outcome)
+        except Exception as error:
+            log.exception("the model failed on %r", job.request.path)
+            text = f"{type(error).__name__}: {error}"
+            reply = failure(job.request, job.generation, "internal_error", text)
+            stages = Stages()
+        with stages.measure("format_output"):
+            self._scheduler.finish(job, reply)
+        if self._settings.profile:
+            seconds = {**taken.outcome.seconds, **stages.seconds}
+            total = time.perf_counter() - taken.since
+            print_whole(file_table(PurePath(job.request.path).name, seconds, total))
+
+    def _estimate(self, job: Job, features: Features) -> tuple[Message, Stages]:
+        stages = Stages()
+        estimate = estimate_key(self._model, features.spectrogram, stages)
+        with stages.measure("format_output"):
+            reply = success(
+                job.request,
+                job.generation,
+                estimate.key,
+                spelling=self._settings.spelling,
+                duration=features.duration,
+                warnings=[asdict(warning) for warning in features.warnings],
+            )
+        return reply, stages

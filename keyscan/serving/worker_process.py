@@ -1,0 +1,81 @@
+"""What runs inside a worker process: paths in, features out, over one pipe."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from keyscan.analysis.errors import AnalysisError
+from keyscan.analysis.spectrogram import CqtEngine, Features
+
+
+@dataclass(frozen=True)
+class Started:
+    """Sent once, when the next file will not have to wait for anything."""
+
+    import_seconds: float
+    warm_up_seconds: float
+
+
+@dataclass(frozen=True)
+class Work:
+    path: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The file being worked on is no longer wanted."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """``code`` is one of ``protocol.ERROR_CODES``."""
+
+    code: str
+    message: str
+
+
+def worker_main(connection: Connection, cqt: CqtEngine) -> None:
+    """Answer every ``Work`` with ``Features`` or a ``Failure``, until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
+    faulthandler.enable()
+    start = time.perf_counter()
+    from keyscan.analysis.features import warm_up  # the decoders: never imported by the server
+
+    imported = time.perf_counter()
+    warm_up(cqt)
+    connection.send(Started(imported - start, time.perf_counter() - imported))
+    try:
+        while True:
+            message = connection.recv()
+            if isinstance(message, Work):  # a Stop here came too late for its file
+                connection.send(_analyse(message.path, cqt, connection))
+    except (EOFError, OSError):
+        return  # the server is gone
+
+
+def _analyse(path: str, cqt: CqtEngine, connection: Connection) -> Features | Failure:
+    from keyscan.analysis.features import Stopped, extract_features
+
+    def should_stop() -> bool:
+        return connection.poll() and isinstance(connection.recv(), Stop)
+
+    try:
+        return extract_features(path, cqt, should_stop)
+    except AnalysisError as error:
+        return Failure(error.code, str(error))
+    except Stopped:
+        return Failure("cancelled", "cancelled")
+    except (EOFError, ConnectionError):
+        raise
+    except MemoryError:
+        os._exit(70)  # what is left of this process cannot be trusted
+    except Exception as error:
+        sys.stderr.write(traceback.format_exc())
+        return Failure("internal_error", f"{type(error).__name__}: {error}")

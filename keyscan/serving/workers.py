@@ -1,0 +1,213 @@
+"""Child processes that decode files, and can die of it without taking anybody along.
+
+A worker thread of the server owns one process: it hands it a path, and waits for features, the
+end of the process, or the end of its patience.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from keyscan.analysis.spectrogram import CqtEngine, Features
+from keyscan.serving.worker_process import Failure, Started, Stop, Work, worker_main
+
+log = logging.getLogger(__name__)
+
+_START_SECONDS = 60.0  # a cold disk and a virus scanner can take a long time over the imports
+_STOP_SECONDS = 1.0  # a decoder looks for the stop between blocks, far more often than that
+_POLL_SECONDS = 0.05
+
+
+class WorkerFailed(Exception):
+    """A worker process could not be started."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """``timeout`` is in seconds per file."""
+
+    cqt: CqtEngine
+    timeout: float
+
+
+class Worker:
+    """One decoding process at a time, started anew after a crash or a timeout."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.is_alive()
+
+    def start(self) -> Started:
+        """Start the process and wait until it has warmed up.
+
+        Raises:
+            WorkerFailed: it died or stayed silent.
+        """
+        self._forget()
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=worker_main, args=(theirs, self._settings.cqt), name="decoder", daemon=True
+        )
+        self._process, self._connection = process, ours
+        try:
+            process.start()
+            theirs.close()
+            if ours.poll(_START_SECONDS):
+                started = ours.recv()
+                if isinstance(started, Started):
+                    return started
+        except (OSError, EOFError) as error:
+            log.debug("starting a worker: %s", error)
+        reason = self._fate(process) if process.pid else "it could not be spawned"
+        raise WorkerFailed(f"a decoding process could not be started: {reason}")
+
+    def run(self, path: str, abandoned: threading.Event) -> Features | Failure:
+        """Analyse one file; ends early, with any answer, once ``abandoned`` is set."""
+        process, connection = self._process, self._connection
+        if process is None or connection is None:
+            return Failure("worker_failed", "no decoding process could be started")
+        deadline = time.monotonic() + self._settings.timeout
+        try:
+            connection.send(Work(path))
+            stop_sent = False
+            while not connection.poll(_POLL_SECONDS):
+                now = time.monotonic()
+                if now > deadline:
+                    return self._give_up(stop_sent)
+                if abandoned.is_set() and not stop_sent:
+                    connection.send(Stop())
+                    stop_sent, deadline = True, min(deadline, now + _STOP_SECONDS)
+            return self._receive(process, connection, deadline)
+        except (OSError, EOFError):
+            if time.monotonic() > deadline:
+                return self._give_up(stop_sent=False)
+            return Failure(
+                "decoder_crashed", f"the decoder died of this file: {self._fate(process)}"
+            )
+
+    def kill(self) -> None:
+        """End the process at once, whatever it is doing; may be called from any thread."""
+        process = self._process
+        if process is not None and process.pid:
+            process.kill()
+
+    def _receive(
+        self,
+        process: multiprocessing.process.BaseProcess,
+        connection: Connection,
+        deadline: float,
+    ) -> Features | Failure:
+        """Read the answer that has begun; a process that stalls halfway is killed in time."""
+        guard = threading.Timer(max(0.0, deadline - time.monotonic()), process.kill)
+        guard.daemon = True
+        guard.start()
+        try:
+            answer: Features | Failure = connection.recv()
+        finally:
+            guard.cancel()
+        return answer
+
+    def _give_up(self, stop_sent: bool) -> Failure:
+        self._forget()
+        if stop_sent:
+            return Failure("cancelled", "cancelled")
+        seconds = self._settings.timeout
+        return Failure("timeout", f"no answer within {seconds:g} seconds; the file is given up")
+
+    def _forget(self) -> None:
+        """Let go of the process, which must not be left running."""
+        self.kill()
+        if self._process is not None and self._process.pid:
+            self._fate(self._process)
+        if self._connection is not None:
+            self._connection.close()
+        self._process = self._connection = None
+
+    def _fate(self, process: multiprocessing.process.BaseProcess) -> str:
+        """Wait for the end of a process that is dying, and tell what it dies of."""
+        process.join(_STOP_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join(_STOP_SECONDS)
+        code = process.exitcode
+        if code is None:
+            return "it does not end"
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+class WorkerPool:
+    """Threads, each with a worker of its own; more of them when there is more to do."""
+
+    def __init__(
+        self, size: int, settings: WorkerSettings, on_started: Callable[[Started], None]
+    ) -> None:
+        """``on_started`` is told of every process that has warmed up."""
+        self.size = size
+        self._settings = settings
+        self._on_started = on_started
+        self._workers: list[Worker] = []
+        self._lock = threading.Lock()
+        self._serve: Callable[[Worker], None] | None = None
+        # the first process starts while the caller imports torch
+        self._first: Future[Worker] = Future()
+        threading.Thread(target=self._start_first, name="first worker", daemon=True).start()
+
+    def open(self, serve: Callable[[Worker], None]) -> None:
+        """Wait for the first worker; from now on ``serve`` is what every worker's thread runs.
+
+        Raises:
+            WorkerFailed: not even one worker could be started.
+        """
+        first = self._first.result()
+        self._serve = serve
+        self._add(first)
+
+    def grow(self) -> None:
+        """Add a worker if there are fewer than allowed."""
+        if len(self._workers) < self.size:
+            self._add(Worker(self._settings))
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        with self._lock:
+            for worker in self._workers:
+                worker.kill()
+
+    def ensure_alive(self, worker: Worker) -> None:
+        """Start the worker's process if there is none; log what fails and try again, twice."""
+        for pause in (0.0, 0.5, 2.0):
+            if worker.alive:
+                return
+            time.sleep(pause)
+            try:
+                self._on_started(worker.start())
+            except WorkerFailed as error:
+                log.warning("%s", error)
+
+    def _start_first(self) -> None:
+        worker = Worker(self._settings)
+        try:
+            self._on_started(worker.start())
+            self._first.set_result(worker)
+        except BaseException as error:
+            self._first.set_exception(error)
+
+    def _add(self, worker: Worker) -> None:
+        assert self._serve is not None
+        with self._lock:
+            self._workers.append(worker)
+        threading.Thread(target=self._serve, args=(worker,), name="worker", daemon=True).start()

@@ -1,0 +1,159 @@
+"""Lines to requests and replies to lines, without a process."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from keyscan.keys import KEYS, Key
+from keyscan.serving.protocol import (
+    ERROR_CODES,
+    Analyze,
+    BadRequest,
+    Cancel,
+    OversizedLine,
+    Ping,
+    Reset,
+    encode,
+    failure,
+    parse,
+    rejection,
+    success,
+)
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | finite | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+ids = st.text() | st.integers() | finite
+looks_like_a_request = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": json_values,
+        "path": json_values | st.text(min_size=1),
+        "type": json_values | st.sampled_from(["reset", "cancel", "ping", "analyze"]),
+        "extra": json_values,
+    },
+)
+
+
+@given(st.binary() | looks_like_a_request.map(lambda v: json.dumps(v).encode()))
+@example(b"[" * 100_000)
+@example(b'{"id": ' + b"9" * 5000 + b', "path": "x"}')
+@example(b'{"id": 1e999, "path": "x"}')
+@example(b'{"id": NaN, "path": "x"}')
+@example(b"\xff\xfe{")
+def test_any_line_is_a_request_or_a_bad_request(line):
+    try:
+        request = parse(line)
+    except BadRequest as error:
+        reply = json.loads(encode(rejection(error, 3)))
+        assert reply["status"] == "error"
+        assert reply["code"] == "bad_request"
+        assert reply["error"]
+        assert reply["generation"] == 3
+    else:
+        assert isinstance(request, Analyze | Reset | Cancel | Ping)
+
+
+@given(ids, st.text(min_size=1), st.dictionaries(st.text(), json_values))
+def test_a_good_request_is_read_whatever_else_it_carries(request_id, path, extra):
+    line = json.dumps({**extra, "id": request_id, "path": path, "type": None}).encode()
+    assert parse(line) == Analyze(request_id, path)
+
+
+@given(ids, st.text(min_size=1))
+def test_ids_and_names_come_back_as_they_were_sent(request_id, path):
+    reply = json.loads(encode(failure(Analyze(request_id, path), 0, "silent", "nothing")))
+    assert reply["id"] == request_id
+    assert type(reply["id"]) is type(request_id)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"", "not JSON"),
+        (b"hello", "not JSON"),
+        (b"[1, 2]", "not a JSON object"),
+        (b'"path"', "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"{}", '"id" is missing'),
+        (b'{"path": "a.mp3"}', '"id" is missing'),
+        (b'{"id": null, "path": "a.mp3"}', "not null"),
+        (b'{"id": true, "path": "a.mp3"}', "not true"),
+        (b'{"id": ["a"], "path": "a.mp3"}', r'not \["a"\]'),
+        (b'{"id": 1}', '"path" is missing'),
+        (b'{"id": 1, "path": ""}', "non-empty string"),
+        (b'{"id": 1, "path": 7}', "non-empty string"),
+        (b'{"type": "cancel"}', '"id" is missing'),
+        (b'{"type": "frobnicate"}', 'unknown type: "frobnicate"'),
+        (b'{"id": 1, "path": "\xff"}', "not UTF-8"),
+        (OversizedLine(10_000_000), "10000000 bytes is too long"),
+    ],
+)
+def test_what_is_wrong_is_said(line, message):
+    with pytest.raises(BadRequest, match=message):
+        parse(line)
+
+
+def test_an_id_that_can_be_read_is_given_back_with_the_error():
+    with pytest.raises(BadRequest) as caught:
+        parse(b'{"id": "seven", "path": null}')
+    assert caught.value.id == "seven"
+
+
+def test_other_messages():
+    assert parse(b'{"type": "reset"}') == Reset()
+    assert parse(b'{"type": "cancel", "id": "a"}') == Cancel("a")
+    assert parse(b'{"type": "ping"}') == Ping(None)
+    assert parse(b'\xef\xbb\xbf{"type": "ping", "id": 4}') == Ping(4)
+
+
+def test_success_keeps_the_fields_of_the_existing_analyzer():
+    request = Analyze("x", "/music/Été 🎧/träck.mp3")
+    reply = success(
+        request, 0, Key.parse("E minor"), spelling="both", duration=1.23456, warnings=[]
+    )
+    old = {
+        "id": "x",
+        "status": "success",
+        "camelot": "9A",
+        "openkey": "2m",
+        "key": "E minor",
+        "class_id": 8,
+        "filename": "träck.mp3",
+    }
+    assert old.items() <= reply.items()
+    assert reply.keys() - old.keys() == {"code", "duration", "warnings", "generation"}
+    assert json.loads(encode(reply)) == reply
+
+
+def test_spelling_of_black_keys():
+    def spelled(spelling):
+        key = KEYS[10]
+        return success(Analyze(1, "a"), 0, key, spelling=spelling, duration=1, warnings=[])["key"]
+
+    assert spelled("both") == "F# minor/Gb minor"
+    assert spelled("sharps") == "F# minor"
+    assert spelled("flats") == "Gb minor"
+
+
+def test_replies_are_one_line_of_utf8_even_for_names_that_are_none():
+    line = encode(failure(Analyze(1, "/a\nb/\udcff\U0001f3b5.mp3"), 0, "silent", "x"))
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert json.loads(line.decode("utf-8"))["filename"] == "\udcff\U0001f3b5.mp3"
+
+
+def test_every_error_class_has_a_documented_code():
+    from keyscan.analysis import errors
+
+    classes = [c for c in vars(errors).values() if isinstance(c, type)]
+    codes = {c.code for c in classes if issubclass(c, errors.AnalysisError)}
+    assert len(codes) > 8
+    assert codes <= ERROR_CODES.keys()

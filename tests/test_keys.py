@@ -1,0 +1,102 @@
+"""The 24 keys against a table written by hand from the Camelot and Open Key wheels."""
+
+from __future__ import annotations
+
+import pytest
+
+from keyscan.keys import KEYS, Key
+
+# class_id, Camelot, Open Key, tonic as a pitch class, mode, name in both spellings, sharps, flats
+TABLE = [
+    (0, "1A", "6m", 8, "minor", "G# minor/Ab minor", "G# minor", "Ab minor"),
+    (1, "2A", "7m", 3, "minor", "D# minor/Eb minor", "D# minor", "Eb minor"),
+    (2, "3A", "8m", 10, "minor", "A# minor/Bb minor", "A# minor", "Bb minor"),
+    (3, "4A", "9m", 5, "minor", "F minor", "F minor", "F minor"),
+    (4, "5A", "10m", 0, "minor", "C minor", "C minor", "C minor"),
+    (5, "6A", "11m", 7, "minor", "G minor", "G minor", "G minor"),
+    (6, "7A", "12m", 2, "minor", "D minor", "D minor", "D minor"),
+    (7, "8A", "1m", 9, "minor", "A minor", "A minor", "A minor"),
+    (8, "9A", "2m", 4, "minor", "E minor", "E minor", "E minor"),
+    (9, "10A", "3m", 11, "minor", "B minor", "B minor", "B minor"),
+    (10, "11A", "4m", 6, "minor", "F# minor/Gb minor", "F# minor", "Gb minor"),
+    (11, "12A", "5m", 1, "minor", "C# minor/Db minor", "C# minor", "Db minor"),
+    (12, "1B", "6d", 11, "major", "B major", "B major", "B major"),
+    (13, "2B", "7d", 6, "major", "F# major/Gb major", "F# major", "Gb major"),
+    (14, "3B", "8d", 1, "major", "C# major/Db major", "C# major", "Db major"),
+    (15, "4B", "9d", 8, "major", "G# major/Ab major", "G# major", "Ab major"),
+    (16, "5B", "10d", 3, "major", "D# major/Eb major", "D# major", "Eb major"),
+    (17, "6B", "11d", 10, "major", "A# major/Bb major", "A# major", "Bb major"),
+    (18, "7B", "12d", 5, "major", "F major", "F major", "F major"),
+    (19, "8B", "1d", 0, "major", "C major", "C major", "C major"),
+    (20, "9B", "2d", 7, "major", "G major", "G major", "G major"),
+    (21, "10B", "3d", 2, "major", "D major", "D major", "D major"),
+    (22, "11B", "4d", 9, "major", "A major", "A major", "A major"),
+    (23, "12B", "5d", 4, "major", "E major", "E major", "E major"),
+]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=[row[1] for row in TABLE])
+def test_every_notation_of_every_key(row):
+    class_id, camelot, open_key, tonic, mode, both, sharps, flats = row
+    key = KEYS[class_id]
+    assert key == Key(tonic, mode)
+    assert key.class_id == class_id
+    assert key.camelot == camelot
+    assert key.open_key == open_key
+    assert (key.name(), key.name("sharps"), key.name("flats")) == (both, sharps, flats)
+    assert Key.parse(sharps) == Key.parse(flats) == key
+
+
+def test_there_are_24_different_keys():
+    assert len(KEYS) == len(set(KEYS)) == 24
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("C", Key(0, "major")),
+        ("c#:min", Key(1, "minor")),
+        ("Am", Key(9, "minor")),
+        ("Bbm", Key(10, "minor")),
+        ("bb", Key(10, "major")),
+        ("b minor", Key(11, "minor")),
+        ("Cb major", Key(11, "major")),
+        ("E# minor", Key(5, "minor")),
+        ("  F♯ maj ", Key(6, "major")),
+    ],
+)
+def test_spellings_found_in_key_files(text, expected):
+    assert Key.parse(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "H minor", "C dorian", "A##", "minor", "8A", "C major minor"])
+def test_what_is_no_key_is_refused(text):
+    with pytest.raises(ValueError, match="not a key"):
+        Key.parse(text)
+
+
+@pytest.mark.parametrize(("tonic", "mode"), [(12, "major"), (-1, "minor"), (0, "dorian")])
+def test_a_key_that_does_not_exist_cannot_be_made(tonic, mode):
+    with pytest.raises(ValueError, match="no such key"):
+        Key(tonic, mode)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "reference", "relation"),
+    [
+        ("A minor", "A minor", "exact"),
+        ("E minor", "A minor", "fifth_up"),
+        ("D minor", "A minor", "fifth_down"),
+        ("C major", "A minor", "relative"),
+        ("A minor", "C major", "relative"),
+        ("A major", "A minor", "parallel"),
+        ("E major", "A minor", "other"),
+        ("G major", "C major", "fifth_up"),
+        ("F major", "C major", "fifth_down"),
+        ("Eb major", "C minor", "relative"),
+        ("B minor", "C minor", "other"),
+        ("G major", "A minor", "other"),
+    ],
+)
+def test_relations_of_mirex(estimate, reference, relation):
+    assert Key.parse(estimate).relation_to(Key.parse(reference)) == relation
