@@ -113,9 +113,9 @@ class ConstantQ:
         self._bank = bank
         self._columns: list[FloatArray] = []
         self._samples_seen = 0
-        lead = bank.reach * bank.hop_length + bank.hop_length // 2
-        self._pending: list[FloatArray] = [np.zeros(lead, np.float32)]
-        self._pending_samples = lead
+        self._silence = np.zeros(bank.reach * bank.hop_length + bank.hop_length // 2, np.float32)
+        self._pending: list[FloatArray] = [self._silence]
+        self._pending_samples = len(self._silence)
 
     def push(self, samples: FloatArray) -> None:
         """Take the next block, shape ``(n,)``, at the bank's sample rate."""
@@ -133,6 +133,7 @@ class ConstantQ:
 
         As many frames as ``librosa.cqt`` gives (one more than whole hops) less the last two.
         """
+        self._pending.append(self._silence)
         self._transform()
         frames = max(0, 1 + self._samples_seen // self._bank.hop_length - DROPPED_FRAMES)
         empty = np.empty((0, self._bank.n_bins), np.float32)
