@@ -93,7 +93,7 @@ def encode(
     with av.open(os.fspath(path), "w", format=container, options=muxer_options or {}) as output:
         stream = output.add_stream(codec, rate=sample_rate, layout=layout)
         assert isinstance(stream, av.AudioStream)
-        stream.options = encoder_options or {}
+        stream.options = dict(encoder_options or {})
         if bit_rate is not None:
             stream.bit_rate = bit_rate
         for start in range(0, len(samples), sample_rate):

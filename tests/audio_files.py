@@ -134,10 +134,11 @@ def write_video(
     with av.open(str(path), "w", format=container) as output:
         video = output.add_stream("mpeg4" if container in ("mp4", "avi") else "libvpx", rate=10)
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
-        audio = None
+        audio: av.AudioStream | None = None
         if samples is not None:
-            audio = output.add_stream(codec, rate=rate, layout="stereo")
-            assert isinstance(audio, av.AudioStream)
+            sound = output.add_stream(codec, rate=rate, layout="stereo")
+            assert isinstance(sound, av.AudioStream)
+            audio = sound
         for number in range(20):
             picture = np.full((64, 64, 3), 12 * number, np.uint8)
             output.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
@@ -146,8 +147,8 @@ def write_video(
             block = np.ascontiguousarray(samples.T)
             frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
             frame.sample_rate, frame.pts = rate, 0
-            output.mux(audio.encode(frame))
-            output.mux(audio.encode(None))
+            for packets in (audio.encode(frame), audio.encode(None)):
+                output.mux(packets)
 
 
 def _video_with_sound(container: str, codec: str) -> Writer:

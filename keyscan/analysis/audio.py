@@ -20,13 +20,17 @@ from keyscan.analysis.errors import (
 from keyscan.analysis.extent import announced_samples, breaks_off
 from keyscan.analysis.mixdown import Mono
 from keyscan.analysis.pyav_decoder import PyavDecoder
-from keyscan.analysis.sniff import SOUNDFILE_KINDS, sniff
+from keyscan.analysis.sniff import sniff
 from keyscan.analysis.soundfile_decoder import SoundfileDecoder
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.stages import Stages
 
 SAMPLE_RATE = 11025
-_DECODERS: tuple[type[SoundfileDecoder | PyavDecoder], ...] = (SoundfileDecoder, PyavDecoder)
+_SOUNDFILE_KINDS = frozenset(
+    ("wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ogg vorbis", "ogg opus", "ogg flac")
+)
+_EITHER_KINDS = frozenset(("aifc", "ogg"))  # FFmpeg knows more of these, libsndfile some others
+_RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
 _LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as floats included
 
@@ -63,9 +67,7 @@ class AudioStream:
                 self._source.start, self._source.end = sniffed.start, sniffed.end
                 self._kind = sniffed.kind
                 self._breaks_off = breaks_off(self._source, self._kind)
-                self._untried = list(
-                    _DECODERS if self._kind in SOUNDFILE_KINDS else _DECODERS[::-1]
-                )
+                self._untried = _decoders_for(self._kind)
                 self._decoder = self._open()
                 self._source.check()
             except BaseException:
@@ -88,8 +90,8 @@ class AudioStream:
         damage, found = self._decoder.damage, []
         if self._breaks_off or damage.breaks_off or self._ends_early():
             found.append(AudioWarning("truncated", "the file breaks off before its end"))
-        if damage.bad_packets:
-            text = f"{damage.bad_packets} damaged part(s) of the file were skipped"
+        if bad_parts := damage.bad_packets + damage.gave_up:
+            text = f"{bad_parts} damaged part(s) of the file were skipped"
             found.append(AudioWarning("bad_packets", text))
         if self._bad_samples:
             text = f"{self._bad_samples} sample(s) that are no sound were silenced"
@@ -131,6 +133,11 @@ class AudioStream:
                 return self._untried.pop(0)(self._source, self._kind)
             except Refused as refusal:
                 reasons.append(str(refusal))
+        self._source.check()
+        if self._breaks_off:
+            raise DecodeFailed(f"the {self._kind} file breaks off before it can be decoded")
+        if self._source.start >= self._source.end:
+            raise DecodeFailed("there is nothing behind the tag at the start of the file")
         if self._kind:
             raise DecodeFailed(f"the {self._kind} file cannot be decoded: {reasons[0]}")
         raise UnsupportedFormat("the bytes are no audio format that is known")
@@ -145,7 +152,8 @@ class AudioStream:
             if not (self._untried and (self._decoder.damage.gave_up or not self._samples)):
                 break
             try:
-                decoder = self._open()
+                with self._stages.measure("decode"):
+                    decoder = self._open()
             except AnalysisError:
                 break
             self._decoder.close()
@@ -165,6 +173,8 @@ class AudioStream:
                 self._source.check()
                 if block is None:
                     return
+                if block.sample_rate not in _RATES:
+                    raise DecodeFailed(f"the sample rate of {block.sample_rate} Hz is no real one")
                 samples = block.samples[skip:]
                 skip = max(skip - len(block.samples), 0)
                 if not len(samples):
@@ -198,3 +208,11 @@ class AudioStream:
             block: Mono = resampler.resample_chunk(samples, last=last)
         if len(block):
             yield block
+
+
+def _decoders_for(kind: str) -> list[type[SoundfileDecoder | PyavDecoder]]:
+    """In the order to try them. libsndfile is not asked about unknown bytes: it finds MPEG audio
+    in noise, and prints what it thinks of it."""
+    if kind in _SOUNDFILE_KINDS:
+        return [SoundfileDecoder, PyavDecoder]
+    return [PyavDecoder, SoundfileDecoder] if kind in _EITHER_KINDS else [PyavDecoder]

@@ -149,7 +149,7 @@ def _ends_with_a_last_page(source: SourceFile) -> bool:
     """Whether the last Ogg page is whole and marked as the end of its stream."""
     tail = source.read_at(max(source.end - (1 << 17), source.start), 1 << 17)
     at = tail.rfind(b"OggS\0")
-    if at < 0 or len(tail) < at + 27 + tail[at + 26]:
+    if at < 0 or len(tail) < at + 27:
         return False
     table = tail[at + 27 : at + 27 + tail[at + 26]]
     return bool(tail[at + 5] & 4) and at + 27 + len(table) + sum(table) <= len(tail)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,18 +23,21 @@ def mean_of_interleaved(samples: Mono) -> Mono:
     return mean
 
 
-def mean_of_planar(samples: NDArray[np.generic]) -> Mono:
-    """(channels, frames) of u8, s16, s32, flt or dbl to (frames,) float32, full scale +-1."""
-    kind, channels = samples.dtype, len(samples)
-    mean: Mono = samples[0].astype(np.float32)
-    for channel in samples[1:]:
+def mean_of_planar(channels: Sequence[NDArray[Any]]) -> Mono:
+    """One array (frames,) a channel, of u8, s16, s32, s64, flt or dbl, to (frames,) float32.
+
+    Integers come out with a full scale of +-1.
+    """
+    kind, count = channels[0].dtype, len(channels)
+    mean: Mono = channels[0].astype(np.float32)
+    for channel in channels[1:]:
         mean += channel
     if kind.kind == "f":
-        if channels > 1:
-            mean *= np.float32(1 / channels)
+        if count > 1:
+            mean *= np.float32(1 / count)
         return mean
     full_scale = float(2 ** (8 * kind.itemsize - 1))
-    mean *= np.float32(1 / (full_scale * channels))
+    mean *= np.float32(1 / (full_scale * count))
     if kind.kind == "u":  # unsigned samples rest at the middle of their range
         mean -= np.float32(1)
     return mean

@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 import av
 import av.error
 import av.logging
+import numpy as np
 from av.container import InputContainer
 from av.stream import Discard
+from numpy.typing import NDArray
 
 from keyscan.analysis.decoding import Block, Damage, Refused
 from keyscan.analysis.errors import NoAudio, UnsupportedFormat
@@ -19,11 +21,13 @@ from keyscan.analysis.mixdown import Mono, mean_of_planar
 from keyscan.analysis.mpeg import is_cut
 from keyscan.analysis.source import SourceFile
 
+_DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _BLOCK_FRAMES = 1 << 16
 _READ_SIZE = 1 << 18
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
-# Formats that name other files or addresses, images, subtitles, and headerless ones.
+# Formats that name other files or addresses, devices, subtitles, text, and raw video, which is
+# without sound and seen by FFmpeg in random bytes.
 _DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png", "ico")
 _DENIED = frozenset(
     (
@@ -34,7 +38,9 @@ _DENIED = frozenset(
         *("ass", "srt", "webvtt", "lrc", "microdvd", "mpl2", "mpsub", "jacosub", "sami", "stl"),
         *("subviewer", "subviewer1", "vplayer", "pjs", "realtext", "tedcaptions", "aqtitle"),
         *("scc", "mcc", "sup", "vobsub", "dvbsub", "dvbtxt", "ttml"),
-        *("tty", "bin", "adf", "idf", "xbin", "tiertexseq", "data", "rawvideo"),
+        *("tty", "bin", "adf", "idf", "xbin", "tiertexseq", "data", "rawvideo", "yuv4mpegpipe"),
+        *("h261", "h263", "h264", "hevc", "vvc", "evc", "av1", "obu", "vc1", "vc1test", "m4v"),
+        *("mpegvideo", "cavsvideo", "avs2", "avs3", "dirac", "dnxhd", "mjpeg", "apv", "ivf"),
     )
 )
 
@@ -133,8 +139,6 @@ class PyavDecoder:
         """Every frame that can be decoded; counts the packets that cannot."""
         damage, bad, last = self.damage, False, None
         for packet in self._packets():
-            if not packet.size:
-                break
             if bad:
                 damage.bad_packets += 1
             bad, last = False, packet
@@ -158,13 +162,16 @@ class PyavDecoder:
         while failures < _ERRORS_IN_A_ROW:
             try:
                 for packet in self._container.demux(self._stream):
+                    if not packet.size:  # ends the demuxing; the decoder is flushed at the end
+                        continue
+                    self.damage.bad_packets += failures > 0
                     failures = 0
                     yield packet
             except (av.error.FFmpegError, OSError):
                 failures += 1
-                self.damage.breaks_off = True
             else:
-                return
+                break
+        self.damage.breaks_off |= failures > 0
 
     def close(self) -> None:
         """Let go of FFmpeg's side of the file."""
@@ -195,7 +202,13 @@ def _drain(fifo: av.AudioFifo) -> Iterator[Block]:
 
 
 def _mono(frame: av.AudioFrame) -> Mono:
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    return mean_of_planar(samples)
+    dtype, channels = _DTYPES[frame.format.name.removesuffix("p")], frame.layout.nb_channels
+    if frame.format.is_planar:
+        return mean_of_planar([_buffer(p, dtype, frame.samples) for p in frame.planes])
+    packed = _buffer(frame.planes[0], dtype, frame.samples * channels)
+    return mean_of_planar(list(packed.reshape(-1, channels).T))
+
+
+def _buffer(plane: Any, dtype: str, count: int) -> NDArray[Any]:
+    """The samples of a plane, without its padding and without a copy."""
+    return np.frombuffer(plane, dtype, count)

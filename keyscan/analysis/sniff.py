@@ -17,11 +17,6 @@ _OGG_CODECS = (
 _ASF_GUID = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _W64_GUID = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
-SOUNDFILE_KINDS = frozenset(
-    ("wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ogg vorbis", "ogg opus", "ogg flac")
-)
-"""The kinds that libsndfile decodes; everything else is FFmpeg's."""
-
 
 @dataclass(frozen=True)
 class Sniffed:
