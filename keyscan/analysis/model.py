@@ -1,0 +1,167 @@
+"""A checkpoint becomes a model that tells 24 logits from a spectrogram of any length."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from keyscan.analysis.keynet import KeyNet
+from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings, normalise
+
+PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
+CHECKPOINT_FORMAT = "keyscan-1"
+MIN_FRAMES = 8  # KeyNet halves the frames three times
+_CHUNK = 3000  # frames worked on at once: ten minutes of music
+
+
+class ModelError(Exception):
+    """A checkpoint that cannot be used; the message names the file and says what it should be."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model is: for the ``ready`` message, the environment report, bug reports."""
+
+    name: str
+    parameters: int
+    sha256: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+class KeyModel:
+    """A network on a device, ready to infer."""
+
+    def __init__(
+        self, network: EquivariantNetwork | KeyNet, info: ModelInfo, device: str = "cpu"
+    ) -> None:
+        self.info = info
+        self.device = torch.device(device)
+        self._network = network.to(self.device).eval()
+
+    def to_input(self, spectrogram: npt.NDArray[np.float32]) -> Tensor:
+        """``log1p`` magnitudes ``(105, frames)`` -> a tensor ``(1, 105, frames)`` on the device.
+
+        Raises:
+            ValueError: another shape, or fewer than ``MIN_FRAMES`` frames.
+        """
+        if spectrogram.ndim != 2 or spectrogram.shape[0] != N_BINS:
+            raise ValueError(f"a spectrogram of {N_BINS} bins is needed, not {spectrogram.shape}")
+        if spectrogram.shape[1] < MIN_FRAMES:
+            raise ValueError(f"at least {MIN_FRAMES} frames are needed, not {spectrogram.shape[1]}")
+        array = np.ascontiguousarray(spectrogram, dtype=np.float32)
+        return torch.from_numpy(array).unsqueeze(0).to(self.device)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """What ``to_input`` gives -> logits, shape ``(24,)``, in the order of ``class_id``.
+
+        Long tracks are worked through in chunks that overlap by as much as the network looks
+        around, so that memory is bounded and the result is that of the whole.
+        """
+        network = self._network
+        with torch.inference_mode():
+            if isinstance(network, EquivariantNetwork):
+                x = normalise(x)
+            frames = x.shape[-1]
+            total: Any = None
+            for start in range(0, frames, _CHUNK):
+                low = max(0, start - network.halo)
+                last_chunk = start + _CHUNK + network.halo >= frames
+                high = frames if last_chunk else start + _CHUNK + network.halo
+                first = (start - low) // network.stride
+                kept = None if last_chunk else first + _CHUNK // network.stride
+                part = network.summarise(x[..., low:high], first, kept)
+                total = part if total is None else total.plus(part)
+                if last_chunk:
+                    break
+            return network.conclude(total)[0].cpu()
+
+    def logits(self, spectrogram: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """``(105, frames)`` -> 24 logits in the order of ``class_id``; see ``to_input``."""
+        return np.asarray(self(self.to_input(spectrogram)).numpy(), np.float32)
+
+
+def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
+    """Read a checkpoint of ``training.train``, or a plain state_dict of the 9-layer KeyNet.
+
+    ``path`` None is the packaged checkpoint. Nothing in the file is executed (``weights_only``).
+
+    Raises:
+        ModelError: the file cannot be read, is neither of the two, or does not fit the device.
+    """
+    path = PACKAGED_CHECKPOINT if path is None else path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its unpickler meets
+        raise ModelError(
+            f"{path}: not a PyTorch file of plain weights ({type(error).__name__}): expected a "
+            "checkpoint of training.train or a state_dict of KeyNet"
+        ) from error
+    network, name, settings = _build(path, loaded)
+    info = ModelInfo(
+        name=name,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        sha256=hashlib.sha256(content).hexdigest(),
+        settings=settings,
+    )
+    try:
+        return KeyModel(network, info, device)
+    except (RuntimeError, AssertionError) as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise ModelError(f"{path}: cannot be put on device {device!r}: {first_line}") from error
+
+
+def _build(path: Path, loaded: object) -> tuple[EquivariantNetwork | KeyNet, str, dict[str, Any]]:
+    """The network with its weights, its name, and the settings it was trained with."""
+    if not isinstance(loaded, dict):
+        raise ModelError(f"{path}: holds a {type(loaded).__name__}, not a checkpoint or state_dict")
+    if loaded.get("format") == CHECKPOINT_FORMAT:
+        try:
+            network = EquivariantNetwork(NetworkSettings.from_dict(loaded["architecture"]))
+            weights = loaded["state_dict"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelError(f"{path}: damaged checkpoint: {error!r}") from error
+        _fill(path, network, weights)
+        return network, "keyscan", {k: v for k, v in loaded.items() if k != "state_dict"}
+    weights = loaded.get("state_dict", loaded)
+    if isinstance(weights, dict) and "conv1.conv.weight" in weights:
+        keynet = KeyNet()
+        _fill(path, keynet, weights)
+        return keynet, "keynet", {}
+    raise ModelError(
+        f"{path}: neither a checkpoint of training.train (format {CHECKPOINT_FORMAT!r}) nor a "
+        "state_dict of the 9-layer KeyNet (conv1.conv.weight ... conv9.bn.running_var)"
+    )
+
+
+def _fill(path: Path, network: EquivariantNetwork | KeyNet, weights: object) -> None:
+    """Load ``weights`` strictly, checking names, shapes and that every number is one."""
+    if not isinstance(weights, dict):
+        raise ModelError(f"{path}: its state_dict is a {type(weights).__name__}, not a dict")
+    expected = network.state_dict()
+    # BatchNorm's step counter has no part in inference, and older state_dicts lack it.
+    needed = {name for name in expected if not name.endswith("num_batches_tracked")}
+    missing, unknown = sorted(needed - set(weights)), sorted(set(weights) - set(expected), key=str)
+    if missing:
+        raise ModelError(f"{path}: lacks the parameter {missing[0]} ({len(missing)} missing)")
+    if unknown:
+        raise ModelError(f"{path}: unknown parameter {unknown[0]!r} ({len(unknown)} too many)")
+    for name in needed:
+        value = weights[name]
+        if not isinstance(value, Tensor) or value.shape != expected[name].shape:
+            found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ModelError(f"{path}: {name} is {found}, not {tuple(expected[name].shape)}")
+        if not bool(torch.isfinite(value).all()):
+            raise ModelError(f"{path}: {name} holds values that are not finite")
+    network.load_state_dict(weights, strict=False)

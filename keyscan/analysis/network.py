@@ -1,0 +1,147 @@
+"""A key-finding CNN that is transposition-equivariant by construction.
+
+No layer knows absolute pitch: frequency is a ring of 6 octaves, convolved without pooling, then
+folded onto the ring of 12 pitch classes. Music a semitone higher gives the same activations one
+place further round, so that every key is learned from all the music in every key.
+
+References: Korzeniowski & Widmer, "Genre-agnostic key classification with convolutional neural
+networks" (ISMIR 2018), for the task as a CNN over a log spectrogram and a mean over time; Bittner
+et al., "Deep salience representations for F0 estimation" (ISMIR 2017), for harmonics as channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from keyscan.keys import KEYS
+
+BINS_PER_OCTAVE = 24
+N_BINS = 105
+_BELOW = 24  # an octave of silent bins: room for the fundamentals that the front end cannot see
+_RING = 144  # six octaves: those, the 105 bins, and 15 silent ones where the top meets the bottom
+_CONTRAST = 6.0  # how far above a track's mean magnitude the logarithm starts to compress
+_BASS_FADE = 6.0  # e-fold after this share (1/6) of a frame's energy lies lower
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The architecture; travels in the checkpoint. ``harmonics`` are shifts in bins."""
+
+    harmonics: tuple[int, ...] = (0, 24, 38, 48, -24, -38)
+    stem: int = 24
+    pitch: int = 32
+    ring: int = 48
+    head: int = 64
+    dropout: float = 0.1
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"harmonics": list(self.harmonics)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkSettings:
+        """Raises TypeError or KeyError if ``values`` are not the settings of a network."""
+        return cls(**(values | {"harmonics": tuple(values["harmonics"])}))
+
+
+class Summary(NamedTuple):
+    """Sums over the frames of a part of a track; those of all parts add up to the track's."""
+
+    features: Tensor  # (batch, channels, 12)
+    attended: Tensor  # (batch, channels, 12), weighted by attention
+    frames: Tensor  # (batch,)
+    weight: Tensor  # (batch,)
+
+    def plus(self, other: Summary) -> Summary:
+        return Summary(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def normalise(spectrogram: Tensor) -> Tensor:
+    """Make ``log1p(|C|)``, shape ``(..., bins, frames)``, independent of the track's loudness."""
+    magnitude = torch.expm1(spectrogram)
+    mean = magnitude.mean(dim=(-2, -1), keepdim=True)
+    return torch.log1p(magnitude * (_CONTRAST / (mean + 1e-9)))
+
+
+class RingConv(nn.Module):
+    """Convolution over (ring of frequencies or pitch classes, time), batch norm, GELU."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1)
+    ) -> None:
+        super().__init__()
+        self.turn = ((kernel[0] - 1) // 2, kernel[0] // 2)
+        padding = (0, kernel[1] // 2)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (0, 0, *self.turn), mode="circular")
+        return F.gelu(self.norm(self.conv(x)))
+
+
+class EquivariantNetwork(nn.Module):
+    """Spectrogram (batch, 105, frames), normalised -> 24 logits in the order of ``class_id``."""
+
+    stride = 2  # frames of the spectrogram a frame of features
+    halo = 16  # frames a feature looks back and ahead, rounded up
+
+    def __init__(self, settings: NetworkSettings | None = None) -> None:
+        super().__init__()
+        s = self.settings = settings or NetworkSettings()
+        self.stem = RingConv(len(s.harmonics) + 1, s.stem, (5, 5), (2, 2))
+        self.pitch_in = RingConv(s.stem, s.pitch, (3, 3))
+        self.pitch = RingConv(s.pitch, s.pitch, (3, 3))
+        self.ring_in = RingConv(2 * s.pitch, s.ring, (12, 1))
+        self.ring_time = RingConv(s.ring, s.ring, (1, 5))
+        self.ring = RingConv(s.ring, s.ring, (12, 1))
+        self.attention = nn.Linear(s.ring, 1)
+        self.dropout = nn.Dropout(s.dropout)
+        self.head = RingConv(2 * s.ring, s.head, (12, 1))
+        self.logits = nn.Conv2d(s.head, 2, (12, 1))
+        # The ring gives (minor, major) x (C, C#, ..., B); bin 0 of the spectrogram is a C.
+        order = [12 * (key.mode == "major") + key.tonic for key in KEYS]
+        self.register_buffer("class_order", torch.tensor(order), persistent=False)
+
+    def _channels(self, x: Tensor) -> Tensor:
+        """Each bin with its harmonics beside it, and what is left of it as a bass note."""
+        x = F.pad(x, (0, 0, _BELOW, _RING - N_BINS - _BELOW))
+        shifted = [F.pad(x, (0, 0, -shift, shift)) for shift in self.settings.harmonics]
+        energy = torch.expm1(x)
+        share = energy / (energy.sum(1, keepdim=True) + 1e-6)
+        below = share.cumsum(1) - share
+        return torch.stack([*shifted, x * torch.exp(-_BASS_FADE * below)], dim=1)
+
+    def summarise(self, x: Tensor, first: int = 0, last: int | None = None) -> Summary:
+        """Sums over the feature frames ``first`` to ``last`` of a normalised spectrogram."""
+        x = self.pitch_in(self.stem(self._channels(x)))
+        x = x + self.pitch(x)
+        batch, channels, _, frames = x.shape
+        octaves = x.view(batch, channels, -1, 12, frames)
+        x = self.ring_in(torch.cat([octaves.mean(2), octaves.amax(2)], dim=1))
+        x = x + self.ring_time(x)
+        x = x + self.ring(x)
+        x = x[..., first:last]
+        score = self.attention(x.mean(2).transpose(1, 2)).squeeze(-1)
+        weight = torch.exp(3 * torch.tanh(score))
+        return Summary(
+            x.sum(-1),
+            (x * weight[:, None, None]).sum(-1),
+            torch.full_like(weight[:, 0], x.shape[-1]),
+            weight.sum(-1),
+        )
+
+    def conclude(self, total: Summary) -> Tensor:
+        """The logits, shape ``(batch, 24)``, for a track's sums."""
+        mean = total.features / total.frames[:, None, None]
+        attended = total.attended / total.weight[:, None, None]
+        x = self.dropout(torch.cat([mean, attended], dim=1)).unsqueeze(-1)
+        x = F.pad(self.head(x), (0, 0, 0, 11), mode="circular")
+        return self.logits(x).flatten(1)[:, self.class_order]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conclude(self.summarise(x))
