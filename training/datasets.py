@@ -1,0 +1,166 @@
+"""Real recordings with known keys, for choosing a checkpoint and for judging it. Never trained on.
+
+Three layouts are read: a folder with ``labels.tsv``, a checkout of the GiantSteps key dataset with
+its audio (Knees et al., "Two data sets for tempo estimation and key detection in electronic dance
+music annotated from user corrections", ISMIR 2015), and a table of votes on excerpts.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from keyscan.analysis.features import extract_features
+from keyscan.keys import Key
+
+FRAMES_PER_SECOND = 5
+_AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".m4a")
+
+
+class DatasetError(Exception):
+    """A data set that cannot be read; the message names the file and the line."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """A file, its true key, and the part of it that the label is about (None: all of it)."""
+
+    path: Path
+    key: Key
+    start: float = 0.0
+    length: float | None = None
+
+
+@dataclass(frozen=True)
+class TrackSet:
+    """``missing``: labelled files whose audio is not there."""
+
+    name: str
+    tracks: tuple[Track, ...]
+    missing: tuple[Path, ...] = ()
+
+
+def _parse_key(text: str, where: str) -> Key:
+    try:
+        return Key.parse(text)
+    except ValueError as error:
+        raise DatasetError(f"{where}: {error}") from error
+
+
+def _rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """(where, row) of a tab-separated table with a header."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            lacking = set(columns) - set(reader.fieldnames or ())
+            if lacking:
+                raise DatasetError(f"{path}: no column {', '.join(sorted(lacking))}")
+            for row in reader:
+                where = f"{path}:{reader.line_num}"
+                if any(row[column] is None for column in columns):
+                    raise DatasetError(f"{where}: too few columns")
+                yield where, row
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read: {error}") from error
+
+
+def _split(name: str, tracks: Iterable[Track]) -> TrackSet:
+    found, missing = [], []
+    for track in tracks:
+        if track.path.is_file():
+            found.append(track)
+        else:
+            missing.append(track.path)
+    return TrackSet(name, tuple(found), tuple(missing))
+
+
+def read_folder(folder: Path) -> TrackSet:
+    """A folder with ``labels.tsv``: a header ``file<TAB>key``, then a line a track.
+
+    Raises:
+        DatasetError: no such table, or a line of it is wrong.
+    """
+    rows = _rows(folder / "labels.tsv", ("file", "key"))
+    tracks = [Track(folder / row["file"], _parse_key(row["key"], where)) for where, row in rows]
+    return _split(folder.name, tracks)
+
+
+def read_giantsteps(checkout: Path) -> TrackSet:
+    """``annotations/key/ID.LOFI.key`` (or ``annotations/giantsteps/``), ``audio/ID.LOFI.mp3``.
+
+    Annotations that name no single key of the 24 ("-", two keys, other modes) are left out, as in
+    the dataset's own evaluation.
+
+    Raises:
+        DatasetError: there are no annotations.
+    """
+    folders = [checkout / "annotations" / name for name in ("key", "giantsteps")]
+    annotations = [path for folder in folders for path in sorted(folder.glob("*.key"))]
+    if not annotations:
+        raise DatasetError(f"{checkout}: no annotations/key/*.key: not a GiantSteps checkout")
+    tracks = []
+    for path in annotations:
+        try:
+            key = Key.parse(path.read_text(encoding="utf-8").strip())
+        except ValueError:
+            continue
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot be read: {error}") from error
+        stem = path.name.removesuffix(".key")
+        candidates = [checkout / "audio" / (stem + suffix) for suffix in _AUDIO_SUFFIXES]
+        audio = next((c for c in candidates if c.is_file()), candidates[0])
+        tracks.append(Track(audio, key))
+    return _split("giantsteps", tracks)
+
+
+def read_votes(table: Path, root: Path, agree: int) -> TrackSet:
+    """Excerpts on which at least ``agree`` estimators gave one key; audio below ``root/PACKAGE``.
+
+    Raises:
+        DatasetError: the table cannot be read, or a line of it is wrong.
+    """
+    columns = ("package", "path_end", "start_s", "length_s", "agree", "key")
+    tracks = []
+    files: dict[str, list[Path]] = {}
+    for where, row in _rows(table, columns):
+        package = row["package"]
+        if package not in files:
+            files[package] = [p for p in (root / package).rglob("*") if p.is_file()]
+        try:
+            agreed, start, length = int(row["agree"]), float(row["start_s"]), float(row["length_s"])
+        except ValueError as error:
+            raise DatasetError(f"{where}: {error}") from error
+        if agreed < agree:
+            continue
+        ending = "/" + row["path_end"]
+        path = next((p for p in files[package] if str(p).endswith(ending)), root / row["path_end"])
+        tracks.append(Track(path, _parse_key(row["key"], where), start, length))
+    return _split(table.stem, tracks)
+
+
+def load_spectrogram(track: Track, cache: Path | None = None) -> npt.NDArray[np.float32]:
+    """The analyser's features of the track's part, shape ``(105, frames)``.
+
+    Raises:
+        AnalysisError: the file cannot be analysed.
+    """
+    stored = None
+    if cache is not None:
+        identity = f"{track.path.resolve()} {track.start} {track.length}"
+        stored = cache / (hashlib.sha256(identity.encode()).hexdigest()[:24] + ".npy")
+        if stored.exists():
+            return np.asarray(np.load(stored, allow_pickle=False))
+    spectrogram = extract_features(track.path).spectrogram
+    first = round(track.start * FRAMES_PER_SECOND)
+    last = None if track.length is None else first + round(track.length * FRAMES_PER_SECOND)
+    part = np.ascontiguousarray(spectrogram[:, first:last])
+    if stored is not None:
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        np.save(stored, part)
+    return part

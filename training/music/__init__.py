@@ -1,0 +1,1 @@
+"""Synthetic music with a known key: harmony, layers of notes, timbres, drums and the mix."""

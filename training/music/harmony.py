@@ -1,0 +1,261 @@
+"""What is played over: a key, and the chords and scales that an excerpt goes through."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keyscan.keys import Key, Mode
+from training.music.theory import (
+    LOOPS,
+    QUALITIES,
+    SCALE_WEIGHTS,
+    SCALES,
+    Chord,
+    Intervals,
+    chord_scale,
+    diatonic_quality,
+    parse_chord,
+)
+
+MINOR_SHARE = 0.58
+
+_NEXT_MAJOR = {
+    "I": ("IV", "V", "vi", "ii", "iii", "V7", "vii°"),
+    "ii": ("V", "V7", "vii°", "V7"),
+    "iii": ("vi", "IV"),
+    "IV": ("V", "ii", "I", "V7", "vii°"),
+    "V": ("I", "vi", "V7", "I"),
+    "V7": ("I", "I", "vi"),
+    "vi": ("ii", "IV", "V", "iii", "ii7"),
+    "ii7": ("V7", "V"),
+    "vii°": ("I",),
+}
+_NEXT_MINOR = {
+    "i": ("iv", "V", "bVI", "ii°", "bIII", "V7", "bVII", "vii°7"),
+    "ii°": ("V", "V7"),
+    "bIII": ("bVI", "iv", "bVII"),
+    "iv": ("V", "i", "ii°", "bVII", "V7"),
+    "V": ("i", "i", "bVI", "V7"),
+    "V7": ("i", "i", "bVI"),
+    "bVI": ("ii°", "iv", "bIII", "V"),
+    "bVII": ("bIII", "i"),
+    "vii°7": ("i",),
+}
+_CADENCES: dict[Mode, tuple[str, ...]] = {
+    "major": ("IV V I", "ii V7 I", "ii7 V7 I", "V7 I", "V sus", "IV V vi", "vi ii V7 I"),
+    "minor": ("iv V i", "ii° V7 i", "V7 i", "iv i", "bVI V i", "iv V bVI", "vii°7 i"),
+}
+_SEQUENCES: dict[Mode, tuple[str, ...]] = {
+    "major": ("I IV vii° iii vi ii V I", "I V vi iii IV I ii V", "vi ii V I"),
+    "minor": ("i iv bVII bIII bVI ii° V i", "i V i bVII bIII bVII i V", "i bVII bVI V"),
+}
+_RELATED: dict[Mode, tuple[tuple[int, Mode], ...]] = {
+    "major": ((7, "major"), (9, "minor"), (5, "major"), (2, "minor")),
+    "minor": ((3, "major"), (7, "minor"), (5, "minor"), (8, "major")),
+}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A chord that sounds from ``start`` for ``length`` beats, and the pitch classes over it."""
+
+    start: float
+    length: float
+    chord: Chord
+    scale: Intervals
+
+
+@dataclass(frozen=True)
+class Harmony:
+    """The truth of an excerpt (``key``) and its chords, which cover ``beats`` without gaps."""
+
+    key: Key
+    scale: Intervals
+    spans: tuple[Span, ...]
+    beats: float
+
+    def at(self, beat: float) -> Span:
+        """The span that sounds at ``beat`` (the last one beyond the end)."""
+        for span in self.spans:
+            if beat < span.start + span.length:
+                return span
+        return self.spans[-1]
+
+
+def draw_key(rng: random.Random) -> Key:
+    """A uniform tonic; minor a little more often than major, as in dance music."""
+    return Key(rng.randrange(12), "minor" if rng.random() < MINOR_SHARE else "major")
+
+
+def draw_scale(rng: random.Random, mode: Mode) -> str:
+    names, weights = zip(*SCALE_WEIGHTS[mode].items(), strict=True)
+    return str(rng.choices(names, weights)[0])
+
+
+def _spans(
+    chords: Sequence[tuple[Chord, float]], key: Key, scale: Intervals, beats: float
+) -> Harmony:
+    """Lay out (chord over tonic 0, length) pairs; repeat nothing, cut at ``beats``."""
+    spans: list[Span] = []
+    start = 0.0
+    for chord, length in chords:
+        if start >= beats:
+            break
+        fitting = chord_scale(scale, chord)
+        absolute = tuple(sorted((tone + key.tonic) % 12 for tone in fitting))
+        spans.append(Span(start, min(length, beats - start), chord.transposed(key.tonic), absolute))
+        start += length
+    home = tuple(sorted((tone + key.tonic) % 12 for tone in scale))
+    return Harmony(key, home, tuple(spans), beats)
+
+
+def _extended(rng: random.Random, chord: Chord, scale: Intervals, flavour: str) -> Chord:
+    """Thirds up to the 7th or 9th, a suspension or an added ninth, inside the scale."""
+    if flavour == "triads" or len(chord.intervals) < 3 or chord.intervals == QUALITIES["°"]:
+        return chord
+    if flavour == "added":
+        if rng.random() < 0.5 and (chord.root + 2) % 12 in scale:
+            return Chord(chord.root, (*chord.intervals[:3], 14), chord.bass)
+        if rng.random() < 0.4 and (chord.root + 5) % 12 in scale:
+            return Chord(chord.root, QUALITIES["sus4"], chord.bass)
+        return chord
+    stacked = diatonic_quality(scale, chord.root, 4 if flavour == "sevenths" else 5)
+    if stacked is None or stacked[:3] != chord.intervals[:3]:
+        return chord
+    return Chord(chord.root, stacked, chord.bass)
+
+
+def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, float]]:
+    """One loop of ``LOOPS``, rotated now and then, with its own harmonic rhythm."""
+    numerals = rng.choice(LOOPS[name]).split()
+    if rng.random() < 0.25:
+        turn = rng.randrange(len(numerals))
+        numerals = numerals[turn:] + numerals[:turn]
+    scale = SCALES[name]
+    flavour = rng.choices(("triads", "sevenths", "ninths", "added"), (0.55, 0.2, 0.1, 0.15))[0]
+    chords = [_extended(rng, parse_chord(n), scale, flavour) for n in numerals]
+    if rng.random() < 0.12:
+        # A pedal under the changes: every chord over the tonic.
+        chords = [Chord(c.root, c.intervals, 0) for c in chords]
+    elif rng.random() < 0.15:
+        chords = [Chord(c.root, c.intervals, rng.choice(c.pitch_classes[:3])) for c in chords]
+    pace = rng.choices((1.0, 2.0, 4.0, 8.0, 16.0), (0.03, 0.22, 0.45, 0.22, 0.08))[0]
+    lengths = [pace] * len(chords)
+    if len(chords) > 1 and rng.random() < 0.3:
+        lengths = [pace * rng.choice((0.5, 0.75, 1.0, 1.25, 1.5, 2.0)) for _ in chords]
+    if len(chords) > 1 and rng.random() < 0.15:
+        lengths[0] = lengths[0] * 2
+    loop = list(zip(chords, lengths, strict=True))
+    return loop * int(beats / sum(lengths) + 1)
+
+
+def loop_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
+    """One chord loop from start to end."""
+    name = draw_scale(rng, key.mode)
+    return _spans(_looped(rng, name, beats), key, SCALES[name], beats)
+
+
+def song_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
+    """Two loops of one key after each other, or in turn: verse and chorus."""
+    name = draw_scale(rng, key.mode)
+    section = rng.choice((16.0, 24.0, 32.0))
+    loops = [_looped(rng, name, section) for _ in range(2)]
+    chords: list[tuple[Chord, float]] = []
+    for turn in range(int(beats / section) + 1):
+        left = section
+        for chord, length in loops[turn % 2]:
+            if left <= 0:
+                break
+            chords.append((chord, min(length, left)))
+            left -= length
+    return _spans(chords, key, SCALES[name], beats)
+
+
+def pedal_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
+    """The tonic chord, or its bare fifth, throughout; what moves is in the riffs."""
+    name = draw_scale(rng, key.mode)
+    bare = rng.random() < 0.3
+    numeral = "I5" if bare else ("i" if key.mode == "minor" else "I")
+    return _spans([(parse_chord(numeral), beats)], key, SCALES[name], beats)
+
+
+def parallel_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
+    """One sampled chord moved in parallel, as in house; the pattern starts from the tonic."""
+    if key.mode == "minor":
+        quality = rng.choice(("m", "m7", "m9", "madd9", "m"))
+        moves = (
+            (0, 3),
+            (0, 5),
+            (0, -2),
+            (0, 3, 5),
+            (0, -2, 3),
+            (0, 1),
+            (0, 2),
+            (0, -2, -4),
+            (0, 7),
+        )
+        scale = SCALES["aeolian"]
+    else:
+        quality = rng.choice(("", "maj7", "9", "add9", "7", ""))
+        moves = ((0, 5), (0, -2), (0, 2), (0, 5, 7), (0, -2, -4), (0, 3, 5), (0, 3), (0, -2, 5))
+        scale = SCALES["mixolydian"]
+    pattern = rng.choice(moves)
+    lengths = [
+        rng.choice((4.0, 6.0, 3.0, 8.0)),
+        *(rng.choice((1.0, 2.0, 3.0, 4.0)) for _ in pattern),
+    ]
+    chords = [
+        (Chord(move % 12, QUALITIES[quality], move % 12), length)
+        for move, length in zip(pattern, lengths, strict=False)
+    ]
+    repeats = int(beats / sum(length for _, length in chords)) + 1
+    return _spans(chords * repeats, key, scale, beats)
+
+
+def _phrase(rng: random.Random, mode: Mode, chords: int) -> list[Chord]:
+    """Functional harmony: a walk from the tonic, secondary dominants, a cadence."""
+    table = _NEXT_MAJOR if mode == "major" else _NEXT_MINOR
+    if rng.random() < 0.2:
+        numerals = rng.choice(_SEQUENCES[mode]).split()
+    else:
+        numerals = ["I" if mode == "major" else "i"]
+        while len(numerals) < chords:
+            numerals.append(rng.choice(table[numerals[-1]]))
+    numerals += rng.choice(_CADENCES[mode]).replace("sus", "V7").split()
+    phrase: list[Chord] = []
+    for numeral in numerals:
+        chord = parse_chord(numeral)
+        tonicised = chord.root != 0 and chord.intervals in (QUALITIES[""], QUALITIES["m"])
+        if tonicised and rng.random() < 0.13:
+            root = (chord.root + 7) % 12
+            phrase.append(Chord(root, QUALITIES["7"], root))
+        if rng.random() < 0.28:
+            chord = Chord(chord.root, chord.intervals, chord.pitch_classes[1])
+        phrase.append(chord)
+    return phrase
+
+
+def classical_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
+    """Common-practice phrases, often with a middle part in a related key, closing at home."""
+    pace = rng.choice((1.0, 2.0, 2.0, 4.0))
+    home = SCALES["ionian" if key.mode == "major" else "aeolian"]
+    slots = int(beats / pace) + 1
+    away_from, away_to = slots, slots
+    if rng.random() < 0.45:
+        away_from = int(slots * rng.uniform(0.3, 0.6))
+        away_to = int(slots * rng.uniform(0.6, 0.85))
+    shift, away_mode = rng.choice(_RELATED[key.mode])
+    chords: list[tuple[Chord, float]] = []
+    while len(chords) < slots:
+        away = away_from <= len(chords) < away_to
+        phrase = _phrase(rng, away_mode if away else key.mode, rng.randint(2, 6))
+        chords += [(chord.transposed(shift if away else 0), pace) for chord in phrase]
+    if rng.random() < 0.5:
+        # The excerpt is the end of the piece: last chords are a cadence and a long tonic.
+        tail = [parse_chord(n) for n in ("V7", "I" if key.mode == "major" else "i")]
+        if key.mode == "minor" and rng.random() < 0.15:
+            tail[-1] = parse_chord("I")
+        chords = [*chords[: max(1, slots - 4)], (tail[0], pace), (tail[1], 4 * pace)]
+    return _spans(chords, key, home, beats)

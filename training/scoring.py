@@ -1,0 +1,105 @@
+"""How good a set of key estimates is, as the MIREX Audio Key Detection task counts.
+
+| estimate                                   | weight |
+| ------------------------------------------ | ------ |
+| the same tonic and mode                    | 1.0    |
+| a perfect fifth away, same mode            | 0.5    |
+| the relative key                           | 0.3    |
+| the parallel key (same tonic, other mode)  | 0.2    |
+| any other                                  | 0.0    |
+
+Source: MIREX, "Audio Key Detection". The task's text counts a fifth above the true tonic; most
+published figures (and ``mir_eval.key`` before 0.8) count fifths in one direction, others in both,
+so both sums are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from keyscan.keys import Key, Mode, Relation
+
+WEIGHTS: dict[Relation, float] = {
+    "exact": 1.0,
+    "fifth_up": 0.5,
+    "fifth_down": 0.5,
+    "relative": 0.3,
+    "parallel": 0.2,
+    "other": 0.0,
+}
+WEIGHTS_FIFTH_UP_ONLY: dict[Relation, float] = WEIGHTS | {"fifth_down": 0.0}
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was estimated for a track whose key is known."""
+
+    reference: Key
+    estimate: Key
+
+    @property
+    def relation(self) -> Relation:
+        return self.estimate.relation_to(self.reference)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % bootstrap interval (percentile method), all between 0 and 1."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Shares of a set of answers, 0-1. ``recall``: exact among the tracks of each mode."""
+
+    tracks: int
+    shares: dict[Relation, float]
+    exact: Interval
+    weighted: Interval
+    weighted_fifth_up_only: Interval
+    recall: dict[Mode, tuple[float, int]]
+
+
+def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
+    """The mean of ``values`` and the 2.5 and 97.5 percentiles of means of resamples.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    if not values:
+        raise ValueError("no answers to score")
+    sample: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    draws = np.random.default_rng(seed).integers(0, len(sample), (_RESAMPLES, len(sample)))
+    low, high = np.percentile(sample[draws].mean(axis=1), (2.5, 97.5))
+    return Interval(float(sample.mean()), float(low), float(high))
+
+
+def score(answers: Sequence[Answer]) -> Scores:
+    """Count the relations and weigh them.
+
+    Raises:
+        ValueError: there are no answers.
+    """
+    relations = [answer.relation for answer in answers]
+    recall: dict[Mode, tuple[float, int]] = {}
+    modes: tuple[Mode, ...] = ("major", "minor")
+    for mode in modes:
+        hits = [a.relation == "exact" for a in answers if a.reference.mode == mode]
+        if hits:
+            recall[mode] = (sum(hits) / len(hits), len(hits))
+    return Scores(
+        tracks=len(answers),
+        exact=bootstrap([float(relation == "exact") for relation in relations]),
+        weighted=bootstrap([WEIGHTS[relation] for relation in relations]),
+        weighted_fifth_up_only=bootstrap([WEIGHTS_FIFTH_UP_ONLY[r] for r in relations]),
+        shares={relation: relations.count(relation) / len(relations) for relation in WEIGHTS},
+        recall=recall,
+    )

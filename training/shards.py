@@ -1,0 +1,126 @@
+"""Spectrograms with their keys on disk: numbered shards, each written whole or not at all.
+
+A corpus is a folder with ``settings.json`` and, per shard, ``shard-00000.npy`` (float16,
+``(excerpts, WIDE_BINS, frames)``) and ``shard-00000.keys.npy`` (int8 class ids).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keyscan.analysis.cqt import FilterBank
+from training.filterbank import build_filter_bank
+from training.music.timbres import SAMPLE_RATE
+
+MARGIN_BINS = 12
+"""Half an octave more on both sides than the analyser sees: room to transpose by 6 semitones."""
+N_BINS = 105
+WIDE_BINS = N_BINS + 2 * MARGIN_BINS
+FRAMES_PER_SECOND = 5
+
+
+class CorpusError(Exception):
+    """A corpus that cannot be read or continued; the message says which file and why."""
+
+
+@cache
+def wide_bank() -> FilterBank:
+    """The analyser's constant-Q filters with a margin, at the generator's sample rate."""
+    return build_filter_bank(
+        sample_rate=SAMPLE_RATE,
+        hop_length=SAMPLE_RATE // FRAMES_PER_SECOND,
+        fmin=65.0 * 2 ** (-MARGIN_BINS / 24),
+        n_bins=WIDE_BINS,
+        bins_per_octave=24,
+    )
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:05d}.npy"
+
+
+def _save(path: Path, array: npt.NDArray[Any]) -> None:
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        np.save(file, array)
+    unfinished.replace(path)
+
+
+def write_shard(
+    folder: Path, number: int, spectrograms: npt.NDArray[np.float16], keys: npt.NDArray[np.int8]
+) -> None:
+    """The labels go first: a shard whose spectrograms exist is complete."""
+    path = shard_path(folder, number)
+    _save(path.with_suffix(".keys.npy"), keys)
+    _save(path, spectrograms)
+
+
+def open_corpus(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Create ``folder``, or check that what is there was begun with the same settings.
+
+    Raises:
+        CorpusError: the folder holds a corpus with other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "settings.json"
+    if path.exists():
+        found = read_settings(folder)
+        if found != dict(settings):
+            raise CorpusError(f"{path}: begun with other settings: {found}, not {dict(settings)}")
+        return
+    path.write_text(json.dumps(dict(settings), indent=1) + "\n", encoding="utf-8")
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Raises CorpusError if ``folder`` holds no corpus."""
+    path = folder / "settings.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path}: not a corpus of training.synth: {error}") from error
+    if not isinstance(settings, dict):
+        raise CorpusError(f"{path}: not the settings of a corpus")
+    return settings
+
+
+class Corpus:
+    """All finished shards of some folders, read through memory maps.
+
+    Raises:
+        CorpusError: no shard, or a damaged one.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.settings = [read_settings(folder) for folder in folders]
+        paths = [path for folder in folders for path in sorted(folder.glob("shard-?????.npy"))]
+        if not paths:
+            raise CorpusError(f"no shards in {', '.join(map(str, folders))}")
+        self._shards: list[npt.NDArray[np.float16]] = []
+        keys = []
+        for path in paths:
+            try:
+                shard = np.load(path, mmap_mode="r", allow_pickle=False)
+                labels = np.load(path.with_suffix(".keys.npy"), allow_pickle=False)
+            except (OSError, ValueError) as error:
+                raise CorpusError(f"{path}: damaged shard: {error}") from error
+            if shard.ndim != 3 or shard.shape[1] != WIDE_BINS or len(shard) != len(labels):
+                raise CorpusError(f"{path}: damaged shard: shape {shard.shape}")
+            self._shards.append(shard)
+            keys.append(labels)
+        self.keys: npt.NDArray[np.int8] = np.concatenate(keys)
+        self._starts = np.cumsum([0, *map(len, self._shards)])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def spectrogram(self, index: int) -> npt.NDArray[np.float16]:
+        """Excerpt ``index``, shape ``(WIDE_BINS, frames)``."""
+        shard = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return np.asarray(self._shards[shard][index - self._starts[shard]])

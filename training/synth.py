@@ -1,0 +1,87 @@
+"""Write a corpus of synthetic music as wide constant-Q spectrograms.
+
+``python -m training.synth --out runs/corpus --count 40000 --seed 1 --jobs 2``
+
+Excerpt ``i`` depends on the seed and on ``i`` alone: an interrupted run goes on where it stopped,
+and any shard can be made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from keyscan.analysis.cqt import constant_q
+from training.music.excerpt import make_excerpt
+from training.shards import CorpusError, open_corpus, shard_path, wide_bank, write_shard
+
+SHARD_SIZE = 500
+SECONDS = 24.0
+_REPORT_EVERY = 15.0
+
+
+def make_shard(folder: Path, seed: int, count: int, seconds: float, number: int) -> int:
+    """Synthesise and write shard ``number`` of a corpus of ``count``; returns its size."""
+    bank = wide_bank()
+    spectrograms, keys = [], []
+    for index in range(number * SHARD_SIZE, min((number + 1) * SHARD_SIZE, count)):
+        excerpt = make_excerpt(seed, index, seconds)
+        spectrograms.append(constant_q(excerpt.samples, bank).astype(np.float16))
+        keys.append(excerpt.key.class_id)
+    write_shard(folder, number, np.stack(spectrograms), np.array(keys, np.int8))
+    return len(keys)
+
+
+def synthesise(folder: Path, count: int, seed: int, jobs: int, seconds: float = SECONDS) -> None:
+    """Make every shard that is missing, in ``jobs`` processes.
+
+    Raises:
+        CorpusError: ``folder`` holds a corpus with other settings.
+    """
+    open_corpus(folder, {"seed": seed, "count": count, "seconds": seconds, "shard": SHARD_SIZE})
+    numbers = range(-(-count // SHARD_SIZE))
+    missing = [number for number in numbers if not shard_path(folder, number).exists()]
+    made = count - sum(min(SHARD_SIZE, count - number * SHARD_SIZE) for number in missing)
+    work = partial(make_shard, folder, seed, count, seconds)
+    # One thread of BLAS in each process: the processes are the parallelism.
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    reported = time.monotonic()
+    with (
+        multiprocessing.get_context("spawn").Pool(jobs) as pool,
+        tqdm(total=count, initial=made, unit="excerpt", disable=None) as progress,
+    ):
+        for size in pool.imap_unordered(work, missing):
+            progress.update(size)
+            made += size
+            if progress.disable and time.monotonic() - reported > _REPORT_EVERY:
+                reported = time.monotonic()
+                print(f"{made} of {count} excerpts", flush=True)
+    print(f"{count} excerpts in {folder}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=Path("runs/corpus"), help="the corpus's folder")
+    parser.add_argument("--count", type=int, default=40000, help="excerpts")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="length of an excerpt")
+    arguments = parser.parse_args()
+    try:
+        synthesise(
+            arguments.out, arguments.count, arguments.seed, arguments.jobs, arguments.seconds
+        )
+    except CorpusError as error:
+        sys.exit(f"training.synth: {error}")
+
+
+if __name__ == "__main__":
+    main()

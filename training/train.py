@@ -1,0 +1,263 @@
+"""Train the network on synthetic music, watching it on real music.
+
+``python -m training.train --corpus runs/corpus --out runs/first --dev FOLDER --epochs 8``
+
+After every epoch ``last.pt`` (for ``--resume``) and ``epoch-NN.pt`` (the averaged weights, as the
+analyser loads them) are written to ``--out``, with a line in ``log.jsonl``. An epoch is
+``--epoch-size`` excerpts; the corpora are gone through in a seeded random order, over and over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from keyscan.analysis.network import EquivariantNetwork, NetworkSettings, normalise
+from keyscan.keys import KEYS, Key
+from training.augment import augment
+from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
+from training.scoring import Answer, score
+from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, N_BINS, Corpus, CorpusError
+
+CHECKPOINT_FORMAT = "keyscan-1"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything that decides the outcome, besides the corpora; stored in the checkpoint."""
+
+    seed: int = 1
+    epochs: int = 8
+    epoch_size: int = 40000
+    batch: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    ema: float = 0.998
+    shortest: float = 10.0
+    longest: float = 22.0
+
+
+def transposed_labels(class_ids: npt.NDArray[np.int8], semitones: npt.NDArray[np.int64]) -> Tensor:
+    """The class ids after moving each key up by so many semitones."""
+    keys = [KEYS[class_id] for class_id in class_ids]
+    moved = (
+        Key((key.tonic + int(up)) % 12, key.mode) for key, up in zip(keys, semitones, strict=True)
+    )
+    return torch.tensor([key.class_id for key in moved])
+
+
+def make_batch(
+    corpus: Corpus, indices: Sequence[int], settings: TrainingSettings, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Cut one length from every excerpt, transpose each: ((batch, 105, frames), class ids)."""
+    excerpts = [corpus.spectrogram(index) for index in indices]
+    available = min(excerpt.shape[1] for excerpt in excerpts)
+    longest = min(available, int(settings.longest * FRAMES_PER_SECOND))
+    shortest = min(longest, int(settings.shortest * FRAMES_PER_SECOND))
+    frames = int(rng.integers(shortest, longest + 1))
+    semitones = rng.integers(-MARGIN_BINS // 2, MARGIN_BINS // 2 + 1, len(indices))
+    cuts = np.empty((len(indices), N_BINS, frames), np.float32)
+    for row, (excerpt, up) in enumerate(zip(excerpts, semitones, strict=True)):
+        start = int(rng.integers(0, excerpt.shape[1] - frames + 1))
+        low = MARGIN_BINS - 2 * int(up)
+        cuts[row] = excerpt[low : low + N_BINS, start : start + frames]
+    labels = transposed_labels(corpus.keys[np.asarray(indices)], semitones)
+    return torch.from_numpy(cuts), labels
+
+
+def batches(
+    corpus: Corpus, settings: TrainingSettings, epoch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of one epoch; they depend on the seed, the epoch and the corpus alone."""
+    rng = np.random.default_rng([settings.seed, epoch])
+    noise = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
+    first = epoch * settings.epoch_size
+    turns = range(first // len(corpus), (first + settings.epoch_size - 1) // len(corpus) + 1)
+    orders = [
+        np.random.default_rng([settings.seed, 7, turn]).permutation(len(corpus)) for turn in turns
+    ]
+    order = np.concatenate(orders)[first - turns[0] * len(corpus) :][: settings.epoch_size]
+    for start in range(0, len(order) - settings.batch + 1, settings.batch):
+        spectrograms, labels = make_batch(
+            corpus, order[start : start + settings.batch].tolist(), settings, rng
+        )
+        yield augment(spectrograms, noise), labels
+
+
+class Trainer:
+    """Network, averaged network, optimiser and schedule; what ``--resume`` brings back."""
+
+    def __init__(
+        self, architecture: NetworkSettings, settings: TrainingSettings, corpus: Corpus, device: str
+    ) -> None:
+        torch.manual_seed(settings.seed)
+        self.settings, self.corpus, self.device = settings, corpus, device
+        self.network = EquivariantNetwork(architecture).to(device)
+        self.average = EquivariantNetwork(architecture).to(device)
+        self.average.load_state_dict(self.network.state_dict())
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        steps = settings.epochs * (settings.epoch_size // settings.batch)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, settings.learning_rate, total_steps=steps + 1, pct_start=0.2
+        )
+        self.epoch = 0
+        self._loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self._steps = 0
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "epoch": self.epoch,
+            "steps": self._steps,
+            "torch_rng": torch.get_rng_state(),
+            "settings": asdict(self.settings),
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Raises ValueError if the run was begun with other settings."""
+        if state["settings"] != asdict(self.settings):
+            raise ValueError(f"begun with other settings: {state['settings']}")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.epoch, self._steps = state["epoch"], state["steps"]
+        torch.set_rng_state(state["torch_rng"])
+
+    def run_epoch(self) -> tuple[float, float]:
+        """Train for an epoch; (mean loss, share of exact answers while training)."""
+        self.network.train()
+        total, right, seen = 0.0, 0, 0
+        count = self.settings.epoch_size // self.settings.batch
+        progress = tqdm(
+            batches(self.corpus, self.settings, self.epoch),
+            total=count, desc=f"epoch {self.epoch + 1}", disable=None, leave=False,
+        )  # fmt: skip
+        for spectrograms, labels in progress:
+            labels = labels.to(self.device)
+            with torch.autocast(self.device, torch.bfloat16):
+                logits = self.network(normalise(spectrograms.to(self.device))).float()
+            loss = self._loss(logits, labels)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+            self.optimiser.step()
+            self.schedule.step()
+            self._average()
+            total += float(loss.detach()) * len(labels)
+            right += int((logits.argmax(1) == labels).sum())
+            seen += len(labels)
+        self.epoch += 1
+        return total / seen, right / seen
+
+    def _average(self) -> None:
+        """Exponential moving average of the weights and of batch norm's statistics."""
+        self._steps += 1
+        keep = min(self.settings.ema, self._steps / (self._steps + 10))
+        with torch.no_grad():
+            for mean, value in zip(
+                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+            ):
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - keep)
+                else:
+                    mean.copy_(value)
+
+    def checkpoint(self, data: list[dict[str, Any]], figures: dict[str, Any]) -> dict[str, Any]:
+        """The averaged network as the analyser loads it."""
+        return {
+            "format": CHECKPOINT_FORMAT,
+            "architecture": self.network.settings.to_dict(),
+            "state_dict": {name: t.cpu().clone() for name, t in self.average.state_dict().items()},
+            "training": asdict(self.settings) | {"epoch": self.epoch, "corpora": data},
+            "figures": figures,
+        }
+
+
+def evaluate(
+    network: EquivariantNetwork, tracks: Sequence[tuple[npt.NDArray[np.float32], Key]], device: str
+) -> dict[str, float]:
+    """Exact and weighted share and recall by mode over whole tracks."""
+    network.eval()
+    answers = []
+    with torch.inference_mode():
+        for spectrogram, key in tracks:
+            x = normalise(torch.from_numpy(spectrogram).unsqueeze(0).to(device))
+            answers.append(Answer(key, KEYS[int(network(x).argmax())]))
+    scores = score(answers)
+    figures = {"exact": scores.exact.mean, "weighted": scores.weighted.mean}
+    figures |= {f"recall_{mode}": recall for mode, (recall, _) in scores.recall.items()}
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | None) -> None:
+    """Run the epochs that are left; write checkpoints and the log after each."""
+    out.mkdir(parents=True, exist_ok=True)
+    sets = {
+        tracks.name: [(load_spectrogram(track, cache), track.key) for track in tracks.tracks]
+        for tracks in dev
+    }
+    while trainer.epoch < trainer.settings.epochs:
+        loss, accuracy = trainer.run_epoch()
+        figures: dict[str, Any] = {"loss": round(loss, 4), "train_exact": round(accuracy, 4)}
+        for name, tracks in sets.items():
+            figures[name] = evaluate(trainer.average, tracks, trainer.device)
+        line = json.dumps({"epoch": trainer.epoch} | figures)
+        print(line, flush=True)
+        torch.save(
+            trainer.checkpoint(trainer.corpus.settings, figures),
+            out / f"epoch-{trainer.epoch:02d}.pt",
+        )
+        unfinished = out / "last.part"
+        torch.save(trainer.state(), unfinished)
+        unfinished.replace(out / "last.pt")
+        with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(line + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--corpus", type=Path, nargs="+", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--dev", type=Path, nargs="*", default=[], help="folders with labels.tsv")
+    parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
+    parser.add_argument("--cache", type=Path, help="where features of real music are kept")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
+    defaults = TrainingSettings()
+    for name, value in asdict(defaults).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    arguments = parser.parse_args()
+    settings = TrainingSettings(**{name: getattr(arguments, name) for name in asdict(defaults)})
+    try:
+        dev = [read_folder(folder) for folder in arguments.dev]
+        if arguments.votes:
+            table, audio = arguments.votes
+            dev.append(read_votes(table, audio, agree=5))
+        trainer = Trainer(NetworkSettings(), settings, Corpus(arguments.corpus), arguments.device)
+        if arguments.resume:
+            trainer.resume(torch.load(arguments.out / "last.pt", weights_only=True))
+        train(trainer, arguments.out, dev, arguments.cache)
+    except (CorpusError, DatasetError, OSError, ValueError) as error:
+        sys.exit(f"training.train: {error}")
+
+
+if __name__ == "__main__":
+    main()
