@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 EXIT_OK, EXIT_FAILED = 0, 1
 _LONGEST_SECONDS = 1e6  # a lock cannot be waited for much longer on every system
 
+_WARM_UP_FRAMES = 300  # a minute of music
+
 _EPILOG = """\
 Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, {"type": "reset"},
 {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
@@ -159,13 +161,16 @@ def _build_server(options: argparse.Namespace, replies: int, profile: bool) -> S
     import torch
 
     measured("import torch")
+    import numpy as np
+
+    from keyscan.analysis.network import N_BINS
     from keyscan.serving.server import Server, ServerSettings
 
     measured("other imports")
     torch.set_num_threads(options.threads)
     model = _load_model(options)
     measured("model load")
-    model.warm_up()
+    model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
     measured("warm-up")
     if profile:
         lines = threading_lines(usable_cores(), torch.get_num_threads(), options.workers)

@@ -67,9 +67,11 @@ def _analyse(path: str, cqt: CqtEngine, connection: Connection) -> Features | Fa
         return connection.poll() and isinstance(connection.recv(), Stop)
 
     try:
-        return extract_features(path, cqt, should_stop)
+        return extract_features(_native(path), cqt, should_stop)
     except AnalysisError as error:
         return Failure(error.code, str(error))
+    except UnicodeEncodeError:
+        return Failure("invalid_path", "the path holds half a surrogate pair")
     except Stopped:
         return Failure("cancelled", "cancelled")
     except (EOFError, ConnectionError):
@@ -79,3 +81,10 @@ def _analyse(path: str, cqt: CqtEngine, connection: Connection) -> Features | Fa
     except Exception as error:
         sys.stderr.write(traceback.format_exc())
         return Failure("internal_error", f"{type(error).__name__}: {error}")
+
+
+def _native(path: str) -> str:
+    """Paths are bytes on POSIX, and ours are UTF-8, whatever the locale makes of them."""
+    if os.name != "posix":
+        return path
+    return os.fsdecode(path.encode("utf-8", "surrogateescape"))
