@@ -238,6 +238,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--dev", type=Path, nargs="*", default=[], help="folders with labels.tsv")
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
+    parser.add_argument("--agree", type=int, default=5, help="votes that a dev excerpt needs")
     parser.add_argument("--cache", type=Path, help="where features of real music are kept")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
@@ -250,7 +251,7 @@ def main() -> None:
         dev = [read_folder(folder) for folder in arguments.dev]
         if arguments.votes:
             table, audio = arguments.votes
-            dev.append(read_votes(table, audio, agree=5))
+            dev.append(read_votes(table, audio, agree=arguments.agree))
         trainer = Trainer(NetworkSettings(), settings, Corpus(arguments.corpus), arguments.device)
         if arguments.resume:
             trainer.resume(torch.load(arguments.out / "last.pt", weights_only=True))

@@ -81,7 +81,8 @@ class RingConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.pad(x, (0, 0, *self.turn), mode="circular")
-        return F.gelu(self.norm(self.conv(x)))
+        convolved: Tensor = self.norm(self.conv(x))
+        return F.gelu(convolved)
 
 
 class EquivariantNetwork(nn.Module):
@@ -89,6 +90,7 @@ class EquivariantNetwork(nn.Module):
 
     stride = 2  # frames of the spectrogram a frame of features
     halo = 16  # frames a feature looks back and ahead, rounded up
+    class_order: Tensor
 
     def __init__(self, settings: NetworkSettings | None = None) -> None:
         super().__init__()
@@ -141,7 +143,8 @@ class EquivariantNetwork(nn.Module):
         attended = total.attended / total.weight[:, None, None]
         x = self.dropout(torch.cat([mean, attended], dim=1)).unsqueeze(-1)
         x = F.pad(self.head(x), (0, 0, 0, 11), mode="circular")
-        return self.logits(x).flatten(1)[:, self.class_order]
+        rings: Tensor = self.logits(x)
+        return rings.flatten(1)[:, self.class_order]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conclude(self.summarise(x))

@@ -41,6 +41,7 @@ _BANDS: dict[str, tuple[tuple[Part, str, float, tuple[float, float]], ...]] = {
         (layers.melody, "lead", 0.35, (-7, 3)),
         (layers.melody, "voice", 0.2, (-6, 4)),
         (layers.riff, "keys", 0.2, (-9, 1)),
+        (layers.stray, "keys", 0.12, (-14, -4)),
     ),
     "song": (
         (layers.bass, "bass", 0.75, (-4, 4)),
@@ -51,6 +52,7 @@ _BANDS: dict[str, tuple[tuple[Part, str, float, tuple[float, float]], ...]] = {
         (layers.arpeggio, "piano", 0.2, (-9, 2)),
         (layers.melody, "voice", 0.45, (-4, 5)),
         (layers.melody, "lead", 0.4, (-6, 3)),
+        (layers.stray, "keys", 0.12, (-14, -4)),
     ),
     "pedal": (
         (layers.bass, "bass", 0.75, (-2, 5)),
@@ -61,12 +63,14 @@ _BANDS: dict[str, tuple[tuple[Part, str, float, tuple[float, float]], ...]] = {
         (layers.pad, "pad", 0.3, (-9, 1)),
         (layers.stabs, "keys", 0.3, (-7, 2)),
         (layers.melody, "voice", 0.25, (-6, 3)),
+        (layers.stray, "keys", 0.12, (-14, -4)),
     ),
     "parallel": (
         (layers.stabs, "keys", 1.0, (-3, 4)),
         (layers.bass, "bass", 0.7, (-4, 4)),
         (layers.pad, "pad", 0.25, (-9, 0)),
         (layers.riff, "lead", 0.2, (-9, 0)),
+        (layers.stray, "keys", 0.12, (-14, -4)),
     ),
     "melodic": (
         (layers.melody, "lead", 0.8, (-2, 4)),
@@ -155,14 +159,21 @@ def _band(
         timbre = draw_timbre(rng, role)
         cents = tuning + (rng.gauss(0, 4) if rng.random() < 0.3 else 0.0)
         layer = _play(part(rng, harmony), timbre, beat, samples, cents)
+        if rng.random() < (0.35 if role in ("strum", "bass") else 0.1):
+            layer = mix.overdrive(rng, layer)
         if rng.random() < 0.12:
             layer = mix.filter_sweep(rng, layer)
+        if rng.random() < 0.1:
+            layer = mix.tremolo(rng, layer, beat)
         if role != "bass" and rng.random() < 0.2:
             layer = mix.echo(rng, layer, beat)
         layer = mix.at_level(layer, rng.uniform(low, high))
         if number:
             layer = layer * mix.presence(rng, samples, bar)
         mixed += layer
+    if rng.random() < 0.1:
+        # A break: everything but the drums stops for a while.
+        mixed *= mix.gap(rng, samples, bar)
     if rng.random() < 0.72:
         drums, duck = drum_track(rng, noise, harmony.key.tonic, beat, samples)
         if rng.random() < 0.3:

@@ -148,7 +148,12 @@ def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, fl
     if len(chords) > 1 and rng.random() < 0.15:
         lengths[0] = lengths[0] * 2
     loop = list(zip(chords, lengths, strict=True))
-    return loop * int(beats / sum(lengths) + 1)
+    laps = int(beats / sum(lengths) + 1)
+    if laps > 1 and len(loop) > 1 and rng.random() < 0.15:
+        # Every second time round the last chord is another one.
+        turnaround = parse_chord(rng.choice(rng.choice(LOOPS[name]).split()))
+        return [*loop, *loop[:-1], (turnaround, lengths[-1])] * (laps // 2 + 1)
+    return loop * laps
 
 
 def loop_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
@@ -183,6 +188,7 @@ def pedal_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
 
 def parallel_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
     """One sampled chord moved in parallel, as in house; the pattern starts from the tonic."""
+    moves: tuple[tuple[int, ...], ...]
     if key.mode == "minor":
         quality = rng.choice(("m", "m7", "m9", "madd9", "m"))
         moves = (

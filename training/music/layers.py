@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from training.music.harmony import Harmony, Span
+from training.music.harmony import Harmony, Span, draw_scale
 from training.music.notes import Note, ladder, nearest, step_from, voicing
+from training.music.theory import SCALES
 
 _BASS_RHYTHMS: tuple[tuple[tuple[float, float], ...], ...] = (
     ((0, 4),),
@@ -43,6 +44,17 @@ def _repeated(
             if at < beats:
                 onsets.append((index, at, min(length, beats - at)))
     return onsets
+
+
+def _coloured(rng: random.Random, notes: list[Note]) -> list[Note]:
+    """Chromatic neighbours and blue notes: a few short notes leave the scale by a semitone."""
+    share = rng.choices((0.0, 0.04, 0.1), (0.6, 0.3, 0.1))[0]
+    return [
+        Note(n.start, n.length, n.pitch + rng.choice((-1, 1)), n.velocity)
+        if n.length <= 0.5 and rng.random() < share
+        else n
+        for n in notes
+    ]
 
 
 def bass(rng: random.Random, harmony: Harmony) -> list[Note]:
@@ -152,11 +164,30 @@ def arpeggio(rng: random.Random, harmony: Harmony) -> list[Note]:
     return notes
 
 
+def melodic_scale(rng: random.Random, harmony: Harmony) -> tuple[int, ...]:
+    """Now and then a tune keeps to one scale of the mode, whatever the chords are; else empty."""
+    if rng.random() < 0.7:
+        return ()
+    scale = SCALES[draw_scale(rng, harmony.key.mode)]
+    return tuple((tone + harmony.key.tonic) % 12 for tone in scale)
+
+
+def stray(rng: random.Random, harmony: Harmony) -> list[Note]:
+    """A tuned percussion or effect that repeats one to three pitches of no key at all."""
+    rhythm = _random_rhythm(rng, 2)
+    pitches = [rng.randint(45, 84) for _ in range(rng.randint(1, 3))]
+    return [
+        Note(at, min(length, 0.5), pitches[index % len(pitches)], rng.uniform(0.6, 1.0))
+        for index, at, length in _repeated(rhythm, 2, harmony.beats)
+    ]
+
+
 def melody(rng: random.Random, harmony: Harmony) -> list[Note]:
     """Phrases of a repeated rhythm that walk the scale and come to rest on a stable tone."""
     bars = rng.choice((1, 2, 2, 4))
     rhythm = _random_rhythm(rng, bars)
     centre = rng.randint(57, 78)
+    home = melodic_scale(rng, harmony)
     walk = [rng.choice((-2, -1, -1, 0, 1, 1, 2, 3, -3)) for _ in rhythm]
     rest = nearest(
         rng.choices((harmony.key.tonic, (harmony.key.tonic + 7) % 12), (4, 1))[0], centre
@@ -167,7 +198,7 @@ def melody(rng: random.Random, harmony: Harmony) -> list[Note]:
     for index, at, length in _repeated(rhythm, bars, harmony.beats):
         span = harmony.at(at)
         on_chord = at % 1 == 0 and rng.random() < 0.6
-        pool = span.chord.pitch_classes if on_chord else span.scale
+        pool = span.chord.pitch_classes if on_chord else home or span.scale
         pitch = step_from(ladder(pool, centre - 12, centre + 12), pitch, walk[index])
         last = index == len(rhythm) - 1
         stable = rest % 12 in span.scale
@@ -175,7 +206,7 @@ def melody(rng: random.Random, harmony: Harmony) -> list[Note]:
             pitch = rest
         if rng.random() < 0.93:
             notes.append(Note(at, length, pitch, rng.uniform(0.6, 1.0)))
-    return notes
+    return _coloured(rng, notes)
 
 
 def riff(rng: random.Random, harmony: Harmony) -> list[Note]:

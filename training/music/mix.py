@@ -47,6 +47,30 @@ def _ramp(rng: random.Random, low: float, samples: int) -> FloatArray:
     return np.linspace(first, last, samples, dtype=np.float32)
 
 
+def gap(rng: random.Random, samples: int, bar: int) -> FloatArray:
+    """A gain curve with one to four silent bars in it."""
+    gain = np.ones(samples, np.float32)
+    start = rng.randrange(max(1, samples // bar)) * bar
+    gain[start : start + rng.randint(1, 4) * bar] = 0
+    return gain
+
+
+def tremolo(rng: random.Random, samples: FloatArray, seconds_per_beat: float) -> FloatArray:
+    """A gate or a tremolo in time with the beat."""
+    period = rng.choice((0.25, 0.5, 1.0, 1 / 3)) * seconds_per_beat * SAMPLE_RATE
+    phase = (np.arange(len(samples), dtype=np.float32) / np.float32(period)) % 1
+    shape = 0.5 + 0.5 * np.cos(2 * np.pi * phase) if rng.random() < 0.5 else phase < 0.6
+    depth = np.float32(rng.uniform(0.4, 1.0))
+    return np.asarray(samples * (1 - depth + depth * shape), np.float32)
+
+
+def overdrive(rng: random.Random, samples: FloatArray) -> FloatArray:
+    """An amplifier's soft clipping, uneven now and then, with its sum and difference tones."""
+    bias = np.float32(rng.choice((0.0, 0.0, 0.3)))
+    driven = np.tanh(at_level(samples, rng.uniform(-6, 16)) + bias) - np.tanh(bias)
+    return np.asarray(driven, np.float32)
+
+
 def filter_sweep(rng: random.Random, samples: FloatArray) -> FloatArray:
     """A low-pass that opens or closes over the excerpt, as two fixed filters cross-faded."""
     cutoff = np.exp(rng.uniform(np.log(100), np.log(600)))

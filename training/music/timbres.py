@@ -65,7 +65,8 @@ def draw_timbre(rng: random.Random, role: str) -> Timbre:
     """``role``: bass, pad, drone, keys, arp, lead, voice, strum, piano or strings (plain ones)."""
     attack, release, decay = _envelope(rng, role)
     spectrum = rng.choice(_SPECTRA)
-    stretch, vibrato, voices = 0.0, 0.0, (0.0,)
+    stretch, vibrato = 0.0, 0.0
+    voices: tuple[float, ...] = (0.0,)
     damping = rng.uniform(0.0, 0.8)
     cutoff = float(np.exp(rng.uniform(np.log(250), np.log(5000))))
     fundamental = 1.0 if rng.random() < 0.8 else rng.uniform(0.05, 0.6)
@@ -198,7 +199,7 @@ def raw_tone(timbre: Timbre, frequency: float, samples: int) -> FloatArray:
 def render(
     notes: Sequence[Note], timbre: Timbre, seconds_per_beat: float, samples: int, cents: float
 ) -> FloatArray:
-    """The notes as sound, shape ``(samples,)``; each pitch is computed once, then cut and shaped."""
+    """The notes as sound, shape ``(samples,)``; a pitch is computed once, then cut and shaped."""
     out = np.zeros(samples, np.float32)
     tail = int(timbre.release * SAMPLE_RATE)
     longest: dict[int, float] = {}
