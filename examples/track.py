@@ -97,8 +97,8 @@ def encode(
         if bit_rate is not None:
             stream.bit_rate = bit_rate
         for start in range(0, len(samples), sample_rate):
-            block = np.ascontiguousarray(samples[start : start + sample_rate].T)
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+            block = samples[start : start + sample_rate].reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(block, format="flt", layout=layout)
             frame.sample_rate, frame.pts = sample_rate, start
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

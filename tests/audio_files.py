@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,25 @@ from pathlib import Path
 import av
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
-from examples.track import encode
+from examples.track import SAMPLE_RATE, encode, render_track
+from keyscan.keys import Key
 
 Samples = NDArray[np.float32]
+MUSIC_KEY = Key(9, "minor")
 Writer = Callable[[Path, Samples, int], None]
+
+
+@functools.cache
+def music(rate: int = SAMPLE_RATE, seconds: float = 4.0) -> Samples:
+    """A few seconds in ``MUSIC_KEY``: (samples, 2) float32; rendered once, not to be written to."""
+    samples = render_track(MUSIC_KEY, seconds)
+    if rate != SAMPLE_RATE:
+        samples = soxr.resample(samples, SAMPLE_RATE, rate, "HQ")
+    samples.setflags(write=False)
+    return samples
 
 
 @dataclass(frozen=True)
@@ -163,7 +177,7 @@ _WAV = _soundfile("WAV", "PCM_16")
 _FLAC = _soundfile("FLAC", "PCM_16")
 
 FORMATS: dict[str, Format] = {
-    "wav": Format(".wav", "soundfile", 80, _WAV),
+    "wav": Format(".wav", "soundfile", 70, _WAV),
     "wav-u8": Format(".wav", "soundfile", 30, _soundfile("WAV", "PCM_U8")),
     "wav-24": Format(".wav", "soundfile", 110, _soundfile("WAV", "PCM_24")),
     "wav-32": Format(".wav", "soundfile", 110, _soundfile("WAV", "PCM_32")),
@@ -173,28 +187,28 @@ FORMATS: dict[str, Format] = {
     "wav-alaw": Format(".wav", "soundfile", 25, _soundfile("WAV", "ALAW")),
     "wav-adpcm": Format(".wav", "soundfile", 15, _soundfile("WAV", "IMA_ADPCM")),
     "wav-extensible": Format(".wav", "soundfile", 110, _soundfile("WAVEX", "PCM_24")),
-    "wav-id3": Format(".wav", "soundfile", 80, _tagged(_WAV, before=id3v2())),
-    "wav-streamed": Format(".wav", "soundfile", 80, _streamed_wav),
-    "wav-unclosed": Format(".wav", "soundfile", 80, _unclosed_wav),
-    "wav-mp3": Format(".wav", "pyav", 20, _mp3_in_wav),
-    "rf64": Format(".wav", "soundfile", 80, _soundfile("RF64", "PCM_16")),
-    "w64": Format(".w64", "soundfile", 80, _soundfile("W64", "PCM_16")),
-    "caf": Format(".caf", "soundfile", 80, _soundfile("CAF", "PCM_16")),
-    "caf-alac": Format(".caf", "soundfile", 80, _soundfile("CAF", "ALAC_16")),
-    "flac": Format(".flac", "soundfile", 80, _FLAC),
+    "wav-id3": Format(".wav", "soundfile", 70, _tagged(_WAV, before=id3v2())),
+    "wav-streamed": Format(".wav", "soundfile", 70, _streamed_wav),
+    "wav-unclosed": Format(".wav", "pyav", 70, _unclosed_wav),
+    "wav-mp3": Format(".wav", "pyav", 20, _mp3_in_wav, delay=1105),
+    "rf64": Format(".wav", "soundfile", 70, _soundfile("RF64", "PCM_16")),
+    "w64": Format(".w64", "soundfile", 70, _soundfile("W64", "PCM_16")),
+    "caf": Format(".caf", "soundfile", 70, _soundfile("CAF", "PCM_16")),
+    "caf-alac": Format(".caf", "soundfile", 70, _soundfile("CAF", "ALAC_16")),
+    "flac": Format(".flac", "soundfile", 70, _FLAC),
     "flac-24": Format(".flac", "soundfile", 110, _soundfile("FLAC", "PCM_24")),
-    "flac-id3": Format(".flac", "soundfile", 80, _tagged(_FLAC, id3v2(), b"TAG" + bytes(125))),
+    "flac-id3": Format(".flac", "soundfile", 70, _tagged(_FLAC, id3v2(), b"TAG" + bytes(125))),
     "ogg-vorbis": Format(".ogg", "soundfile", 12, _soundfile("OGG", "VORBIS")),
     "ogg-opus": Format(".opus", "soundfile", 12, _soundfile("OGG", "OPUS"), rate=48000),
     "ogg-flac": Format(".oga", "pyav", 80, _pyav("flac", "ogg", None)),
-    "aiff": Format(".aiff", "soundfile", 80, _soundfile("AIFF", "PCM_16")),
+    "aiff": Format(".aiff", "soundfile", 70, _soundfile("AIFF", "PCM_16")),
     "aiff-24": Format(".aiff", "soundfile", 110, _soundfile("AIFF", "PCM_24")),
     "aiff-id3": Format(
-        ".aiff", "soundfile", 80, _tagged(_soundfile("AIFF", "PCM_16"), before=id3v2())
+        ".aiff", "soundfile", 70, _tagged(_soundfile("AIFF", "PCM_16"), before=id3v2())
     ),
     "aifc-float": Format(".aifc", "pyav", 110, _soundfile("AIFF", "FLOAT")),
     "aifc-mulaw": Format(".aifc", "pyav", 25, _soundfile("AIFF", "ULAW")),
-    "au": Format(".au", "soundfile", 80, _soundfile("AU", "PCM_16")),
+    "au": Format(".au", "soundfile", 70, _soundfile("AU", "PCM_16")),
     "mp3": Format(".mp3", "pyav", 20, _MP3),
     "mp3-vbr": Format(
         ".mp3",
@@ -215,7 +229,11 @@ FORMATS: dict[str, Format] = {
         ".m4a", "pyav", 12, _pyav("aac", "ipod", muxer={"movflags": "faststart"})
     ),
     "m4a-fragmented": Format(
-        ".m4a", "pyav", 12, _pyav("aac", "mp4", muxer={"movflags": "frag_keyframe+empty_moov"})
+        ".m4a",
+        "pyav",
+        12,
+        _pyav("aac", "mp4", muxer={"movflags": "frag_keyframe+empty_moov"}),
+        delay=1024,
     ),
     "alac": Format(".m4a", "pyav", 80, _pyav("alac", "ipod", None)),
     "aac": Format(".aac", "pyav", 12, _pyav("aac", "adts"), delay=1024),
@@ -226,9 +244,9 @@ FORMATS: dict[str, Format] = {
     "webm": Format(".webm", "pyav", 12, _pyav("libopus", "webm"), rate=48000),
     "mka-flac": Format(".mka", "pyav", 80, _pyav("flac", "matroska", None)),
     "ac3": Format(".ac3", "pyav", 12, _pyav("ac3", "ac3"), delay=256),
-    "wavpack": Format(".wv", "pyav", 40, _pyav("wavpack", "wv", None)),
+    "wavpack": Format(".wv", "pyav", 35, _pyav("wavpack", "wv", None)),
     "mp4-video": Format(".mp4", "pyav", 12, _video_with_sound("mp4", "aac")),
-    "avi-video": Format(".avi", "pyav", 12, _video_with_sound("avi", "libmp3lame")),
+    "avi-video": Format(".avi", "pyav", 12, _video_with_sound("avi", "libmp3lame"), delay=1105),
     "webm-video": Format(".webm", "pyav", 12, _video_with_sound("webm", "libopus"), rate=48000),
     "mpegts": Format(".ts", "pyav", 12, _pyav("aac", "mpegts"), delay=1024),
 }

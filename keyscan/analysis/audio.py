@@ -31,6 +31,7 @@ _SOUNDFILE_KINDS = frozenset(
 )
 _EITHER_KINDS = frozenset(("aifc", "ogg"))  # FFmpeg knows more of these, libsndfile some others
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
+_TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
 _LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as floats included
 
@@ -88,9 +89,11 @@ class AudioStream:
     def warnings(self) -> tuple[AudioWarning, ...]:
         """What was wrong with the file and did not stop it from being decoded."""
         damage, found = self._decoder.damage, []
-        if self._breaks_off or damage.breaks_off or self._ends_early():
+        truncated = self._breaks_off or damage.breaks_off or self._ends_early()
+        lacking = (self._decoder.announced_seconds or 0) - self.duration > _TOLERATED_SECONDS
+        if truncated:
             found.append(AudioWarning("truncated", "the file breaks off before its end"))
-        if bad_parts := damage.bad_packets + damage.gave_up:
+        if bad_parts := damage.bad_packets + damage.gave_up + (lacking and not truncated):
             text = f"{bad_parts} damaged part(s) of the file were skipped"
             found.append(AudioWarning("bad_packets", text))
         if self._bad_samples:
@@ -136,10 +139,10 @@ class AudioStream:
         self._source.check()
         if self._breaks_off:
             raise DecodeFailed(f"the {self._kind} file breaks off before it can be decoded")
-        if self._source.start >= self._source.end:
-            raise DecodeFailed("there is nothing behind the tag at the start of the file")
         if self._kind:
             raise DecodeFailed(f"the {self._kind} file cannot be decoded: {reasons[0]}")
+        if self._source.start:
+            raise DecodeFailed("no sound that is known follows the tag at the file's start")
         raise UnsupportedFormat("the bytes are no audio format that is known")
 
     def _decoded(self) -> Iterator[Block]:

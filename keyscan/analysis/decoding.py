@@ -35,11 +35,16 @@ class Damage:
 
 
 class Decoder(Protocol):
-    """An opened file; iterating decodes it once, from its start to its end."""
+    """An opened file; iterating decodes it once, from its start to its end.
+
+    ``announced_seconds`` is how much sound a complete file holds by what stands at its end, or in
+    an index: what lacks although the file is complete was lost to damage. None if nothing says.
+    """
 
     name: str
     format: str
     damage: Damage
+    announced_seconds: float | None
 
     def __iter__(self) -> Iterator[Block]: ...
 

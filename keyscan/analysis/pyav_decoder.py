@@ -38,7 +38,18 @@ _DENIED = frozenset(
         *("ass", "srt", "webvtt", "lrc", "microdvd", "mpl2", "mpsub", "jacosub", "sami", "stl"),
         *("subviewer", "subviewer1", "vplayer", "pjs", "realtext", "tedcaptions", "aqtitle"),
         *("scc", "mcc", "sup", "vobsub", "dvbsub", "dvbtxt", "ttml"),
-        *("tty", "bin", "adf", "idf", "xbin", "tiertexseq", "data", "rawvideo", "yuv4mpegpipe"),
+        *(
+            "tty",
+            "cdg",
+            "bin",
+            "adf",
+            "idf",
+            "xbin",
+            "tiertexseq",
+            "data",
+            "rawvideo",
+            "yuv4mpegpipe",
+        ),
         *("h261", "h263", "h264", "hevc", "vvc", "evc", "av1", "obu", "vc1", "vc1test", "m4v"),
         *("mpegvideo", "cavsvideo", "avs2", "avs3", "dirac", "dnxhd", "mjpeg", "apv", "ivf"),
     )
@@ -102,6 +113,7 @@ class PyavDecoder:
             raise
         self.format = f"{self._container_format} {self._stream.codec_context.name}"
         self.damage = Damage()
+        self.announced_seconds = self._announced_seconds()
 
     def _audio_stream(self, kind: str) -> av.AudioStream:
         if self._container_format in _WEAK and not kind:
@@ -118,6 +130,16 @@ class PyavDecoder:
         stream.codec_context.thread_count = 1
         assert isinstance(stream, av.AudioStream)
         return stream
+
+    def _announced_seconds(self) -> float | None:
+        stream, container = self._stream, self._container
+        if self._container_format not in _RESYNCING or (stream.start_time or 0) > 0:
+            return None
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        if container.duration and len(container.streams) == 1:  # else it may be a video's
+            return container.duration / av.time_base
+        return None
 
     def __iter__(self) -> Iterator[Block]:
         fifo, kind = av.AudioFifo(), None
@@ -151,9 +173,10 @@ class PyavDecoder:
                 bad |= frame.is_corrupt
                 yield frame
         # A damaged last packet is the usual end of a broken download.
-        damage.breaks_off |= bad or (
-            self._container_format == "mp3" and last is not None and is_cut(bytes(last))
-        )
+        if last is None:
+            damage.breaks_off |= bool(self._stream.duration)
+        else:
+            damage.breaks_off |= bad or (self._container_format == "mp3" and is_cut(bytes(last)))
         with contextlib.suppress(av.error.FFmpegError):
             yield from self._stream.codec_context.decode(None)
 
@@ -204,7 +227,8 @@ def _drain(fifo: av.AudioFifo) -> Iterator[Block]:
 def _mono(frame: av.AudioFrame) -> Mono:
     dtype, channels = _DTYPES[frame.format.name.removesuffix("p")], frame.layout.nb_channels
     if frame.format.is_planar:
-        return mean_of_planar([_buffer(p, dtype, frame.samples) for p in frame.planes])
+        planes = frame.planes[:channels]  # of 8 channels PyAV sees more planes than there are
+        return mean_of_planar([_buffer(plane, dtype, frame.samples) for plane in planes])
     packed = _buffer(frame.planes[0], dtype, frame.samples * channels)
     return mean_of_planar(list(packed.reshape(-1, channels).T))
 

@@ -12,7 +12,6 @@ from keyscan.analysis.mixdown import mean_of_interleaved
 from keyscan.analysis.source import SourceFile
 
 _BLOCK_SAMPLES = 1 << 17  # of all channels together: fits the processor's cache
-_UNKNOWN_LENGTH = 2**62
 
 
 class SoundfileDecoder:
@@ -34,14 +33,16 @@ class SoundfileDecoder:
         if "MP3" in self.format or "MPEG" in self.format:
             self.close()  # its MPEG decoder takes noise for music and prints to stderr
             raise Refused("MPEG audio is left to FFmpeg")
-        self._kind = kind
         self.damage = Damage()
+        # libsndfile takes an Ogg file's length from its last page.
+        self.announced_seconds = (
+            self._file.frames / self._file.samplerate if kind.startswith("ogg") else None
+        )
 
     def __iter__(self) -> Iterator[Block]:
         file, rate = self._file, self._file.samplerate
         frames = max(_BLOCK_SAMPLES // file.channels, 1)
         buffer = np.empty((frames, file.channels), np.float32)
-        decoded = 0
         while True:
             try:
                 samples = file.read(out=buffer)
@@ -50,11 +51,7 @@ class SoundfileDecoder:
                 return
             if not len(samples):
                 break
-            decoded += len(samples)
             yield Block(mean_of_interleaved(samples), rate)
-        # libsndfile takes an Ogg file's length from its last page, so what lacks was in between.
-        if self._kind.startswith("ogg") and decoded < file.frames < _UNKNOWN_LENGTH:
-            self.damage.bad_packets += 1
 
     def close(self) -> None:
         """Let go of libsndfile's side of the file."""
