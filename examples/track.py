@@ -1,7 +1,7 @@
 """A short track in a known key, made from nothing: for the demo, the tests and the benchmarks.
 
-Four bars of I-IV-V-I (in minor i-iv-v-i) over a bass that keeps returning to the tonic, with a
-melody of the scale's notes that comes to rest on the tonic, a kick and hi-hats.
+Four bars of I, IV-I, I-V, I (in harmonic minor i, iv-i, i-V, i) over a bass that keeps returning
+to the tonic, with a melody of chord notes that comes to rest on the tonic, a kick and hi-hats.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SAMPLE_RATE = 44100
 Samples = NDArray[np.float32]
 
 _BEAT = 60 / 124  # seconds: the tempo of house
-_SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
-_PROGRESSION = (0, 3, 4, 0)  # degrees of the scale, one a bar
+_SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 11)}
+_PROGRESSION = (0, 0, 3, 0, 0, 4, 0, 0)  # degrees of the scale, two a bar
 _SOUNDFILE_EXTENSIONS = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".au"}
 _CODECS = {".mp3": "libmp3lame", ".m4a": "aac", ".aac": "aac", ".wma": "wmav2", ".webm": "libopus"}
 
@@ -33,25 +33,24 @@ def render_track(key: Key, seconds: float = 20.0, seed: int = 0) -> Samples:
     """
     rng = np.random.default_rng(seed)
     track = np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
-    scale, bars = _SCALES[key.mode], int(np.ceil(seconds / (4 * _BEAT)))
+    scale = _SCALES[key.mode]
     tonic = 48 + key.tonic - (12 if key.tonic > 6 else 0)  # MIDI: between F#2 and F#3
 
     def pitch(degree: int, octave: int = 0) -> int:
         return tonic + scale[degree % 7] + 12 * (degree // 7 + octave)
 
-    for bar in range(bars):
-        root = _PROGRESSION[bar % 4]
-        start = 4 * bar * _BEAT
-        for third, pan in ((0, 0.5), (2, 0.3), (4, 0.7)):
-            _add(track, start, _tone(pitch(root + third, 1), 4 * _BEAT, brightness=0.5), 0.2, pan)
-        for beat in range(4):
-            at = start + beat * _BEAT
-            low = pitch(0 if beat % 2 == 0 else root, -1)
-            _add(track, at, _tone(low, 0.9 * _BEAT, brightness=0.6), 0.35, 0.5)
-            degree = 7 if beat == 3 else root + int(rng.choice((0, 2, 4)))
-            _add(track, at, _tone(pitch(degree, 1), 0.8 * _BEAT, brightness=0.3), 0.15, 0.6)
-            _add(track, at, _kick(), 0.4, 0.5)
-            _add(track, at + _BEAT / 2, _hat(rng), 0.05, 0.4)
+    for beat in range(int(np.ceil(seconds / _BEAT))):
+        root, at = _PROGRESSION[beat // 2 % len(_PROGRESSION)], beat * _BEAT
+        if beat % 2 == 0:
+            for third, pan in ((0, 0.5), (2, 0.3), (4, 0.7)):
+                chord = _tone(pitch(root + third, 1), 2 * _BEAT, brightness=0.5)
+                _add(track, at, chord, 0.2, pan)
+        low = pitch(0 if beat % 2 == 0 else root, -1)
+        _add(track, at, _tone(low, 0.9 * _BEAT, brightness=0.6), 0.35, 0.5)
+        degree = 7 if beat % 4 == 3 else root + int(rng.choice((0, 2, 4)))
+        _add(track, at, _tone(pitch(degree, 1), 0.8 * _BEAT, brightness=0.3), 0.15, 0.6)
+        _add(track, at, _kick(), 0.4, 0.5)
+        _add(track, at + _BEAT / 2, _hat(rng), 0.05, 0.4)
     return (track * (0.8 / max(float(np.abs(track).max()), 1e-9))).astype(np.float32)
 
 
