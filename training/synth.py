@@ -28,11 +28,13 @@ SECONDS = 24.0
 _REPORT_EVERY = 15.0
 
 
-def make_shard(folder: Path, seed: int, count: int, seconds: float, number: int) -> int:
+def make_shard(
+    folder: Path, seed: int, count: int, seconds: float, shard_size: int, number: int
+) -> int:
     """Synthesise and write shard ``number`` of a corpus of ``count``; returns its size."""
     bank = wide_bank()
     spectrograms, keys = [], []
-    for index in range(number * SHARD_SIZE, min((number + 1) * SHARD_SIZE, count)):
+    for index in range(number * shard_size, min((number + 1) * shard_size, count)):
         excerpt = make_excerpt(seed, index, seconds)
         spectrograms.append(constant_q(excerpt.samples, bank).astype(np.float16))
         keys.append(excerpt.key.class_id)
@@ -40,17 +42,24 @@ def make_shard(folder: Path, seed: int, count: int, seconds: float, number: int)
     return len(keys)
 
 
-def synthesise(folder: Path, count: int, seed: int, jobs: int, seconds: float = SECONDS) -> None:
+def synthesise(
+    folder: Path,
+    count: int,
+    seed: int,
+    jobs: int,
+    seconds: float = SECONDS,
+    shard_size: int = SHARD_SIZE,
+) -> None:
     """Make every shard that is missing, in ``jobs`` processes.
 
     Raises:
         CorpusError: ``folder`` holds a corpus with other settings.
     """
-    open_corpus(folder, {"seed": seed, "count": count, "seconds": seconds, "shard": SHARD_SIZE})
-    numbers = range(-(-count // SHARD_SIZE))
+    open_corpus(folder, {"seed": seed, "count": count, "seconds": seconds, "shard": shard_size})
+    numbers = range(-(-count // shard_size))
     missing = [number for number in numbers if not shard_path(folder, number).exists()]
-    made = count - sum(min(SHARD_SIZE, count - number * SHARD_SIZE) for number in missing)
-    work = partial(make_shard, folder, seed, count, seconds)
+    made = count - sum(min(shard_size, count - number * shard_size) for number in missing)
+    work = partial(make_shard, folder, seed, count, seconds, shard_size)
     # One thread of BLAS in each process: the processes are the parallelism.
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
     reported = time.monotonic()

@@ -259,15 +259,23 @@ def parse_chord(numeral: str) -> Chord:
 
 
 def chord_scale(scale: Intervals, chord: Chord) -> Intervals:
-    """The pitch classes that fit over a chord: the scale, bent where the chord leaves it."""
+    """The pitch classes that fit over a chord: the scale, bent where the chord leaves it.
+
+    A foreign chord tone takes the place of the scale tone a semitone away: a major third or seventh
+    was raised (B replaces B flat over the dominant of C minor), any other lowered (A flat replaces
+    A over the minor subdominant of C major). The tonic stays.
+    """
     tones = set(chord.pitch_classes)
-    foreign = tones - set(scale)
-    kept = {
-        tone
-        for tone in scale
-        if tone in tones or not any((tone - bent) % 12 in (1, 11) for bent in foreign)
-    }
-    return tuple(sorted(kept | tones))
+    fitting = set(scale) | tones
+    for interval in chord.intervals:
+        foreign = (chord.root + interval) % 12
+        if foreign in scale:
+            continue
+        order = (-1, 1) if interval % 12 in (4, 11) else (1, -1)
+        neighbours = [(foreign + step) % 12 for step in order]
+        replaced = [tone for tone in neighbours if tone in fitting - tones - {0}]
+        fitting -= set(replaced[:1])
+    return tuple(sorted(fitting))
 
 
 def diatonic_quality(scale: Intervals, root: int, size: int) -> Intervals | None:

@@ -1,0 +1,79 @@
+"""The generator: the label is the key that can be heard, and a seed is a seed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from keyscan.analysis.cqt import constant_q
+from keyscan.keys import KEYS
+from training.music.excerpt import STYLES, Excerpt, make_excerpt
+from training.music.harmony import draw_key
+from training.shards import WIDE_BINS, wide_bank
+
+COUNT = 160
+
+
+@pytest.fixture(scope="module")
+def excerpts() -> list[Excerpt]:
+    return [make_excerpt(seed=11, index=index, seconds=10.0) for index in range(COUNT)]
+
+
+def chroma(excerpt: Excerpt) -> npt.NDArray[np.float64]:
+    """Energy by pitch class, C first, of unit sum."""
+    magnitudes = np.expm1(constant_q(excerpt.samples, wide_bank())).mean(axis=1)
+    # Bin 12 of the wide bank is 65 Hz, a C; every second bin is a semitone.
+    classes = (np.arange(0, WIDE_BINS, 2) // 2 - 6) % 12
+    energy = np.bincount(classes, weights=magnitudes[::2], minlength=12)
+    return np.asarray(energy / energy.sum())
+
+
+def test_the_labelled_tonic_and_third_are_in_the_audio(excerpts: list[Excerpt]) -> None:
+    for mode, third, other_third in (("major", 4, 3), ("minor", 3, 4)):
+        of_mode = [e for e in excerpts if e.key.mode == mode]
+        profile = np.mean([np.roll(chroma(e), -e.key.tonic) for e in of_mode], axis=0)
+        assert profile.argmax() == 0
+        assert profile[7] > np.median(profile)
+        assert profile[third] > 1.2 * profile[other_third]
+        # Not so when the labels are wrong: the profile says something about the labels.
+        shifted = np.mean([np.roll(chroma(e), -e.key.tonic - 1) for e in of_mode], axis=0)
+        assert shifted.argmax() != 0
+
+
+def test_the_same_seed_and_index_give_the_same_samples() -> None:
+    for index in range(4):
+        first, again = (make_excerpt(3, index, 5.0) for _ in range(2))
+        assert first.key == again.key
+        assert np.array_equal(first.samples, again.samples)
+    assert not np.array_equal(make_excerpt(3, 0, 5.0).samples, make_excerpt(4, 0, 5.0).samples)
+    assert not np.array_equal(make_excerpt(3, 0, 5.0).samples, make_excerpt(3, 1, 5.0).samples)
+
+
+def test_the_samples_are_sound(excerpts: list[Excerpt]) -> None:
+    for excerpt in excerpts:
+        assert excerpt.samples.dtype == np.float32
+        assert np.isfinite(excerpt.samples).all()
+        assert excerpt.samples.std() > 0.01
+        spectrogram = constant_q(excerpt.samples, wide_bank())
+        assert spectrogram.shape[0] == WIDE_BINS
+        assert spectrogram.max() > 0.1
+
+
+def test_every_style_and_both_modes_appear(excerpts: list[Excerpt]) -> None:
+    styles = Counter(excerpt.style for excerpt in excerpts)
+    assert set(styles) == set(STYLES)
+    minor = sum(excerpt.key.mode == "minor" for excerpt in excerpts) / COUNT
+    assert 0.4 < minor < 0.75
+
+
+def test_every_key_is_drawn_about_equally_within_its_mode() -> None:
+    rng = random.Random(1)
+    counts = Counter(draw_key(rng) for _ in range(6000))
+    assert set(counts) == set(KEYS)
+    for mode in ("major", "minor"):
+        of_mode = [count for key, count in counts.items() if key.mode == mode]
+        assert min(of_mode) > 0.7 * max(of_mode)

@@ -1,0 +1,70 @@
+"""The MIREX score, against tables written by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from keyscan.keys import Key
+from training.scoring import Answer, bootstrap, score
+
+# reference, estimate, relation, weight with fifths both ways, weight with the fifth up only
+TABLE = [
+    ("C major", "C major", "exact", 1.0, 1.0),
+    ("F# minor", "Gb minor", "exact", 1.0, 1.0),
+    ("C major", "G major", "fifth_up", 0.5, 0.5),
+    ("C major", "F major", "fifth_down", 0.5, 0.0),
+    ("A minor", "E minor", "fifth_up", 0.5, 0.5),
+    ("A minor", "D minor", "fifth_down", 0.5, 0.0),
+    ("C major", "A minor", "relative", 0.3, 0.3),
+    ("A minor", "C major", "relative", 0.3, 0.3),
+    ("C major", "C minor", "parallel", 0.2, 0.2),
+    ("A minor", "A major", "parallel", 0.2, 0.2),
+    ("C major", "G minor", "other", 0.0, 0.0),
+    ("C major", "D major", "other", 0.0, 0.0),
+    ("A minor", "F major", "other", 0.0, 0.0),
+    ("C major", "E minor", "other", 0.0, 0.0),
+]
+
+
+def answer(reference: str, estimate: str) -> Answer:
+    return Answer(Key.parse(reference), Key.parse(estimate))
+
+
+@pytest.mark.parametrize(("reference", "estimate", "relation", "weight", "up_only"), TABLE)
+def test_one_answer(
+    reference: str, estimate: str, relation: str, weight: float, up_only: float
+) -> None:
+    scores = score([answer(reference, estimate)])
+    assert scores.shares == {
+        name: float(name == relation)
+        for name in ("exact", "fifth_up", "fifth_down", "relative", "parallel", "other")
+    }
+    assert scores.weighted.mean == pytest.approx(weight)
+    assert scores.weighted_fifth_up_only.mean == pytest.approx(up_only)
+
+
+def test_a_set_of_answers() -> None:
+    scores = score([answer(reference, estimate) for reference, estimate, *_ in TABLE])
+    assert scores.tracks == 14
+    assert scores.exact.mean == pytest.approx(2 / 14)
+    assert scores.weighted.mean == pytest.approx((2 + 4 * 0.5 + 2 * 0.3 + 2 * 0.2) / 14)
+    assert scores.weighted_fifth_up_only.mean == pytest.approx((2 + 2 * 0.5 + 0.6 + 0.4) / 14)
+    assert scores.shares["fifth_up"] == pytest.approx(2 / 14)
+    assert scores.recall == {
+        "major": (pytest.approx(1 / 8), 8),
+        "minor": (pytest.approx(1 / 6), 6),
+    }
+
+
+def test_the_interval_is_that_of_the_binomial() -> None:
+    interval = bootstrap([1.0] * 60 + [0.0] * 40)
+    # 0.6 +- 1.96 * sqrt(0.6 * 0.4 / 100)
+    assert interval.mean == pytest.approx(0.6)
+    assert interval.low == pytest.approx(0.504, abs=0.02)
+    assert interval.high == pytest.approx(0.696, abs=0.02)
+    assert bootstrap([1.0] * 60 + [0.0] * 40) == interval
+
+
+def test_nothing_cannot_be_scored() -> None:
+    with pytest.raises(ValueError, match="no answers"):
+        score([])

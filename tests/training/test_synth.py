@@ -1,0 +1,84 @@
+"""Corpora on disk: what an interruption leaves behind is finished, not started over."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.shards import WIDE_BINS, Corpus, CorpusError, shard_path
+from training.synth import make_shard, synthesise
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    synthesise(folder, count=5, seed=9, jobs=2, seconds=4.0, shard_size=2)
+    return folder
+
+
+def test_a_corpus_holds_spectrograms_and_keys(whole: Path) -> None:
+    corpus = Corpus([whole])
+    assert len(corpus) == 5
+    assert corpus.keys.dtype == np.int8
+    for index in range(5):
+        spectrogram = corpus.spectrogram(index)
+        assert spectrogram.dtype == np.float16
+        assert spectrogram.shape[0] == WIDE_BINS
+        assert spectrogram.shape[1] >= 15
+        assert spectrogram.max() > 0
+    with pytest.raises(IndexError):
+        corpus.spectrogram(5)
+
+
+def test_resuming_makes_what_an_uninterrupted_run_makes(whole: Path, tmp_path: Path) -> None:
+    synthesise(tmp_path, count=5, seed=9, jobs=1, seconds=4.0, shard_size=2)
+    shard_path(tmp_path, 1).unlink()
+    (tmp_path / "shard-00002.part").write_bytes(b"half")
+    shard_path(tmp_path, 2).unlink()
+    untouched = shard_path(tmp_path, 0).stat().st_mtime_ns
+    synthesise(tmp_path, count=5, seed=9, jobs=1, seconds=4.0, shard_size=2)
+    assert contents(tmp_path) == contents(whole)
+    assert shard_path(tmp_path, 0).stat().st_mtime_ns == untouched
+
+
+def test_one_shard_can_be_made_again(whole: Path, tmp_path: Path) -> None:
+    assert make_shard(tmp_path, 9, 5, 4.0, 2, 2) == 1
+    assert shard_path(tmp_path, 2).read_bytes() == shard_path(whole, 2).read_bytes()
+
+
+def test_another_seed_in_the_same_folder_is_refused(whole: Path) -> None:
+    with pytest.raises(CorpusError, match=r"settings\.json: begun with other settings"):
+        synthesise(whole, count=5, seed=10, jobs=1, seconds=4.0, shard_size=2)
+
+
+def test_what_is_no_corpus_is_refused(tmp_path: Path, whole: Path) -> None:
+    with pytest.raises(CorpusError, match="not a corpus"):
+        Corpus([tmp_path])
+    (tmp_path / "settings.json").write_text("{}")
+    with pytest.raises(CorpusError, match="no shards"):
+        Corpus([tmp_path])
+    shard_path(tmp_path, 0).write_bytes(shard_path(whole, 0).read_bytes()[:100])
+    (tmp_path / "shard-00000.keys.npy").write_bytes((whole / "shard-00000.keys.npy").read_bytes())
+    with pytest.raises(CorpusError, match=r"shard-00000\.npy: damaged"):
+        Corpus([tmp_path])
+
+
+def test_the_command_says_how_far_it_is_when_piped(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training.synth", "--out", str(tmp_path / "corpus")]
+    options = ["--count", "2", "--seconds", "4", "--jobs", "1", "--seed", "5"]
+    run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert "2 excerpts in" in run.stdout
+    assert len(Corpus([tmp_path / "corpus"])) == 2
+    again = subprocess.run([*command, "--seed", "6"], capture_output=True, text=True, timeout=120)
+    assert again.returncode == 1
+    assert again.stderr.startswith("training.synth:")
+    assert "Traceback" not in again.stderr
