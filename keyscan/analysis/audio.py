@@ -32,7 +32,7 @@ _SOUNDFILE_KINDS = frozenset(
 _EITHER_KINDS = frozenset(("aifc", "ogg"))  # FFmpeg knows more of these, libsndfile some others
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
-_TOLERATED = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
+_TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
 _LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as floats included
 
 
@@ -58,6 +58,7 @@ class AudioStream:
     ) -> None:
         self.sample_rate = sample_rate
         self.duration = 0.0
+        self.warnings: tuple[AudioWarning, ...] = ()
         self._stages = stages if stages is not None else Stages()
         self._samples = 0
         self._bad_samples = 0
@@ -68,6 +69,7 @@ class AudioStream:
                 self._source.start, self._source.end = sniffed.start, sniffed.end
                 self._kind = sniffed.kind
                 self._breaks_off = breaks_off(self._source, self._kind)
+                self._announced_samples = announced_samples(self._source, self._kind)
                 self._untried = _decoders_for(self._kind)
                 self._decoder = self._open()
                 self._source.check()
@@ -84,22 +86,6 @@ class AudioStream:
     def format(self) -> str:
         """Container and codec, in the decoder's words."""
         return self._decoder.format
-
-    @property
-    def warnings(self) -> tuple[AudioWarning, ...]:
-        """What was wrong with the file and did not stop it from being decoded."""
-        damage, found = self._decoder.damage, []
-        truncated = self._breaks_off or damage.breaks_off or self._ends_early()
-        lacking = (self._decoder.announced_seconds or 0) - self.duration > _TOLERATED_SECONDS
-        if truncated:
-            found.append(AudioWarning("truncated", "the file breaks off before its end"))
-        if bad_parts := damage.bad_packets + damage.gave_up + (lacking and not truncated):
-            text = f"{bad_parts} damaged part(s) of the file were skipped"
-            found.append(AudioWarning("bad_packets", text))
-        if self._bad_samples:
-            text = f"{self._bad_samples} sample(s) that are no sound were silenced"
-            found.append(AudioWarning("bad_samples", text))
-        return tuple(found)
 
     def __iter__(self) -> Iterator[Mono]:
         """Blocks (samples,) of float32, any size above zero."""
@@ -161,6 +147,7 @@ class AudioStream:
                 break
             self._decoder.close()
             self._decoder = decoder
+        self.warnings = self._found_wrong()
         if self._samples:
             return
         if self.warnings:
@@ -185,14 +172,24 @@ class AudioStream:
                 self._silence_nonsense(samples)
             yield Block(samples, block.sample_rate)
 
-    def _ends_early(self) -> bool:
-        """Whether the header promises clearly more samples than there were, damage aside."""
-        announced = announced_samples(self._source, self._kind)
-        return (
-            announced is not None
-            and not self._decoder.damage.bad_packets
-            and announced - self._samples > _TOLERATED
-        )
+    def _found_wrong(self) -> tuple[AudioWarning, ...]:
+        """To be asked when everything is decoded: promises are held against what there was."""
+        damage, found = self._decoder.damage, []
+        lacking_samples = (self._announced_samples or 0) - self._samples
+        lacking_seconds = (self._decoder.announced_seconds or 0) - self.duration
+        truncated = self._breaks_off or damage.breaks_off
+        truncated |= lacking_samples > _TOLERATED_SAMPLES and not damage.bad_packets
+        if truncated:
+            found.append(AudioWarning("truncated", "the file breaks off before its end"))
+        bad_parts = damage.bad_packets + damage.gave_up
+        bad_parts += lacking_seconds > _TOLERATED_SECONDS and not truncated
+        if bad_parts:
+            text = f"{bad_parts} damaged part(s) of the file were skipped"
+            found.append(AudioWarning("bad_packets", text))
+        if self._bad_samples:
+            text = f"{self._bad_samples} sample(s) that are no sound were silenced"
+            found.append(AudioWarning("bad_samples", text))
+        return tuple(found)
 
     def _silence_nonsense(self, samples: Mono) -> None:
         """Set what is no number, or absurdly large, to zero in place."""

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 Mono = NDArray[np.float32]
 
+# Samples that are no numbers are looked for later; they are no reason to print.
+_quiet = np.errstate(over="ignore", invalid="ignore")
 
+
+@_quiet
 def mean_of_interleaved(samples: Mono) -> Mono:
     """(frames, channels) float32 to (frames,).
 
@@ -23,6 +27,7 @@ def mean_of_interleaved(samples: Mono) -> Mono:
     return mean
 
 
+@_quiet
 def mean_of_planar(channels: Sequence[NDArray[Any]]) -> Mono:
     """One array (frames,) a channel, of u8, s16, s32, s64, flt or dbl, to (frames,) float32.
 

@@ -192,6 +192,8 @@ class PyavDecoder:
                     yield packet
             except (av.error.FFmpegError, OSError):
                 failures += 1
+            except IndexError:  # PyAV, at the end, over streams that appeared on the way
+                break
             else:
                 break
         self.damage.breaks_off |= failures > 0

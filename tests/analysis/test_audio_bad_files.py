@@ -6,6 +6,8 @@ import errno
 import os
 import random
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,17 @@ import soundfile
 from keyscan.analysis import errors
 from keyscan.analysis.audio import AudioStream
 from tests.audio_files import FORMATS, music, write_video
+
+WITHOUT_PRIVILEGES = """
+import os, sys
+from keyscan.analysis import audio, errors
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    audio.AudioStream(sys.argv[1])
+except errors.AnalysisError as error:
+    print(error.code)
+"""
 
 
 def refusal(path: str | Path) -> errors.AnalysisError:
@@ -74,7 +87,7 @@ def test_a_link_to_itself(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_opened(
     number: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The system's refusal is imitated: tests often run as a user who may do everything."""
+    """What the system may say to an open of what is there; an EIO cannot be had otherwise."""
 
     def refuse(*_: object, **__: object) -> int:
         raise OSError(number, os.strerror(number))
@@ -82,6 +95,17 @@ def test_a_file_that_may_not_be_opened(
     (tmp_path / "locked.mp3").write_bytes(b"x")
     monkeypatch.setattr(os, "open", refuse)
     assert refusal(tmp_path / "locked.mp3").code == code
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="no Unix permissions here")
+def test_a_file_without_permission(tmp_path: Path) -> None:
+    (tmp_path / "locked.mp3").write_bytes(b"x")
+    (tmp_path / "locked.mp3").chmod(0)
+    output = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PRIVILEGES, tmp_path / "locked.mp3"],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    assert output.strip() == "permission_denied"
 
 
 @pytest.mark.parametrize("name", ["wav", "flac", "mp3", "m4a"])

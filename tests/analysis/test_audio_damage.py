@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import random
 import struct
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 import soundfile
 
 from keyscan.analysis.audio import AudioStream
-from keyscan.analysis.errors import DecodeFailed
+from keyscan.analysis.errors import AnalysisError, DecodeFailed
 from tests.audio_files import FORMATS, music
 
 # Nothing in these says where the file should end, wherever it is cut.
@@ -106,6 +108,7 @@ def test_samples_that_are_no_sound_are_silenced(bad: float, tmp_path: Path) -> N
     samples = music().copy()
     samples[1000:1010, 0] = bad
     soundfile.write(tmp_path / "bad.wav", samples, 44100, subtype="FLOAT")
+    warnings.simplefilter("error")
 
     with AudioStream(tmp_path / "bad.wav", 44100) as stream:
         decoded = np.concatenate(list(stream))
@@ -134,3 +137,21 @@ def test_wav_lengths_of_streaming_writers_are_no_promise(size: int, tmp_path: Pa
     seconds, codes = decode(tmp_path / "streamed.wav")
     assert seconds == pytest.approx(len(music()) / 44100, abs=0.01)
     assert codes == set()
+
+
+def test_no_damage_leaks_an_error_that_is_not_ours(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A few bytes changed at random, near the start as often as anywhere."""
+    path = tmp_path / "damaged"
+    for name in FORMATS:
+        whole = whole_file(name)[:60_000]
+        for seed in range(6):
+            source, data = random.Random(seed), bytearray(whole)
+            reach = 200 if seed % 2 else len(data)
+            for _ in range(source.choice((1, 4, 20))):
+                data[source.randrange(reach)] = source.choice((0, 255, source.randrange(256)))
+            path.write_bytes(data)
+            with contextlib.suppress(AnalysisError), AudioStream(path) as stream:
+                assert all(np.isfinite(block).all() for block in stream)
+    assert capfd.readouterr() == ("", "")
