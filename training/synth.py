@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from functools import partial
@@ -84,6 +85,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of an excerpt")
     arguments = parser.parse_args()
+    # Leaving by an exception lets the pool end its processes; a bare SIGTERM would orphan them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         synthesise(
             arguments.out, arguments.count, arguments.seed, arguments.jobs, arguments.seconds
