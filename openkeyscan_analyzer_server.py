@@ -10,6 +10,7 @@ from keyscan import runtime
 
 def run() -> int:
     """Set what must stand before numpy is imported, then hand over to the command line."""
+    runtime.open_missing_streams()
     runtime.pin_threads()
     from keyscan.cli import main
 

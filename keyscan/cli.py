@@ -29,7 +29,6 @@ from keyscan.serving.worker_process import Started
 from keyscan.serving.workers import WorkerFailed, WorkerPool, WorkerSettings
 
 if TYPE_CHECKING:
-    from keyscan.analysis.model import KeyModel
     from keyscan.serving.server import Server
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -163,15 +162,22 @@ def _build_server(options: argparse.Namespace, replies: int, profile: bool) -> S
     measured("import torch")
     import numpy as np
 
+    from keyscan.analysis.model import ModelError, load_model
     from keyscan.analysis.network import N_BINS
     from keyscan.serving.server import Server, ServerSettings
 
     measured("other imports")
     torch.set_num_threads(options.threads)
-    model = _load_model(options)
-    measured("model load")
-    model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
-    measured("warm-up")
+    try:
+        model = load_model(options.model_path, options.device)
+        measured("model load")
+        model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
+        measured("warm-up")
+    except ModelError as error:
+        raise _StartFailure(str(error)) from error
+    except (RuntimeError, NotImplementedError) as error:
+        message = str(error).partition("\n")[0]
+        raise _StartFailure(f"the model does not run on {options.device!r}: {message}") from error
     if profile:
         lines = threading_lines(usable_cores(), torch.get_num_threads(), options.workers)
         print_whole(lines + startup_lines(seconds))
@@ -182,15 +188,6 @@ def _build_server(options: argparse.Namespace, replies: int, profile: bool) -> S
         read=lambda n: os.read(0, n),
         write=lambda line: write_all(replies, line),
     )
-
-
-def _load_model(options: argparse.Namespace) -> KeyModel:
-    from keyscan.analysis.model import ModelError, load_model
-
-    try:
-        return load_model(options.model_path, options.device)
-    except ModelError as error:
-        raise _StartFailure(str(error)) from error
 
 
 def _stop_on_signals(server: Server) -> list[int]:

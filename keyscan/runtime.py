@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import MutableMapping
 
 THREAD_VARIABLES = (
@@ -21,6 +22,21 @@ def pin_threads(environ: MutableMapping[str, str] = os.environ) -> None:
     """
     for name in THREAD_VARIABLES:
         environ.setdefault(name, "1")
+
+
+def open_missing_streams() -> None:
+    """Put the null device where stdin, stdout or stderr is closed.
+
+    Otherwise the next file to be opened would take its place, and replies would go there.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+            os.set_inheritable(opened, True)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115 - for good, by number
 
 
 def usable_cores() -> int:

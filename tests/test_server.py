@@ -290,6 +290,7 @@ def test_wrong_options_exit_with_2_and_say_which(options):
         (("-m", "/nowhere/model.pt"), "/nowhere/model.pt"),
         (("-m", str(ROOT / "README.md")), "README.md"),
         (("--device", "frobnicator"), "frobnicator"),
+        (("--device", "meta"), "meta"),
     ],
 )
 def test_what_keeps_the_server_from_starting_is_said_to_app_and_person(options, message):
@@ -302,16 +303,21 @@ def test_what_keeps_the_server_from_starting_is_said_to_app_and_person(options, 
     assert "Traceback" not in result.stderr
 
 
-def test_no_stdin_at_all_is_an_empty_one():
+@pytest.mark.parametrize(
+    "closed", [(0,), (2,), (0, 2), (0, 1, 2)], ids=["stdin", "stderr", "both", "all"]
+)
+def test_closed_standard_streams_are_as_good_as_the_null_device(closed):
     script = (
-        "import os, subprocess, sys; os.close(0);"
-        "sys.exit(subprocess.run(sys.argv[1:], close_fds=False).returncode)"
+        "import os, sys; [os.close(int(d)) for d in sys.argv[1].split(',')];"
+        "os.execv(sys.argv[2], sys.argv[2:])"
     )
+    command = [sys.executable, "-c", script, ",".join(map(str, closed)), *COMMAND]
     result = subprocess.run(
-        [sys.executable, "-c", script, *COMMAND], capture_output=True, text=True, timeout=120
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
     )
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["type"] == "ready"
+    if 1 not in closed:
+        assert json.loads(result.stdout)["type"] == "ready"
 
 
 def test_profile_prints_the_table_of_the_seed(track):
