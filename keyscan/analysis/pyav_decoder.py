@@ -28,7 +28,7 @@ _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 # Formats that name other files or addresses, devices, subtitles, text, and raw video, which is
 # without sound and seen by FFmpeg in random bytes.
-_DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png", "ico")
+_DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png")
 _DENIED = frozenset(
     (
         *("concat", "concatf", "hls", "applehttp", "dash", "smoothstreaming", "imf"),
@@ -38,18 +38,8 @@ _DENIED = frozenset(
         *("ass", "srt", "webvtt", "lrc", "microdvd", "mpl2", "mpsub", "jacosub", "sami", "stl"),
         *("subviewer", "subviewer1", "vplayer", "pjs", "realtext", "tedcaptions", "aqtitle"),
         *("scc", "mcc", "sup", "vobsub", "dvbsub", "dvbtxt", "ttml"),
-        *(
-            "tty",
-            "cdg",
-            "bin",
-            "adf",
-            "idf",
-            "xbin",
-            "tiertexseq",
-            "data",
-            "rawvideo",
-            "yuv4mpegpipe",
-        ),
+        *("tty", "ico", "cdg", "bin", "adf", "idf", "xbin", "tiertexseq"),
+        *("data", "rawvideo", "yuv4mpegpipe"),
         *("h261", "h263", "h264", "hevc", "vvc", "evc", "av1", "obu", "vc1", "vc1test", "m4v"),
         *("mpegvideo", "cavsvideo", "avs2", "avs3", "dirac", "dnxhd", "mjpeg", "apv", "ivf"),
     )
