@@ -14,10 +14,15 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import torch
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan import __version__
+from keyscan.analysis.features import extract_features
+from keyscan.analysis.keynet import KeyNet
+from keyscan.analysis.model import load_model
 from keyscan.keys import Key
+from keyscan.serving.protocol import ERROR_CODES
 from tests.server_process import COMMAND, PATIENCE, ROOT, ServerProcess
 
 
@@ -354,3 +359,21 @@ def test_thread_variables_of_the_user_are_honoured(track):
         server.finish()
         assert b"[THREADING] OPENBLAS_NUM_THREADS: 2\n" in server.stderr
         assert b"[THREADING] torch threads: 2\n" in server.stderr
+
+
+def test_a_keynet_state_dict_is_a_model_too(track, tmp_path):
+    torch.manual_seed(3)
+    torch.save(KeyNet().state_dict(), tmp_path / "keynet.pt")
+    expected = load_model(tmp_path / "keynet.pt").logits(extract_features(track).spectrogram)
+    with ServerProcess("-m", str(tmp_path / "keynet.pt")) as server:
+        assert server.ready["model"] == "keynet"
+        assert server.ask(request(1, track))["class_id"] == expected.argmax()
+
+
+def test_readme_documents_every_option_and_code():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for code, meaning in ERROR_CODES.items():
+        assert f"| `{code}` | {meaning} |\n" in readme
+    options = set(re.findall(r"--[a-z][a-z-]+", run("--help").stdout))
+    assert "--workers" in options
+    assert {option for option in options if option not in readme} == set()
