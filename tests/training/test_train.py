@@ -1,0 +1,132 @@
+"""Training: transposition moves label and music together; a resumed run ends where it should."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from keyscan.analysis.model import load_model
+from keyscan.analysis.network import NetworkSettings
+from keyscan.keys import KEYS, Key
+from training.augment import augment
+from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, open_corpus, write_shard
+from training.synth import synthesise
+from training.train import Trainer, TrainingSettings, batches, make_batch, train
+
+TINY = TrainingSettings(seed=3, epochs=2, epoch_size=16, batch=4, shortest=3.0, longest=4.0)
+SMALL = NetworkSettings(stem=4, pitch=4, ring=6, head=6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    synthesise(folder, count=6, seed=2, jobs=1, seconds=5.0, shard_size=6)
+    return folder
+
+
+@pytest.fixture
+def one_thread() -> None:
+    """The order of additions, and so every bit, depends on the number of threads."""
+    torch.set_num_threads(1)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    loaded = torch.load(path, weights_only=True)
+    state: dict[str, torch.Tensor] = loaded["state_dict"]
+    return state
+
+
+def test_a_batch_is_transposed_together_with_its_labels(tmp_path: Path) -> None:
+    """One bin sounds in each excerpt: that of its tonic. It has to move as the label does."""
+    keys = [Key(tonic, "minor") for tonic in range(12)]
+    wide = np.zeros((12, WIDE_BINS, 30), np.float16)
+    for row, key in enumerate(keys):
+        wide[row, MARGIN_BINS + 24 + 2 * key.tonic] = 1
+    open_corpus(tmp_path, {})
+    write_shard(tmp_path, 0, wide, np.array([key.class_id for key in keys], np.int8))
+    corpus, rng = Corpus([tmp_path]), np.random.default_rng(0)
+    seen = set()
+    for _ in range(20):
+        spectrograms, labels = make_batch(corpus, range(12), TINY, rng)
+        assert spectrograms.shape[:2] == (12, 105)
+        assert 15 <= spectrograms.shape[2] <= 20
+        for spectrogram, label in zip(spectrograms, labels.tolist(), strict=True):
+            assert (int(spectrogram[:, 0].argmax()) // 2) % 12 == KEYS[label].tonic
+            assert KEYS[label].mode == "minor"
+            seen.add(label)
+    assert len(seen) == 12
+
+
+def test_augmentation_keeps_shape_and_keeps_most_of_the_music() -> None:
+    spectrograms = torch.rand(16, 105, 40, generator=torch.Generator().manual_seed(1)) * 2
+    first, again = (augment(spectrograms, torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert first.shape == spectrograms.shape
+    assert torch.isfinite(first).all()
+    assert not torch.equal(first, augment(spectrograms, torch.Generator().manual_seed(6)))
+    assert (first > 0).float().mean() > 0.8
+
+
+def test_batches_depend_on_seed_and_epoch_only(folder: Path) -> None:
+    corpus = Corpus([folder])
+    once, again = (list(batches(corpus, TINY, 1)) for _ in range(2))
+    assert len(once) == 4
+    for (spectrograms, labels), (others, other_labels) in zip(once, again, strict=True):
+        assert torch.equal(spectrograms, others)
+        assert torch.equal(labels, other_labels)
+    other_epoch = next(iter(batches(corpus, TINY, 0)))
+    assert not torch.equal(once[0][0], other_epoch[0])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    folder: Path, tmp_path: Path
+) -> None:
+    corpus = Corpus([folder])
+    train(Trainer(SMALL, TINY, corpus, "cpu"), tmp_path / "whole", [], None)
+
+    stopped = Trainer(SMALL, TINY, corpus, "cpu")
+    stopped.run_epoch()
+    torch.save(stopped.state(), tmp_path / "last.pt")
+    resumed = Trainer(SMALL, TINY, corpus, "cpu")
+    resumed.resume(torch.load(tmp_path / "last.pt", weights_only=True))
+    assert resumed.epoch == 1
+    train(resumed, tmp_path / "resumed", [], None)
+
+    whole = weights(tmp_path / "whole" / "epoch-02.pt")
+    for name, value in weights(tmp_path / "resumed" / "epoch-02.pt").items():
+        assert torch.equal(value, whole[name]), name
+    first = weights(tmp_path / "whole" / "epoch-01.pt")
+    assert any(not torch.equal(whole[name], first[name]) for name in whole)
+
+
+def test_a_run_is_not_resumed_with_other_settings(folder: Path) -> None:
+    corpus = Corpus([folder])
+    state = Trainer(SMALL, TINY, corpus, "cpu").state()
+    other = TrainingSettings(**{**state["settings"], "seed": 4})
+    with pytest.raises(ValueError, match="begun with other settings"):
+        Trainer(SMALL, other, corpus, "cpu").resume(state)
+
+
+def test_the_command_writes_a_checkpoint_that_the_analyser_loads(
+    folder: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "training.train", "--corpus", str(folder)]
+    options = ["--epochs", "1", "--epoch-size", "4", "--batch", "2", "--out", str(tmp_path / "run")]
+    run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=200)
+    assert run.returncode == 0, run.stderr
+    model = load_model(tmp_path / "run" / "epoch-01.pt")
+    assert model.info.settings["training"]["corpora"][0]["seed"] == 2
+    assert model.logits(np.ones((105, 20), np.float32)).shape == (24,)
+    wrong = subprocess.run(
+        [sys.executable, "-m", "training.train", "--corpus", str(tmp_path), "--out", str(tmp_path)],
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("training.train:")
+    assert "Traceback" not in wrong.stderr
