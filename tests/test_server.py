@@ -198,10 +198,10 @@ def test_a_crashed_decoder_costs_one_reply(endless, track):
 def test_a_worker_that_dies_between_files_costs_none(track):
     with ServerProcess("-w", "1") as server:
         assert server.ask(request("first", track))["status"] == "success"
-        (worker,) = server.worker_pids()
-        os.kill(worker, signal.SIGKILL)
-        wait_for(lambda: worker not in server.worker_pids())
-        assert server.ask(request("second", track))["status"] == "success"
+        for number in range(5):
+            (worker,) = server.worker_pids()
+            os.kill(worker, signal.SIGKILL)
+            assert server.ask(request(number, track))["status"] == "success"
 
 
 @pytest.mark.parametrize("how", [signal.SIGSTOP, None], ids=["stalled", "slow"])

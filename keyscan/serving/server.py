@@ -165,9 +165,12 @@ class Server:
             job = self._scheduler.next_job()
             if job is None:
                 return
-            self._pool.ensure_alive(worker)  # it may have died while it waited
             since = time.perf_counter()
-            outcome = worker.run(job.request.path, job.abandoned)
+            try:
+                outcome = self._pool.run(worker, job.request.path, job.abandoned)
+            except Exception as error:
+                log.exception("a worker thread failed on %r", job.request.path)
+                outcome = Failure("internal_error", f"{type(error).__name__}: {error}")
             self._inbox_room.acquire()
             self._inbox.put(_Taken(job, outcome, since))
 

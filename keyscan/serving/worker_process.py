@@ -29,6 +29,11 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The file is being worked on: if the process dies from now on, the file is to blame."""
+
+
+@dataclass(frozen=True)
 class Stop:
     """The file being worked on is no longer wanted."""
 
@@ -55,6 +60,7 @@ def worker_main(connection: Connection, cqt: CqtEngine) -> None:
         while True:
             message = connection.recv()
             if isinstance(message, Work):  # a Stop here came too late for its file
+                connection.send(Taken())
                 connection.send(_analyse(message.path, cqt, connection))
     except (EOFError, OSError):
         return  # the server is gone

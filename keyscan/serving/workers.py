@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from keyscan.analysis.spectrogram import CqtEngine, Features
-from keyscan.serving.worker_process import Failure, Started, Stop, Work, worker_main
+from keyscan.serving.worker_process import Failure, Started, Stop, Taken, Work, worker_main
 
 log = logging.getLogger(__name__)
 
@@ -58,46 +58,59 @@ class Worker:
         """
         self._forget()
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=worker_main, args=(theirs, self._settings.cqt), name="decoder", daemon=True
-        )
-        self._process, self._connection = process, ours
+        reason = f"it said nothing for {_START_SECONDS:g} seconds"
         try:
-            process.start()
+            self._connection, theirs = context.Pipe()
+            self._process = context.Process(
+                target=worker_main, args=(theirs, self._settings.cqt), name="decoder", daemon=True
+            )
+            self._process.start()
             theirs.close()
-            if ours.poll(_START_SECONDS):
-                started = ours.recv()
-                if isinstance(started, Started):
-                    return started
-        except (OSError, EOFError) as error:
-            log.debug("starting a worker: %s", error)
-        reason = self._fate(process) if process.pid else "it could not be spawned"
+            if self._connection.poll(_START_SECONDS):
+                started: Started = self._connection.recv()
+                return started
+        except EOFError:
+            reason = self._fate()
+        except OSError as error:
+            reason = str(error)
+        self._forget()
         raise WorkerFailed(f"a decoding process could not be started: {reason}")
 
     def run(self, path: str, abandoned: threading.Event) -> Features | Failure:
-        """Analyse one file; ends early, with any answer, once ``abandoned`` is set."""
-        process, connection = self._process, self._connection
-        if process is None or connection is None:
-            return Failure("worker_failed", "no decoding process could be started")
+        """Analyse one file; ends early, with any answer, once ``abandoned`` is set.
+
+        Raises:
+            WorkerFailed: the process had died before it took the file.
+        """
+        connection = self._connection
+        if connection is None:
+            raise WorkerFailed("no decoding process could be started")
+        taken = stop_sent = False
         deadline = time.monotonic() + self._settings.timeout
         try:
             connection.send(Work(path))
-            stop_sent = False
-            while not connection.poll(_POLL_SECONDS):
+            while True:
+                if connection.poll(_POLL_SECONDS):
+                    answer = self._receive(connection, deadline)
+                    if not isinstance(answer, Taken):
+                        return answer
+                    taken = True
                 now = time.monotonic()
                 if now > deadline:
                     return self._give_up(stop_sent)
                 if abandoned.is_set() and not stop_sent:
                     connection.send(Stop())
                     stop_sent, deadline = True, min(deadline, now + _STOP_SECONDS)
-            return self._receive(process, connection, deadline)
         except (OSError, EOFError):
             if time.monotonic() > deadline:
-                return self._give_up(stop_sent=False)
-            return Failure(
-                "decoder_crashed", f"the decoder died of this file: {self._fate(process)}"
-            )
+                return self._give_up(stop_sent)
+            fate = self._fate()
+        except Exception as error:  # a decoder gone mad can send anything
+            fate = f"it sent no sensible answer: {error!r}"
+        self._forget()
+        if not taken:
+            raise WorkerFailed(f"the decoding process died before it took the file: {fate}")
+        return Failure("decoder_crashed", f"the decoder died of this file: {fate}")
 
     def kill(self) -> None:
         """End the process at once, whatever it is doing; may be called from any thread."""
@@ -105,18 +118,13 @@ class Worker:
         if process is not None and process.pid:
             process.kill()
 
-    def _receive(
-        self,
-        process: multiprocessing.process.BaseProcess,
-        connection: Connection,
-        deadline: float,
-    ) -> Features | Failure:
+    def _receive(self, connection: Connection, deadline: float) -> Taken | Features | Failure:
         """Read the answer that has begun; a process that stalls halfway is killed in time."""
-        guard = threading.Timer(max(0.0, deadline - time.monotonic()), process.kill)
+        guard = threading.Timer(max(0.0, deadline - time.monotonic()), self.kill)
         guard.daemon = True
         guard.start()
         try:
-            answer: Features | Failure = connection.recv()
+            answer: Taken | Features | Failure = connection.recv()
         finally:
             guard.cancel()
         return answer
@@ -131,14 +139,16 @@ class Worker:
     def _forget(self) -> None:
         """Let go of the process, which must not be left running."""
         self.kill()
-        if self._process is not None and self._process.pid:
-            self._fate(self._process)
+        self._fate()
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
 
-    def _fate(self, process: multiprocessing.process.BaseProcess) -> str:
-        """Wait for the end of a process that is dying, and tell what it dies of."""
+    def _fate(self) -> str:
+        """Wait for the end of the process, which is dying, and tell what it dies of."""
+        process = self._process
+        if process is None or not process.pid:
+            return "it was never started"
         process.join(_STOP_SECONDS)
         if process.exitcode is None:
             process.kill()
@@ -146,7 +156,9 @@ class Worker:
         code = process.exitcode
         if code is None:
             return "it does not end"
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if -code in set(signal.Signals):
+            return f"signal {signal.Signals(-code).name}"
+        return f"exit code {code}"
 
 
 class WorkerPool:
@@ -161,6 +173,7 @@ class WorkerPool:
         self._on_started = on_started
         self._workers: list[Worker] = []
         self._lock = threading.Lock()
+        self._closed = False
         self._serve: Callable[[Worker], None] | None = None
         # the first process starts while the caller imports torch
         self._first: Future[Worker] = Future()
@@ -182,21 +195,33 @@ class WorkerPool:
             self._add(Worker(self._settings))
 
     def kill(self) -> None:
-        """End all processes at once."""
+        """End all processes at once, and start no other."""
+        self._closed = True
         with self._lock:
             for worker in self._workers:
                 worker.kill()
 
+    def run(self, worker: Worker, path: str, abandoned: threading.Event) -> Features | Failure:
+        """``Worker.run`` with a second try for a process that had died of something else."""
+        for _ in range(2):
+            self.ensure_alive(worker)
+            try:
+                return worker.run(path, abandoned)
+            except WorkerFailed as error:
+                failed = error
+        return Failure("worker_failed", str(failed))
+
     def ensure_alive(self, worker: Worker) -> None:
         """Start the worker's process if there is none; log what fails and try again, twice."""
         for pause in (0.0, 0.5, 2.0):
-            if worker.alive:
+            if worker.alive or self._closed:
                 return
             time.sleep(pause)
             try:
                 self._on_started(worker.start())
             except WorkerFailed as error:
-                log.warning("%s", error)
+                if not self._closed:
+                    log.warning("%s", error)
 
     def _start_first(self) -> None:
         worker = Worker(self._settings)
