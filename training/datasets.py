@@ -91,9 +91,10 @@ def read_folder(folder: Path) -> TrackSet:
     return _split(folder.name, tracks)
 
 
-def read_giantsteps(checkout: Path) -> TrackSet:
+def read_giantsteps(checkout: Path, audio: Path | None = None) -> TrackSet:
     """``annotations/key/ID.LOFI.key`` (or ``annotations/giantsteps/``), ``audio/ID.LOFI.mp3``.
 
+    ``audio``: where the audio is, if not in the checkout.
     Annotations that name no single key of the 24 ("-", two keys, other modes) are left out, as in
     the dataset's own evaluation.
 
@@ -113,9 +114,9 @@ def read_giantsteps(checkout: Path) -> TrackSet:
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read: {error}") from error
         stem = path.name.removesuffix(".key")
-        candidates = [checkout / "audio" / (stem + suffix) for suffix in _AUDIO_SUFFIXES]
-        audio = next((c for c in candidates if c.is_file()), candidates[0])
-        tracks.append(Track(audio, key))
+        candidates = [(audio or checkout / "audio") / (stem + end) for end in _AUDIO_SUFFIXES]
+        found = next((c for c in candidates if c.is_file()), candidates[0])
+        tracks.append(Track(found, key))
     return _split("giantsteps", tracks)
 
 

@@ -1,6 +1,6 @@
 """How many real tracks get the right key.
 
-``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT] [--model CHECKPOINT] [--tracks]``
+``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--model CHECKPOINT] [--tracks]``
 
 Each folder holds ``labels.tsv`` (a header ``file<TAB>key``). Every track goes through the front end
 and the model as in the server. Figures are per cent; brackets hold 95 % bootstrap intervals.
@@ -94,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
     parser.add_argument("--giantsteps", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--audio", type=Path, help="GiantSteps audio, if not in CHECKOUT/audio")
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
     parser.add_argument("--agree", type=int, default=5, help="votes that an excerpt needs")
     parser.add_argument("--model", type=Path, help="a checkpoint; default: the packaged one")
@@ -106,7 +107,7 @@ def main() -> None:
     try:
         sets = [read_folder(folder) for folder in arguments.folders]
         if arguments.giantsteps:
-            sets.append(read_giantsteps(arguments.giantsteps))
+            sets.append(read_giantsteps(arguments.giantsteps, arguments.audio))
         if arguments.votes:
             table, audio = arguments.votes
             sets.append(read_votes(table, audio, arguments.agree))

@@ -19,7 +19,7 @@ from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
 MIN_FRAMES = 8  # KeyNet halves the frames three times
-_CHUNK = 3000  # frames worked on at once: ten minutes of music
+_CHUNK = 600  # frames worked on at once: two minutes of music, whose activations fit the caches
 
 
 class ModelError(Exception):

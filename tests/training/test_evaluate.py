@@ -87,6 +87,8 @@ def test_a_giantsteps_checkout_is_scored(tmp_path: Path) -> None:
     assert "giantsteps (1 tracks)" in run.stdout
     assert "exact 100.0 [100.0, 100.0]" in " ".join(run.stdout.split())
     assert "audio missing 1" in run.stdout
+    elsewhere = read_giantsteps(tmp_path, tmp_path / "nowhere")
+    assert (len(elsewhere.tracks), len(elsewhere.missing)) == (0, 2)
 
 
 def test_votes_are_filtered_by_agreement_and_cut(tmp_path: Path) -> None:
