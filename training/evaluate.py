@@ -1,6 +1,6 @@
 """How many real tracks get the right key.
 
-``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--model CHECKPOINT] [--tracks]``
+``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--tracks]``
 
 Each folder holds ``labels.tsv`` (a header ``file<TAB>key``). Every track goes through the front end
 and the model as in the server. Figures are per cent; brackets hold 95 % bootstrap intervals.
