@@ -7,6 +7,7 @@ neither librosa nor a JIT compiler is needed to analyse a file.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -111,7 +112,7 @@ class ConstantQ:
 
     def __init__(self, bank: FilterBank) -> None:
         self._bank = bank
-        self._columns: list[FloatArray] = []
+        self._columns: deque[FloatArray] = deque()
         self._samples_seen = 0
         self._silence = np.zeros(bank.reach * bank.hop_length + bank.hop_length // 2, np.float32)
         self._pending: list[FloatArray] = [self._silence]
@@ -136,9 +137,13 @@ class ConstantQ:
         self._pending.append(self._silence)
         self._transform()
         frames = max(0, 1 + self._samples_seen // self._bank.hop_length - DROPPED_FRAMES)
-        empty = np.empty((0, self._bank.n_bins), np.float32)
-        columns = np.concatenate([empty, *self._columns])[:frames]
-        return np.ascontiguousarray(columns.T)
+        spectrogram = np.empty((self._bank.n_bins, frames), np.float32)
+        first = 0
+        while self._columns:  # let go of each part: a day of music should not be held twice
+            part = self._columns.popleft()[: frames - first]
+            spectrogram[:, first : first + len(part)] = part.T
+            first += len(part)
+        return spectrogram
 
     def _transform(self) -> None:
         """Turn every complete frame of what is pending into a column."""
