@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.spectrogram import CqtEngine, Features
+from keyscan.serving.pipe import receive, send
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ def worker_main(connection: Connection, cqt: CqtEngine) -> None:
 
     imported = time.perf_counter()
     warm_up(cqt)
-    connection.send(Started(imported - start, time.perf_counter() - imported))
+    send(connection, Started(imported - start, time.perf_counter() - imported))
     try:
         while True:
-            message = connection.recv()
+            message = receive(connection)
             if isinstance(message, Work):  # a Stop here came too late for its file
-                connection.send(Taken())
-                connection.send(_analyse(message.path, cqt, connection))
+                send(connection, Taken())
+                send(connection, _analyse(message.path, cqt, connection))
     except (EOFError, OSError):
         return  # the server is gone
 
@@ -70,7 +71,7 @@ def _analyse(path: str, cqt: CqtEngine, connection: Connection) -> Features | Fa
     from keyscan.analysis.features import Stopped, extract_features
 
     def should_stop() -> bool:
-        return connection.poll() and isinstance(connection.recv(), Stop)
+        return connection.poll() and isinstance(receive(connection), Stop)
 
     try:
         return extract_features(_native(path), cqt, should_stop)

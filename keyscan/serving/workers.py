@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from keyscan.analysis.spectrogram import CqtEngine, Features
+from keyscan.serving.pipe import receive, send
 from keyscan.serving.worker_process import Failure, Started, Stop, Taken, Work, worker_main
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Worker:
             self._process.start()
             theirs.close()
             if self._connection.poll(_START_SECONDS):
-                started: Started = self._connection.recv()
+                started: Started = receive(self._connection)
                 return started
         except EOFError:
             reason = self._fate()
@@ -88,7 +89,7 @@ class Worker:
         taken = stop_sent = False
         deadline = time.monotonic() + self._settings.timeout
         try:
-            connection.send(Work(path))
+            send(connection, Work(path))
             while True:
                 if connection.poll(_POLL_SECONDS):
                     answer = self._receive(connection, deadline)
@@ -99,7 +100,7 @@ class Worker:
                 if now > deadline:
                     return self._give_up(stop_sent)
                 if abandoned.is_set() and not stop_sent:
-                    connection.send(Stop())
+                    send(connection, Stop())
                     stop_sent, deadline = True, min(deadline, now + _STOP_SECONDS)
         except (OSError, EOFError):
             if time.monotonic() > deadline:
@@ -124,7 +125,7 @@ class Worker:
         guard.daemon = True
         guard.start()
         try:
-            answer: Taken | Features | Failure = connection.recv()
+            answer: Taken | Features | Failure = receive(connection)
         finally:
             guard.cancel()
         return answer
