@@ -162,6 +162,19 @@ def test_signals_stop_promptly_whatever_is_queued(number, endless):
         assert b"Traceback" not in server.stderr
 
 
+def test_a_signal_stops_a_server_that_nobody_listens_to():
+    with subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert json.loads(process.stdout.readline())["type"] == "ready"
+        for number in range(3000):  # more replies than a pipe holds, and nobody reads them
+            process.stdin.write(json.dumps(request(number, "/nowhere.mp3")).encode() + b"\n")
+        process.stdin.close()
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+
+
 def test_a_closed_stdout_ends_the_process_quietly(track):
     with ServerProcess("--heartbeat", "0.1") as server:
         server.process.stdout.close()

@@ -106,7 +106,9 @@ class Server:
         finally:
             self._done = True
             self._pool.kill()
-            self._writer.close(timeout=_LAST_WORDS_SECONDS if self._stopped else None)
+            self._writer.close()
+            while not self._writer.join(_LAST_WORDS_SECONDS) and not self._stopped:
+                continue  # the client reads slowly
 
     def stop(self) -> None:
         """End now, without answering what is queued; safe in any thread and signal handler."""

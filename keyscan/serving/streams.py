@@ -79,10 +79,14 @@ class LineWriter:
         """Queue a message that is encoded already."""
         self._queue.put(line)
 
-    def close(self, timeout: float | None = None) -> None:
-        """Write what is queued, then end; wait ``timeout`` seconds at most."""
+    def close(self) -> None:
+        """Queue the end: what is queued before it will still be written."""
         self._queue.put(None)
+
+    def join(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for the end; true once everything is written."""
         self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         next_heartbeat = time.monotonic() + self._heartbeat_seconds

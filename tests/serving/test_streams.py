@@ -48,6 +48,7 @@ def test_writer_keeps_the_order_and_finishes_on_close():
     for number in range(500):
         writer.send({"n": number})
     writer.close()
+    assert writer.join(30)
     assert [json.loads(line)["n"] for line in lines] == list(range(500))
 
 
@@ -62,6 +63,7 @@ def test_heartbeats_come_when_nothing_else_does():
     for _ in range(3):
         assert beats.acquire(timeout=30)
     writer.close()
+    assert writer.join(30)
 
 
 def test_a_reader_that_is_gone_is_reported_once():
@@ -75,7 +77,8 @@ def test_a_reader_that_is_gone_is_reported_once():
     )
     writer.send({"n": 1})
     writer.send({"n": 2})
-    writer.close(timeout=30)
+    writer.close()
+    assert writer.join(30)
     os.close(write_end)
     assert closed == [True]
 
