@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from keyscan.analysis.model import load_model
 from keyscan.analysis.network import NetworkSettings
 from keyscan.keys import KEYS, Key
 from training.augment import augment
+from training.average import average
 from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, open_corpus, write_shard
 from training.synth import synthesise
 from training.train import Trainer, TrainingSettings, batches, make_batch, train
@@ -108,7 +110,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
 def test_a_run_is_not_resumed_with_other_settings(folder: Path) -> None:
     corpus = Corpus([folder])
     state = Trainer(SMALL, TINY, corpus, "cpu").state()
-    other = TrainingSettings(**{**state["settings"], "seed": 4})
+    other = replace(TINY, seed=4)
     with pytest.raises(ValueError, match="begun with other settings"):
         Trainer(SMALL, other, corpus, "cpu").resume(state)
 
@@ -130,3 +132,22 @@ def test_the_command_writes_a_checkpoint_that_the_analyser_loads(
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("training.train:")
     assert "Traceback" not in wrong.stderr
+
+
+def test_neighbouring_epochs_are_averaged_and_runs_are_not_mixed(
+    folder: Path, tmp_path: Path
+) -> None:
+    corpus = Corpus([folder])
+    train(Trainer(SMALL, TINY, corpus, "cpu"), tmp_path, [], None)
+    paths = [tmp_path / "epoch-01.pt", tmp_path / "epoch-02.pt"]
+    averaged = average(paths)
+    torch.save(averaged, tmp_path / "averaged.pt")
+    assert load_model(tmp_path / "averaged.pt").info.settings["training"]["epoch"] == [1, 2]
+    first, second = (weights(path) for path in paths)
+    for name, value in averaged["state_dict"].items():
+        if value.is_floating_point():
+            assert torch.allclose(value, (first[name] + second[name]) / 2, atol=1e-6), name
+    other = Trainer(SMALL, replace(TINY, seed=4), corpus, "cpu")
+    torch.save(other.checkpoint([], {}), tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="one run"):
+        average([paths[0], tmp_path / "other.pt"])
