@@ -8,9 +8,8 @@
 | the parallel key (same tonic, other mode)  | 0.2    |
 | any other                                  | 0.0    |
 
-Source: MIREX, "Audio Key Detection". The task's text counts a fifth above the true tonic; most
-published figures (and ``mir_eval.key`` before 0.8) count fifths in one direction, others in both,
-so both sums are given.
+Source: MIREX, "Audio Key Detection". Some count a fifth in either direction, some (``mir_eval.key``
+unless ``allow_descending_fifths`` is given) only the fifth above, so both sums are given.
 """
 
 from __future__ import annotations

@@ -96,6 +96,24 @@ def batches(
         yield augment(spectrograms, noise), labels
 
 
+def load_state(path: Path) -> dict[str, Any]:
+    """What ``Trainer.state`` gave.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: the file is damaged or holds something else.
+    """
+    try:
+        state = torch.load(path, weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # torch raises whatever its unpickler meets
+        raise ValueError(f"{path}: damaged: {type(error).__name__}") from error
+    if not isinstance(state, dict) or "optimiser" not in state:
+        raise ValueError(f"{path}: not the state of a training run")
+    return state
+
+
 class Trainer:
     """Network, averaged network, optimiser and schedule; what ``--resume`` brings back."""
 
@@ -254,7 +272,7 @@ def main() -> None:
             dev.append(read_votes(table, audio, agree=arguments.agree))
         trainer = Trainer(NetworkSettings(), settings, Corpus(arguments.corpus), arguments.device)
         if arguments.resume:
-            trainer.resume(torch.load(arguments.out / "last.pt", weights_only=True))
+            trainer.resume(load_state(arguments.out / "last.pt"))
         train(trainer, arguments.out, dev, arguments.cache)
     except (CorpusError, DatasetError, OSError, ValueError) as error:
         sys.exit(f"training.train: {error}")

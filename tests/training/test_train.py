@@ -18,7 +18,7 @@ from training.augment import augment
 from training.average import average
 from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, open_corpus, write_shard
 from training.synth import synthesise
-from training.train import Trainer, TrainingSettings, batches, make_batch, train
+from training.train import Trainer, TrainingSettings, batches, load_state, make_batch, train
 
 TINY = TrainingSettings(seed=3, epochs=2, epoch_size=16, batch=4, shortest=3.0, longest=4.0)
 SMALL = NetworkSettings(stem=4, pitch=4, ring=6, head=6)
@@ -96,7 +96,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     stopped.run_epoch()
     torch.save(stopped.state(), tmp_path / "last.pt")
     resumed = Trainer(SMALL, TINY, corpus, "cpu")
-    resumed.resume(torch.load(tmp_path / "last.pt", weights_only=True))
+    resumed.resume(load_state(tmp_path / "last.pt"))
     assert resumed.epoch == 1
     train(resumed, tmp_path / "resumed", [], None)
 
@@ -113,6 +113,16 @@ def test_a_run_is_not_resumed_with_other_settings(folder: Path) -> None:
     other = replace(TINY, seed=4)
     with pytest.raises(ValueError, match="begun with other settings"):
         Trainer(SMALL, other, corpus, "cpu").resume(state)
+
+
+def test_a_damaged_state_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    path.write_bytes(b"half a file")
+    with pytest.raises(ValueError, match=r"last\.pt: damaged"):
+        load_state(path)
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(ValueError, match="not the state of a training run"):
+        load_state(path)
 
 
 def test_the_command_writes_a_checkpoint_that_the_analyser_loads(
