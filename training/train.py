@@ -258,6 +258,7 @@ def main() -> None:
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
     parser.add_argument("--agree", type=int, default=5, help="votes that a dev excerpt needs")
     parser.add_argument("--cache", type=Path, help="where features of real music are kept")
+    parser.add_argument("--dropout", type=float, default=NetworkSettings().dropout)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
     defaults = TrainingSettings()
@@ -265,12 +266,13 @@ def main() -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     arguments = parser.parse_args()
     settings = TrainingSettings(**{name: getattr(arguments, name) for name in asdict(defaults)})
+    architecture = NetworkSettings(dropout=arguments.dropout)
     try:
         dev = [read_folder(folder) for folder in arguments.dev]
         if arguments.votes:
             table, audio = arguments.votes
             dev.append(read_votes(table, audio, agree=arguments.agree))
-        trainer = Trainer(NetworkSettings(), settings, Corpus(arguments.corpus), arguments.device)
+        trainer = Trainer(architecture, settings, Corpus(arguments.corpus), arguments.device)
         if arguments.resume:
             trainer.resume(load_state(arguments.out / "last.pt"))
         train(trainer, arguments.out, dev, arguments.cache)

@@ -37,7 +37,7 @@ class NetworkSettings:
     pitch: int = 32
     ring: int = 48
     head: int = 64
-    dropout: float = 0.25
+    dropout: float = 0.1
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"harmonics": list(self.harmonics)}
