@@ -7,6 +7,7 @@ and has it analysed; ``python -m examples.demo FILE ...`` analyses your files to
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import subprocess
 import sys
@@ -57,7 +58,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="examples.demo", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="audio files of yours")
     options = parser.parse_args()
-    own = write_demo_files(FOLDER)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(errors="replace")  # file names may hold what a console cannot show
+    try:
+        own = write_demo_files(FOLDER)
+    except OSError as error:
+        print(f"the demo's files cannot be written to {FOLDER.absolute()}: {error.strerror}",
+              file=sys.stderr)  # fmt: skip
+        return 1
     paths = [*own, *options.files]
     print(f"wrote {SECONDS:g} seconds of {KEY.name()} as " + ", ".join(map(str, own)))
     start = time.perf_counter()

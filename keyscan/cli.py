@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 from keyscan import __version__
 from keyscan.analysis.spectrogram import CQT_ENGINES
 from keyscan.diagnostics.profiling import (
-    print_whole,
     profiling_enabled,
     startup_lines,
     threading_lines,
 )
+from keyscan.diagnostics.stderr import STDERR
 from keyscan.keys import SPELLINGS
 from keyscan.runtime import usable_cores
 from keyscan.serving.protocol import encode
-from keyscan.serving.streams import write_all
+from keyscan.serving.streams import read_some, write_all
 from keyscan.serving.worker_process import Started
 from keyscan.serving.workers import WorkerFailed, WorkerPool, WorkerSettings
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from keyscan.serving.server import Server
 
 EXIT_OK, EXIT_FAILED = 0, 1
+_MOST = 256  # workers or threads
 _LONGEST_SECONDS = 1e6  # a lock cannot be waited for much longer on every system
 
 _WARM_UP_FRAMES = 300  # a minute of music
@@ -53,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Tell the musical key of audio files, over JSON lines.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add = parser.add_argument
     cores = usable_cores()
@@ -117,30 +119,44 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until its input ends; returns the exit code."""
     options = build_parser().parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="keyscan: %(message)s")
-    replies = _take_stdout()
-    # until there is work to be ended in good order, a signal may end the process at once
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.stdin is not None and sys.stdin.isatty():
-        print_whole("keyscan: reading JSON lines from the terminal; see --help; Ctrl-D ends\n")
-    profile = profiling_enabled()
+    logging.basicConfig(stream=STDERR, level=logging.WARNING, format="keyscan: %(message)s")
+    if os.isatty(0):
+        STDERR.write("keyscan: reading JSON lines from the terminal; see --help; Ctrl-D ends\n")
+    requests, replies = _take_streams()
     try:
-        server = _build_server(options, replies, profile)
-        stopped_by = _stop_on_signals(server)
-        server.run()
+        return _serve(options, requests, replies)
+    finally:
+        STDERR.drain(timeout=1.0)
+
+
+def _serve(options: argparse.Namespace, requests: int, replies: int) -> int:
+    try:
+        server = _build_server(options, requests, replies)
     except (_StartFailure, WorkerFailed) as error:
-        write_all(replies, encode({"type": "fatal", "code": "start_failed", "error": str(error)}))
-        print_whole(f"keyscan: {error}\n")
+        with contextlib.suppress(OSError):
+            fatal = {"type": "fatal", "code": "start_failed", "error": str(error)}
+            write_all(replies, encode(fatal))
+        STDERR.write(f"keyscan: {error}\n")
         return EXIT_FAILED
-    return 128 + stopped_by[0] if stopped_by else EXIT_OK
+    stopped_by = _stop_on_signals(server)
+    try:
+        server.run()
+    except OSError as error:
+        STDERR.write(f"keyscan: replies cannot be written: {error.strerror}\n")
+        return EXIT_FAILED
+    if stopped_by:
+        STDERR.drain(timeout=1.0)
+        os._exit(128 + stopped_by[0])  # the model may be busy, and nobody wants its answer
+    return EXIT_OK
 
 
 class _StartFailure(Exception):
     """What keeps the server from starting, in words for the user."""
 
 
-def _build_server(options: argparse.Namespace, replies: int, profile: bool) -> Server:
+def _build_server(options: argparse.Namespace, requests: int, replies: int) -> Server:
     """Load everything; the first worker starts while torch is imported."""
+    profile = profiling_enabled()
     seconds: dict[str, float] = {}
     start = time.perf_counter()
 
@@ -154,7 +170,7 @@ def _build_server(options: argparse.Namespace, replies: int, profile: bool) -> S
         if profile:
             names = {"worker imports": started.import_seconds,
                      "worker warm-up": started.warm_up_seconds}  # fmt: skip
-            print_whole(startup_lines(names))
+            STDERR.write(startup_lines(names))
 
     pool = WorkerPool(options.workers, WorkerSettings(options.cqt, options.timeout), report_worker)
     import torch
@@ -180,12 +196,13 @@ def _build_server(options: argparse.Namespace, replies: int, profile: bool) -> S
         raise _StartFailure(f"the model does not run on {options.device!r}: {message}") from error
     if profile:
         lines = threading_lines(usable_cores(), torch.get_num_threads(), options.workers)
-        print_whole(lines + startup_lines(seconds))
+        STDERR.write(lines + startup_lines(seconds))
+    pool.wait_for_first()
     return Server(
         model,
         pool,
         ServerSettings(options.spelling, options.heartbeat, profile),
-        read=lambda n: os.read(0, n),
+        read=lambda count: read_some(requests, count),
         write=lambda line: write_all(replies, line),
     )
 
@@ -203,22 +220,30 @@ def _stop_on_signals(server: Server) -> list[int]:
     return stopped_by
 
 
-def _take_stdout() -> int:
-    """Keep stdout for replies alone: what any library or child prints there goes to stderr."""
-    replies = os.dup(1)
+def _take_streams() -> tuple[int, int]:
+    """Keep stdin and stdout for ourselves: descriptors to read requests from and write replies to.
+
+    What any library or child prints to stdout goes to stderr, and none of them reads our requests.
+    """
+    requests, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    return replies
+    return requests, replies
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {_MOST}, not {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= _LONGEST_SECONDS:
-        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
     return value

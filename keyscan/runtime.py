@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -36,7 +37,15 @@ def open_missing_streams() -> None:
             opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
             os.set_inheritable(opened, True)
     if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115 - for good, by number
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+
+
+def leave_deleted_folder() -> None:
+    """Go elsewhere if the working directory is gone: MKL ends the process for want of one."""
+    try:
+        Path.cwd()
+    except OSError:
+        os.chdir(Path(__file__).parent)
 
 
 def usable_cores() -> int:

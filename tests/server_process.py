@@ -26,7 +26,9 @@ class ServerProcess:
         environ: Mapping[str, str] | None = None,
         prefix: tuple[str, ...] = (),
         wait: bool = True,
+        stderr: bool = True,
     ) -> None:
+        """``wait`` for ``ready``; keep reading ``stderr`` into the attribute of that name."""
         self.process = subprocess.Popen(
             [*prefix, *COMMAND, *options],
             stdin=subprocess.PIPE,
@@ -37,7 +39,8 @@ class ServerProcess:
         self.pid = self.process.pid
         self.stderr = b""
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._threads = [threading.Thread(target=t) for t in (self._read_stdout, self._read_stderr)]
+        readers = [self._read_stdout, *([self._read_stderr] if stderr else [])]
+        self._threads = [threading.Thread(target=reader) for reader in readers]
         for thread in self._threads:
             thread.start()
         self.ready = self.receive() if wait else None
@@ -49,12 +52,12 @@ class ServerProcess:
         self.process.stdin.write(line)
         self.process.stdin.flush()
 
-    def receive(self) -> dict[str, Any]:
-        """The next message that is no heartbeat; fails at the end of the output."""
+    def receive(self, heartbeats: bool = False) -> dict[str, Any]:
+        """The next message, heartbeats only if asked for; fails at the end of the output."""
         while True:
             message = self._messages.get(timeout=PATIENCE)
             assert message is not None, f"the server has ended: {self.stderr.decode()}"
-            if message != {"type": "heartbeat"}:
+            if heartbeats or message != {"type": "heartbeat"}:
                 return message
 
     def ask(self, message: object) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -141,10 +142,9 @@ def test_ping_is_answered_while_files_are_worked_on(endless):
 
 
 def test_heartbeats_in_the_interval_that_was_set():
-    with ServerProcess("--heartbeat", "0.2", wait=False) as server:
-        kinds = [server._messages.get(timeout=PATIENCE)["type"] for _ in range(4)]
-    assert "heartbeat" in kinds
-    assert kinds.count("ready") == 1
+    with ServerProcess("--heartbeat", "0.1", wait=False) as server:
+        kinds = [server.receive(heartbeats=True)["type"] for _ in range(4)]
+    assert kinds == ["ready", "heartbeat", "heartbeat", "heartbeat"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -275,6 +275,73 @@ def run(*options, **environ):
     )
 
 
+def test_a_deleted_working_directory(track, tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with ServerProcess("-w", "1") as server:
+        assert server.ask(request(1, track))["camelot"] == "11A"
+
+
+def test_a_full_disk_behind_stdout_is_no_success():
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            COMMAND, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=120
+        )
+    assert result.returncode == 1
+    assert b"replies cannot be written: No space left" in result.stderr
+
+
+def test_streams_that_do_not_block():
+    script = (
+        "import os, sys; [os.set_blocking(descriptor, False) for descriptor in (0, 1)];"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    with ServerProcess("-w", "1", prefix=(sys.executable, "-c", script), wait=False) as server:
+        time.sleep(5)  # nothing to read for long
+        for number in range(2000):
+            server.send(request(number, "/nowhere.mp3"))
+        assert len(server.finish()) == 2001
+
+
+def test_a_worker_has_one_thread(track):
+    with ServerProcess("-w", "1") as server:
+        server.ask(request(1, track))
+        (worker,) = server.worker_pids()
+        assert "\nThreads:\t1\n" in Path(f"/proc/{worker}/status").read_text()
+
+
+def test_no_worker_can_be_started_any_more(track):
+    with ServerProcess("-w", "1") as server:
+        assert server.ask(request(1, track))["status"] == "success"
+        (worker,) = server.worker_pids()
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, 3))
+        os.kill(worker, signal.SIGKILL)
+        reply = server.ask(request(2, track))
+        assert (reply["id"], reply["code"]) == (2, "worker_failed")
+        assert server.ask({"type": "ping"})["type"] == "pong"
+
+
+def test_nobody_reads_stderr(track):
+    with ServerProcess("-w", "1", environ={"PROFILE_PERFORMANCE": "1"}, stderr=False) as server:
+        server.process.stderr.close()
+        for number in range(3):
+            assert server.ask(request(number, track))["status"] == "success"
+        server.finish()
+        assert server.process.returncode == 0
+
+
+def test_stderr_is_full(track):
+    with ServerProcess("-w", "1", environ={"PROFILE_PERFORMANCE": "1"}, stderr=False) as server:
+        for number in range(2000):
+            server.send(request(number, "/nowhere.mp3"))
+        for _ in range(2000):
+            server.receive()
+        assert server.finish() == []
+        assert server.process.returncode == 0
+
+
 def test_version_and_help():
     assert run("--version").stdout.split() == ["openkeyscan-analyzer", __version__]
     text = run("--help").stdout
@@ -288,6 +355,9 @@ def test_version_and_help():
     [
         ("--workers", "0"),
         ("--workers", "many"),
+        ("--threads", "100000"),
+        ("--timeout", "soon"),
+        ("--work", "1"),
         ("--timeout", "-1"),
         ("--timeout", "nan"),
         ("--heartbeat", "0"),
@@ -307,6 +377,7 @@ def test_wrong_options_exit_with_2_and_say_which(options):
     [
         (("-m", "/nowhere/model.pt"), "/nowhere/model.pt"),
         (("-m", str(ROOT / "README.md")), "README.md"),
+        (("-m", "/dev/zero"), "/dev/zero: not a file"),
         (("--device", "frobnicator"), "frobnicator"),
         (("--device", "meta"), "meta"),
     ],

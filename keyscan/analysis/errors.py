@@ -72,7 +72,7 @@ class TooShort(AnalysisError):
 
 
 class Silent(AnalysisError):
-    """Digital silence, or nothing but samples that are not numbers."""
+    """The mix of all channels is silent, or holds nothing but samples that are no numbers."""
 
     code = "silent"
 

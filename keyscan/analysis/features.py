@@ -51,7 +51,8 @@ def extract_features(
         spectrogram = transform.finish()
     with stages.measure("postprocess"):
         if spectrogram.max() < _SILENCE:
-            raise Silent("there is nothing but digital silence in the file")
+            reasons = [warning.message for warning in warnings]
+            raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
     return Features(spectrogram, duration, warnings, stages.seconds)
 
 

@@ -97,6 +97,8 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
         ModelError: the file cannot be read, is neither of the two, or does not fit the device.
     """
     path = PACKAGED_CHECKPOINT if path is None else path
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path}: not a file")
     try:
         content = path.read_bytes()
     except OSError as error:

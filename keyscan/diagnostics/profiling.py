@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 
 from keyscan.runtime import THREAD_VARIABLES
@@ -37,6 +36,11 @@ def file_table(filename: str, seconds: Mapping[str, float], total: float) -> str
     return "\n".join(lines) + "\n"
 
 
+def failure_table(filename: str, code: str, total: float) -> str:
+    """What is printed for a file without a key: the time it took until that was known."""
+    return f"[PROFILE] {filename}: no key ({code})\n  TOTAL: {total:.3f}s\n"
+
+
 def threading_lines(
     cores: int, torch_threads: int, workers: int, environ: Mapping[str, str] = os.environ
 ) -> str:
@@ -50,9 +54,3 @@ def threading_lines(
 def startup_lines(seconds: Mapping[str, float]) -> str:
     """What was paid before ``ready``, and so is in no file's table."""
     return "".join(f"[STARTUP] {name}: {value:.2f}s\n" for name, value in seconds.items())
-
-
-def print_whole(text: str) -> None:
-    """Write to stderr in one piece, so that blocks of several threads do not mix."""
-    sys.stderr.write(text)
-    sys.stderr.flush()

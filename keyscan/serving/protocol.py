@@ -11,6 +11,7 @@ A request is a JSON object on a line of its own, in UTF-8:
 
 Every request for a file is answered by exactly one success or error reply, or, after a reset, by
 none. Every other line is answered too: a line that is no request by an error with ``bad_request``.
+Blank lines are nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ ERROR_CODES = {
     "no_audio": "There is no sound in the file, or sound of length zero.",
     "decode_failed": "The format is known, but not one sample could be decoded.",
     "too_short": "There are less than 3 seconds of sound.",
-    "silent": "There is nothing but digital silence.",
+    "silent": "There is nothing to hear: the mix of all channels is silent.",
     "timeout": "The file took longer than `--timeout`.",
     "decoder_crashed": "The process that decoded the file died.",
     "worker_failed": "No decoding process could be started.",
@@ -148,6 +149,9 @@ def _is_id(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
+    """A value for an error message; the contents of lists and objects may be nested too deeply."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

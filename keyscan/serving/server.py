@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import queue
 import threading
@@ -15,7 +17,8 @@ from keyscan.analysis.estimate import estimate_key
 from keyscan.analysis.model import KeyModel
 from keyscan.analysis.spectrogram import Features
 from keyscan.analysis.stages import Stages
-from keyscan.diagnostics.profiling import file_table, print_whole
+from keyscan.diagnostics.profiling import failure_table, file_table
+from keyscan.diagnostics.stderr import STDERR
 from keyscan.keys import Spelling
 from keyscan.serving.protocol import (
     PROTOCOL_VERSION,
@@ -38,6 +41,7 @@ from keyscan.serving.workers import Worker, WorkerPool
 
 log = logging.getLogger(__name__)
 
+_NOBODY_READS = (errno.EPIPE, errno.ECONNRESET, errno.EINVAL)  # the last: Windows
 _LAST_WORDS_SECONDS = 1.0  # for a client that is told to stop and does not read
 
 
@@ -62,7 +66,8 @@ class _Taken:
 class Server:
     """Ties reader, scheduler, workers, model and writer together; ``run`` is its whole life.
 
-    Threads: the caller's runs the model, one reads, one writes, and each worker process has one.
+    Threads: the caller's waits for the end, so that a signal is acted on at once; one reads, one
+    writes, one runs the model, and each worker process has one.
     """
 
     def __init__(
@@ -79,41 +84,47 @@ class Server:
         self._pool = pool
         self._settings = settings
         self._read = read
-        self._inbox: queue.SimpleQueue[_Taken | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Taken] = queue.SimpleQueue()
         # a slow model must not let spectrograms pile up
         self._inbox_room = threading.Semaphore(2 * pool.size)
         self._done = False
         self._stopped = False
-        self._writer = LineWriter(write, heartbeat_seconds=settings.heartbeat, on_closed=self.stop)
+        self._wake_up: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._output_error: OSError | None = None
+        self._writer = LineWriter(
+            write, heartbeat_seconds=settings.heartbeat, on_closed=self._output_closed
+        )
         self._scheduler = Scheduler(self._writer.send)
 
     def run(self) -> None:
         """Say ``ready``, then answer until the input ends and all is answered, or until ``stop``.
 
         Raises:
-            WorkerFailed: not even the first worker could be started.
+            OSError: replies could not be written, for another reason than that nobody reads.
         """
         self._pool.open(self._serve)
-        try:
-            self._writer.send(self._ready())
-            threading.Thread(target=self._read_requests, name="reader", daemon=True).start()
-            threading.Thread(target=self._end_when_done, name="closer", daemon=True).start()
-            while not self._done:
-                taken = self._next_taken()
-                if taken is not None:
-                    self._answer(taken)
-                    self._inbox_room.release()
-        finally:
-            self._done = True
-            self._pool.kill()
-            self._writer.close()
-            while not self._writer.join(_LAST_WORDS_SECONDS) and not self._stopped:
-                continue  # the client reads slowly
+        self._writer.send(self._ready())
+        self._writer.start()
+        for work in (self._read_requests, self._answer_all, self._end_when_done):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
+        while not self._done:
+            with contextlib.suppress(queue.Empty):
+                self._wake_up.get(timeout=1.0)  # so that Ctrl-C is noticed on Windows too
+        self._pool.kill()
+        self._writer.close()
+        while not self._writer.join(_LAST_WORDS_SECONDS) and not self._stopped:
+            continue  # the client reads slowly
+        if self._output_error is not None and self._output_error.errno not in _NOBODY_READS:
+            raise self._output_error
 
     def stop(self) -> None:
         """End now, without answering what is queued; safe in any thread and signal handler."""
         self._stopped = self._done = True
-        self._inbox.put(None)
+        self._wake_up.put(None)
+
+    def _output_closed(self, error: OSError) -> None:
+        self._output_error = error
+        self.stop()
 
     def _ready(self) -> Message:
         return {
@@ -125,16 +136,10 @@ class Server:
             "generation": self._scheduler.generation,
         }
 
-    def _next_taken(self) -> _Taken | None:
-        try:
-            return self._inbox.get(timeout=1.0)  # so that Ctrl-C is noticed on Windows too
-        except queue.Empty:
-            return None
-
     def _end_when_done(self) -> None:
         self._scheduler.wait_until_done()
         self._done = True
-        self._inbox.put(None)
+        self._wake_up.put(None)
 
     def _read_requests(self) -> None:
         try:
@@ -159,6 +164,10 @@ class Server:
                     self._scheduler.ping(request)
         except BadRequest as error:
             self._writer.send(rejection(error, self._scheduler.generation))
+        except Exception:
+            log.exception("a request could not be handled")
+            unknown = BadRequest("the line could not be handled; the log has the details")
+            self._writer.send(rejection(unknown, self._scheduler.generation))
 
     def _serve(self, worker: Worker) -> None:
         """A worker thread's life."""
@@ -176,32 +185,41 @@ class Server:
             self._inbox_room.acquire()
             self._inbox.put(_Taken(job, outcome, since))
 
+    def _answer_all(self) -> None:
+        """The life of the thread that runs the model."""
+        while True:
+            self._answer(self._inbox.get())
+            self._inbox_room.release()
+
     def _answer(self, taken: _Taken) -> None:
         """Exactly one reply for a job, whatever happens."""
-        job = taken.job
-        if isinstance(taken.outcome, Failure):
-            code, text = taken.outcome.code, taken.outcome.message
-            self._scheduler.finish(job, failure(job.request, job.generation, code, text))
-            return
-        try:
-            reply, stages = self._estimate(job, taken.outcome)
-        except Exception as error:
-            log.exception("the model failed on %r", job.request.path)
-            text = f"{type(error).__name__}: {error}"
-            reply = failure(job.request, job.generation, "internal_error", text)
-            stages = Stages()
+        job, outcome, stages = taken.job, taken.outcome, Stages()
+        if isinstance(outcome, Features) and not job.abandoned.is_set():
+            try:
+                reply = self._estimate(job, outcome, stages)
+            except Exception as error:
+                log.exception("the model failed on %r", job.request.path)
+                outcome = Failure("internal_error", f"{type(error).__name__}: {error}")
+        elif isinstance(outcome, Features):
+            outcome = Failure("cancelled", "cancelled")
+        if isinstance(outcome, Failure):
+            reply = failure(job.request, job.generation, outcome.code, outcome.message)
         with stages.measure("format_output"):
             self._scheduler.finish(job, reply)
-        if self._settings.profile:
-            seconds = {**taken.outcome.seconds, **stages.seconds}
-            total = time.perf_counter() - taken.since
-            print_whole(file_table(PurePath(job.request.path).name, seconds, total))
+        if self._settings.profile and not job.abandoned.is_set():
+            self._profile(taken, outcome, stages)
 
-    def _estimate(self, job: Job, features: Features) -> tuple[Message, Stages]:
-        stages = Stages()
+    def _profile(self, taken: _Taken, outcome: Features | Failure, stages: Stages) -> None:
+        name, total = PurePath(taken.job.request.path).name, time.perf_counter() - taken.since
+        if isinstance(outcome, Failure):
+            STDERR.write(failure_table(name, outcome.code, total))
+        else:
+            STDERR.write(file_table(name, {**outcome.seconds, **stages.seconds}, total))
+
+    def _estimate(self, job: Job, features: Features, stages: Stages) -> Message:
         estimate = estimate_key(self._model, features.spectrogram, stages)
         with stages.measure("format_output"):
-            reply = success(
+            return success(
                 job.request,
                 job.generation,
                 estimate.key,
@@ -209,4 +227,3 @@ class Server:
                 duration=features.duration,
                 warnings=[asdict(warning) for warning in features.warnings],
             )
-        return reply, stages

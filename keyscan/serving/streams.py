@@ -50,7 +50,23 @@ def write_all(descriptor: int, data: bytes) -> None:
     """
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:  # whoever shares the pipe with us can set that flag at any time
+            os.set_blocking(descriptor, True)
+
+
+def read_some(descriptor: int, count: int) -> bytes:
+    """``os.read`` that waits for at least one byte; ``b""`` at the end.
+
+    Raises:
+        OSError: the descriptor cannot be read.
+    """
+    while True:
+        try:
+            return os.read(descriptor, count)
+        except BlockingIOError:
+            os.set_blocking(descriptor, True)
 
 
 class LineWriter:
@@ -61,23 +77,22 @@ class LineWriter:
         write: Callable[[bytes], None],
         *,
         heartbeat_seconds: float,
-        on_closed: Callable[[], None],
+        on_closed: Callable[[OSError], None],
     ) -> None:
-        """``on_closed`` is called once, from the writing thread, when nobody reads any more."""
+        """``on_closed`` is called once, from the writing thread, when writing has failed."""
         self._write = write
         self._heartbeat_seconds = heartbeat_seconds
         self._on_closed = on_closed
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write; the first heartbeat comes one interval from now."""
         self._thread.start()
 
     def send(self, message: Message) -> None:
         """Queue one message; returns at once."""
-        self.send_line(encode(message))
-
-    def send_line(self, line: bytes) -> None:
-        """Queue a message that is encoded already."""
-        self._queue.put(line)
+        self._queue.put(encode(message))
 
     def close(self) -> None:
         """Queue the end: what is queued before it will still be written."""
@@ -100,5 +115,5 @@ class LineWriter:
                 if line is None:
                     return
                 self._write(line)
-        except OSError:
-            self._on_closed()
+        except OSError as error:
+            self._on_closed(error)

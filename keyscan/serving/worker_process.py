@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.spectrogram import CqtEngine, Features
+from keyscan.runtime import open_missing_streams
 from keyscan.serving.pipe import receive, send
 
 
@@ -50,14 +51,15 @@ class Failure:
 def worker_main(connection: Connection, cqt: CqtEngine) -> None:
     """Answer every ``Work`` with ``Features`` or a ``Failure``, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
+    open_missing_streams()
     faulthandler.enable()
     start = time.perf_counter()
     from keyscan.analysis.features import warm_up  # the decoders: never imported by the server
 
     imported = time.perf_counter()
     warm_up(cqt)
-    send(connection, Started(imported - start, time.perf_counter() - imported))
     try:
+        send(connection, Started(imported - start, time.perf_counter() - imported))
         while True:
             message = receive(connection)
             if isinstance(message, Work):  # a Stop here came too late for its file

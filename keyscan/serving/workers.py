@@ -11,8 +11,9 @@ import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -65,7 +66,8 @@ class Worker:
             self._process = context.Process(
                 target=worker_main, args=(theirs, self._settings.cqt), name="decoder", daemon=True
             )
-            self._process.start()
+            with _ctrl_c_blocked():  # the child inherits that
+                self._process.start()
             theirs.close()
             if self._connection.poll(_START_SECONDS):
                 started: Started = receive(self._connection)
@@ -162,6 +164,19 @@ class Worker:
         return f"exit code {code}"
 
 
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Keep SIGINT away from a child from its first instruction on, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class WorkerPool:
     """Threads, each with a worker of its own; more of them when there is more to do."""
 
@@ -180,15 +195,18 @@ class WorkerPool:
         self._first: Future[Worker] = Future()
         threading.Thread(target=self._start_first, name="first worker", daemon=True).start()
 
-    def open(self, serve: Callable[[Worker], None]) -> None:
-        """Wait for the first worker; from now on ``serve`` is what every worker's thread runs.
+    def wait_for_first(self) -> None:
+        """Return once a worker waits for files.
 
         Raises:
             WorkerFailed: not even one worker could be started.
         """
-        first = self._first.result()
+        self._first.result()
+
+    def open(self, serve: Callable[[Worker], None]) -> None:
+        """From now on ``serve`` is what every worker's thread runs."""
         self._serve = serve
-        self._add(first)
+        self._add(self._first.result())
 
     def grow(self) -> None:
         """Add a worker if there are fewer than allowed."""

@@ -44,7 +44,8 @@ def test_a_long_last_line_without_an_end():
 
 def test_writer_keeps_the_order_and_finishes_on_close():
     lines = []
-    writer = LineWriter(lines.append, heartbeat_seconds=60, on_closed=lambda: None)
+    writer = LineWriter(lines.append, heartbeat_seconds=60, on_closed=print)
+    writer.start()
     for number in range(500):
         writer.send({"n": number})
     writer.close()
@@ -59,7 +60,8 @@ def test_heartbeats_come_when_nothing_else_does():
         assert json.loads(line) == {"type": "heartbeat"}
         beats.release()
 
-    writer = LineWriter(write, heartbeat_seconds=0.01, on_closed=lambda: None)
+    writer = LineWriter(write, heartbeat_seconds=0.01, on_closed=print)
+    writer.start()
     for _ in range(3):
         assert beats.acquire(timeout=30)
     writer.close()
@@ -73,14 +75,15 @@ def test_a_reader_that_is_gone_is_reported_once():
     writer = LineWriter(
         lambda line: write_all(write_end, line),
         heartbeat_seconds=60,
-        on_closed=lambda: closed.append(True),
+        on_closed=closed.append,
     )
+    writer.start()
     writer.send({"n": 1})
     writer.send({"n": 2})
     writer.close()
     assert writer.join(30)
     os.close(write_end)
-    assert closed == [True]
+    assert [type(error) for error in closed] == [BrokenPipeError]
 
 
 def test_write_all_writes_more_than_a_pipe_holds():
