@@ -173,6 +173,7 @@ def _build_server(options: argparse.Namespace, requests: int, replies: int) -> S
             STDERR.write(startup_lines(names))
 
     pool = WorkerPool(options.workers, WorkerSettings(options.cqt, options.timeout), report_worker)
+    _end_on_signals(pool)
     import torch
 
     measured("import torch")
@@ -205,6 +206,17 @@ def _build_server(options: argparse.Namespace, requests: int, replies: int) -> S
         read=lambda count: read_some(requests, count),
         write=lambda line: write_all(replies, line),
     )
+
+
+def _end_on_signals(pool: WorkerPool) -> None:
+    """While the server starts there is nothing to be ended in good order but the worker."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        pool.kill()
+        os._exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
 
 
 def _stop_on_signals(server: Server) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import resource
 import signal
@@ -160,6 +161,40 @@ def test_signals_stop_promptly_whatever_is_queued(number, endless):
         assert server.process.returncode == 128 + number
         wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers))
         assert b"Traceback" not in server.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("delay", [0.1, 0.4, 0.8, 1.6])
+def test_signals_during_the_start(number, delay):
+    with ServerProcess("-w", "1", wait=False) as server:
+        time.sleep(delay)
+        server.process.send_signal(number)
+        server.rest()
+        assert server.process.returncode in (-number, 128 + number)  # both are 128 + n to a shell
+        assert b"Traceback" not in server.stderr
+
+
+def test_a_signal_does_not_wait_for_the_model(tmp_path):
+    path = tmp_path / "hours.wav"
+    size = 8000 * 3600 * 12
+    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 1,
+                         8000, 8000, 1, 8, b"data", size)  # fmt: skip
+    noise = random.Random(0).randbytes(1 << 20)
+    with path.open("wb") as file:
+        file.write(header + noise)
+        file.truncate(size + len(header))
+    with ServerProcess("-w", "1") as server:
+        server.send(request("long", path))
+        busy = cpu_seconds(server.pid)
+        wait_for(lambda: cpu_seconds(server.pid) > busy + 0.5)  # now it is the model that works
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(5)
+        assert server.process.returncode == 128 + signal.SIGTERM
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_signal_stops_a_server_that_nobody_listens_to():

@@ -19,6 +19,7 @@ from keyscan.analysis.errors import (
 )
 from keyscan.analysis.extent import announced_samples, breaks_off
 from keyscan.analysis.mixdown import Mono
+from keyscan.analysis.ogg import check_pages
 from keyscan.analysis.pyav_decoder import PyavDecoder
 from keyscan.analysis.sniff import sniff
 from keyscan.analysis.soundfile_decoder import SoundfileDecoder
@@ -29,9 +30,11 @@ SAMPLE_RATE = 11025
 _SOUNDFILE_KINDS = frozenset(
     ("wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ogg vorbis", "ogg opus", "ogg flac")
 )
-_EITHER_KINDS = frozenset(("aifc", "ogg"))  # FFmpeg knows more of these, libsndfile some others
+# FFmpeg knows more of these, or notices damage that libsndfile does not; libsndfile some others.
+_EITHER_KINDS = frozenset(("aifc", "caf alac", "ogg"))
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
+_TOLERATED_SHARE_OF_AVI = 0.01  # its length is a count at a mean rate that writers round
 _TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
 _LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as floats included
 
@@ -62,6 +65,7 @@ class AudioStream:
         self._stages = stages if stages is not None else Stages()
         self._samples = 0
         self._bad_samples = 0
+        self._lost_pages = 0
         with self._stages.measure("decode"):
             self._source = SourceFile(path)
             try:
@@ -69,6 +73,10 @@ class AudioStream:
                 self._source.start, self._source.end = sniffed.start, sniffed.end
                 self._kind = sniffed.kind
                 self._breaks_off = breaks_off(self._source, self._kind)
+                if self._kind.startswith("ogg"):
+                    pages = check_pages(self._source)
+                    self._breaks_off = not pages.complete
+                    self._lost_pages = pages.damaged_parts
                 self._announced_samples = announced_samples(self._source, self._kind)
                 self._untried = _decoders_for(self._kind)
                 self._decoder = self._open()
@@ -123,7 +131,7 @@ class AudioStream:
             except Refused as refusal:
                 reasons.append(str(refusal))
         self._source.check()
-        if self._breaks_off:
+        if self._breaks_off or self._source.shrank:
             raise DecodeFailed(f"the {self._kind} file breaks off before it can be decoded")
         if self._kind:
             raise DecodeFailed(f"the {self._kind} file cannot be decoded: {reasons[0]}")
@@ -177,12 +185,13 @@ class AudioStream:
         damage, found = self._decoder.damage, []
         lacking_samples = (self._announced_samples or 0) - self._samples
         lacking_seconds = (self._decoder.announced_seconds or 0) - self.duration
-        truncated = self._breaks_off or damage.breaks_off
+        truncated = self._breaks_off or damage.breaks_off or self._source.shrank
         truncated |= lacking_samples > _TOLERATED_SAMPLES and not damage.bad_packets
         if truncated:
             found.append(AudioWarning("truncated", "the file breaks off before its end"))
-        bad_parts = damage.bad_packets + damage.gave_up
-        bad_parts += lacking_seconds > _TOLERATED_SECONDS and not truncated
+        bad_parts = damage.bad_packets + damage.gave_up or self._lost_pages
+        if lacking_seconds > self._tolerated_seconds() and not truncated:
+            bad_parts = max(bad_parts, 1)
         if bad_parts:
             text = f"{bad_parts} damaged part(s) of the file were skipped"
             found.append(AudioWarning("bad_packets", text))
@@ -190,6 +199,13 @@ class AudioStream:
             text = f"{self._bad_samples} sample(s) that are no sound were silenced"
             found.append(AudioWarning("bad_samples", text))
         return tuple(found)
+
+    def _tolerated_seconds(self) -> float:
+        """How much less sound than announced is still no damage."""
+        if self._kind != "avi":
+            return _TOLERATED_SECONDS
+        announced = self._decoder.announced_seconds or 0
+        return max(_TOLERATED_SECONDS, _TOLERATED_SHARE_OF_AVI * announced)
 
     def _silence_nonsense(self, samples: Mono) -> None:
         """Set what is no number, or absurdly large, to zero in place."""

@@ -1,7 +1,7 @@
 """Where a container says that its sound ends: a file that ends earlier was cut off.
 
 Sources: the RIFF/RF64 (EBU 3306), AIFF-C, AU, Wave64 and CAF specifications, ISO/IEC 14496-12
-(boxes), RFC 8794 and 9559 (Matroska), RFC 3533 (Ogg), and Microsoft's ASF specification.
+(boxes), RFC 8794 and 9559 (Matroska), and Microsoft's ASF specification.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ _EBML_SEGMENT = b"\x18\x53\x80\x67"
 
 def breaks_off(source: SourceFile, kind: str) -> bool:
     """True if the headers of a file of this ``kind`` (see sniff) promise more than there is."""
-    if kind.startswith("ogg"):
-        return not _ends_with_a_last_page(source)
     announced_end = _END.get(kind)
     end = announced_end(source) if announced_end is not None else None
     return end is not None and end > source.end
@@ -145,16 +143,6 @@ def _avi_end(source: SourceFile) -> int | None:
     return None if _streamed(size) else source.start + 8 + size
 
 
-def _ends_with_a_last_page(source: SourceFile) -> bool:
-    """Whether the last Ogg page is whole and marked as the end of its stream."""
-    tail = source.read_at(max(source.end - (1 << 17), source.start), 1 << 17)
-    at = tail.rfind(b"OggS\0")
-    if at < 0 or len(tail) < at + 27:
-        return False
-    table = tail[at + 27 : at + 27 + tail[at + 26]]
-    return bool(tail[at + 5] & 4) and at + 27 + len(table) + sum(table) <= len(tail)
-
-
 _END: dict[str, Callable[[SourceFile], int | None]] = {
     "wav": _riff_end,
     "rf64": _riff_end,
@@ -163,6 +151,7 @@ _END: dict[str, Callable[[SourceFile], int | None]] = {
     "au": _au_end,
     "w64": _w64_end,
     "caf": _caf_end,
+    "caf alac": _caf_end,
     "mp4": _mp4_end,
     "matroska": _matroska_end,
     "asf": _asf_end,

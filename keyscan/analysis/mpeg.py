@@ -6,6 +6,7 @@ Sources: ISO/IEC 11172-3 and 13818-3 (frame header), ISO/IEC 14496-3 1.A.2.2 (AD
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _BITRATES = {  # kbit/s by (MPEG-1?, layer)
@@ -17,7 +18,12 @@ _BITRATES = {  # kbit/s by (MPEG-1?, layer)
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES = (44100, 48000, 32000)  # of MPEG-1; halved for MPEG-2, quartered for MPEG-2.5
+_HEADER_SIZE = 7  # the longer one: ADTS
 _CHAIN = 3  # headers that must follow one another: random bytes do so once in 2**44
+
+
+# What the first three bytes of a header may be, of MPEG audio or of ADTS: found fast in zeros.
+_HEADER = re.compile(rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]|[\xf0\xf1\xf8\xf9])")
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,35 @@ def find_frames(data: bytes, *, complete: bool) -> tuple[str, int] | None:
     ``complete`` says that ``data`` reaches the end of the file: there a chain may be as short as
     two frames, if nothing follows them.
     """
-    at = data.find(b"\xff")
-    while at >= 0:
+    first = _first_chain(data, 0, complete)
+    return (str(first[1].signature[0]), first[0]) if first is not None else None
+
+
+def end_of_frames(data: bytes) -> int | None:
+    """Where the last chain of frames in ``data``, the end of a file, ends; None without a chain.
+
+    What is left of a last frame that is cut off counts as part of the chain.
+    """
+    end, chain = None, _first_chain(data, 0, complete=True)
+    while chain is not None:
+        at, first = chain
+        parse = mp3_frame if first.signature[0] == "mp3" else adts_frame
+        frame: Frame | None = first
+        while frame is not None and frame.signature == first.signature:
+            at += frame.length
+            frame = parse(data, at)
+        if len(data) - at < _HEADER_SIZE and data[at : at + 1] in (b"", b"\xff"):
+            return len(data)
+        end, chain = at, _first_chain(data, at, complete=True)
+    return end
+
+
+def _first_chain(data: bytes, at: int, complete: bool) -> tuple[int, Frame] | None:
+    for match in _HEADER.finditer(data, at):
         for parse in (mp3_frame, adts_frame):
-            first = parse(data, at)
-            if first is not None and _chained(data, at, first, complete):
-                return str(first.signature[0]), at
-        at = data.find(b"\xff", at + 1)
+            first = parse(data, match.start())
+            if first is not None and _chained(data, match.start(), first, complete):
+                return match.start(), first
     return None
 
 

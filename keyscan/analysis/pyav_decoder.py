@@ -49,6 +49,8 @@ _DENIED = frozenset(
 _WEAK = frozenset(("mp3", "aac"))
 # Demuxers that look for the next good frame behind damage, and do not say so.
 _RESYNCING = frozenset(("flac", "ogg", "matroska,webm", "asf"))
+# Demuxers whose length comes from the file's own words, and not from an estimate.
+_ANNOUNCING = _RESYNCING | {"avi"}
 _SMALLEST_GAP = 0.02  # seconds: more than time stamps in milliseconds are rounded by
 
 av.logging.set_level(None)
@@ -123,7 +125,7 @@ class PyavDecoder:
 
     def _announced_seconds(self) -> float | None:
         stream, container = self._stream, self._container
-        if self._container_format not in _RESYNCING or (stream.start_time or 0) > 0:
+        if self._container_format not in _ANNOUNCING or (stream.start_time or 0) > 0:
             return None
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keyscan.analysis.mpeg import find_frames
+from keyscan.analysis.mpeg import end_of_frames, find_frames
 from keyscan.analysis.source import SourceFile
 
-_SCAN = 1 << 17  # where the first MPEG frame is looked for, after the tags
+_SCAN = 1 << 17  # where the first MPEG frame is looked for, after tags and zeros
+_MAX_ZEROS = 1 << 20  # that a broken tag editor or a download may have left in front
+_MAX_TAGS = 100
+_TAILS = (1 << 15, 1 << 19, 1 << 23)  # where the last MPEG frame is looked for: rarely far
 _OGG_CODECS = (
     (b"\x01vorbis", "ogg vorbis"),
     (b"OpusHead", "ogg opus"),
@@ -30,32 +33,56 @@ class Sniffed:
 
 def sniff(source: SourceFile) -> Sniffed:
     """Look at the bytes behind the ID3v2 tags that any kind of file may begin with."""
-    start, end = _behind_tags(source), _before_tags(source)
+    start = _behind_tags(source)
+    end = _before_tags(source, start)
     kind = _magic(source.read_at(start, 1 << 12))
     if kind.startswith("ogg ") and _is_chained(source, start, end):
         kind = "ogg"
     if kind:
         return Sniffed(kind, start, end)
-    data = source.read_at(start, min(_SCAN, max(end - start, 0)))
-    frames = find_frames(data, complete=start + len(data) >= end)
+    scan_start = start + _leading_zeros(source.read_at(start, min(_MAX_ZEROS, end - start)))
+    data = source.read_at(scan_start, min(_SCAN, end - scan_start))
+    frames = find_frames(data, complete=scan_start + len(data) >= end)
     if frames is None:
         return Sniffed("", start, end)
-    return Sniffed(frames[0], start + frames[1], end)
+    start = scan_start + frames[1]
+    return Sniffed(frames[0], start, _behind_last_frame(source, start, end))
+
+
+def _leading_zeros(data: bytes) -> int:
+    return len(data) - len(data.lstrip(b"\0"))
+
+
+def _behind_last_frame(source: SourceFile, start: int, end: int) -> int:
+    """Where MPEG frames end: lyrics, a tag at the wrong end, or zeros may follow them."""
+    for size in _TAILS:
+        tail_start = max(end - size, start)
+        found = end_of_frames(source.read_at(tail_start, end - tail_start))
+        if found is not None:
+            return tail_start + found
+        if tail_start == start:
+            break
+    return end
 
 
 def _behind_tags(source: SourceFile) -> int:
     """The first byte behind the ID3v2 tags at the start (id3.org, ID3v2.4 section 3)."""
     at = 0
-    while (head := source.read_at(at, 10))[:3] == b"ID3" and len(head) == 10:
+    for _ in range(_MAX_TAGS):
+        head = source.read_at(at, 10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
         footer = 10 if head[5] & 0x10 else 0
         size = 0
         for byte in head[6:10]:
             size = size << 7 | byte & 0x7F
+        if at + 10 + size + footer > source.end:  # a damaged size, or a cut file
+            return at + 10
         at += 10 + size + footer
     return at
 
 
-def _before_tags(source: SourceFile) -> int:
+def _before_tags(source: SourceFile, start: int) -> int:
     """The end of the sound: in front of an ID3v1 tag and an APEv2 tag, if there are any.
 
     Decoders take them for damaged frames; libsndfile loses the last block of a FLAC file to one.
@@ -65,9 +92,10 @@ def _before_tags(source: SourceFile) -> int:
         end -= 128
     foot = source.read_at(end - 32, 32)
     if foot[:8] == b"APETAGEX":
-        has_header = 32 if foot[23] & 0x80 else 0
-        end -= int.from_bytes(foot[12:16], "little") + has_header
-    return max(end, 0)
+        size, has_header = int.from_bytes(foot[12:16], "little"), 32 if foot[23] & 0x80 else 0
+        is_real = len(foot) <= size <= end - start - has_header
+        end -= size + has_header if is_real else len(foot)
+    return max(end, start)
 
 
 def _is_chained(source: SourceFile, start: int, end: int) -> bool:
@@ -93,7 +121,7 @@ def _magic(head: bytes) -> str:
     for magic, kind in (
         (b"fLaC", "flac"),
         (b".snd", "au"),
-        (b"caff", "caf"),
+        (b"caff", "caf alac" if head[28:32] == b"alac" else "caf"),
         (b"RIFF", "avi" if form == b"AVI " else ""),
         (b"\x1a\x45\xdf\xa3", "matroska"),
         (_ASF_GUID, "asf"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ntpath
 import os
 import stat
 from types import TracebackType
@@ -23,12 +24,16 @@ for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
     _OPEN_FLAGS |= getattr(os, _flag, 0)
 
 
+_LONGEST_PLAIN_PATH = 248  # characters; Windows' limits are 260 for files, 248 for folders
+
+
 class SourceFile:
     """The bytes ``start`` to ``end`` of one regular file, as the decoders read them.
 
     Both decoders call it from C, where an exception would be printed or lost: an OSError while
     reading is kept for :meth:`check` and the decoder sees the end of the file. It has no ``name``
     on purpose: formats are told by their bytes, and FFmpeg resolves nothing relative to a name.
+    ``shrank`` says that the file ended before ``end``: somebody cut it while it was read.
 
     Raises:
         FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed.
@@ -36,15 +41,23 @@ class SourceFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.start = 0
+        self.shrank = False
         self._position = 0
         self._failure: OSError | None = None
         try:
+            name = _extended(os.fspath(path)) if os.name == "nt" else path
             # Asked before opening, as opening a device can already do something.
-            _require_regular(os.stat(path))  # noqa: PTH116 - pathlib changes some names
-            self._descriptor = os.open(path, _OPEN_FLAGS)
+            _require_regular(os.stat(name))  # noqa: PTH116 - pathlib changes some names
+            self._descriptor = os.open(name, _OPEN_FLAGS)
         except (OSError, ValueError) as error:
             _raise_for(error)
-        self.end = os.fstat(self._descriptor).st_size
+        status = os.fstat(self._descriptor)
+        try:
+            _require_regular(status)  # another file may have come to the path in between
+        except NotAFile:
+            self.close()
+            raise
+        self.end = status.st_size
         if not self.end:
             self.close()
             raise EmptyFile("the file is empty")
@@ -67,6 +80,7 @@ class SourceFile:
         while wanted > 0:
             part = self._read_once(wanted)
             if not part:
+                self.shrank |= self._failure is None
                 break
             parts.append(part)
             wanted -= len(part)
@@ -119,6 +133,20 @@ class SourceFile:
             return b""
         self._position += len(data)
         return data
+
+
+def _extended(path: str) -> str:
+    r"""An absolute Windows path as Windows takes it at any length: behind ``\\?\``.
+
+    Source: "Maximum Path Length Limitation" in Microsoft's documentation of Windows.
+    """
+    drive = ntpath.splitdrive(path)[0]
+    if len(path) <= _LONGEST_PLAIN_PATH or not drive or not ntpath.isabs(path):
+        return path
+    if drive.startswith(("\\\\?\\", "\\\\.\\")):
+        return path
+    path = ntpath.normpath(path)
+    return "\\\\?\\UNC" + path[1:] if path.startswith("\\\\") else "\\\\?\\" + path
 
 
 def _require_regular(status: os.stat_result) -> None:

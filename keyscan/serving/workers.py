@@ -47,6 +47,8 @@ class Worker:
         self._settings = settings
         self._process: multiprocessing.process.BaseProcess | None = None
         self._connection: Connection | None = None
+        self._spawning = threading.Lock()
+        self._closed = False
 
     @property
     def alive(self) -> bool:
@@ -66,7 +68,9 @@ class Worker:
             self._process = context.Process(
                 target=worker_main, args=(theirs, self._settings.cqt), name="decoder", daemon=True
             )
-            with _ctrl_c_blocked():  # the child inherits that
+            with self._spawning, _ctrl_c_blocked():  # the child inherits that
+                if self._closed:
+                    raise WorkerFailed("the server is ending")
                 self._process.start()
             theirs.close()
             if self._connection.poll(_START_SECONDS):
@@ -115,15 +119,20 @@ class Worker:
             raise WorkerFailed(f"the decoding process died before it took the file: {fate}")
         return Failure("decoder_crashed", f"the decoder died of this file: {fate}")
 
-    def kill(self) -> None:
-        """End the process at once, whatever it is doing; may be called from any thread."""
+    def close(self) -> None:
+        """End the process at once, and start no other; may be called from any thread."""
+        self._closed = True
+        with self._spawning:  # a process killed half-way through its start would complain
+            self._kill()
+
+    def _kill(self) -> None:
         process = self._process
         if process is not None and process.pid:
             process.kill()
 
     def _receive(self, connection: Connection, deadline: float) -> Taken | Features | Failure:
         """Read the answer that has begun; a process that stalls halfway is killed in time."""
-        guard = threading.Timer(max(0.0, deadline - time.monotonic()), self.kill)
+        guard = threading.Timer(max(0.0, deadline - time.monotonic()), self._kill)
         guard.daemon = True
         guard.start()
         try:
@@ -141,7 +150,7 @@ class Worker:
 
     def _forget(self) -> None:
         """Let go of the process, which must not be left running."""
-        self.kill()
+        self._kill()
         self._fate()
         if self._connection is not None:
             self._connection.close()
@@ -187,13 +196,14 @@ class WorkerPool:
         self.size = size
         self._settings = settings
         self._on_started = on_started
-        self._workers: list[Worker] = []
+        first = Worker(settings)
+        self._workers = [first]
         self._lock = threading.Lock()
         self._closed = False
         self._serve: Callable[[Worker], None] | None = None
         # the first process starts while the caller imports torch
         self._first: Future[Worker] = Future()
-        threading.Thread(target=self._start_first, name="first worker", daemon=True).start()
+        threading.Thread(target=self._start_first, args=(first,), daemon=True).start()
 
     def wait_for_first(self) -> None:
         """Return once a worker waits for files.
@@ -206,19 +216,22 @@ class WorkerPool:
     def open(self, serve: Callable[[Worker], None]) -> None:
         """From now on ``serve`` is what every worker's thread runs."""
         self._serve = serve
-        self._add(self._first.result())
+        self._run_thread(self._first.result())
 
     def grow(self) -> None:
         """Add a worker if there are fewer than allowed."""
         if len(self._workers) < self.size:
-            self._add(Worker(self._settings))
+            worker = Worker(self._settings)
+            with self._lock:
+                self._workers.append(worker)
+            self._run_thread(worker)
 
     def kill(self) -> None:
         """End all processes at once, and start no other."""
         self._closed = True
         with self._lock:
             for worker in self._workers:
-                worker.kill()
+                worker.close()
 
     def run(self, worker: Worker, path: str, abandoned: threading.Event) -> Features | Failure:
         """``Worker.run`` with a second try for a process that had died of something else."""
@@ -242,16 +255,13 @@ class WorkerPool:
                 if not self._closed:
                     log.warning("%s", error)
 
-    def _start_first(self) -> None:
-        worker = Worker(self._settings)
+    def _start_first(self, worker: Worker) -> None:
         try:
             self._on_started(worker.start())
             self._first.set_result(worker)
         except BaseException as error:
             self._first.set_exception(error)
 
-    def _add(self, worker: Worker) -> None:
+    def _run_thread(self, worker: Worker) -> None:
         assert self._serve is not None
-        with self._lock:
-            self._workers.append(worker)
         threading.Thread(target=self._serve, args=(worker,), name="worker", daemon=True).start()
