@@ -16,6 +16,7 @@ import soundfile
 
 from keyscan.analysis import errors
 from keyscan.analysis.audio import AudioStream
+from keyscan.analysis.source import _extended
 from tests.audio_files import FORMATS, music, write_video
 
 WITHOUT_PRIVILEGES = """
@@ -240,3 +241,46 @@ def test_a_media_file_opens_no_other(name: str, scheme: str, tmp_path: Path) -> 
     FORMATS["wav"].write(target, music(), 44100)
     (tmp_path / "list.mp3").write_text(PLAYLISTS[name].format(target=f"{scheme}{target}"))
     assert refusal(tmp_path / "list.mp3").code == "unsupported_format"
+
+
+def test_a_file_that_is_replaced_between_the_question_and_the_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "music.mp3").write_bytes(b"x")
+    opened = []
+
+    def open_another(*_: object) -> int:
+        opened.append(os.dup(reader))
+        return opened[0]
+
+    reader, writer = os.pipe()
+    monkeypatch.setattr(os, "open", open_another)
+    try:
+        assert refusal(tmp_path / "music.mp3").code == "not_a_file"
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(opened[0])
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+LONG = "x" * 200 + "\\" + "y" * 200
+
+
+@pytest.mark.parametrize(
+    ("path", "extended"),
+    [
+        ("C:\\short.mp3", "C:\\short.mp3"),
+        (f"C:\\{LONG}.mp3", f"\\\\?\\C:\\{LONG}.mp3"),
+        (f"C:/{LONG}/../a.mp3", "\\\\?\\C:\\" + "x" * 200 + "\\a.mp3"),
+        (f"\\\\server\\share\\{LONG}.mp3", f"\\\\?\\UNC\\server\\share\\{LONG}.mp3"),
+        (f"//server/share/{LONG}.mp3", f"\\\\?\\UNC\\server\\share\\{LONG}.mp3"),
+        (f"\\\\?\\C:\\{LONG}.mp3", f"\\\\?\\C:\\{LONG}.mp3"),
+        (f"\\\\.\\C:\\{LONG}.mp3", f"\\\\.\\C:\\{LONG}.mp3"),
+        (f"{LONG}.mp3", f"{LONG}.mp3"),
+        (f"C:{LONG}.mp3", f"C:{LONG}.mp3"),
+        (f"\\{LONG}.mp3", f"\\{LONG}.mp3"),
+    ],
+)
+def test_long_paths_of_windows(path: str, extended: str) -> None:
+    assert _extended(path) == extended
