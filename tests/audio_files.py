@@ -194,7 +194,7 @@ FORMATS: dict[str, Format] = {
     "rf64": Format(".wav", "soundfile", 70, _soundfile("RF64", "PCM_16")),
     "w64": Format(".w64", "soundfile", 70, _soundfile("W64", "PCM_16")),
     "caf": Format(".caf", "soundfile", 70, _soundfile("CAF", "PCM_16")),
-    "caf-alac": Format(".caf", "soundfile", 70, _soundfile("CAF", "ALAC_16")),
+    "caf-alac": Format(".caf", "pyav", 70, _soundfile("CAF", "ALAC_16")),
     "flac": Format(".flac", "soundfile", 70, _FLAC),
     "flac-24": Format(".flac", "soundfile", 110, _soundfile("FLAC", "PCM_24")),
     "flac-id3": Format(".flac", "soundfile", 70, _tagged(_FLAC, id3v2(), b"TAG" + bytes(125))),

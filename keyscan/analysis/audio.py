@@ -45,7 +45,9 @@ class AudioStream:
     ``sample_rate`` is the rate in Hz that blocks come at. ``stages`` collects the seconds spent
     in ``"decode"`` (opening and mix-down included) and ``"resample"``. ``decoder`` is the library
     that decodes (``"soundfile"`` or ``"pyav"``) and ``format`` what it found. ``duration``
-    (seconds decoded) and ``warnings`` are complete once the iteration has ended.
+    (seconds decoded) and ``warnings`` are complete once the iteration has ended. Overwritten bytes
+    that break no checksum, no frame and no length (samples of a WAV, say) are not noticed, nor is
+    a gap in an AVI below 1 % of its length.
 
     Raises:
         FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed: on opening.

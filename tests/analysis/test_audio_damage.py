@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import random
 import struct
 import tempfile
@@ -69,7 +70,7 @@ def test_a_cut_off_index_is_named_as_the_reason(name: str, tmp_path: Path) -> No
     "name",
     [
         *("flac", "flac-24", "ogg-flac", "mp3", "mp3-no-xing", "m4a-faststart", "alac", "aac"),
-        *("mka-flac", "wma", "webm", "ac3"),
+        *("mka-flac", "wma", "webm", "ac3", "ogg-opus", "ogg-vorbis", "caf-alac"),
     ],
 )
 def test_damage_in_the_middle_costs_no_more_than_its_surroundings(
@@ -77,7 +78,7 @@ def test_damage_in_the_middle_costs_no_more_than_its_surroundings(
 ) -> None:
     """A sector of 4,096 bytes is lost; Ogg pages and WebM clusters reach far around it."""
     data = bytearray(whole_file(name))
-    share = 0.4 if name in ("ogg-flac", "mka-flac", "webm") else 0.8
+    share = 0.4 if name.startswith("ogg") or name in ("mka-flac", "webm") else 0.8
     at = len(data) // 2
     data[at : at + 4096] = random.Random(1).randbytes(4096)
     (tmp_path / "damaged").write_bytes(data)
@@ -86,6 +87,28 @@ def test_damage_in_the_middle_costs_no_more_than_its_surroundings(
 
     assert codes == {"bad_packets"}
     assert seconds > share * len(music()) / 44100
+
+
+def test_an_avi_with_a_hole_in_its_sound(tmp_path: Path) -> None:
+    """FFmpeg steps over it without a word; the header says how much there should be."""
+    data = bytearray(whole_file("avi-video"))
+    data[len(data) // 2 : len(data) // 2 + 20_000] = random.Random(1).randbytes(20_000)
+    (tmp_path / "damaged.avi").write_bytes(data)
+    seconds, codes = decode(tmp_path / "damaged.avi")
+    assert 1 < seconds < len(music()) / 44100 - 0.2
+    assert codes == {"bad_packets"}
+
+
+@pytest.mark.parametrize(("name", "repeats"), [("wav", 1), ("mp3-no-xing", 4)])
+def test_a_file_that_shrinks_while_it_is_read(name: str, repeats: int, tmp_path: Path) -> None:
+    path = tmp_path / "music"
+    path.write_bytes(whole_file(name) * repeats)  # more than FFmpeg reads ahead
+    with AudioStream(path) as stream:
+        os.truncate(path, path.stat().st_size * 3 // 4)
+        seconds = sum(map(len, stream)) / 11025
+        codes = {warning.code for warning in stream.warnings}
+    assert 0 < seconds < 3.2 * repeats
+    assert "truncated" in codes
 
 
 def test_damaged_flac_goes_on_behind_the_damage(tmp_path: Path) -> None:
