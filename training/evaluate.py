@@ -3,7 +3,8 @@
 ``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--tracks]``
 
 Each folder holds ``labels.tsv`` (a header ``file<TAB>key``). Every track goes through the front end
-and the model as in the server. Figures are per cent; brackets hold 95 % bootstrap intervals.
+and the model as in the server. The tables have a column for all tracks and one for each mode;
+figures are per cent; brackets hold 95 % bootstrap intervals.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.estimate import estimate_key
 from keyscan.analysis.model import KeyModel, ModelError, load_model
+from keyscan.keys import Relation
 from training.datasets import (
     DatasetError,
     Track,
@@ -28,7 +30,15 @@ from training.datasets import (
     read_giantsteps,
     read_votes,
 )
-from training.scoring import Answer, Interval, score
+from training.scoring import Answer, Interval, Scores, score, score_modes
+
+_MISTAKES: tuple[Relation, ...] = ("fifth_up", "fifth_down", "relative", "parallel", "other")
+_ROWS = (
+    "exact",
+    *(relation.replace("_", " ") for relation in _MISTAKES),
+    "MIREX weighted",
+    "MIREX weighted, fifth up only",
+)
 
 
 @dataclass(frozen=True)
@@ -54,32 +64,37 @@ def run(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> Result:
     return Result(tracks.name, tuple(answers), tracks.missing, tuple(failed))
 
 
-def _per_cent(interval: Interval) -> str:
+def _interval(interval: Interval) -> str:
     low, high = f"{100 * interval.low:.1f}", f"{100 * interval.high:.1f}"
     return f"{100 * interval.mean:5.1f} [{low}, {high}]"
 
 
+def _column(title: str, scores: Scores | None) -> list[str]:
+    """The header with the number of tracks, then a cell for each of ``_ROWS``."""
+    if scores is None:
+        return [f"{title} (0)", *["    -"] * len(_ROWS)]
+    return [
+        f"{title} ({scores.tracks})",
+        _interval(scores.exact),
+        *(f"{100 * scores.shares[relation]:5.1f}" for relation in _MISTAKES),
+        _interval(scores.weighted),
+        _interval(scores.weighted_fifth_up_only),
+    ]
+
+
 def report(name: str, answers: Sequence[Answer]) -> str:
-    """The table of one set; "no answers" if there are none."""
+    """The table of one set, by the mode of the true key; "no answers" if there are none."""
     if not answers:
         return f"{name}: no answers\n"
-    scores = score(answers)
-    lines = [f"{name} ({scores.tracks} tracks)"]
-    lines.append(f"  exact                        {_per_cent(scores.exact)}")
-    for relation, share in scores.shares.items():
-        if relation != "exact":
-            lines.append(f"  {relation.replace('_', ' '):28} {100 * share:5.1f}")
-    lines.append(f"  MIREX weighted               {_per_cent(scores.weighted)}")
-    lines.append(f"  MIREX weighted, 5th up only {_per_cent(scores.weighted_fifth_up_only)}")
-    for mode, (recall, count) in scores.recall.items():
-        of_mode = score([answer for answer in answers if answer.reference.mode == mode])
-        lines.append(
-            f"  {mode} ({count}): exact {100 * recall:.1f}, "
-            f"relative {100 * of_mode.shares['relative']:.1f}, "
-            f"parallel {100 * of_mode.shares['parallel']:.1f}, "
-            f"weighted {100 * of_mode.weighted.mean:.1f}"
-        )
-    return "\n".join(lines) + "\n"
+    modes = score_modes(answers)
+    columns = [
+        _column("all tracks", score(answers)),
+        _column("major", modes.get("major")),
+        _column("minor", modes.get("minor")),
+    ]
+    rows = zip(("", *_ROWS), *columns, strict=True)
+    lines = [f"  {row:31}" + "".join(f"{cell:22}" for cell in cells) for row, *cells in rows]
+    return "\n".join([name, *(line.rstrip() for line in lines)]) + "\n"
 
 
 def _track_lines(result: Result) -> list[str]:

@@ -57,14 +57,13 @@ class Interval:
 
 @dataclass(frozen=True)
 class Scores:
-    """Shares of a set of answers, 0-1. ``recall``: exact among the tracks of each mode."""
+    """Shares of a set of answers, 0-1."""
 
     tracks: int
     shares: dict[Relation, float]
     exact: Interval
     weighted: Interval
     weighted_fifth_up_only: Interval
-    recall: dict[Mode, tuple[float, int]]
 
 
 def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
@@ -88,17 +87,20 @@ def score(answers: Sequence[Answer]) -> Scores:
         ValueError: there are no answers.
     """
     relations = [answer.relation for answer in answers]
-    recall: dict[Mode, tuple[float, int]] = {}
-    modes: tuple[Mode, ...] = ("major", "minor")
-    for mode in modes:
-        hits = [a.relation == "exact" for a in answers if a.reference.mode == mode]
-        if hits:
-            recall[mode] = (sum(hits) / len(hits), len(hits))
     return Scores(
         tracks=len(answers),
         exact=bootstrap([float(relation == "exact") for relation in relations]),
         weighted=bootstrap([WEIGHTS[relation] for relation in relations]),
         weighted_fifth_up_only=bootstrap([WEIGHTS_FIFTH_UP_ONLY[r] for r in relations]),
         shares={relation: relations.count(relation) / len(relations) for relation in WEIGHTS},
-        recall=recall,
     )
+
+
+def score_modes(answers: Sequence[Answer]) -> dict[Mode, Scores]:
+    """The scores of the tracks that are in major, and in minor; a mode without tracks is left out.
+
+    The mode is that of the true key.
+    """
+    modes: tuple[Mode, ...] = ("major", "minor")
+    parts = {mode: [a for a in answers if a.reference.mode == mode] for mode in modes}
+    return {mode: score(part) for mode, part in parts.items() if part}

@@ -27,7 +27,7 @@ from keyscan.analysis.network import EquivariantNetwork, NetworkSettings, normal
 from keyscan.keys import KEYS, Key
 from training.augment import augment
 from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
-from training.scoring import Answer, score
+from training.scoring import Answer, score, score_modes
 from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, N_BINS, Corpus, CorpusError
 
 CHECKPOINT_FORMAT = "keyscan-1"
@@ -212,7 +212,7 @@ class Trainer:
 def evaluate(
     network: EquivariantNetwork, tracks: Sequence[tuple[npt.NDArray[np.float32], Key]], device: str
 ) -> dict[str, float]:
-    """Exact and weighted share and recall by mode over whole tracks."""
+    """Exact and weighted share over whole tracks, and exact by mode."""
     network.eval()
     answers = []
     with torch.inference_mode():
@@ -221,7 +221,7 @@ def evaluate(
             answers.append(Answer(key, KEYS[int(network(x).argmax())]))
     scores = score(answers)
     figures = {"exact": scores.exact.mean, "weighted": scores.weighted.mean}
-    figures |= {f"recall_{mode}": recall for mode, (recall, _) in scores.recall.items()}
+    figures |= {f"exact_{mode}": part.exact.mean for mode, part in score_modes(answers).items()}
     return {name: round(value, 4) for name, value in figures.items()}
 
 

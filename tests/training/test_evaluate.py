@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan.keys import Key
 from training.datasets import DatasetError, read_folder, read_giantsteps, read_votes
 from training.evaluate import report
@@ -37,6 +38,21 @@ def write_cadences(path: Path, tonic: int, minor: bool) -> None:
     soundfile.write(path, samples / np.abs(samples).max() * 0.7, RATE)
 
 
+def table_rows(text: str) -> dict[str, list[str]]:
+    """The cells of the only table in ``text``, by the name of the row; "" is the header."""
+    lines = text.splitlines()
+    header = next(line for line in lines if "all tracks (" in line)
+    starts = [header.index(title) for title in ("all tracks", "major", "minor")]
+    ends = [*starts[1:], None]
+    rows = {}
+    for line in lines[lines.index(header) :]:
+        if not line:
+            break
+        cells = zip(starts, ends, strict=True)
+        rows[line[: starts[0]].strip()] = [line[start:end].strip() for start, end in cells]
+    return rows
+
+
 def evaluate(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "training.evaluate", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=200)
@@ -57,38 +73,45 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_folder_is_scored_and_missing_audio_is_said(folder: Path) -> None:
     run = evaluate(str(folder), "--tracks")
     assert run.returncode == 0, run.stderr
-    lines = {
-        " ".join(line.split()[:-1]): line.split()[-1] for line in run.stdout.splitlines() if line
-    }
+    rows = table_rows(run.stdout)
     assert f"{folder.name}\tg.wav\tG major\tG major\texact" in run.stdout
     assert f"{folder.name}\tmislabelled.wav\tF major\tC major\tfifth_up" in run.stdout
-    assert "exact 66.7 [" in " ".join(run.stdout.split())
-    assert lines["fifth up"] == "33.3"
-    assert lines["relative"] == "0.0"
-    assert "MIREX weighted 83.3 [" in " ".join(run.stdout.split())
-    assert "minor (1): exact 100.0" in run.stdout
-    assert "major (2): exact 50.0" in run.stdout
+    assert rows[""] == ["all tracks (3)", "major (2)", "minor (1)"]
+    assert [cell.split()[0] for cell in rows["exact"]] == ["66.7", "50.0", "100.0"]
+    assert rows["fifth up"] == ["33.3", "50.0", "0.0"]
+    assert rows["relative"] == ["0.0", "0.0", "0.0"]
+    assert [cell.split()[0] for cell in rows["MIREX weighted"]] == ["83.3", "75.0", "100.0"]
     assert "audio missing 1, failed 0" in run.stdout
     assert f"no such file: {folder / 'gone.wav'}" in run.stderr
     assert "Traceback" not in run.stderr
 
 
-def test_a_giantsteps_checkout_is_scored(tmp_path: Path) -> None:
-    write_cadences(tmp_path / "audio" / "1001.LOFI.wav", 2, minor=True)
+def test_a_giantsteps_checkout_with_its_mp3s_is_scored(tmp_path: Path) -> None:
+    """Laid out and named as the dataset is: ``ID.LOFI.mp3``, ``annotations/key/ID.LOFI.key``."""
+    (tmp_path / "audio").mkdir()
     annotations = tmp_path / "annotations" / "key"
     annotations.mkdir(parents=True)
-    for stem, text in (("1001", "D minor"), ("1002", "F# minor\n"), ("1003", "-")):
+    for stem, key in (("10089", Key(2, "minor")), ("3044", Key(9, "major"))):
+        path = tmp_path / "audio" / f"{stem}.LOFI.mp3"
+        write_audio(path, render_track(key, seconds=12.0), SAMPLE_RATE)
+        (annotations / f"{stem}.LOFI.key").write_text(key.name("flats"), encoding="utf-8")
+    for stem, text in (("1002", "F# minor\n"), ("1003", "-")):
         (annotations / f"{stem}.LOFI.key").write_text(text, encoding="utf-8")
     tracks = read_giantsteps(tmp_path)
-    assert [(t.path.name, t.key) for t in tracks.tracks] == [("1001.LOFI.wav", Key(2, "minor"))]
+    assert [(t.path.name, t.key) for t in tracks.tracks] == [
+        ("10089.LOFI.mp3", Key(2, "minor")),
+        ("3044.LOFI.mp3", Key(9, "major")),
+    ]
     assert [path.name for path in tracks.missing] == ["1002.LOFI.mp3"]
     run = evaluate("--giantsteps", str(tmp_path))
     assert run.returncode == 0, run.stderr
-    assert "giantsteps (1 tracks)" in run.stdout
-    assert "exact 100.0 [100.0, 100.0]" in " ".join(run.stdout.split())
-    assert "audio missing 1" in run.stdout
+    assert run.stdout.startswith("giantsteps\n")
+    rows = table_rows(run.stdout)
+    assert rows[""] == ["all tracks (2)", "major (1)", "minor (1)"]
+    assert rows["exact"] == ["100.0 [100.0, 100.0]"] * 3
+    assert "audio missing 1, failed 0" in run.stdout
     elsewhere = read_giantsteps(tmp_path, tmp_path / "nowhere")
-    assert (len(elsewhere.tracks), len(elsewhere.missing)) == (0, 2)
+    assert (len(elsewhere.tracks), len(elsewhere.missing)) == (0, 3)
 
 
 def test_votes_are_filtered_by_agreement_and_cut(tmp_path: Path) -> None:
@@ -125,10 +148,39 @@ def test_a_folder_without_labels_is_an_error_without_a_traceback(tmp_path: Path)
     assert "Traceback" not in run.stderr
 
 
-def test_the_report_has_every_relation() -> None:
-    answers = [Answer(Key.parse("C major"), Key.parse(e)) for e in ("C", "F", "G", "Am", "Cm", "D")]
-    text = " ".join(report("x", answers).split())
-    for part in ("exact 16.7", "fifth up 16.7", "fifth down 16.7", "relative 16.7"):
-        assert part in text
-    assert "parallel 16.7 other 16.7 MIREX weighted 41.7" in text
-    assert "MIREX weighted, 5th up only 33.3" in text
+def test_the_report_has_every_row_for_each_mode() -> None:
+    pairs = [("C", e) for e in ("C", "F", "G", "Am", "Cm", "D")]
+    pairs += [("Am", "Am"), ("Am", "Am"), ("Am", "Em"), ("Am", "C")]
+    answers = [Answer(Key.parse(reference), Key.parse(e)) for reference, e in pairs]
+    text = report("some folder", answers)
+    assert text.startswith("some folder\n")
+    rows = table_rows(text)
+    assert rows.pop("") == ["all tracks (10)", "major (6)", "minor (4)"]
+    means = {name: [float(cell.split()[0]) for cell in cells] for name, cells in rows.items()}
+    assert means == {
+        "exact": [30.0, 16.7, 50.0],
+        "fifth up": [20.0, 16.7, 25.0],
+        "fifth down": [10.0, 16.7, 0.0],
+        "relative": [20.0, 16.7, 25.0],
+        "parallel": [10.0, 16.7, 0.0],
+        "other": [10.0, 16.7, 0.0],
+        "MIREX weighted": [53.0, 41.7, 70.0],
+        "MIREX weighted, fifth up only": [48.0, 33.3, 70.0],
+    }
+    with_interval = {name for name, cells in rows.items() if all("[" in cell for cell in cells)}
+    assert with_interval == {"exact", "MIREX weighted", "MIREX weighted, fifth up only"}
+    for name in with_interval:
+        for mean, cell in zip(means[name], rows[name], strict=True):
+            low, high = (float(end) for end in cell.split(" ", 1)[1].strip("[]").split(","))
+            assert low < mean < high, cell
+
+
+def test_the_report_fits_a_terminal_and_says_which_mode_is_absent() -> None:
+    answers = [Answer(Key.parse("Am"), Key.parse("Am"))] * 12345
+    text = report("x", answers)
+    rows = table_rows(text)
+    assert rows[""] == ["all tracks (12345)", "major (0)", "minor (12345)"]
+    assert rows["exact"] == ["100.0 [100.0, 100.0]", "-", "100.0 [100.0, 100.0]"]
+    assert "fifth up only 100.0 [" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 100
+    assert report("x", []) == "x: no answers\n"

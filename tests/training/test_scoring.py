@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keyscan.keys import Key
-from training.scoring import Answer, bootstrap, score
+from training.scoring import Answer, bootstrap, score, score_modes
 
 # reference, estimate, relation, weight with fifths both ways, weight with the fifth up only
 TABLE = [
@@ -50,9 +50,16 @@ def test_a_set_of_answers() -> None:
     assert scores.weighted.mean == pytest.approx((2 + 4 * 0.5 + 2 * 0.3 + 2 * 0.2) / 14)
     assert scores.weighted_fifth_up_only.mean == pytest.approx((2 + 2 * 0.5 + 0.6 + 0.4) / 14)
     assert scores.shares["fifth_up"] == pytest.approx(2 / 14)
-    assert scores.recall["major"][0] == pytest.approx(1 / 8)
-    assert scores.recall["minor"][0] == pytest.approx(1 / 6)
-    assert [count for _, count in scores.recall.values()] == [8, 6]
+
+
+def test_the_modes_are_those_of_the_true_keys() -> None:
+    modes = score_modes([answer(reference, estimate) for reference, estimate, *_ in TABLE])
+    assert {mode: scores.tracks for mode, scores in modes.items()} == {"major": 8, "minor": 6}
+    assert modes["major"].exact.mean == pytest.approx(1 / 8)
+    assert modes["major"].weighted.mean == pytest.approx((1 + 2 * 0.5 + 0.3 + 0.2) / 8)
+    assert modes["minor"].exact.mean == pytest.approx(1 / 6)
+    assert modes["minor"].weighted_fifth_up_only.mean == pytest.approx((1 + 0.5 + 0.3 + 0.2) / 6)
+    assert list(score_modes([answer("A minor", "C major")])) == ["minor"]
 
 
 def test_the_interval_is_that_of_the_binomial() -> None:
