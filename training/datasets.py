@@ -11,15 +11,17 @@ import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from keyscan.analysis.cqt import FILTER_BANK_PATH, load_filter_bank
 from keyscan.analysis.features import extract_features
 from keyscan.keys import Key
+from training.files import write_whole
 
-FRAMES_PER_SECOND = 5
 _AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".m4a")
 
 
@@ -54,10 +56,10 @@ def _parse_key(text: str, where: str) -> Key:
 
 
 def _rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(where, row) of a tab-separated table with a header."""
+    """(where, row) of a tab-separated table with a header; a quote is a letter like any other."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             lacking = set(columns) - set(reader.fieldnames or ())
             if lacking:
                 raise DatasetError(f"{path}: no column {', '.join(sorted(lacking))}")
@@ -66,7 +68,7 @@ def _rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, s
                 if any(row[column] is None for column in columns):
                     raise DatasetError(f"{where}: too few columns")
                 yield where, row
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
 
 
@@ -108,7 +110,7 @@ def read_giantsteps(checkout: Path, audio: Path | None = None) -> TrackSet:
     tracks = []
     for path in annotations:
         try:
-            key = Key.parse(path.read_text(encoding="utf-8").strip())
+            key = Key.parse(path.read_text(encoding="utf-8-sig").strip())
         except ValueError:
             continue
         except OSError as error:
@@ -145,23 +147,37 @@ def read_votes(table: Path, root: Path, agree: int) -> TrackSet:
     return _split(table.stem, tracks)
 
 
-def load_spectrogram(track: Track, cache: Path | None = None) -> npt.NDArray[np.float32]:
+@cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _cached_path(folder: Path, track: Track) -> Path:
+    """Another name once the file, the part of it, or the filter bank is another."""
+    status = track.path.stat()
+    file = (str(track.path.resolve()), status.st_size, status.st_mtime_ns)
+    identity = repr((*file, track.start, track.length, _digest(FILTER_BANK_PATH)))
+    return folder / (hashlib.sha256(identity.encode()).hexdigest()[:24] + ".npy")
+
+
+def load_spectrogram(track: Track, cache_folder: Path | None = None) -> npt.NDArray[np.float32]:
     """The analyser's features of the track's part, shape ``(105, frames)``.
 
     Raises:
         AnalysisError: the file cannot be analysed.
+        OSError: the cache cannot be written.
     """
-    stored = None
-    if cache is not None:
-        identity = f"{track.path.resolve()} {track.start} {track.length}"
-        stored = cache / (hashlib.sha256(identity.encode()).hexdigest()[:24] + ".npy")
-        if stored.exists():
-            return np.asarray(np.load(stored, allow_pickle=False))
+    stored = None if cache_folder is None else _cached_path(cache_folder, track)
+    if stored is not None and stored.exists():
+        return np.asarray(np.load(stored, allow_pickle=False))
     spectrogram = extract_features(track.path).spectrogram
-    first = round(track.start * FRAMES_PER_SECOND)
-    last = None if track.length is None else first + round(track.length * FRAMES_PER_SECOND)
+    bank = load_filter_bank()
+    frames_per_second = bank.sample_rate / bank.hop_length
+    first = round(track.start * frames_per_second)
+    last = None if track.length is None else first + round(track.length * frames_per_second)
     part = np.ascontiguousarray(spectrogram[:, first:last])
     if stored is not None:
         stored.parent.mkdir(parents=True, exist_ok=True)
-        np.save(stored, part)
+        with write_whole(stored) as file:
+            np.save(file, part)
     return part

@@ -52,7 +52,11 @@ class Result:
 
 
 def run(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> Result:
-    """Estimate the key of every track whose audio is there."""
+    """Estimate the key of every track whose audio is there.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
     answers, failed = [], []
     for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
         try:
@@ -131,7 +135,10 @@ def main() -> None:
         sys.exit(f"training.evaluate: {error}")
     everything: list[Answer] = []
     for tracks in sets:
-        result = run(model, tracks, arguments.cache)
+        try:
+            result = run(model, tracks, arguments.cache)
+        except OSError as error:  # what a track's own file does wrong is in the result
+            sys.exit(f"training.evaluate: {error}")
         answers = [answer for _, answer in result.answers]
         everything += answers
         if arguments.tracks:

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.analysis.cqt import FilterBank
+from keyscan.analysis.cqt import FilterBank, load_filter_bank
+from training.files import write_whole
 from training.filterbank import build_filter_bank
 from training.music.timbres import SAMPLE_RATE
 
 MARGIN_BINS = 12
 """Half an octave more on both sides than the analyser sees: room to transpose by 6 semitones."""
-N_BINS = 105
-WIDE_BINS = N_BINS + 2 * MARGIN_BINS
-FRAMES_PER_SECOND = 5
+WIDE_BINS = load_filter_bank().n_bins + 2 * MARGIN_BINS
+FRAMES_PER_SECOND = load_filter_bank().sample_rate // load_filter_bank().hop_length
 
 
 class CorpusError(Exception):
@@ -33,12 +33,13 @@ class CorpusError(Exception):
 @cache
 def wide_bank() -> FilterBank:
     """The analyser's constant-Q filters with a margin, at the generator's sample rate."""
+    analyser = load_filter_bank()
     return build_filter_bank(
         sample_rate=SAMPLE_RATE,
         hop_length=SAMPLE_RATE // FRAMES_PER_SECOND,
-        fmin=65.0 * 2 ** (-MARGIN_BINS / 24),
+        fmin=analyser.fmin * 2 ** (-MARGIN_BINS / analyser.bins_per_octave),
         n_bins=WIDE_BINS,
-        bins_per_octave=24,
+        bins_per_octave=analyser.bins_per_octave,
     )
 
 
@@ -46,20 +47,14 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.npy"
 
 
-def _save(path: Path, array: npt.NDArray[Any]) -> None:
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        np.save(file, array)
-    unfinished.replace(path)
-
-
 def write_shard(
     folder: Path, number: int, spectrograms: npt.NDArray[np.float16], keys: npt.NDArray[np.int8]
 ) -> None:
     """The labels go first: a shard whose spectrograms exist is complete."""
     path = shard_path(folder, number)
-    _save(path.with_suffix(".keys.npy"), keys)
-    _save(path, spectrograms)
+    for part, array in ((path.with_suffix(".keys.npy"), keys), (path, spectrograms)):
+        with write_whole(part) as file:
+            np.save(file, array)
 
 
 def open_corpus(folder: Path, settings: Mapping[str, Any]) -> None:

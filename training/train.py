@@ -23,14 +23,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from keyscan.analysis.network import EquivariantNetwork, NetworkSettings, normalise
+from keyscan.analysis.model import CHECKPOINT_FORMAT
+from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings, normalise
 from keyscan.keys import KEYS, Key
 from training.augment import augment
 from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
 from training.scoring import Answer, score, score_modes
-from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, N_BINS, Corpus, CorpusError
-
-CHECKPOINT_FORMAT = "keyscan-1"
+from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, Corpus, CorpusError
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,16 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track, write_audio
+from keyscan.analysis.cqt import FILTER_BANK_PATH
 from keyscan.keys import Key
-from training.datasets import DatasetError, read_folder, read_giantsteps, read_votes
+from training.datasets import (
+    DatasetError,
+    Track,
+    load_spectrogram,
+    read_folder,
+    read_giantsteps,
+    read_votes,
+)
 from training.evaluate import report
 from training.scoring import Answer
 
@@ -138,6 +148,54 @@ def test_a_wrong_table_is_an_error_that_names_the_line(
     (tmp_path / "labels.tsv").write_text(table, encoding="utf-8")
     with pytest.raises(DatasetError, match=message):
         read_folder(tmp_path)
+
+
+def test_a_table_from_a_spreadsheet_is_read_as_it_stands(tmp_path: Path) -> None:
+    """A byte order mark, CRLF, and quotes that belong to the file's name."""
+    names = ['"Quoted" Song.wav', 'half a "quote.wav', "plain.wav"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    lines = ["file\tkey", *(f"{name}\tA minor" for name in names), ""]
+    (tmp_path / "labels.tsv").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    tracks = read_folder(tmp_path)
+    assert [track.path.name for track in tracks.tracks] == names
+    assert tracks.missing == ()
+
+
+def test_the_cache_knows_the_file_its_part_and_the_filter_bank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, cache = tmp_path / "a.wav", tmp_path / "cache"
+    write_cadences(path, 0, minor=False)
+    track = Track(path, Key(0, "major"))
+    first = load_spectrogram(track, cache)
+    assert np.array_equal(load_spectrogram(track, cache), first)
+    assert len(list(cache.iterdir())) == 1
+
+    part = load_spectrogram(replace(track, start=2.0, length=8.0), cache)
+    assert np.array_equal(part, first[:, 10:50])
+
+    # Other music of the same size under the same name.
+    write_cadences(path, 5, minor=True)
+    os.utime(path, ns=(1, 1))
+    other = load_spectrogram(track, cache)
+    assert not np.array_equal(other, first)
+    assert np.array_equal(other, load_spectrogram(track))
+
+    bank = tmp_path / "bank.npz"
+    bank.write_bytes(FILTER_BANK_PATH.read_bytes() + b"another")
+    monkeypatch.setattr("training.datasets.FILTER_BANK_PATH", bank)
+    before = len(list(cache.iterdir()))
+    load_spectrogram(track, cache)
+    assert len(list(cache.iterdir())) == before + 1
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(folder: Path) -> None:
+    run = evaluate(str(folder), "--cache", str(folder / "g.wav"))
+    assert run.returncode == 1
+    assert "training.evaluate:" in run.stderr
+    assert "g.wav" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_a_folder_without_labels_is_an_error_without_a_traceback(tmp_path: Path) -> None:

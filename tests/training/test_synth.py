@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.shards import WIDE_BINS, Corpus, CorpusError, shard_path
+from keyscan.analysis.cqt import load_filter_bank
+from training.shards import (
+    FRAMES_PER_SECOND,
+    MARGIN_BINS,
+    WIDE_BINS,
+    Corpus,
+    CorpusError,
+    shard_path,
+    wide_bank,
+)
 from training.synth import make_shard, synthesise
 
 
@@ -36,6 +45,16 @@ def test_a_corpus_holds_spectrograms_and_keys(whole: Path) -> None:
         assert spectrogram.max() > 0
     with pytest.raises(IndexError):
         corpus.spectrogram(5)
+
+
+def test_the_wide_bank_is_the_analysers_with_a_margin() -> None:
+    wide, analyser = wide_bank(), load_filter_bank()
+    octaves = MARGIN_BINS / analyser.bins_per_octave
+    assert wide.fmin * 2**octaves == pytest.approx(analyser.fmin)
+    assert wide.n_bins == WIDE_BINS == analyser.n_bins + 2 * MARGIN_BINS
+    assert wide.bins_per_octave == analyser.bins_per_octave
+    frames_per_second = analyser.sample_rate / analyser.hop_length
+    assert wide.sample_rate / wide.hop_length == FRAMES_PER_SECOND == frames_per_second
 
 
 def test_resuming_makes_what_an_uninterrupted_run_makes(whole: Path, tmp_path: Path) -> None:
