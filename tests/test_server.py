@@ -412,7 +412,7 @@ def test_wrong_options_exit_with_2_and_say_which(options):
     [
         (("-m", "/nowhere/model.pt"), "/nowhere/model.pt"),
         (("-m", str(ROOT / "README.md")), "README.md"),
-        (("-m", "/dev/zero"), "/dev/zero: not a file"),
+        (("-m", "/dev/zero"), "/dev/zero: cannot be read"),
         (("--device", "frobnicator"), "frobnicator"),
         (("--device", "meta"), "meta"),
     ],

@@ -98,7 +98,7 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
     """
     path = PACKAGED_CHECKPOINT if path is None else path
     if path.exists() and not path.is_file():
-        raise ModelError(f"{path}: not a file")
+        raise ModelError(f"{path}: cannot be read: not a file")
     try:
         content = path.read_bytes()
     except OSError as error:
