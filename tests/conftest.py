@@ -1,9 +1,44 @@
-"""Settings that all tests share."""
+"""Settings and fixtures that all tests share."""
 
 from __future__ import annotations
 
+import struct
+
+import pytest
+import soundfile
 from hypothesis import settings
+
+from examples.track import SAMPLE_RATE, render_track
+from keyscan.keys import Key
+from tests.server_process import ServerProcess
 
 # a busy machine is no reason to fail
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def track(tmp_path_factory):
+    """Ten seconds in F# minor, 11A."""
+    path = tmp_path_factory.mktemp("music") / "träck 🎵.flac"
+    soundfile.write(path, render_track(Key.parse("F# minor"), 10.0), SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def endless(tmp_path_factory):
+    """A WAV that takes many seconds to decode: two hours of silence, sparse on the disk."""
+    path = tmp_path_factory.mktemp("long") / "endless.wav"
+    size = 192_000 * 2 * 2 * 2700
+    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 2,
+                         192_000, 768_000, 4, 16, b"data", size)  # fmt: skip
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(size + len(header))
+    return path
+
+
+@pytest.fixture
+def server():
+    with ServerProcess() as process:
+        yield process

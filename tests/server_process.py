@@ -8,7 +8,8 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,16 @@ class ServerProcess:
                 self.stderr += line
         except ValueError:
             return
+
+
+def request(request_id: object, path: object) -> dict[str, Any]:
+    """The request for a file."""
+    return {"id": request_id, "path": str(path)}
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until ``condition()`` is true; only a defect makes that take long."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

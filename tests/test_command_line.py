@@ -1,0 +1,120 @@
+"""Options, exit codes, and what PROFILE_PERFORMANCE prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from keyscan import __version__
+from keyscan.serving.protocol import ERROR_CODES
+from tests.server_process import COMMAND, ROOT, ServerProcess, request
+
+
+def run(*options, **environ):
+    return subprocess.run(
+        [*COMMAND, *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environ},
+    )
+
+
+def test_version_and_help():
+    assert run("--version").stdout.split() == ["openkeyscan-analyzer", __version__]
+    text = run("--help").stdout
+    for option in ("--workers", "--model-path", "--device", "--threads", "--spelling",
+                   "--timeout", "--heartbeat", "--cqt", "--version"):  # fmt: skip
+        assert option in text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--workers", "0"),
+        ("--workers", "many"),
+        ("--threads", "100000"),
+        ("--timeout", "soon"),
+        ("--work", "1"),
+        ("--timeout", "-1"),
+        ("--timeout", "nan"),
+        ("--heartbeat", "0"),
+        ("--spelling", "german"),
+        ("--frobnicate",),
+    ],
+)
+def test_wrong_options_exit_with_2_and_say_which(options):
+    result = run(*options)
+    assert result.returncode == 2
+    assert options[0] in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-m", "/nowhere/model.pt"), "/nowhere/model.pt"),
+        (("-m", str(ROOT / "README.md")), "README.md"),
+        (("-m", "/dev/zero"), "/dev/zero: cannot be read"),
+        (("--device", "frobnicator"), "frobnicator"),
+        (("--device", "meta"), "meta"),
+    ],
+)
+def test_what_keeps_the_server_from_starting_is_said_to_app_and_person(options, message):
+    result = run(*options)
+    assert result.returncode == 1
+    (fatal,) = map(json.loads, result.stdout.splitlines())
+    assert (fatal["type"], fatal["code"]) == ("fatal", "start_failed")
+    assert message in fatal["error"]
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_profile_prints_the_table_of_the_seed(track):
+    with ServerProcess("-w", "1", environ={"PROFILE_PERFORMANCE": "1"}) as server:
+        assert server.ask(request(1, track))["status"] == "success"
+        server.finish()
+    text = server.stderr.decode()
+    stages = ["decode", "resample", "cqt", "postprocess", "to_device", "model_inference",
+              "format_output", "preprocess_audio"]  # fmt: skip
+    (block,) = re.findall(r"^\[PROFILE\] träck 🎵\.flac:\n(?:  .*\n)+", text, re.MULTILINE)
+    rows = dict(re.findall(r"^ +(?:- )?(\w+): (\d+\.\d{3})s(?: \(\d+\.\d%\))?$", block, re.M))
+    assert rows.keys() == {*stages, "TOTAL"}
+    assert float(rows["decode"]) > 0
+    assert float(rows["cqt"]) > 0
+    assert sum(float(rows[stage]) for stage in stages[:-1]) <= float(rows["TOTAL"]) + 0.01
+    assert f"[THREADING] CPU cores: {len(os.sched_getaffinity(0))}\n" in text
+    for line in ("OMP_NUM_THREADS: 1", "OPENBLAS_NUM_THREADS: 1", "torch threads: 1", "workers: 1"):
+        assert f"[THREADING] {line}\n" in text
+    for stage in ("import torch", "model load", "warm-up", "worker imports", "worker warm-up"):
+        assert re.search(rf"^\[STARTUP\] {stage}: \d+\.\d\ds$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("value", ["0", ""])
+def test_profile_can_be_off(value, track):
+    with ServerProcess(environ={"PROFILE_PERFORMANCE": value}) as server:
+        assert server.ask(request(1, track))["status"] == "success"
+        server.finish()
+        assert server.stderr == b""
+
+
+def test_thread_variables_of_the_user_are_honoured(track):
+    environ = {"PROFILE_PERFORMANCE": "1", "OPENBLAS_NUM_THREADS": "2"}
+    with ServerProcess("--threads", "2", environ=environ) as server:
+        server.finish()
+        assert b"[THREADING] OPENBLAS_NUM_THREADS: 2\n" in server.stderr
+        assert b"[THREADING] torch threads: 2\n" in server.stderr
+
+
+def test_readme_documents_every_option_and_code():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for code, meaning in ERROR_CODES.items():
+        assert f"| `{code}` | {meaning} |\n" in readme
+    options = set(re.findall(r"--[a-z][a-z-]+", run("--help").stdout))
+    assert "--workers" in options
+    assert {option for option in options if option not in readme} == set()
