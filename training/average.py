@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from keyscan.analysis.model import ModelError, load_model
+from training.files import write_whole
 
 
 def average(paths: Sequence[Path]) -> dict[str, Any]:
@@ -51,7 +52,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     try:
-        torch.save(average(arguments.checkpoints), arguments.out)
+        averaged = average(arguments.checkpoints)
+        with write_whole(arguments.out) as file:
+            torch.save(averaged, file)
     except (ModelError, OSError, ValueError) as error:
         sys.exit(f"training.average: {error}")
 

@@ -72,10 +72,17 @@ def _rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, s
         raise DatasetError(f"{path}: cannot be read: {error}") from error
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the system allows
+        return False
+
+
 def _split(name: str, tracks: Iterable[Track]) -> TrackSet:
     found, missing = [], []
     for track in tracks:
-        if track.path.is_file():
+        if _is_file(track.path):
             found.append(track)
         else:
             missing.append(track.path)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,13 @@ def _spectral_product(wavelet: npt.NDArray[np.complex64]) -> npt.NDArray[np.comp
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=FILTER_BANK_PATH)
-    save_filter_bank(build_filter_bank(), parser.parse_args().out)
+    arguments = parser.parse_args()
+    try:
+        save_filter_bank(build_filter_bank(), arguments.out)
+    except OSError as error:
+        sys.exit(f"training.filterbank: {error}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ and any shard can be made again.
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from keyscan.analysis.cqt import constant_q
+from keyscan.analysis.features import MIN_SECONDS
 from training.music.excerpt import make_excerpt
 from training.shards import CorpusError, open_corpus, shard_path, wide_bank, write_shard
 
@@ -55,6 +57,7 @@ def synthesise(
 
     Raises:
         CorpusError: ``folder`` holds a corpus with other settings.
+        OSError: ``folder`` cannot be written.
     """
     open_corpus(folder, {"seed": seed, "count": count, "seconds": seconds, "shard": shard_size})
     numbers = range(-(-count // shard_size))
@@ -77,6 +80,18 @@ def synthesise(
     print(f"{count} excerpts in {folder}", flush=True)
 
 
+def _check(count: int, seed: int, jobs: int, seconds: float) -> None:
+    """Raises ValueError, naming the option, if nothing can be made with its value."""
+    if count < 1:
+        raise ValueError(f"--count: at least 1, not {count}")
+    if seed < 0:
+        raise ValueError(f"--seed: must not be negative: {seed}")
+    if jobs < 1:
+        raise ValueError(f"--jobs: at least 1, not {jobs}")
+    if not MIN_SECONDS <= seconds < math.inf:
+        raise ValueError(f"--seconds: at least {MIN_SECONDS:g}, not {seconds:g}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("runs/corpus"), help="the corpus's folder")
@@ -85,13 +100,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of an excerpt")
     arguments = parser.parse_args()
+    try:
+        _check(arguments.count, arguments.seed, arguments.jobs, arguments.seconds)
+    except ValueError as error:
+        parser.error(str(error))
     # Leaving by an exception lets the pool end its processes; a bare SIGTERM would orphan them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         synthesise(
             arguments.out, arguments.count, arguments.seed, arguments.jobs, arguments.seconds
         )
-    except CorpusError as error:
+    except (CorpusError, OSError) as error:
         sys.exit(f"training.synth: {error}")
 
 

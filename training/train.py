@@ -12,87 +12,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
+from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.model import CHECKPOINT_FORMAT
-from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings, normalise
+from keyscan.analysis.network import EquivariantNetwork, NetworkSettings, normalise
 from keyscan.keys import KEYS, Key
-from training.augment import augment
+from training.batches import batches
 from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
+from training.files import write_whole
 from training.scoring import Answer, score, score_modes
-from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, Corpus, CorpusError
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Everything that decides the outcome, besides the corpora; stored in the checkpoint."""
-
-    seed: int = 1
-    epochs: int = 8
-    epoch_size: int = 40000
-    batch: int = 64
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.05
-    ema: float = 0.998
-    shortest: float = 10.0
-    longest: float = 22.0
-
-
-def transposed_labels(class_ids: npt.NDArray[np.int8], semitones: npt.NDArray[np.int64]) -> Tensor:
-    """The class ids after moving each key up by so many semitones."""
-    keys = [KEYS[class_id] for class_id in class_ids]
-    moved = (
-        Key((key.tonic + int(up)) % 12, key.mode) for key, up in zip(keys, semitones, strict=True)
-    )
-    return torch.tensor([key.class_id for key in moved])
-
-
-def make_batch(
-    corpus: Corpus, indices: Sequence[int], settings: TrainingSettings, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Cut one length from every excerpt, transpose each: ((batch, 105, frames), class ids)."""
-    excerpts = [corpus.spectrogram(index) for index in indices]
-    available = min(excerpt.shape[1] for excerpt in excerpts)
-    longest = min(available, int(settings.longest * FRAMES_PER_SECOND))
-    shortest = min(longest, int(settings.shortest * FRAMES_PER_SECOND))
-    frames = int(rng.integers(shortest, longest + 1))
-    semitones = rng.integers(-MARGIN_BINS // 2, MARGIN_BINS // 2 + 1, len(indices))
-    cuts = np.empty((len(indices), N_BINS, frames), np.float32)
-    for row, (excerpt, up) in enumerate(zip(excerpts, semitones, strict=True)):
-        start = int(rng.integers(0, excerpt.shape[1] - frames + 1))
-        low = MARGIN_BINS - 2 * int(up)
-        cuts[row] = excerpt[low : low + N_BINS, start : start + frames]
-    labels = transposed_labels(corpus.keys[np.asarray(indices)], semitones)
-    return torch.from_numpy(cuts), labels
-
-
-def batches(
-    corpus: Corpus, settings: TrainingSettings, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of one epoch; they depend on the seed, the epoch and the corpus alone."""
-    rng = np.random.default_rng([settings.seed, epoch])
-    noise = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
-    first = epoch * settings.epoch_size
-    turns = range(first // len(corpus), (first + settings.epoch_size - 1) // len(corpus) + 1)
-    orders = [
-        np.random.default_rng([settings.seed, 7, turn]).permutation(len(corpus)) for turn in turns
-    ]
-    order = np.concatenate(orders)[first - turns[0] * len(corpus) :][: settings.epoch_size]
-    for start in range(0, len(order) - settings.batch + 1, settings.batch):
-        spectrograms, labels = make_batch(
-            corpus, order[start : start + settings.batch].tolist(), settings, rng
-        )
-        yield augment(spectrograms, noise), labels
+from training.settings import TrainingSettings
+from training.shards import Corpus, CorpusError
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -103,7 +43,7 @@ def load_state(path: Path) -> dict[str, Any]:
         ValueError: the file is damaged or holds something else.
     """
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # torch raises whatever its unpickler meets
@@ -148,15 +88,18 @@ class Trainer:
         }
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Raises ValueError if the run was begun with other settings."""
-        if state["settings"] != asdict(self.settings):
-            raise ValueError(f"begun with other settings: {state['settings']}")
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.epoch, self._steps = state["epoch"], state["steps"]
-        torch.set_rng_state(state["torch_rng"])
+        """Raises ValueError if it is damaged, or the run was begun with other settings."""
+        if state.get("settings") != asdict(self.settings):
+            raise ValueError(f"begun with other settings: {state.get('settings')}")
+        try:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.epoch, self._steps = int(state["epoch"]), int(state["steps"])
+            torch.set_rng_state(state["torch_rng"])
+        except (AttributeError, KeyError, RuntimeError, TypeError) as error:
+            raise ValueError(f"damaged state of a training run: {error!r}") from error
 
     def run_epoch(self) -> tuple[float, float]:
         """Train for an epoch; (mean loss, share of exact answers while training)."""
@@ -224,29 +167,47 @@ def evaluate(
     return {name: round(value, 4) for name, value in figures.items()}
 
 
+def load_dev(
+    sets: Sequence[TrackSet], cache: Path | None
+) -> dict[str, list[tuple[npt.NDArray[np.float32], Key]]]:
+    """The features and keys of every track, by set.
+
+    Raises:
+        DatasetError: no audio of a set is there, or a file cannot be analysed.
+    """
+    loaded = {}
+    for tracks in sets:
+        if not tracks.tracks:
+            raise DatasetError(f"{tracks.name}: none of its audio is there")
+        try:
+            loaded[tracks.name] = [(load_spectrogram(t, cache), t.key) for t in tracks.tracks]
+        except AnalysisError as error:
+            raise DatasetError(f"{tracks.name}: {error}") from error
+    return loaded
+
+
 def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | None) -> None:
-    """Run the epochs that are left; write checkpoints and the log after each."""
+    """Run the epochs that are left; write checkpoints and the log after each.
+
+    Raises:
+        DatasetError: see ``load_dev``.
+        OSError: ``out`` cannot be written.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    sets = {
-        tracks.name: [(load_spectrogram(track, cache), track.key) for track in tracks.tracks]
-        for tracks in dev
-    }
-    while trainer.epoch < trainer.settings.epochs:
-        loss, accuracy = trainer.run_epoch()
-        figures: dict[str, Any] = {"loss": round(loss, 4), "train_exact": round(accuracy, 4)}
-        for name, tracks in sets.items():
-            figures[name] = evaluate(trainer.average, tracks, trainer.device)
-        line = json.dumps({"epoch": trainer.epoch} | figures)
-        print(line, flush=True)
-        torch.save(
-            trainer.checkpoint(trainer.corpus.settings, figures),
-            out / f"epoch-{trainer.epoch:02d}.pt",
-        )
-        unfinished = out / "last.part"
-        torch.save(trainer.state(), unfinished)
-        unfinished.replace(out / "last.pt")
-        with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        sets = load_dev(dev, cache)
+        while trainer.epoch < trainer.settings.epochs:
+            loss, accuracy = trainer.run_epoch()
+            figures: dict[str, Any] = {"loss": round(loss, 4), "train_exact": round(accuracy, 4)}
+            for name, tracks in sets.items():
+                figures[name] = evaluate(trainer.average, tracks, trainer.device)
+            line = json.dumps({"epoch": trainer.epoch} | figures)
+            print(line, flush=True)
+            with write_whole(out / f"epoch-{trainer.epoch:02d}.pt") as file:
+                torch.save(trainer.checkpoint(trainer.corpus.settings, figures), file)
+            with write_whole(out / "last.pt") as file:
+                torch.save(trainer.state(), file)
+            print(line, file=log, flush=True)
 
 
 def main() -> None:
@@ -264,7 +225,12 @@ def main() -> None:
     for name, value in asdict(defaults).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     arguments = parser.parse_args()
-    settings = TrainingSettings(**{name: getattr(arguments, name) for name in asdict(defaults)})
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: no CUDA device")
+    try:
+        settings = TrainingSettings(**{name: getattr(arguments, name) for name in asdict(defaults)})
+    except ValueError as error:
+        parser.error(f"--{str(error).replace('_', '-')}")
     architecture = NetworkSettings(dropout=arguments.dropout)
     try:
         dev = [read_folder(folder) for folder in arguments.dev]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keyscan.analysis.cqt import load_filter_bank
+from training import synth
 from training.shards import (
     FRAMES_PER_SECOND,
     MARGIN_BINS,
@@ -101,3 +102,33 @@ def test_the_command_says_how_far_it_is_when_piped(tmp_path: Path) -> None:
     assert again.returncode == 1
     assert again.stderr.startswith("training.synth:")
     assert "Traceback" not in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--jobs", "0"), ("--count", "0"), ("--count", "-3"), ("--seconds", "nan"), ("--seed", "-1")],
+)
+def test_options_that_make_nothing_are_refused(
+    option: str,
+    value: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["synth", "--out", str(tmp_path / "corpus"), option, value])
+    with pytest.raises(SystemExit) as stopped:
+        synth.main()
+    assert stopped.value.code == 2
+    assert f"{option}: " in capsys.readouterr().err
+    assert not (tmp_path / "corpus").exists()
+
+
+@pytest.mark.parametrize(("module", "name"), [("synth", "corpus"), ("filterbank", "bank.npz")])
+def test_a_place_that_cannot_be_written_is_one_line(module: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    command = [sys.executable, "-m", f"training.{module}", "--out", str(tmp_path / "file" / name)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.startswith(f"training.{module}:")
+    assert len(run.stderr.splitlines()) == 1

@@ -16,9 +16,12 @@ from keyscan.analysis.network import NetworkSettings
 from keyscan.keys import KEYS, Key
 from training.augment import augment
 from training.average import average
+from training.batches import batches, make_batch
+from training.datasets import DatasetError, Track, TrackSet
+from training.settings import TrainingSettings
 from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, open_corpus, write_shard
 from training.synth import synthesise
-from training.train import Trainer, TrainingSettings, batches, load_state, make_batch, train
+from training.train import Trainer, load_state, main, train
 
 TINY = TrainingSettings(seed=3, epochs=2, epoch_size=16, batch=4, shortest=3.0, longest=4.0)
 SMALL = NetworkSettings(stem=4, pitch=4, ring=6, head=6)
@@ -41,6 +44,11 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     loaded = torch.load(path, weights_only=True)
     state: dict[str, torch.Tensor] = loaded["state_dict"]
     return state
+
+
+def train_command(corpus: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training.train", "--corpus", str(corpus), "--out", str(out)]
+    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=200)
 
 
 def test_a_batch_is_transposed_together_with_its_labels(tmp_path: Path) -> None:
@@ -125,20 +133,77 @@ def test_a_damaged_state_is_an_error_that_names_the_file(tmp_path: Path) -> None
         load_state(path)
 
 
+@pytest.mark.parametrize("part", ["network", "optimiser", "schedule", "epoch", "torch_rng"])
+def test_a_state_with_garbage_in_it_is_an_error(folder: Path, part: str) -> None:
+    trainer = Trainer(SMALL, TINY, Corpus([folder]), "cpu")
+    state = trainer.state()
+    with pytest.raises(ValueError, match="damaged state"):
+        trainer.resume({name: value for name, value in state.items() if name != part})
+    with pytest.raises(ValueError, match="damaged state"):
+        trainer.resume(state | {part: None})
+
+
+def test_resuming_from_another_program_s_file_is_one_line(folder: Path, tmp_path: Path) -> None:
+    torch.save({"optimiser": {}, "model": {}}, tmp_path / "last.pt")
+    run = train_command(folder, tmp_path, "--resume")
+    assert run.returncode == 1
+    assert run.stderr.startswith("training.train:")
+    assert len(run.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epoch-size", "10"], "--epoch-size: at least a batch (64)"),
+        (["--batch", "0"], "--batch: at least 1"),
+        (["--epochs", "0"], "--epochs: at least 1"),
+        (["--shortest", "30"], "--longest: at least shortest"),
+        (["--learning-rate", "nan"], "--learning-rate: must be positive"),
+    ],
+)
+def test_settings_that_cannot_be_trained_with_are_refused(
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["train", "--corpus", str(tmp_path), "--out", str(tmp_path / "run"), *options]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_begun_where_it_cannot_be_written_or_watched(
+    folder: Path, tmp_path: Path
+) -> None:
+    trainer = Trainer(SMALL, TINY, Corpus([folder]), "cpu")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="file"):
+        train(trainer, tmp_path / "file", [], None)
+    absent = TrackSet("dev", (), (tmp_path / "gone.wav",))
+    with pytest.raises(DatasetError, match="dev: none of its audio is there"):
+        train(trainer, tmp_path / "run", [absent], None)
+    damaged = TrackSet("dev", (Track(tmp_path / "file", Key(0, "major")),))
+    with pytest.raises(DatasetError, match="dev: "):
+        train(trainer, tmp_path / "run", [damaged], None)
+    assert trainer.epoch == 0
+
+
 def test_the_command_writes_a_checkpoint_that_the_analyser_loads(
     folder: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "training.train", "--corpus", str(folder)]
-    options = ["--epochs", "1", "--epoch-size", "4", "--batch", "2", "--out", str(tmp_path / "run")]
-    run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=200)
+    run = train_command(
+        folder, tmp_path / "run", "--epochs", "1", "--epoch-size", "4", "--batch", "2"
+    )
     assert run.returncode == 0, run.stderr
     model = load_model(tmp_path / "run" / "epoch-01.pt")
     assert model.info.settings["training"]["corpora"][0]["seed"] == 2
     assert model.logits(np.ones((105, 20), np.float32)).shape == (24,)
-    wrong = subprocess.run(
-        [sys.executable, "-m", "training.train", "--corpus", str(tmp_path), "--out", str(tmp_path)],
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+    wrong = train_command(tmp_path, tmp_path)
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("training.train:")
     assert "Traceback" not in wrong.stderr

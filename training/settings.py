@@ -1,0 +1,42 @@
+"""The settings of a training run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from keyscan.analysis.features import MIN_SECONDS
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything that decides the outcome, besides the corpora; stored in the checkpoint."""
+
+    seed: int = 1
+    epochs: int = 8
+    epoch_size: int = 40000
+    batch: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    ema: float = 0.998
+    shortest: float = 10.0
+    longest: float = 22.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, naming the setting, if one cannot be trained with."""
+        problems = {
+            "seed: must not be negative": self.seed < 0,
+            "epochs: at least 1": self.epochs < 1,
+            "batch: at least 1": self.batch < 1,
+            f"epoch_size: at least a batch ({self.batch})": self.epoch_size < self.batch,
+            "learning_rate: must be positive": not 0 < self.learning_rate < math.inf,
+            "weight_decay: must not be negative": not 0 <= self.weight_decay < math.inf,
+            "label_smoothing: from 0 to less than 1": not 0 <= self.label_smoothing < 1,
+            "ema: from 0 to less than 1": not 0 <= self.ema < 1,
+            f"shortest: at least {MIN_SECONDS:g} seconds": not self.shortest >= MIN_SECONDS,
+            "longest: at least shortest": not self.shortest <= self.longest < math.inf,
+        }
+        for problem, is_so in problems.items():
+            if is_so:
+                raise ValueError(problem)
