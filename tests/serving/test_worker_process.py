@@ -1,0 +1,61 @@
+"""What a worker answers, without a process around it."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import pytest
+
+from keyscan.analysis import features
+from keyscan.serving.pipe import send
+from keyscan.serving.worker_process import Failure, Stop, _analyse
+
+
+@pytest.fixture
+def connection():
+    """The worker's end of the pipe, and the server's."""
+    ours, theirs = multiprocessing.Pipe()
+    with ours, theirs:
+        yield theirs, ours
+
+
+def test_a_defect_of_ours_is_answered_and_logged(connection, monkeypatch, capsys):
+    def broken(*_):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(features, "extract_features", broken)
+    answer = _analyse("/a.mp3", "matrix", connection[0])
+    assert answer == Failure("internal_error", "ZeroDivisionError: oh")
+    captured = capsys.readouterr()
+    assert "Traceback" in captured.err
+    assert captured.out == ""
+
+
+def test_what_is_wrong_with_a_file_is_a_code(connection, tmp_path):
+    answer = _analyse(str(tmp_path), "matrix", connection[0])
+    assert isinstance(answer, Failure)
+    assert answer.code == "not_a_file"
+
+
+def test_a_stop_is_noticed_between_blocks(connection, monkeypatch):
+    worker, server = connection
+    monkeypatch.setattr(features, "AudioStream", EndlessStream)
+    send(server, Stop())
+    assert _analyse("/a.mp3", "matrix", worker) == Failure("cancelled", "cancelled")
+
+
+class EndlessStream:
+    """An audio stream that would never end."""
+
+    def __init__(self, path, sample_rate, stages):
+        self.block = features.np.zeros(sample_rate, features.np.float32)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return None
+
+    def __iter__(self):
+        while True:
+            yield self.block
