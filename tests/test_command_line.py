@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from keyscan import __version__
+from keyscan.cli import build_parser
 from keyscan.serving.protocol import ERROR_CODES
 from tests.server_process import COMMAND, ROOT, ServerProcess, request
 
@@ -118,3 +119,11 @@ def test_readme_documents_every_option_and_code():
     options = set(re.findall(r"--[a-z][a-z-]+", run("--help").stdout))
     assert "--workers" in options
     assert {option for option in options if option not in readme} == set()
+
+
+def test_defaults_are_those_of_the_protocol():
+    options = build_parser().parse_args([])
+    assert (options.heartbeat, options.timeout) == (30, 120)
+    assert (options.threads, options.device, options.model_path) == (1, "cpu", None)
+    assert options.workers == len(os.sched_getaffinity(0))
+    assert (options.spelling, options.cqt) == ("both", "matrix")
