@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,20 @@ class ModelInfo:
 
 
 class KeyModel:
-    """A network on a device, ready to infer."""
+    """A network on a device, ready to infer.
+
+    ``temperature``: what the logits have to be divided by for their softmax to be honest.
+    """
 
     def __init__(
-        self, network: EquivariantNetwork | KeyNet, info: ModelInfo, device: str = "cpu"
+        self,
+        network: EquivariantNetwork | KeyNet,
+        info: ModelInfo,
+        device: str = "cpu",
+        temperature: float = 1.0,
     ) -> None:
         self.info = info
+        self.temperature = temperature
         self.device = torch.device(device)
         self._network = network.to(self.device).eval()
 
@@ -118,7 +127,7 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
         settings=settings,
     )
     try:
-        return KeyModel(network, info, device)
+        return KeyModel(network, info, device, _temperature(path, settings))
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise ModelError(f"{path}: cannot be put on device {device!r}: {first_line}") from error
@@ -145,6 +154,14 @@ def _build(path: Path, loaded: object) -> tuple[EquivariantNetwork | KeyNet, str
         f"{path}: neither a checkpoint of training.train (format {CHECKPOINT_FORMAT!r}) nor a "
         "state_dict of the 9-layer KeyNet (conv1.conv.weight ... conv9.bn.running_var)"
     )
+
+
+def _temperature(path: Path, settings: dict[str, Any]) -> float:
+    """That of the checkpoint; 1 where none was fitted."""
+    value = settings.get("temperature", 1.0)
+    if not isinstance(value, float) or not 0 < value < math.inf:
+        raise ModelError(f"{path}: temperature: a positive float is needed, not {value!r}")
+    return value
 
 
 def _fill(path: Path, network: EquivariantNetwork | KeyNet, weights: object) -> None:

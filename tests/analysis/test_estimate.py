@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from keyscan.analysis.estimate import estimate_key
-from keyscan.analysis.model import KeyModel, load_model
+from keyscan.analysis.model import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
 from keyscan.analysis.stages import Stages
 from keyscan.keys import KEYS
 
@@ -25,7 +29,39 @@ def test_the_key_is_the_most_probable_of_24(model: KeyModel) -> None:
     assert estimate.key == KEYS[int(np.argmax(estimate.probabilities))]
     logits = model.logits(spectrogram)
     ratio = estimate.probabilities[3] / estimate.probabilities[20]
-    assert ratio == pytest.approx(float(np.exp(logits[3] - logits[20])), rel=1e-3)
+    expected = np.exp((logits[3] - logits[20]) / model.temperature)
+    assert ratio == pytest.approx(float(expected), rel=1e-3)
+
+
+@pytest.mark.parametrize("temperature", [0.25, 1.0, 4.0])
+def test_the_temperature_of_the_checkpoint_divides_the_logits(
+    temperature: float, tmp_path: Path
+) -> None:
+    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
+    torch.save(checkpoint | {"temperature": temperature}, tmp_path / "model.pt")
+    model = load_model(tmp_path / "model.pt")
+    assert model.temperature == temperature
+    spectrogram = np.random.default_rng(3).random((105, 60), np.float32)
+    logits = load_model().logits(spectrogram).astype(np.float64)
+    estimate = estimate_key(model, spectrogram)
+    odds = np.exp(logits / temperature)
+    assert np.allclose(estimate.probabilities, odds / odds.sum(), rtol=1e-4)
+    assert estimate.key == KEYS[int(logits.argmax())]
+
+
+def test_a_checkpoint_without_temperature_has_1(tmp_path: Path) -> None:
+    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
+    checkpoint.pop("temperature", None)
+    torch.save(checkpoint, tmp_path / "model.pt")
+    assert load_model(tmp_path / "model.pt").temperature == 1.0
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf"), "1", None, True])
+def test_a_temperature_that_is_none_is_a_damaged_checkpoint(wrong: Any, tmp_path: Path) -> None:
+    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
+    torch.save(checkpoint | {"temperature": wrong}, tmp_path / "model.pt")
+    with pytest.raises(ModelError, match=r"model\.pt: temperature: a positive float"):
+        load_model(tmp_path / "model.pt")
 
 
 def test_both_stages_are_timed(model: KeyModel) -> None:
