@@ -16,8 +16,8 @@ from keyscan.keys import KEYS, Key
 class KeyEstimate:
     """``probabilities``: 24 values that sum to 1, in the order of ``class_id``.
 
-    They are the softmax of the logits divided by the model's temperature (Guo et al., "On
-    calibration of modern neural networks", ICML 2017), which does not change their order.
+    They are the softmax of the logits divided by the model's temperature for a track of that
+    length, which does not change their order.
     """
 
     key: Key
@@ -39,6 +39,6 @@ def estimate_key(
         x = model.to_input(spectrogram)
     with stages.measure("model_inference"):
         logits = model(x).numpy().astype(np.float64)
-    odds = np.exp((logits - logits.max()) / model.temperature)
+    odds = np.exp((logits - logits.max()) / model.temperature.at(x.shape[-1]))
     probabilities = odds / odds.sum()
     return KeyEstimate(KEYS[int(logits.argmax())], tuple(probabilities.tolist()))

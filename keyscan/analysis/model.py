@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from keyscan.analysis.keynet import KeyNet
 from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings, normalise
+from keyscan.analysis.temperature import Temperature
 
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
@@ -47,8 +47,8 @@ class KeyModel:
         self,
         network: EquivariantNetwork | KeyNet,
         info: ModelInfo,
+        temperature: Temperature,
         device: str = "cpu",
-        temperature: float = 1.0,
     ) -> None:
         self.info = info
         self.temperature = temperature
@@ -120,6 +120,10 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
             "checkpoint of training.train or a state_dict of KeyNet"
         ) from error
     network, name, settings = _build(path, loaded)
+    try:
+        temperature = Temperature.from_checkpoint(settings)
+    except ValueError as error:
+        raise ModelError(f"{path}: damaged checkpoint: {error}") from error
     info = ModelInfo(
         name=name,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -127,7 +131,7 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
         settings=settings,
     )
     try:
-        return KeyModel(network, info, device, _temperature(path, settings))
+        return KeyModel(network, info, temperature, device)
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise ModelError(f"{path}: cannot be put on device {device!r}: {first_line}") from error
@@ -154,14 +158,6 @@ def _build(path: Path, loaded: object) -> tuple[EquivariantNetwork | KeyNet, str
         f"{path}: neither a checkpoint of training.train (format {CHECKPOINT_FORMAT!r}) nor a "
         "state_dict of the 9-layer KeyNet (conv1.conv.weight ... conv9.bn.running_var)"
     )
-
-
-def _temperature(path: Path, settings: dict[str, Any]) -> float:
-    """That of the checkpoint; 1 where none was fitted."""
-    value = settings.get("temperature", 1.0)
-    if not isinstance(value, float) or not 0 < value < math.inf:
-        raise ModelError(f"{path}: temperature: a positive float is needed, not {value!r}")
-    return value
 
 
 def _fill(path: Path, network: EquivariantNetwork | KeyNet, weights: object) -> None:

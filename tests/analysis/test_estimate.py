@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ def model() -> KeyModel:
     return load_model()
 
 
+def without_temperature() -> dict[str, Any]:
+    checkpoint: dict[str, Any] = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
+    return {k: v for k, v in checkpoint.items() if not k.startswith("temperature")}
+
+
 def test_the_key_is_the_most_probable_of_24(model: KeyModel) -> None:
     spectrogram = np.random.default_rng(0).random((105, 60), np.float32)
     estimate = estimate_key(model, spectrogram)
@@ -29,38 +35,47 @@ def test_the_key_is_the_most_probable_of_24(model: KeyModel) -> None:
     assert estimate.key == KEYS[int(np.argmax(estimate.probabilities))]
     logits = model.logits(spectrogram)
     ratio = estimate.probabilities[3] / estimate.probabilities[20]
-    expected = np.exp((logits[3] - logits[20]) / model.temperature)
+    expected = np.exp((logits[3] - logits[20]) / model.temperature.at(60))
     assert ratio == pytest.approx(float(expected), rel=1e-3)
 
 
-@pytest.mark.parametrize("temperature", [0.25, 1.0, 4.0])
+@pytest.mark.parametrize(
+    ("fields", "divisor"),
+    [
+        ({}, 1.0),
+        ({"temperature": 0.25}, 0.25),
+        ({"temperature": 4.0, "temperature_frames": 0.0}, 4.0),
+        ({"temperature": 0.5, "temperature_frames": 60.0}, 1.0),
+        ({"temperature": 0.5, "temperature_frames": 30.0}, 0.75),
+    ],
+)
 def test_the_temperature_of_the_checkpoint_divides_the_logits(
-    temperature: float, tmp_path: Path
+    fields: dict[str, float], divisor: float, tmp_path: Path
 ) -> None:
-    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
-    torch.save(checkpoint | {"temperature": temperature}, tmp_path / "model.pt")
+    """At 60 frames; the shorter the track, the further its mean may stray, the less is certain."""
+    checkpoint = without_temperature()
+    torch.save(checkpoint | fields, tmp_path / "model.pt")
     model = load_model(tmp_path / "model.pt")
-    assert model.temperature == temperature
     spectrogram = np.random.default_rng(3).random((105, 60), np.float32)
     logits = load_model().logits(spectrogram).astype(np.float64)
     estimate = estimate_key(model, spectrogram)
-    odds = np.exp(logits / temperature)
+    odds = np.exp(logits / divisor)
     assert np.allclose(estimate.probabilities, odds / odds.sum(), rtol=1e-4)
     assert estimate.key == KEYS[int(logits.argmax())]
 
 
-def test_a_checkpoint_without_temperature_has_1(tmp_path: Path) -> None:
-    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
-    checkpoint.pop("temperature", None)
-    torch.save(checkpoint, tmp_path / "model.pt")
-    assert load_model(tmp_path / "model.pt").temperature == 1.0
-
-
-@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf"), "1", None, True])
-def test_a_temperature_that_is_none_is_a_damaged_checkpoint(wrong: Any, tmp_path: Path) -> None:
-    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
-    torch.save(checkpoint | {"temperature": wrong}, tmp_path / "model.pt")
-    with pytest.raises(ModelError, match=r"model\.pt: temperature: a positive float"):
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        *(("temperature", value) for value in (0.0, -1.0, math.nan, math.inf, "1", None, True)),
+        *(("temperature_frames", value) for value in (-1.0, math.nan, math.inf, "1", None)),
+    ],
+)
+def test_a_temperature_that_is_none_is_a_damaged_checkpoint(
+    field: str, wrong: Any, tmp_path: Path
+) -> None:
+    torch.save(without_temperature() | {field: wrong}, tmp_path / "model.pt")
+    with pytest.raises(ModelError, match=rf"model\.pt: damaged checkpoint: {field}: "):
         load_model(tmp_path / "model.pt")
 
 
