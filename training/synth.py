@@ -1,9 +1,9 @@
 """Write a corpus of synthetic music as wide constant-Q spectrograms.
 
-``python -m training.synth --out runs/corpus --count 40000 --seed 1 --jobs 2``
+``python -m training.synth --out runs/corpus --count 40000 --seed 1 --jobs 2 --bank runs/bank``
 
-Excerpt ``i`` depends on the seed and on ``i`` alone: an interrupted run goes on where it stopped,
-and any shard can be made again.
+Excerpt ``i`` depends on the seed, the bank and ``i`` alone: an interrupted run goes on where it
+stopped, and any shard can be made again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from tqdm import tqdm
 from keyscan.analysis.cqt import constant_q
 from keyscan.analysis.features import MIN_SECONDS
 from training.music.excerpt import make_excerpt
+from training.music.sampled import SoundBank, SoundBankError
 from training.shards import CorpusError, open_corpus, shard_path, wide_bank, write_shard
 
 SHARD_SIZE = 500
@@ -31,15 +32,27 @@ SECONDS = 24.0
 _REPORT_EVERY = 15.0
 
 
+@cache
+def open_bank(folder: Path | None) -> SoundBank | None:
+    """The sampled instruments in ``folder``, opened once a process; None stays None."""
+    return None if folder is None else SoundBank(folder)
+
+
 def make_shard(
-    folder: Path, seed: int, count: int, seconds: float, shard_size: int, number: int
+    folder: Path,
+    bank: Path | None,
+    seed: int,
+    count: int,
+    seconds: float,
+    shard_size: int,
+    number: int,
 ) -> int:
     """Synthesise and write shard ``number`` of a corpus of ``count``; returns its size."""
-    bank = wide_bank()
+    filters, sounds = wide_bank(), open_bank(bank)
     spectrograms, keys = [], []
     for index in range(number * shard_size, min((number + 1) * shard_size, count)):
-        excerpt = make_excerpt(seed, index, seconds)
-        spectrograms.append(constant_q(excerpt.samples, bank).astype(np.float16))
+        excerpt = make_excerpt(seed, index, seconds, sounds)
+        spectrograms.append(constant_q(excerpt.samples, filters).astype(np.float16))
         keys.append(excerpt.key.class_id)
     write_shard(folder, number, np.stack(spectrograms), np.array(keys, np.int8))
     return len(keys)
@@ -52,18 +65,23 @@ def synthesise(
     jobs: int,
     seconds: float = SECONDS,
     shard_size: int = SHARD_SIZE,
+    bank: Path | None = None,
 ) -> None:
-    """Make every shard that is missing, in ``jobs`` processes.
+    """Make every shard that is missing, in ``jobs`` processes; ``bank``: of sampled instruments.
 
     Raises:
         CorpusError: ``folder`` holds a corpus with other settings.
+        SoundBankError: ``bank`` is none, or damaged.
         OSError: ``folder`` cannot be written.
     """
-    open_corpus(folder, {"seed": seed, "count": count, "seconds": seconds, "shard": shard_size})
+    settings = {"seed": seed, "count": count, "seconds": seconds, "shard": shard_size}
+    sounds = open_bank(bank)
+    recorded = sorted({i.soundfont for i in sounds.instruments}) if sounds else []
+    open_corpus(folder, settings | {"soundfonts": recorded})
     numbers = range(-(-count // shard_size))
     missing = [number for number in numbers if not shard_path(folder, number).exists()]
     made = count - sum(min(shard_size, count - number * shard_size) for number in missing)
-    work = partial(make_shard, folder, seed, count, seconds, shard_size)
+    work = partial(make_shard, folder, bank, seed, count, seconds, shard_size)
     # One thread of BLAS in each process: the processes are the parallelism.
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
     reported = time.monotonic()
@@ -99,6 +117,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of an excerpt")
+    parser.add_argument("--bank", type=Path, help="sampled instruments, see training.soundbank")
     arguments = parser.parse_args()
     try:
         _check(arguments.count, arguments.seed, arguments.jobs, arguments.seconds)
@@ -108,9 +127,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         synthesise(
-            arguments.out, arguments.count, arguments.seed, arguments.jobs, arguments.seconds
+            arguments.out,
+            arguments.count,
+            arguments.seed,
+            arguments.jobs,
+            arguments.seconds,
+            bank=arguments.bank,
         )
-    except (CorpusError, OSError) as error:
+    except (CorpusError, SoundBankError, OSError) as error:
         sys.exit(f"training.synth: {error}")
 
 

@@ -218,20 +218,22 @@ def main() -> None:
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
     parser.add_argument("--agree", type=int, default=5, help="votes that a dev excerpt needs")
     parser.add_argument("--cache", type=Path, help="where features of real music are kept")
-    parser.add_argument("--dropout", type=float, default=NetworkSettings().dropout)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
-    defaults = TrainingSettings()
-    for name, value in asdict(defaults).items():
+    numbers = asdict(NetworkSettings())
+    del numbers["harmonics"]
+    for name, value in (asdict(TrainingSettings()) | numbers).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: no CUDA device")
     try:
-        settings = TrainingSettings(**{name: getattr(arguments, name) for name in asdict(defaults)})
+        settings = TrainingSettings(
+            **{name: getattr(arguments, name) for name in asdict(TrainingSettings())}
+        )
     except ValueError as error:
         parser.error(f"--{str(error).replace('_', '-')}")
-    architecture = NetworkSettings(dropout=arguments.dropout)
+    architecture = NetworkSettings(**{name: getattr(arguments, name) for name in numbers})
     try:
         dev = [read_folder(folder) for folder in arguments.dev]
         if arguments.votes:

@@ -30,7 +30,10 @@ _BASS_FADE = 6.0  # e-fold after this share (1/6) of a frame's energy lies lower
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """The architecture; travels in the checkpoint. ``harmonics`` are shifts in bins."""
+    """The architecture; travels in the checkpoint.
+
+    ``harmonics`` are shifts in bins, ``stride`` is in frames of the spectrogram.
+    """
 
     harmonics: tuple[int, ...] = (0, 24, 38, 48, -24, -38)
     stem: int = 24
@@ -38,6 +41,7 @@ class NetworkSettings:
     ring: int = 48
     head: int = 64
     dropout: float = 0.1
+    stride: int = 2
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"harmonics": list(self.harmonics)}
@@ -88,14 +92,14 @@ class RingConv(nn.Module):
 class EquivariantNetwork(nn.Module):
     """Spectrogram (batch, 105, frames), normalised -> 24 logits in the order of ``class_id``."""
 
-    stride = 2  # frames of the spectrogram a frame of features
-    halo = 16  # frames a feature looks back and ahead, rounded up
     class_order: Tensor
 
     def __init__(self, settings: NetworkSettings | None = None) -> None:
         super().__init__()
         s = self.settings = settings or NetworkSettings()
-        self.stem = RingConv(len(s.harmonics) + 1, s.stem, (5, 5), (2, 2))
+        self.stride = s.stride  # frames of the spectrogram a frame of features
+        self.halo = 5 * s.stride  # frames a feature looks back and ahead, rounded up
+        self.stem = RingConv(len(s.harmonics) + 1, s.stem, (5, 5), (2, s.stride))
         self.pitch_in = RingConv(s.stem, s.pitch, (3, 3))
         self.pitch = RingConv(s.pitch, s.pitch, (3, 3))
         self.ring_in = RingConv(2 * s.pitch, s.ring, (12, 1))

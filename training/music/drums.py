@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +13,45 @@ from training.music.timbres import SAMPLE_RATE
 FloatArray = npt.NDArray[np.float32]
 
 # Steps of a bar in sixteenths, by instrument.
-_GROOVES: tuple[dict[str, tuple[int, ...]], ...] = (
-    {"kick": (0, 4, 8, 12), "clap": (4, 12), "hat": (2, 6, 10, 14)},
-    {"kick": (0, 4, 8, 12), "hat": tuple(range(0, 16, 2)), "tom": (7, 15)},
-    {"kick": (0, 10), "snare": (4, 12), "hat": tuple(range(16))},
-    {"kick": (0, 8), "snare": (4, 12), "hat": tuple(range(0, 16, 2))},
-    {"kick": (0, 7, 10), "snare": (4, 12), "hat": (0, 2, 4, 6, 8, 10, 12, 14)},
-    {"kick": (0, 6, 10), "snare": (4, 12, 15), "hat": tuple(range(0, 16, 2)), "click": (3, 11)},
-    {"kick": (0,), "snare": (8,), "hat": tuple(range(0, 16, 2))},
-    {"kick": (0, 3, 8, 11), "click": (2, 5, 8, 12), "tom": (6, 14)},
-    {"tom": (0, 3, 6, 8, 11, 14), "hat": tuple(range(0, 16, 4))},
-)
+GROOVES: dict[str, dict[str, tuple[int, ...]]] = {
+    "four": {"kick": (0, 4, 8, 12), "clap": (4, 12), "hat": (2, 6, 10, 14)},
+    "disco": {"kick": (0, 4, 8, 12), "snare": (4, 12), "hat": (0, 2, 3, 4, 6, 7, 8, 10, 11, 14)},
+    "toms": {"kick": (0, 4, 8, 12), "hat": tuple(range(0, 16, 2)), "tom": (7, 15)},
+    "sixteen": {"kick": (0, 10), "snare": (4, 12), "hat": tuple(range(16))},
+    "rock": {"kick": (0, 8), "snare": (4, 12), "hat": tuple(range(0, 16, 2))},
+    "eight": {"kick": (0, 2, 8, 10), "snare": (4, 12), "hat": tuple(range(0, 16, 2))},
+    "break": {"kick": (0, 7, 10), "snare": (4, 12), "hat": (0, 2, 4, 6, 8, 10, 12, 14)},
+    "two step": {
+        "kick": (0, 6, 10),
+        "snare": (4, 12, 15),
+        "hat": tuple(range(0, 16, 2)),
+        "click": (3, 11),
+    },
+    "half": {"kick": (0,), "snare": (8,), "hat": tuple(range(0, 16, 2))},
+    "click": {"kick": (0, 3, 8, 11), "click": (2, 5, 8, 12), "tom": (6, 14)},
+    "tribal": {"tom": (0, 3, 6, 8, 11, 14), "hat": tuple(range(0, 16, 4))},
+    "shuffle": {"kick": (0, 8), "snare": (4, 12), "hat": (0, 3, 4, 7, 8, 11, 12, 15)},
+    "swing": {"hat": (0, 4, 7, 8, 12, 15), "click": (4, 12), "kick": (0,)},
+    "brushes": {"hat": (0, 4, 7, 8, 12, 15), "clap": (2, 6, 10, 14)},
+    "train": {"kick": (0, 8), "snare": tuple(range(16)), "hat": (4, 12)},
+    "bossa": {"kick": (0, 6, 8, 14), "click": (0, 3, 6, 10, 13), "hat": tuple(range(0, 16, 2))},
+    "funk": {"kick": (0, 2, 7, 10), "snare": (4, 9, 12, 15), "hat": tuple(range(16))},
+    "one drop": {"kick": (8,), "click": (8,), "hat": (2, 6, 10, 14)},
+    "steppers": {"kick": (0, 4, 8, 12), "click": (8,), "hat": (2, 6, 10, 14)},
+    "dembow": {"kick": (0, 4, 8, 12), "snare": (3, 6, 11, 14), "hat": tuple(range(0, 16, 2))},
+    "boom bap": {"kick": (0, 5, 10), "snare": (4, 12), "hat": tuple(range(0, 16, 2))},
+    "trap": {"kick": (0, 7, 14), "clap": (8,), "hat": (*range(0, 16, 2), 11, 13)},
+    "blast": {"kick": tuple(range(0, 16, 2)), "snare": tuple(range(1, 16, 2)), "hat": (0, 8)},
+    "double kick": {"kick": tuple(range(16)), "snare": (4, 12), "hat": (0, 4, 8, 12)},
+}
+_KIT_NOTES = {
+    "kick": (35, 36),
+    "snare": (38, 40),
+    "clap": (39,),
+    "hat": (42, 44, 46, 51, 59),
+    "tom": (41, 43, 45, 47, 48, 50, 60, 61, 63, 64),
+    "click": (37, 54, 56, 62, 69, 75, 76),
+}
 
 
 def _sweep(start: float, end: float, fall: float, decay: float) -> FloatArray:
@@ -70,18 +99,36 @@ def _one_shots(rng: random.Random, noise: np.random.Generator, tonic: int) -> di
     }
 
 
+def _sampled_shots(rng: random.Random, kit: Mapping[int, FloatArray]) -> dict[str, FloatArray]:
+    """One recorded shot an instrument, as loud as the synthesised ones."""
+    shots = {}
+    for name, notes in _KIT_NOTES.items():
+        recorded = [kit[note] for note in notes if note in kit and len(kit[note])]
+        if recorded:
+            shot = rng.choice(recorded)
+            shots[name] = shot / np.float32(np.abs(shot).max() + 1e-6)
+    return shots
+
+
 def drum_track(
     rng: random.Random,
     noise: np.random.Generator,
     tonic: int,
     seconds_per_beat: float,
     samples: int,
+    groove: str | None = None,
+    kit: Mapping[int, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """(the drums, the kick's gain curve for side-chain pumping), each of shape ``(samples,)``."""
+    """(the drums, the kick's gain curve for side-chain pumping), each of shape ``(samples,)``.
+
+    ``groove`` None is any of ``GROOVES``; ``kit`` holds sampled one-shots by General MIDI note.
+    """
     out = np.zeros(samples, np.float32)
     duck = np.ones(samples, np.float32)
     shots = _one_shots(rng, noise, tonic)
-    groove = rng.choice(_GROOVES)
+    if kit:
+        shots |= _sampled_shots(rng, kit)
+    pattern = GROOVES[groove or rng.choice(list(GROOVES))]
     levels = {name: rng.uniform(0.4, 1.0) for name in shots} | {"kick": rng.uniform(0.6, 1.3)}
     step = seconds_per_beat / 4 * SAMPLE_RATE
     swing = rng.uniform(0, 0.33) if rng.random() < 0.25 else 0.0
@@ -90,7 +137,7 @@ def drum_track(
     steps = int(samples / step)
     for index in range(steps):
         fill = index % 64 >= 60 and rng.random() < 0.3
-        for name, places in groove.items():
+        for name, places in pattern.items():
             if index % 16 not in places and not (fill and name in ("snare", "tom")):
                 continue
             if rng.random() < 0.03:

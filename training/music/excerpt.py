@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from keyscan.keys import Key
+from training.music import comping, mix
 from training.music import harmony as harmonies
-from training.music import layers, mix
+from training.music.bands import BANDS
 from training.music.drums import drum_track
 from training.music.figures import draw_figure
+from training.music.genres import GENRES
 from training.music.harmony import Harmony
 from training.music.notes import Note
-from training.music.timbres import SAMPLE_RATE, Timbre, draw_timbre, render, render_gliding
+from training.music.players import Player
+from training.music.sampled import SoundBank
+from training.music.songs import song
+from training.music.timbres import SAMPLE_RATE, draw_timbre, render, render_gliding
 
 FloatArray = npt.NDArray[np.float32]
-Part = Callable[[random.Random, Harmony], list[Note]]
 
 SECONDS = 20.0
-STYLES = {
+FREE_STYLES = {
     "loop": 0.30,
     "song": 0.16,
     "pedal": 0.14,
@@ -30,64 +34,26 @@ STYLES = {
     "melodic": 0.10,
     "classical": 0.25,
 }
-
-# Layer, the timbre it is played with, its chance to be there, its level in dB: by style.
-_BANDS: dict[str, tuple[tuple[Part, str, float, tuple[float, float]], ...]] = {
-    "loop": (
-        (layers.bass, "bass", 0.85, (-3, 5)),
-        (layers.pad, "pad", 0.55, (-8, 2)),
-        (layers.stabs, "keys", 0.45, (-7, 3)),
-        (layers.arpeggio, "arp", 0.4, (-9, 2)),
-        (layers.melody, "lead", 0.35, (-7, 3)),
-        (layers.melody, "voice", 0.2, (-6, 4)),
-        (layers.riff, "keys", 0.2, (-9, 1)),
-        (layers.stray, "keys", 0.12, (-14, -4)),
-    ),
-    "song": (
-        (layers.bass, "bass", 0.75, (-4, 4)),
-        (layers.walking_bass, "bass", 0.15, (-4, 3)),
-        (layers.strum, "strum", 0.5, (-6, 3)),
-        (layers.stabs, "piano", 0.35, (-7, 3)),
-        (layers.pad, "strings", 0.4, (-9, 2)),
-        (layers.arpeggio, "piano", 0.2, (-9, 2)),
-        (layers.melody, "voice", 0.45, (-4, 5)),
-        (layers.melody, "lead", 0.4, (-6, 3)),
-        (layers.stray, "keys", 0.12, (-14, -4)),
-    ),
-    "pedal": (
-        (layers.bass, "bass", 0.75, (-2, 5)),
-        (layers.riff, "bass", 0.4, (-4, 4)),
-        (layers.riff, "lead", 0.6, (-6, 3)),
-        (layers.riff, "keys", 0.4, (-8, 2)),
-        (layers.drone, "drone", 0.3, (-10, 1)),
-        (layers.pad, "pad", 0.3, (-9, 1)),
-        (layers.stabs, "keys", 0.3, (-7, 2)),
-        (layers.melody, "voice", 0.25, (-6, 3)),
-        (layers.stray, "keys", 0.12, (-14, -4)),
-    ),
-    "parallel": (
-        (layers.stabs, "keys", 1.0, (-3, 4)),
-        (layers.bass, "bass", 0.7, (-4, 4)),
-        (layers.pad, "pad", 0.25, (-9, 0)),
-        (layers.riff, "lead", 0.2, (-9, 0)),
-        (layers.stray, "keys", 0.12, (-14, -4)),
-    ),
-    "melodic": (
-        (layers.melody, "lead", 0.8, (-2, 4)),
-        (layers.melody, "voice", 0.5, (-3, 4)),
-        (layers.bass, "bass", 0.55, (-6, 2)),
-        (layers.drone, "drone", 0.25, (-8, 1)),
-        (layers.pad, "strings", 0.35, (-10, 0)),
-        (layers.arpeggio, "strum", 0.3, (-8, 1)),
-    ),
+GENRE_SHARE = 0.55
+STYLES = {name: weight * (1 - GENRE_SHARE) for name, weight in FREE_STYLES.items()} | {
+    name: genre.weight * GENRE_SHARE / sum(g.weight for g in GENRES.values())
+    for name, genre in GENRES.items()
 }
+
 _MAKERS: dict[str, Callable[[random.Random, Key, float], Harmony]] = {
     "loop": harmonies.loop_harmony,
     "song": harmonies.song_harmony,
     "pedal": harmonies.pedal_harmony,
     "parallel": harmonies.parallel_harmony,
     "melodic": harmonies.loop_harmony,
-    "classical": harmonies.classical_harmony,
+}
+# A player on his own, by the role of the additive timbre: share, sampled families.
+_SOLOISTS: dict[str, tuple[float, tuple[str, ...]]] = {
+    "piano": (0.5, ("piano",)),
+    "strings": (0.22, ("strings", "reeds", "flutes", "brass")),
+    "strum": (0.1, ("guitar", "plucked")),
+    "pad": (0.08, ("strings", "choir")),
+    "keys": (0.1, ("organ", "piano", "accordion", "mallets")),
 }
 
 
@@ -100,84 +66,143 @@ class Excerpt:
     style: str
 
 
-def make_excerpt(seed: int, index: int, seconds: float = SECONDS) -> Excerpt:
-    """Excerpt ``index`` of the endless series ``seed``; the same two numbers, the same samples."""
+@dataclass(frozen=True)
+class _Scene:
+    """What all the parts of one excerpt share; ``beat`` in seconds, ``tuning`` in cents."""
+
+    rng: random.Random
+    noise: np.random.Generator
+    harmony: Harmony
+    beat: float
+    samples: int
+    tuning: float
+    bank: SoundBank | None
+
+    @property
+    def bar(self) -> int:
+        return int(4 * self.beat * SAMPLE_RATE)
+
+    def play(
+        self, notes: Sequence[Note], role: str, families: Sequence[str], sampled: float
+    ) -> FloatArray:
+        """The notes on an instrument drawn for them, sampled or additive."""
+        rng = self.rng
+        cents = self.tuning + (rng.gauss(0, 12 if role == "voice" else 4) if self._off() else 0.0)
+        if self.bank and rng.random() < sampled:
+            instruments = self.bank.family(rng.choice(families))
+            if instruments:
+                instrument = rng.choice(instruments)
+                return self.bank.play(notes, instrument, self.beat, self.samples, cents)
+        timbre = draw_timbre(rng, role)
+        renderer = render_gliding if timbre.glide else render
+        return renderer(list(notes), timbre, self.beat, self.samples, cents)
+
+    def _off(self) -> bool:
+        return self.rng.random() < 0.3
+
+
+def make_excerpt(
+    seed: int, index: int, seconds: float = SECONDS, bank: SoundBank | None = None
+) -> Excerpt:
+    """Excerpt ``index`` of the endless series ``seed``; the same arguments, the same samples.
+
+    Without a ``bank`` of sampled instruments all sound is additive.
+    """
     rng = random.Random(f"{seed}/{index}")
     noise = np.random.default_rng([seed, index])
     style = rng.choices(list(STYLES), list(STYLES.values()))[0]
-    key = harmonies.draw_key(rng)
-    classical = style == "classical"
-    tempo = (
-        rng.uniform(50, 130)
-        if classical
-        else rng.choice((rng.uniform(70, 110), rng.uniform(110, 180)))
-    )
-    beat = 60.0 / tempo
-    harmony = _MAKERS[style](rng, key, seconds / beat)
-    samples = int(seconds * SAMPLE_RATE)
     tuning = rng.gauss(0, 6) if rng.random() < 0.8 else rng.uniform(-42, 42)
-    if classical:
-        mixed = _solo(rng, harmony, beat, samples, tuning)
+    if style in GENRES:
+        genre = GENRES[style]
+        key = harmonies.draw_key(rng, genre.minor)
+        beat = 60.0 / rng.uniform(*genre.tempo)
+        harmony = song(rng, genre.writing, key, seconds / beat)
+    elif style == "classical":
+        key = harmonies.draw_key(rng, 0.45)
+        beat = 60.0 / rng.uniform(50, 130)
+        harmony = harmonies.classical_harmony(rng, key, seconds / beat)
     else:
-        mixed = _band(rng, noise, style, harmony, beat, samples, tuning)
-    return Excerpt(mix.master(rng, noise, mixed, plain=classical), key, style)
+        key = harmonies.draw_key(rng, harmonies.MINOR_SHARE)
+        beat = 60.0 / rng.choice((rng.uniform(70, 110), rng.uniform(110, 180)))
+        harmony = _MAKERS[style](rng, key, seconds / beat)
+    scene = _Scene(rng, noise, harmony, beat, int(seconds * SAMPLE_RATE), tuning, bank)
+    if style == "classical":
+        mixed = _solo(scene)
+    elif style in GENRES:
+        mixed = _genre(scene, style)
+    else:
+        mixed = _band(scene, BANDS[style], 0.0)
+        if rng.random() < 0.72:
+            mixed = _with_drums(scene, mixed, None, (-8, 6))
+    return Excerpt(mix.master(rng, noise, mixed, plain=style == "classical"), key, style)
 
 
-def _play(notes: list[Note], timbre: Timbre, beat: float, samples: int, cents: float) -> FloatArray:
-    renderer = render_gliding if timbre.glide else render
-    return renderer(notes, timbre, beat, samples, cents)
-
-
-def _solo(
-    rng: random.Random, harmony: Harmony, beat: float, samples: int, tuning: float
-) -> FloatArray:
+def _solo(scene: _Scene) -> FloatArray:
     """A keyboard, a string instrument or a small ensemble, without drums."""
-    role = rng.choices(("piano", "strings", "strum", "pad", "keys"), (0.5, 0.22, 0.1, 0.08, 0.1))[0]
-    notes = draw_figure(rng, harmony)
-    mixed = _play(notes, draw_timbre(rng, role), beat, samples, tuning)
+    rng = scene.rng
+    role = rng.choices(list(_SOLOISTS), [share for share, _ in _SOLOISTS.values()])[0]
+    notes = draw_figure(rng, scene.harmony)
+    mixed = scene.play(notes, role, _SOLOISTS[role][1], 0.6)
     if rng.random() < 0.15:
-        second = _play(notes, draw_timbre(rng, "strings"), beat, samples, tuning)
+        second = scene.play(notes, "strings", _SOLOISTS["strings"][1], 0.6)
         mixed = mix.at_level(mixed, 0) + mix.at_level(second, rng.uniform(-12, 0))
     return mixed
 
 
-def _band(
-    rng: random.Random,
-    noise: np.random.Generator,
-    style: str,
-    harmony: Harmony,
-    beat: float,
-    samples: int,
-    tuning: float,
-) -> FloatArray:
-    """Layers drawn at random, each with its own entrance, effects and level, and drums."""
-    bar = int(4 * beat * SAMPLE_RATE)
-    band = _BANDS[style]
-    chosen = [member for member in band if rng.random() < member[2]] or [band[0]]
-    mixed = np.zeros(samples, np.float32)
-    for number, (part, role, _, (low, high)) in enumerate(chosen):
-        timbre = draw_timbre(rng, role)
-        cents = tuning + (rng.gauss(0, 4) if rng.random() < 0.3 else 0.0)
-        layer = _play(part(rng, harmony), timbre, beat, samples, cents)
-        if rng.random() < (0.35 if role in ("strum", "bass") else 0.1):
+def _genre(scene: _Scene, style: str) -> FloatArray:
+    genre, rng = GENRES[style], scene.rng
+    mixed = _band(scene, genre.band, rng.uniform(*genre.swing))
+    if rng.random() < genre.speech:
+        speech = mix.at_level(mix.babble(rng, scene.noise, scene.samples), rng.uniform(-8, 4))
+        mixed = mix.at_level(mixed, 0.0) + speech * mix.presence(rng, scene.samples, scene.bar)
+    if rng.random() < genre.drums:
+        mixed = _with_drums(scene, mixed, rng.choice(genre.grooves), genre.drum_level)
+    return mixed
+
+
+def _band(scene: _Scene, band: Sequence[Player], swing: float) -> FloatArray:
+    """Parts drawn at random, each with its own entrance, effects and level."""
+    rng = scene.rng
+    chosen = [player for player in band if rng.random() < player.chance] or [band[0]]
+    mixed = np.zeros(scene.samples, np.float32)
+    for number, player in enumerate(chosen):
+        notes = player.part(rng, scene.harmony)
+        if swing:
+            notes = comping.swung(notes, swing)
+        layer = scene.play(notes, player.role, player.families, player.sampled)
+        if rng.random() < player.overdrive:
             layer = mix.overdrive(rng, layer)
         if rng.random() < 0.12:
             layer = mix.filter_sweep(rng, layer)
         if rng.random() < 0.1:
-            layer = mix.tremolo(rng, layer, beat)
-        if role != "bass" and rng.random() < 0.2:
-            layer = mix.echo(rng, layer, beat)
-        layer = mix.at_level(layer, rng.uniform(low, high))
+            layer = mix.tremolo(rng, layer, scene.beat)
+        if player.role != "bass" and rng.random() < 0.2:
+            layer = mix.echo(rng, layer, scene.beat)
+        layer = mix.at_level(layer, rng.uniform(*player.level))
         if number:
-            layer = layer * mix.presence(rng, samples, bar)
+            layer = layer * mix.presence(rng, scene.samples, scene.bar)
         mixed += layer
     if rng.random() < 0.1:
         # A break: everything but the drums stops for a while.
-        mixed *= mix.gap(rng, samples, bar)
-    if rng.random() < 0.72:
-        drums, duck = drum_track(rng, noise, harmony.key.tonic, beat, samples)
-        if rng.random() < 0.3:
-            depth = np.float32(rng.uniform(0.3, 1.0))
-            mixed *= 1 - depth + depth * duck
-        mixed += mix.at_level(drums, rng.uniform(-8, 6)) * mix.presence(rng, samples, bar)
+        mixed *= mix.gap(rng, scene.samples, scene.bar)
+    if rng.random() < 0.05:
+        # An introduction: drums alone, or next to nothing.
+        mixed[: int(scene.samples * rng.uniform(0.2, 0.6))] = 0
     return mixed
+
+
+def _with_drums(
+    scene: _Scene, mixed: FloatArray, groove: str | None, level: tuple[float, float]
+) -> FloatArray:
+    rng = scene.rng
+    kits = scene.bank.kits if scene.bank and rng.random() < 0.6 else ()
+    kit = scene.bank.kit(rng.choice(kits)) if scene.bank and kits else None
+    drums, duck = drum_track(
+        rng, scene.noise, scene.harmony.key.tonic, scene.beat, scene.samples, groove, kit
+    )
+    if rng.random() < 0.25:
+        depth = np.float32(rng.uniform(0.3, 1.0))
+        mixed = mixed * (1 - depth + depth * duck)
+    return mixed + mix.at_level(drums, rng.uniform(*level)) * mix.presence(
+        rng, scene.samples, scene.bar
+    )

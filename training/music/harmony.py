@@ -84,9 +84,9 @@ class Harmony:
         return self.spans[-1]
 
 
-def draw_key(rng: random.Random) -> Key:
-    """A uniform tonic; minor a little more often than major, as in dance music."""
-    return Key(rng.randrange(12), "minor" if rng.random() < MINOR_SHARE else "major")
+def draw_key(rng: random.Random, minor: float) -> Key:
+    """A uniform tonic; ``minor`` is the share of that mode."""
+    return Key(rng.randrange(12), "minor" if rng.random() < minor else "major")
 
 
 def draw_scale(rng: random.Random, mode: Mode) -> str:
@@ -94,7 +94,7 @@ def draw_scale(rng: random.Random, mode: Mode) -> str:
     return str(rng.choices(names, weights)[0])
 
 
-def _spans(
+def lay_out(
     chords: Sequence[tuple[Chord, float]], key: Key, scale: Intervals, beats: float
 ) -> Harmony:
     """Lay out (chord over tonic 0, length) pairs; repeat nothing, cut at ``beats``."""
@@ -111,9 +111,9 @@ def _spans(
     return Harmony(key, home, tuple(spans), beats)
 
 
-def _extended(rng: random.Random, chord: Chord, scale: Intervals, flavour: str) -> Chord:
+def extended(rng: random.Random, chord: Chord, scale: Intervals, flavour: str) -> Chord:
     """Thirds up to the 7th or 9th, a suspension or an added ninth, inside the scale."""
-    if flavour == "triads" or len(chord.intervals) < 3 or chord.intervals == QUALITIES["°"]:
+    if flavour == "triads" or len(chord.intervals) != 3 or chord.intervals == QUALITIES["°"]:
         return chord
     if flavour == "added":
         if rng.random() < 0.5 and (chord.root + 2) % 12 in scale:
@@ -135,7 +135,7 @@ def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, fl
         numerals = numerals[turn:] + numerals[:turn]
     scale = SCALES[name]
     flavour = rng.choices(("triads", "sevenths", "ninths", "added"), (0.55, 0.2, 0.1, 0.15))[0]
-    chords = [_extended(rng, parse_chord(n), scale, flavour) for n in numerals]
+    chords = [extended(rng, parse_chord(n), scale, flavour) for n in numerals]
     if rng.random() < 0.12:
         # A pedal under the changes: every chord over the tonic.
         chords = [Chord(c.root, c.intervals, 0) for c in chords]
@@ -159,7 +159,7 @@ def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, fl
 def loop_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
     """One chord loop from start to end."""
     name = draw_scale(rng, key.mode)
-    return _spans(_looped(rng, name, beats), key, SCALES[name], beats)
+    return lay_out(_looped(rng, name, beats), key, SCALES[name], beats)
 
 
 def song_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
@@ -175,7 +175,7 @@ def song_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
                 break
             chords.append((chord, min(length, left)))
             left -= length
-    return _spans(chords, key, SCALES[name], beats)
+    return lay_out(chords, key, SCALES[name], beats)
 
 
 def pedal_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
@@ -183,7 +183,7 @@ def pedal_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
     name = draw_scale(rng, key.mode)
     bare = rng.random() < 0.3
     numeral = "I5" if bare else ("i" if key.mode == "minor" else "I")
-    return _spans([(parse_chord(numeral), beats)], key, SCALES[name], beats)
+    return lay_out([(parse_chord(numeral), beats)], key, SCALES[name], beats)
 
 
 def parallel_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
@@ -217,7 +217,7 @@ def parallel_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
         for move, length in zip(pattern, lengths, strict=False)
     ]
     repeats = int(beats / sum(length for _, length in chords)) + 1
-    return _spans(chords * repeats, key, scale, beats)
+    return lay_out(chords * repeats, key, scale, beats)
 
 
 def _phrase(rng: random.Random, mode: Mode, chords: int) -> list[Chord]:
@@ -264,4 +264,4 @@ def classical_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
         if key.mode == "minor" and rng.random() < 0.15:
             tail[-1] = parse_chord("I")
         chords = [*chords[: max(1, slots - 4)], (tail[0], pace), (tail[1], 4 * pace)]
-    return _spans(chords, key, home, beats)
+    return lay_out(chords, key, home, beats)

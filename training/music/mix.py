@@ -137,14 +137,14 @@ def background(rng: random.Random, noise: np.random.Generator, samples: int) -> 
     elif kind == "riser":
         white *= (t % rng.choice((4.0, 8.0))) ** 2
     elif kind == "babble":
-        white = _babble(rng, noise, samples)
+        white = babble(rng, noise, samples)
     elif kind == "siren":
         sweep = 300 * 2 ** (rng.uniform(0.5, 1.5) * np.sin(2 * np.pi * rng.uniform(0.05, 0.5) * t))
         white = np.sin(np.cumsum(sweep) * np.float32(2 * np.pi / SAMPLE_RATE)).astype(np.float32)
     return at_level(white, 0.0)
 
 
-def _babble(rng: random.Random, noise: np.random.Generator, samples: int) -> FloatArray:
+def babble(rng: random.Random, noise: np.random.Generator, samples: int) -> FloatArray:
     """Speech-like: a harmonic voice whose pitch wanders off any scale, in syllables."""
     knots = samples // (SAMPLE_RATE // 5) + 2
     at = np.arange(samples) / (SAMPLE_RATE / 5)

@@ -217,6 +217,7 @@ QUALITIES: dict[str, Intervals] = {
     "m9": (0, 3, 7, 10, 14),
     "maj9": (0, 4, 7, 11, 14),
     "9": (0, 4, 7, 10, 14),
+    "m6": (0, 3, 7, 9),
 }
 
 _NUMERAL = re.compile(r"^([b#]?)(VII|VI|V|IV|III|II|I|vii|vi|v|iv|iii|ii|i)(.*)$")
