@@ -111,7 +111,7 @@ def make_excerpt(
     rng = random.Random(f"{seed}/{index}")
     noise = np.random.default_rng([seed, index])
     style = rng.choices(list(STYLES), list(STYLES.values()))[0]
-    tuning = rng.gauss(0, 6) if rng.random() < 0.8 else rng.uniform(-42, 42)
+    tuning = rng.gauss(0, 7) if rng.random() < 0.7 else rng.uniform(-48, 48)
     if style in GENRES:
         genre = GENRES[style]
         key = harmonies.draw_key(rng, genre.minor)
