@@ -95,13 +95,16 @@ def write_bars(key: Key, style: Style, tempo: int, rng: random.Random) -> tuple[
     if style.swing and rng.random() < 0.4:
         charts["verse"] = BLUES[key.mode]
     lengths = {name: _bars_of(chart) for name, chart in charts.items()}
-    lengths["intro"] = lengths["break"] = lengths[rng.choice(("verse", "chorus"))][:4]
+    doubtful = colour == "verse in the relative"  # a major key that only its choruses make clear
+    opening = "chorus" if doubtful else rng.choice(("verse", "chorus"))
+    lengths["intro"] = lengths["break"] = lengths[opening][:4]
+    forms = [form for form in FORMS if not doubtful or form.count("chorus") > 1]
     second = style.beats * 60 / tempo
     low, high = (limit / second for limit in SECONDS)
-    fitting = [f for f in FORMS if low <= sum(len(lengths[s]) for s in f) <= high]
-    closest = min(FORMS, key=lambda f: abs(sum(len(lengths[s]) for s in f) - (low + high) / 2))
+    fitting = [f for f in forms if low <= sum(len(lengths[s]) for s in f) <= high]
+    closest = min(forms, key=lambda f: abs(sum(len(lengths[s]) for s in f) - (low + high) / 2))
     form = rng.choice(fitting or [closest])
-    rise = rng.choice((1, 2)) if rng.random() < 0.2 else 0
+    rise = rng.choice((1, 2)) if rng.random() < 0.2 and not doubtful else 0
     home = key.tonic - (0 if key.mode == "major" else 9)
     bars = []
     for place, section in enumerate(form):
