@@ -148,6 +148,7 @@ def _build(path: Path, loaded: object) -> tuple[EquivariantNetwork | KeyNet, str
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: damaged checkpoint: {error!r}") from error
         _fill(path, network, weights)
+        network.fold()
         return network, "keyscan", {k: v for k, v in loaded.items() if k != "state_dict"}
     weights = loaded.get("state_dict", loaded)
     if isinstance(weights, dict) and "conv1.conv.weight" in weights:
