@@ -1,0 +1,227 @@
+"""Recordings become a corpus: real files, the real front end, real checkpoints as teachers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+import torch
+
+from keyscan.analysis.features import extract_features
+from keyscan.analysis.model import PACKAGED_CHECKPOINT
+from keyscan.analysis.network import N_BINS
+from keyscan.keys import Key
+from training.recordings import label, main, summary
+from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, CorpusError, shard_path
+from training.teachers import Rules, hear
+
+RATE = 22050
+RULES = Rules(seconds=6.0, per_track=4, shortest=24.0)
+E_MINOR, C_MAJOR = Key.parse("E minor"), Key.parse("C major")
+
+
+def cadences(key: Key, seconds: int) -> npt.NDArray[np.float64]:
+    """Tonic, subdominant, dominant, tonic, a second each, in plain chords with a bass."""
+    t = np.arange(RATE) / RATE
+    third = 3 if key.mode == "minor" else 4
+    parts = []
+    for root, over in [(0, third), (5, third), (7, 4), (0, third)] * (seconds // 4):
+        pitches = [36 + (key.tonic + root) % 12]
+        pitches += [60 + (key.tonic + root + interval) % 12 for interval in (0, over, 7)]
+        tones = [
+            np.sin(2 * np.pi * n * 440 * 2 ** ((pitch - 69) / 12) * t) / n**2
+            for pitch in pitches
+            for n in range(1, 6)
+        ]
+        parts.append(np.sum(tones, axis=0) * np.exp(-t))
+    samples = np.concatenate(parts)
+    return np.asarray(samples / np.abs(samples).max() * 0.7)
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two clear keys, one of them twice, a track that modulates, noise, damage and a jingle."""
+    folder = tmp_path_factory.mktemp("music")
+    (folder / "deep").mkdir()
+    clear = cadences(E_MINOR, 28)
+    soundfile.write(folder / "deep" / "e minor.flac", clear, RATE)
+    soundfile.write(folder / "e minor again.ogg", 0.5 * clear, RATE)
+    (folder / "the same bytes.flac").write_bytes((folder / "deep" / "e minor.flac").read_bytes())
+    changing = np.concatenate([cadences(C_MAJOR, 24), cadences(Key.parse("F# major"), 8)])
+    soundfile.write(folder / "modulates.wav", changing, RATE)
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, 28 * RATE)
+    soundfile.write(folder / "noise.wav", noise, RATE)
+    soundfile.write(folder / "jingle.wav", cadences(C_MAJOR, 4), RATE)
+    (folder / "damaged.mp3").write_bytes(b"ID3 and then nothing that is sound" * 99)
+    (folder / "notes.txt").write_text("no audio by its name")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("corpus")
+    label([music], out, [PACKAGED_CHECKPOINT], rules=RULES, jobs=2)
+    return out
+
+
+def rows(corpus: Path) -> dict[str, dict[str, str]]:
+    with (corpus / "tracks.tsv").open(encoding="utf-8", newline="") as file:
+        return {Path(row["file"]).name: row for row in csv.DictReader(file, delimiter="\t")}
+
+
+def contents(corpus: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in corpus.iterdir() if path.is_file()}
+
+
+def test_clear_keys_are_kept_with_the_right_label(corpus: Path) -> None:
+    kept = {n: r["key"] for n, r in rows(corpus).items() if r["outcome"] == "kept"}
+    assert sorted(kept.values()) == ["C major", "E minor"]
+    stored = Corpus([corpus])
+    counts = np.bincount(stored.keys, minlength=24)
+    assert counts[E_MINOR.class_id] == 4
+    assert counts.sum() == counts[E_MINOR.class_id] + counts[C_MAJOR.class_id]
+    assert stored.spectrogram(0).shape == (WIDE_BINS, RULES.frames)
+    assert stored.settings[0]["recordings"] == 6
+    assert stored.settings[0]["folders"] == 1
+    assert stored.settings[0]["track_probability"] == RULES.track_probability
+
+
+def test_excerpts_in_another_key_are_left_out(corpus: Path, music: Path) -> None:
+    assert rows(corpus)["modulates.wav"]["excerpts"] == "3"
+    heard = hear(music / "modulates.wav", (PACKAGED_CHECKPOINT,), RULES)
+    assert heard.parts[:3, 0, C_MAJOR.class_id].min() > 0.5
+    assert heard.parts[3, 0, C_MAJOR.class_id] < RULES.excerpt_probability
+
+
+def test_what_cannot_be_used_is_left_out_and_said(corpus: Path, music: Path) -> None:
+    found = rows(corpus)
+    assert found["noise.wav"]["outcome"] == "unsure"
+    assert found["jingle.wav"]["outcome"] == "too_short"
+    assert found["damaged.mp3"]["outcome"] == "failed"
+    assert found["damaged.mp3"]["problem"]
+    verdicts = label([music], corpus, [PACKAGED_CHECKPOINT], rules=RULES)
+    text = summary(verdicts)
+    assert text.startswith("6 files: ")
+    assert f"failed: {music.name}/damaged.mp3: " in text
+    assert "2 tracks, 1 major, 1 minor" in text
+
+
+def test_copies_count_once(corpus: Path) -> None:
+    """Of equal bytes one is read; an encoding of the same music at half the level is a copy."""
+    names = rows(corpus).keys()
+    assert ("e minor.flac" in names) != ("the same bytes.flac" in names)
+    outcomes = [
+        rows(corpus)[name]["outcome"] for name in names if "minor" in name or "same" in name
+    ]
+    assert sorted(outcomes) == ["copy", "kept"]
+
+
+def test_the_analysers_part_is_what_the_analyser_sees(music: Path) -> None:
+    heard = hear(music / "deep" / "e minor.flac", (PACKAGED_CHECKPOINT,), RULES)
+    whole = extract_features(music / "deep" / "e minor.flac").spectrogram
+    first = int(0.5 * whole.shape[1] / 4 - RULES.frames / 2)
+    expected = whole[:, first : first + RULES.frames]
+    seen = heard.excerpts[0, MARGIN_BINS : MARGIN_BINS + N_BINS].astype(np.float32)
+    assert np.abs(seen - expected).mean() < 0.01 * expected.mean()
+
+
+def test_teachers_that_disagree_keep_nothing(music: Path, tmp_path: Path) -> None:
+    """The second teacher calls the first one's minor major, and its major minor."""
+    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
+    for name in ("logits.weight", "logits.bias"):
+        checkpoint["state_dict"][name] = checkpoint["state_dict"][name].flip(0)
+    torch.save(checkpoint, tmp_path / "contrary.pt")
+    teachers = [PACKAGED_CHECKPOINT, tmp_path / "contrary.pt"]
+    verdicts = label([music], tmp_path / "corpus", teachers, rules=RULES)
+    outcomes = {Path(recording.name).name: verdict.outcome for recording, verdict in verdicts}
+    assert outcomes["modulates.wav"] == "disagreed"
+    assert "kept" not in outcomes.values()
+    with pytest.raises(CorpusError, match="no shards"):
+        Corpus([tmp_path / "corpus"])
+
+
+def test_what_is_held_out_is_not_used(music: Path, corpus: Path, tmp_path: Path) -> None:
+    """Not even another encoding of it."""
+    soundfile.write(tmp_path / "yardstick.ogg", 0.8 * cadences(E_MINOR, 28), RATE)
+    out = tmp_path / "corpus"
+    verdicts = label([music], out, [PACKAGED_CHECKPOINT], held_out=[tmp_path], rules=RULES)
+    outcomes = [v.outcome for _, v in verdicts if v.key == E_MINOR and v.outcome != "unsure"]
+    assert outcomes == ["held out", "held out"]
+    assert set(Corpus([out]).keys.tolist()) == {C_MAJOR.class_id}
+
+
+def test_resuming_makes_what_an_uninterrupted_run_makes(
+    music: Path, corpus: Path, tmp_path: Path
+) -> None:
+    whole = contents(corpus)
+    tracks = sorted((corpus / "tracks").iterdir())
+    untouched = tracks[0].stat().st_mtime_ns
+    tracks[-1].unlink()
+    shard_path(corpus, 0).unlink()
+    label([music], corpus, [PACKAGED_CHECKPOINT], rules=RULES)
+    assert contents(corpus) == whole
+    assert tracks[0].stat().st_mtime_ns == untouched
+
+
+def test_other_settings_or_damage_are_refused(music: Path, corpus: Path) -> None:
+    with pytest.raises(CorpusError, match="other settings"):
+        label(
+            [music], corpus, [PACKAGED_CHECKPOINT], rules=Rules(**asdict(RULES) | {"per_track": 3})
+        )
+    path = sorted((corpus / "tracks").iterdir())[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CorpusError, match=r"npz: damaged"):
+        label([music], corpus, [PACKAGED_CHECKPOINT], rules=RULES)
+    path.write_bytes(whole)
+
+
+def test_the_command(music: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    (folder / "e minor.flac").write_bytes((music / "deep" / "e minor.flac").read_bytes())
+    command = [sys.executable, "-m", "training.recordings", str(folder), "--jobs", "1"]
+    options = ["--out", str(tmp_path / "corpus"), "--seconds", "6", "--shortest", "24"]
+    run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=200)
+    assert run.returncode == 0, run.stderr
+    assert "1 of 1: few/e minor.flac" in run.stdout
+    assert "4 excerpts of 1 tracks, 0 major, 1 minor" in run.stdout
+    settings = json.loads((tmp_path / "corpus" / "settings.json").read_text())
+    assert len(settings["teachers"][0]) == 64
+    assert str(tmp_path) not in json.dumps(settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["--excerpt-probability", "2"], 2, "--excerpt-probability: from 0 to 1"),
+        (["--shortest", "5"], 2, "--shortest: at least the length of an excerpt"),
+        (["--jobs", "0"], 2, "--jobs: at least 1"),
+        (["--teachers", "notes.txt"], "training.recordings: notes.txt: cannot be read", ""),
+        (["--held-out", "nowhere"], "training.recordings: nowhere: no such folder", ""),
+    ],
+)
+def test_options_that_make_nothing_are_refused(
+    options: list[str],
+    status: int | str,
+    said: str,
+    music: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "corpus"
+    monkeypatch.setattr(sys, "argv", ["recordings", str(music), "--out", str(out), *options])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert str(stopped.value.code).startswith(str(status))
+    assert said in capsys.readouterr().err
+    assert not out.exists()

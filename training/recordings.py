@@ -1,0 +1,296 @@
+"""Turn unlabelled recordings into a corpus, with the keys that our own checkpoints agree on.
+
+``python -m training.recordings --out runs/real FOLDER... --teachers A.pt B.pt --held-out FOLDER``
+
+Pseudo-labels (Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep
+neural networks", ICML workshop 2013): a track is taken when all teachers give it the same key with
+enough probability, an excerpt of it unless they hear another key there.
+
+What each file gave is kept in ``tracks/``, so that an interrupted run goes on where it stopped, and
+what became of it is in ``tracks.tsv``. The result depends on the files' contents alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+
+from keyscan.analysis.cqt import FloatArray
+from keyscan.analysis.model import PACKAGED_CHECKPOINT, ModelError, load_model
+from training.files import write_whole
+from training.shards import CorpusError, open_corpus, write_shard
+from training.synth import SHARD_SIZE
+from training.teachers import Heard, Rules, Verdict, hear, judge
+
+_SUFFIXES = frozenset((".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"))
+_COPY_SECONDS = 2.0  # encoders pad, people trim silence
+_COPY_CORRELATION = 0.98  # of outlines; other music of the same length stays far below
+
+
+class Recording(NamedTuple):
+    """A file; ``digest`` names its content, ``name`` starts with its folder's."""
+
+    digest: str
+    path: Path
+    name: str
+
+
+def find_recordings(folders: Iterable[Path]) -> list[Recording]:
+    """Every file that is audio by its name, once per content, in the order of the digests.
+
+    Raises:
+        OSError: a folder or file cannot be read.
+    """
+    found: dict[str, Recording] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise NotADirectoryError(f"{folder}: no such folder")
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in _SUFFIXES and path.is_file():
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                name = str(Path(folder.name) / path.relative_to(folder))
+                found.setdefault(digest, Recording(digest, path, name))
+    return sorted(found.values())
+
+
+def _hear_to_disk(recording: Recording, out: Path, teachers: tuple[Path, ...], rules: Rules) -> str:
+    """Runs in a process of its own."""
+    torch.set_num_threads(1)
+    heard = hear(recording.path, teachers, rules)
+    with write_whole(_heard_path(out, recording)) as file:
+        np.savez(file, **heard._asdict())
+    return recording.name
+
+
+def _heard_path(out: Path, recording: Recording) -> Path:
+    return out / "tracks" / f"{recording.digest}.npz"
+
+
+def _read_heard(path: Path) -> Heard:
+    """Raises CorpusError if the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return Heard(**{name: data[name] for name in Heard._fields})
+    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise CorpusError(f"{path}: damaged, remove it: {error}") from error
+
+
+class Outlines:
+    """Tells the same recording in another file: as long, and loud and soft in the same places."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[float, FloatArray]] = []
+
+    def add(self, heard: Heard) -> None:
+        self._known.append((float(heard.seconds[0]), _standardised(heard.outline)))
+
+    def has(self, heard: Heard) -> bool:
+        seconds, outline = float(heard.seconds[0]), _standardised(heard.outline)
+        return any(
+            abs(seconds - length) <= _COPY_SECONDS and float(outline @ known) >= _COPY_CORRELATION
+            for length, known in self._known
+        )
+
+
+def _standardised(outline: FloatArray) -> FloatArray:
+    centred = (outline - outline.mean()).ravel()
+    return np.asarray(centred / (np.linalg.norm(centred) + 1e-9), np.float32)
+
+
+def select(
+    recordings: Sequence[Recording], held_out: Sequence[Recording], out: Path, rules: Rules
+) -> list[tuple[Recording, Verdict]]:
+    """Judge what was heard; nothing that is also held out is kept, and of copies the first.
+
+    Raises:
+        CorpusError: a file of ``tracks/`` is damaged.
+    """
+    kept_out, kept = Outlines(), Outlines()
+    for recording in held_out:
+        heard = _read_heard(_heard_path(out, recording))
+        if heard.outline.size:
+            kept_out.add(heard)
+    verdicts = []
+    for recording in recordings:
+        heard = _read_heard(_heard_path(out, recording))
+        verdict = judge(heard, rules)
+        if heard.outline.size:
+            if kept_out.has(heard):
+                verdict = verdict._replace(outcome="held out", excerpts=())
+            elif kept.has(heard):
+                verdict = verdict._replace(outcome="copy", excerpts=())
+            kept.add(heard)
+        verdicts.append((recording, verdict))
+    return verdicts
+
+
+def _write(out: Path, verdicts: Sequence[tuple[Recording, Verdict]]) -> None:
+    """The shards, and a line a file in ``tracks.tsv``."""
+    excerpts: list[npt.NDArray[np.float16]] = []
+    keys: list[int] = []
+    number = 0
+    for recording, verdict in verdicts:
+        if not (verdict.excerpts and verdict.key):
+            continue
+        excerpts += list(_read_heard(_heard_path(out, recording)).excerpts[list(verdict.excerpts)])
+        keys += [verdict.key.class_id] * len(verdict.excerpts)
+        while len(keys) >= SHARD_SIZE:
+            write_shard(
+                out, number, np.stack(excerpts[:SHARD_SIZE]), np.array(keys[:SHARD_SIZE], np.int8)
+            )
+            del excerpts[:SHARD_SIZE], keys[:SHARD_SIZE]
+            number += 1
+    if keys:
+        write_shard(out, number, np.stack(excerpts), np.array(keys, np.int8))
+    with (out / "tracks.tsv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(("file", "outcome", "seconds", "key", "probability", "excerpts", "problem"))
+        for recording, v in verdicts:
+            key = v.key.name("sharps") if v.key else ""
+            row = (f"{v.seconds:.1f}", key, f"{v.probability:.3f}", len(v.excerpts), v.problem)
+            table.writerow((recording.name, v.outcome, *row))
+
+
+def summary(verdicts: Sequence[tuple[Recording, Verdict]]) -> str:
+    """What became of the files, in lines for people."""
+    outcomes = Counter(verdict.outcome for _, verdict in verdicts)
+    kept = [verdict for _, verdict in verdicts if verdict.outcome == "kept"]
+    modes = Counter(verdict.key.mode for verdict in kept if verdict.key)
+    parts = sum(len(verdict.excerpts) for verdict in kept)
+    hours = sum(verdict.seconds for verdict in kept) / 3600
+    lines = [f"{len(verdicts)} files: " + ", ".join(f"{n} {o}" for o, n in outcomes.most_common())]
+    lines.append(
+        f"kept: {hours:.1f} hours, {parts} excerpts of {len(kept)} tracks, "
+        f"{modes['major']} major, {modes['minor']} minor"
+    )
+    lines += [f"failed: {r.name}: {v.problem}" for r, v in verdicts if v.outcome == "failed"]
+    return "\n".join(lines)
+
+
+def settings_of(
+    recordings: Sequence[Recording],
+    held_out: Sequence[Recording],
+    folders: int,
+    teachers: Sequence[Path],
+    rules: Rules,
+) -> dict[str, Any]:
+    """What the corpus was made from, without a path: it travels in the checkpoints.
+
+    Raises:
+        ModelError: a teacher cannot be loaded.
+    """
+    content, kept_out = (
+        hashlib.sha256("".join(r.digest for r in files).encode()).hexdigest()
+        for files in (recordings, held_out)
+    )
+    return {
+        "recordings": len(recordings),
+        "folders": folders,
+        "content": content,
+        "held_out": len(held_out),
+        "held_out_content": kept_out,
+        "teachers": [load_model(path).info.sha256 for path in teachers],
+        **asdict(rules),
+    }
+
+
+def label(
+    folders: Sequence[Path],
+    out: Path,
+    teachers: Sequence[Path],
+    held_out: Sequence[Path] = (),
+    rules: Rules | None = None,
+    jobs: int = 1,
+) -> list[tuple[Recording, Verdict]]:
+    """Make the corpus ``out`` of the recordings in ``folders``.
+
+    Raises:
+        CorpusError: no audio, ``out`` was begun with other settings, a file of it is damaged, or a
+            decoder crashed.
+        ModelError: a teacher cannot be loaded.
+        OSError: a folder cannot be read, or ``out`` cannot be written.
+    """
+    rules = rules or Rules()
+    recordings, apart = find_recordings(folders), find_recordings(held_out)
+    if not recordings:
+        raise CorpusError(f"no audio in {', '.join(map(str, folders))}")
+    open_corpus(out, settings_of(recordings, apart, len(folders), teachers, rules))
+    (out / "tracks").mkdir(exist_ok=True)
+    asked = {recording: tuple(teachers) for recording in recordings}
+    labelled = {recording.digest for recording in recordings}
+    asked |= {recording: () for recording in apart if recording.digest not in labelled}
+    missing = [r for r in asked if not _heard_path(out, r).exists()]
+    # One thread of BLAS in each process: the processes are the parallelism.
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context) as pool:
+        futures = [pool.submit(_hear_to_disk, r, out, asked[r], rules) for r in missing]
+        done = len(asked) - len(missing)
+        with tqdm(total=len(asked), initial=done, unit="track", disable=None) as progress:
+            try:
+                for number, future in enumerate(as_completed(futures), done + 1):
+                    name = future.result()
+                    progress.update()
+                    if progress.disable:
+                        print(f"{number} of {len(asked)}: {name}", flush=True)
+            except BrokenProcessPool as error:
+                unheard = [r.name for r in missing if not _heard_path(out, r).exists()]
+                raise CorpusError(
+                    f"a process died, probably at {' or '.join(unheard[:jobs])}: "
+                    "take it away, and the same command goes on"
+                ) from error
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    verdicts = select(recordings, apart, out, rules)
+    _write(out, verdicts)
+    return verdicts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--out", type=Path, required=True, help="the corpus's folder")
+    parser.add_argument("--teachers", type=Path, nargs="+", default=[PACKAGED_CHECKPOINT])
+    parser.add_argument("--held-out", type=Path, nargs="+", default=[], metavar="FOLDER",
+                        help="what is also in these is not used")  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    for name, value in asdict(Rules()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    arguments = parser.parse_args()
+    if arguments.jobs < 1:
+        parser.error(f"--jobs: at least 1, not {arguments.jobs}")
+    try:
+        rules = Rules(**{name: getattr(arguments, name) for name in asdict(Rules())})
+    except ValueError as error:
+        parser.error(f"--{str(error).replace('_', '-')}")
+    # Leaving by an exception lets the pool end its processes; a bare SIGTERM would orphan them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        print(summary(label(arguments.folders, arguments.out, arguments.teachers,
+                            arguments.held_out, rules, arguments.jobs)))  # fmt: skip
+    except (CorpusError, ModelError, OSError) as error:
+        sys.exit(f"training.recordings: {error}")
+
+
+if __name__ == "__main__":
+    main()

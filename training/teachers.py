@@ -1,0 +1,169 @@
+"""What checkpoints make of a recording: the key of the whole, and of excerpts of it.
+
+The teachers listen in one transposition only: the network is equivariant, so in the other eleven
+they would say the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keyscan.analysis.audio import AudioStream
+from keyscan.analysis.cqt import ConstantQ, FloatArray
+from keyscan.analysis.errors import AnalysisError
+from keyscan.analysis.estimate import estimate_key
+from keyscan.analysis.features import MIN_SECONDS
+from keyscan.analysis.model import KeyModel, load_model
+from keyscan.analysis.network import N_BINS
+from keyscan.keys import KEYS, Key
+from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, WIDE_BINS, wide_bank
+from training.synth import SECONDS
+
+_OUTLINE_PARTS = 16  # a track's course in as many means: enough to tell a copy from a remix
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is cut from a track, and when its key is believed; seconds and mean probabilities."""
+
+    seconds: float = SECONDS
+    per_track: int = 6
+    shortest: float = 45.0
+    track_probability: float = 0.6
+    excerpt_probability: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, naming the field, for a value that no track could satisfy."""
+        for wrong, allowed in {
+            f"seconds: at least {MIN_SECONDS:g}": MIN_SECONDS <= self.seconds < math.inf,
+            "per_track: at least 1": self.per_track >= 1,
+            "shortest: at least the length of an excerpt": self.seconds <= self.shortest < math.inf,
+            "track_probability: from 0 to 1": 0 <= self.track_probability <= 1,
+            "excerpt_probability: from 0 to 1": 0 <= self.excerpt_probability <= 1,
+        }.items():
+            if not allowed:
+                raise ValueError(wrong)
+
+    @property
+    def frames(self) -> int:
+        """Of an excerpt: what ``constant_q`` gives for so many seconds."""
+        return int(self.seconds * FRAMES_PER_SECOND) - 1
+
+
+class Heard(NamedTuple):
+    """What a file gave; all but ``problem`` are empty if it could not be used.
+
+    ``track``: probabilities ``(teachers, 24)`` of the whole; ``parts``: ``(excerpts, teachers,
+    24)``; ``excerpts``: ``(excerpts, WIDE_BINS, frames)``; ``outline``: the means of the
+    spectrogram's ``_OUTLINE_PARTS`` parts; ``problem``: an error's code and message.
+    """
+
+    seconds: npt.NDArray[np.float64]
+    track: npt.NDArray[np.float64]
+    parts: npt.NDArray[np.float64]
+    excerpts: npt.NDArray[np.float16]
+    outline: FloatArray
+    problem: npt.NDArray[np.str_]
+
+
+class Verdict(NamedTuple):
+    """``excerpts``: the numbers of those that are taken; ``key``, ``probability``: teachers' mean.
+
+    ``outcome``: kept, disagreed, unsure, no excerpt, copy, held out, too_short, or failed.
+    """
+
+    outcome: str
+    seconds: float
+    key: Key | None = None
+    probability: float = 0.0
+    excerpts: tuple[int, ...] = ()
+    problem: str = ""
+
+
+@cache
+def _teachers(paths: tuple[Path, ...]) -> tuple[KeyModel, ...]:
+    return tuple(load_model(path) for path in paths)
+
+
+def _probabilities(teachers: Sequence[KeyModel], wide: FloatArray) -> list[tuple[float, ...]]:
+    """What each teacher makes of the analyser's part of a wide spectrogram."""
+    seen = wide[MARGIN_BINS : MARGIN_BINS + N_BINS]
+    return [estimate_key(teacher, seen).probabilities for teacher in teachers]
+
+
+def _wide_spectrogram(path: Path) -> tuple[FloatArray, float]:
+    """``log1p(|C|)`` of the whole file, shape ``(WIDE_BINS, frames)``, and its seconds.
+
+    Decoded and resampled by the analyser's own front end, transformed by the very filters that
+    synthetic music goes through.
+    """
+    transform = ConstantQ(wide_bank())
+    with AudioStream(path, wide_bank().sample_rate) as stream:
+        for block in stream:
+            transform.push(block)
+        seconds = stream.duration
+    return transform.finish(), seconds
+
+
+def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
+    """Decode a file, cut excerpts that are spread over it, and ask the teachers about both.
+
+    Without teachers only the excerpts and the outline say something.
+    """
+    nothing = Heard(
+        np.zeros(1),
+        np.empty((0, len(KEYS))),
+        np.empty((0, len(teachers), len(KEYS))),
+        np.empty((0, WIDE_BINS, rules.frames), np.float16),
+        np.empty((WIDE_BINS, 0), np.float32),
+        np.array(["", ""]),
+    )
+    try:
+        wide, seconds = _wide_spectrogram(path)
+    except AnalysisError as error:
+        return nothing._replace(problem=np.array([error.code, str(error)]))
+    length = np.array([seconds])
+    if seconds < rules.shortest or wide.shape[1] < rules.frames:
+        problem = np.array(["too_short", f"{seconds:.1f} s"])
+        return nothing._replace(seconds=length, problem=problem)
+    count = min(rules.per_track, wide.shape[1] // rules.frames)
+    centres = (np.arange(count) + 0.5) * wide.shape[1] / count
+    starts = (centres - rules.frames / 2).astype(int)
+    cuts = [wide[:, start : start + rules.frames] for start in starts]
+    models = _teachers(teachers)
+    outline = [part.mean(1) for part in np.array_split(wide, _OUTLINE_PARTS, axis=1)]
+    return Heard(
+        length,
+        np.array(_probabilities(models, wide)),
+        np.array([_probabilities(models, cut) for cut in cuts]),
+        np.stack(cuts).astype(np.float16),
+        np.stack(outline, axis=1),
+        np.array(["", ""]),
+    )
+
+
+def judge(heard: Heard, rules: Rules) -> Verdict:
+    """Hold what the teachers said against the rules, for a file that is nobody's copy."""
+    seconds = float(heard.seconds[0])
+    code, message = heard.problem.tolist()
+    if code:
+        outcome = code if code == "too_short" else "failed"
+        return Verdict(outcome, seconds, problem=f"{code}: {message}")
+    mean = heard.track.mean(0)
+    best = int(mean.argmax())
+    verdict = Verdict("kept", seconds, KEYS[best], float(mean[best]))
+    if (heard.track.argmax(1) != best).any():
+        return verdict._replace(outcome="disagreed")
+    if mean[best] < rules.track_probability:
+        return verdict._replace(outcome="unsure")
+    heard_there = heard.parts[:, :, best].mean(1)
+    excerpts = tuple(np.flatnonzero(heard_there >= rules.excerpt_probability).tolist())
+    return verdict._replace(outcome="kept" if excerpts else "no excerpt", excerpts=excerpts)
