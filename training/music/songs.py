@@ -11,13 +11,13 @@ from training.music.progressions import PROGRESSIONS
 from training.music.theory import QUALITIES, SCALES, Chord, Intervals, parse_chord
 
 _SCALES: dict[str, dict[Mode, tuple[tuple[str, float], ...]]] = {
-    "metal": {"minor": (("aeolian", 6), ("phrygian", 3), ("harmonic minor", 1))},
+    "metal": {"minor": (("aeolian", 8), ("phrygian", 2), ("harmonic minor", 1))},
     "blues": {"major": (("mixolydian", 1),), "minor": (("aeolian", 1), ("dorian", 1))},
     "jazz": {"minor": (("aeolian", 3), ("dorian", 2), ("harmonic minor", 2))},
     "funk": {"major": (("mixolydian", 3), ("ionian", 1)), "minor": (("dorian", 3), ("aeolian", 2))},
     "rock": {"major": (("ionian", 3), ("mixolydian", 2)), "minor": (("aeolian", 4), ("dorian", 1))},
     "folk": {"major": (("ionian", 4), ("mixolydian", 1)), "minor": (("aeolian", 2), ("dorian", 2))},
-    "hip hop": {"minor": (("aeolian", 6), ("harmonic minor", 2), ("phrygian", 1))},
+    "hip hop": {"minor": (("aeolian", 12), ("harmonic minor", 4), ("phrygian", 1))},
     "latin": {"minor": (("aeolian", 1), ("harmonic minor", 3))},
 }
 _USUAL: dict[Mode, tuple[tuple[str, float], ...]] = {

@@ -29,14 +29,14 @@ SCALES: dict[str, Intervals] = {
 
 SCALE_WEIGHTS: dict[Mode, dict[str, float]] = {
     "minor": {
-        "aeolian": 0.48,
-        "dorian": 0.17,
-        "phrygian": 0.10,
-        "harmonic minor": 0.10,
-        "minor pentatonic": 0.10,
-        "blues": 0.05,
+        "aeolian": 0.58,
+        "dorian": 0.14,
+        "phrygian": 0.04,
+        "harmonic minor": 0.11,
+        "minor pentatonic": 0.09,
+        "blues": 0.04,
     },
-    "major": {"ionian": 0.60, "mixolydian": 0.18, "lydian": 0.08, "major pentatonic": 0.14},
+    "major": {"ionian": 0.68, "mixolydian": 0.16, "lydian": 0.03, "major pentatonic": 0.13},
 }
 
 LOOPS: dict[str, tuple[str, ...]] = {
