@@ -25,39 +25,58 @@ def transposed_labels(class_ids: npt.NDArray[np.int8], semitones: npt.NDArray[np
     return torch.tensor([key.class_id for key in moved])
 
 
+Pick = tuple[Corpus, int]
+
+
 def make_batch(
-    corpus: Corpus, indices: Sequence[int], settings: TrainingSettings, rng: np.random.Generator
+    picks: Sequence[Pick], settings: TrainingSettings, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Cut one length from every excerpt, transpose each: ((batch, 105, frames), class ids)."""
-    excerpts = [corpus.spectrogram(index) for index in indices]
+    excerpts = [corpus.spectrogram(index) for corpus, index in picks]
     available = min(excerpt.shape[1] for excerpt in excerpts)
     longest = min(available, int(settings.longest * FRAMES_PER_SECOND))
     shortest = min(longest, int(settings.shortest * FRAMES_PER_SECOND))
     frames = int(rng.integers(shortest, longest + 1))
-    semitones = rng.integers(-MARGIN_BINS // 2, MARGIN_BINS // 2 + 1, len(indices))
-    cuts = np.empty((len(indices), N_BINS, frames), np.float32)
+    semitones = rng.integers(-MARGIN_BINS // 2, MARGIN_BINS // 2 + 1, len(picks))
+    cuts = np.empty((len(picks), N_BINS, frames), np.float32)
     for row, (excerpt, up) in enumerate(zip(excerpts, semitones, strict=True)):
         start = int(rng.integers(0, excerpt.shape[1] - frames + 1))
         low = MARGIN_BINS - 2 * int(up)
         cuts[row] = excerpt[low : low + N_BINS, start : start + frames]
-    labels = transposed_labels(corpus.keys[np.asarray(indices)], semitones)
-    return torch.from_numpy(cuts), labels
+    keys = np.array([corpus.keys[index] for corpus, index in picks], np.int8)
+    return torch.from_numpy(cuts), transposed_labels(keys, semitones)
+
+
+def _mode_weights(corpus: Corpus) -> npt.NDArray[np.float64]:
+    """Chances that make both modes as frequent, shape ``(excerpts,)``, of unit sum."""
+    major = np.array([KEYS[class_id].mode == "major" for class_id in corpus.keys])
+    counts = np.where(major, major.sum(), (~major).sum())
+    return np.asarray(1 / counts / (1 / counts).sum())
 
 
 def batches(
-    corpus: Corpus, settings: TrainingSettings, epoch: int
+    corpus: Corpus, settings: TrainingSettings, epoch: int, recordings: Corpus | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of one epoch; they depend on the seed, the epoch and the corpus alone."""
+    """The batches of one epoch; they depend on the seed, the epoch and the corpora alone.
+
+    ``settings.recorded`` of every batch is drawn from ``recordings``, from both modes alike.
+    """
     rng = np.random.default_rng([settings.seed, epoch])
     noise = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
-    first = epoch * settings.epoch_size
-    turns = range(first // len(corpus), (first + settings.epoch_size - 1) // len(corpus) + 1)
+    recorded = round(settings.batch * settings.recorded) if recordings else 0
+    weights = _mode_weights(recordings) if recordings else None
+    made = settings.batch - recorded
+    steps = settings.epoch_size // settings.batch
+    first, last = epoch * steps * made, (epoch + 1) * steps * made
+    turns = range(first // len(corpus), (last - 1) // len(corpus) + 1)
     orders = [
         np.random.default_rng([settings.seed, 7, turn]).permutation(len(corpus)) for turn in turns
     ]
-    order = np.concatenate(orders)[first - turns[0] * len(corpus) :][: settings.epoch_size]
-    for start in range(0, len(order) - settings.batch + 1, settings.batch):
-        spectrograms, labels = make_batch(
-            corpus, order[start : start + settings.batch].tolist(), settings, rng
-        )
+    order = np.concatenate(orders)[first - turns[0] * len(corpus) :]
+    for step in range(steps):
+        picks = [(corpus, int(index)) for index in order[step * made : (step + 1) * made]]
+        if recordings:
+            drawn = rng.choice(len(recordings), recorded, p=weights)
+            picks += [(recordings, int(index)) for index in drawn]
+        spectrograms, labels = make_batch(picks, settings, rng)
         yield augment(spectrograms, noise), labels

@@ -10,7 +10,10 @@ from keyscan.analysis.features import MIN_SECONDS
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Everything that decides the outcome, besides the corpora; stored in the checkpoint."""
+    """Everything that decides the outcome, besides the corpora; stored in the checkpoint.
+
+    ``recorded``: the share of excerpts that come from recordings. Lengths are in seconds.
+    """
 
     seed: int = 1
     epochs: int = 8
@@ -22,6 +25,7 @@ class TrainingSettings:
     ema: float = 0.998
     shortest: float = 10.0
     longest: float = 22.0
+    recorded: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the setting, if one cannot be trained with."""
@@ -35,6 +39,7 @@ class TrainingSettings:
             "label_smoothing: from 0 to less than 1": not 0 <= self.label_smoothing < 1,
             "ema: from 0 to less than 1": not 0 <= self.ema < 1,
             f"shortest: at least {MIN_SECONDS:g} seconds": not self.shortest >= MIN_SECONDS,
+            "recorded: from 0 to less than 1": not 0 <= self.recorded < 1,
             "longest: at least shortest": not self.shortest <= self.longest < math.inf,
         }
         for problem, is_so in problems.items():

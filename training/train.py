@@ -57,10 +57,16 @@ class Trainer:
     """Network, averaged network, optimiser and schedule; what ``--resume`` brings back."""
 
     def __init__(
-        self, architecture: NetworkSettings, settings: TrainingSettings, corpus: Corpus, device: str
+        self,
+        architecture: NetworkSettings,
+        settings: TrainingSettings,
+        corpus: Corpus,
+        device: str,
+        recordings: Corpus | None = None,
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.corpus, self.device = settings, corpus, device
+        self.recordings = recordings
         self.network = EquivariantNetwork(architecture).to(device)
         self.average = EquivariantNetwork(architecture).to(device)
         self.average.load_state_dict(self.network.state_dict())
@@ -107,7 +113,7 @@ class Trainer:
         total, right, seen = 0.0, 0, 0
         count = self.settings.epoch_size // self.settings.batch
         progress = tqdm(
-            batches(self.corpus, self.settings, self.epoch),
+            batches(self.corpus, self.settings, self.epoch, self.recordings),
             total=count, desc=f"epoch {self.epoch + 1}", disable=None, leave=False,
         )  # fmt: skip
         for spectrograms, labels in progress:
@@ -140,8 +146,10 @@ class Trainer:
                 else:
                     mean.copy_(value)
 
-    def checkpoint(self, data: list[dict[str, Any]], figures: dict[str, Any]) -> dict[str, Any]:
+    def checkpoint(self, figures: dict[str, Any]) -> dict[str, Any]:
         """The averaged network as the analyser loads it."""
+        corpora = [self.corpus, self.recordings] if self.recordings else [self.corpus]
+        data = [settings for corpus in corpora for settings in corpus.settings]
         return {
             "format": CHECKPOINT_FORMAT,
             "architecture": self.network.settings.to_dict(),
@@ -204,7 +212,7 @@ def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | No
             line = json.dumps({"epoch": trainer.epoch} | figures)
             print(line, flush=True)
             with write_whole(out / f"epoch-{trainer.epoch:02d}.pt") as file:
-                torch.save(trainer.checkpoint(trainer.corpus.settings, figures), file)
+                torch.save(trainer.checkpoint(figures), file)
             with write_whole(out / "last.pt") as file:
                 torch.save(trainer.state(), file)
             print(line, file=log, flush=True)
@@ -213,6 +221,9 @@ def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
+    parser.add_argument(
+        "--recordings", type=Path, nargs="+", help="corpora of training.recordings; see --recorded"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--dev", type=Path, nargs="*", default=[], help="folders with labels.tsv")
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
@@ -225,6 +236,8 @@ def main() -> None:
     for name, value in (asdict(TrainingSettings()) | numbers).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     arguments = parser.parse_args()
+    if bool(arguments.recordings) != bool(arguments.recorded):
+        parser.error("--recordings and --recorded go together")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: no CUDA device")
     try:
@@ -239,7 +252,13 @@ def main() -> None:
         if arguments.votes:
             table, audio = arguments.votes
             dev.append(read_votes(table, audio, agree=arguments.agree))
-        trainer = Trainer(architecture, settings, Corpus(arguments.corpus), arguments.device)
+        trainer = Trainer(
+            architecture,
+            settings,
+            Corpus(arguments.corpus),
+            arguments.device,
+            Corpus(arguments.recordings) if arguments.recordings else None,
+        )
         if arguments.resume:
             trainer.resume(load_state(arguments.out / "last.pt"))
         train(trainer, arguments.out, dev, arguments.cache)

@@ -62,7 +62,7 @@ def test_a_batch_is_transposed_together_with_its_labels(tmp_path: Path) -> None:
     corpus, rng = Corpus([tmp_path]), np.random.default_rng(0)
     seen = set()
     for _ in range(20):
-        spectrograms, labels = make_batch(corpus, range(12), TINY, rng)
+        spectrograms, labels = make_batch([(corpus, index) for index in range(12)], TINY, rng)
         assert spectrograms.shape[:2] == (12, 105)
         assert 15 <= spectrograms.shape[2] <= 20
         for spectrogram, label in zip(spectrograms, labels.tolist(), strict=True):
@@ -91,6 +91,22 @@ def test_batches_depend_on_seed_and_epoch_only(folder: Path) -> None:
         assert torch.equal(labels, other_labels)
     other_epoch = next(iter(batches(corpus, TINY, 0)))
     assert not torch.equal(once[0][0], other_epoch[0])
+
+
+def test_recordings_have_their_share_of_every_batch_and_both_modes_alike(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Nine minor recordings and one major one, each full of one magnitude that tells it."""
+    open_corpus(tmp_path, {})
+    keys = [Key(0, "minor").class_id] * 9 + [Key(0, "major").class_id]
+    write_shard(tmp_path, 0, np.full((10, WIDE_BINS, 20), 9, np.float16), np.array(keys, np.int8))
+    settings = replace(TINY, epoch_size=400, batch=8, recorded=0.5)
+    modes: list[str] = []
+    for _, labels in batches(Corpus([folder]), settings, 0, Corpus([tmp_path])):
+        assert len(labels) == 8
+        modes += [KEYS[label].mode for label in labels[4:].tolist()]
+    assert len(modes) == 200
+    assert 70 < modes.count("major") < 130
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -223,6 +239,6 @@ def test_neighbouring_epochs_are_averaged_and_runs_are_not_mixed(
         if value.is_floating_point():
             assert torch.allclose(value, (first[name] + second[name]) / 2, atol=1e-6), name
     other = Trainer(SMALL, replace(TINY, seed=4), corpus, "cpu")
-    torch.save(other.checkpoint([], {}), tmp_path / "other.pt")
+    torch.save(other.checkpoint({}), tmp_path / "other.pt")
     with pytest.raises(ValueError, match="one run"):
         average([paths[0], tmp_path / "other.pt"])
