@@ -1,10 +1,11 @@
 """How many real tracks get the right key.
 
-``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--tracks]``
+``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--reliability]``
 
 Each folder holds ``labels.tsv`` (a header ``file<TAB>key``). Every track goes through the front end
 and the model as in the server. The tables have a column for all tracks and one for each mode;
-figures are per cent; brackets hold 95 % bootstrap intervals.
+figures are per cent; brackets hold 95 % bootstrap intervals. ``--tracks`` lists every answer,
+``--reliability`` how often answers given with 0-10 %, ..., 90-100 % are right.
 """
 
 from __future__ import annotations
@@ -20,17 +21,15 @@ from tqdm import tqdm
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.estimate import estimate_key
 from keyscan.analysis.model import KeyModel, ModelError, load_model
-from keyscan.keys import Relation
-from training.datasets import (
-    DatasetError,
-    Track,
-    TrackSet,
-    load_spectrogram,
-    read_folder,
-    read_giantsteps,
-    read_votes,
+from keyscan.keys import Mode, Relation
+from training.calibration import (
+    chance_calibration_error,
+    expected_calibration_error,
+    reliability,
 )
-from training.scoring import Answer, Interval, Scores, score, score_modes
+from training.datasets import DatasetError, Track, TrackSet, load_spectrogram
+from training.scoring import Answer, Interval, Scores, recall_gap, score, score_modes
+from training.sets import add_set_options, read_sets
 
 _MISTAKES: tuple[Relation, ...] = ("fifth_up", "fifth_down", "relative", "parallel", "other")
 _ROWS = (
@@ -38,6 +37,7 @@ _ROWS = (
     *(relation.replace("_", " ") for relation in _MISTAKES),
     "MIREX weighted",
     "MIREX weighted, fifth up only",
+    "expected calibration error",
 )
 
 
@@ -64,7 +64,8 @@ def run(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> Result:
         except (AnalysisError, ValueError) as error:
             failed.append((track.path, str(error)))
             continue
-        answers.append((track, Answer(track.key, estimate.key)))
+        confidence = max(estimate.probabilities)
+        answers.append((track, Answer(track.key, estimate.key, confidence)))
     return Result(tracks.name, tuple(answers), tracks.missing, tuple(failed))
 
 
@@ -83,11 +84,46 @@ def _column(title: str, scores: Scores | None) -> list[str]:
         *(f"{100 * scores.shares[relation]:5.1f}" for relation in _MISTAKES),
         _interval(scores.weighted),
         _interval(scores.weighted_fifth_up_only),
+        "    -" if scores.calibration_error is None else f"{100 * scores.calibration_error:5.1f}",
     ]
 
 
+def _recall(answers: Sequence[Answer], modes: dict[Mode, Scores]) -> str:
+    """One line: the recall of each mode there is, and how far apart they are."""
+    parts = [f"{mode} {100 * scores.exact.mean:.1f}" for mode, scores in modes.items()]
+    gap = recall_gap(answers)
+    if gap is not None:
+        low, high = f"{100 * gap.low:+.1f}", f"{100 * gap.high:+.1f}"
+        parts.append(f"major less minor {100 * gap.mean:+.1f} points [{low}, {high}]")
+    return f"  recall: {', '.join(parts)}"
+
+
+def reliability_table(answers: Sequence[Answer]) -> str:
+    """Confidence against accuracy, by tenths of confidence; answers without one do not count."""
+    judged = [(a.confidence, a.relation == "exact") for a in answers if a.confidence is not None]
+    if not judged:
+        return "  no confidences\n"
+    confidences, exact = [c for c, _ in judged], [right for _, right in judged]
+    lines = ["  confidence     tracks    mean confidence    exact"]
+    for row in reliability(confidences, exact):
+        means = (
+            f"{100 * row.confidence:15.1f}    {100 * row.accuracy:5.1f}"
+            if row.count
+            else f"{'-':>15}"
+        )
+        lines.append(f"  {100 * row.low:3.0f} - {100 * row.high:3.0f} {row.count:12}    {means}")
+    found = 100 * expected_calibration_error(confidences, exact)
+    chance = 100 * chance_calibration_error(confidences)
+    lines.append(
+        f"  expected calibration error {found:.1f}; an honest model's, by chance, {chance:.1f}"
+    )
+    return "\n".join(lines) + "\n"
+
+
 def report(name: str, answers: Sequence[Answer]) -> str:
-    """The table of one set, by the mode of the true key; "no answers" if there are none."""
+    """The table of one set, by the mode of the true key, and the recall of each mode; "no answers"
+    if there are none.
+    """
     if not answers:
         return f"{name}: no answers\n"
     modes = score_modes(answers)
@@ -98,7 +134,7 @@ def report(name: str, answers: Sequence[Answer]) -> str:
     ]
     rows = zip(("", *_ROWS), *columns, strict=True)
     lines = [f"  {row:31}" + "".join(f"{cell:22}" for cell in cells) for row, *cells in rows]
-    return "\n".join([name, *(line.rstrip() for line in lines)]) + "\n"
+    return "\n".join([name, *(line.rstrip() for line in lines), _recall(answers, modes)]) + "\n"
 
 
 def _track_lines(result: Result) -> list[str]:
@@ -111,25 +147,15 @@ def _track_lines(result: Result) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
-    parser.add_argument("--giantsteps", type=Path, metavar="CHECKOUT")
-    parser.add_argument("--audio", type=Path, help="GiantSteps audio, if not in CHECKOUT/audio")
-    parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
-    parser.add_argument("--agree", type=int, default=5, help="votes that an excerpt needs")
+    add_set_options(parser)
     parser.add_argument("--model", type=Path, help="a checkpoint; default: the packaged one")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--cache", type=Path, help="keep spectrograms here between runs")
     parser.add_argument("--tracks", action="store_true", help="list every track")
-    arguments = parser.parse_args()
-    if not (arguments.folders or arguments.giantsteps or arguments.votes):
-        parser.error("nothing to evaluate: give a FOLDER, --giantsteps or --votes")
+    parser.add_argument("--reliability", action="store_true", help="confidence against accuracy")
+    arguments = parser.parse_intermixed_args()
     try:
-        sets = [read_folder(folder) for folder in arguments.folders]
-        if arguments.giantsteps:
-            sets.append(read_giantsteps(arguments.giantsteps, arguments.audio))
-        if arguments.votes:
-            table, audio = arguments.votes
-            sets.append(read_votes(table, audio, arguments.agree))
+        sets = read_sets(parser, arguments)
         model = load_model(arguments.model, arguments.device)
     except (DatasetError, ModelError) as error:
         sys.exit(f"training.evaluate: {error}")
@@ -144,6 +170,8 @@ def main() -> None:
         if arguments.tracks:
             print("\n".join(_track_lines(result)))
         print(report(result.name, answers))
+        if arguments.reliability:
+            print(reliability_table(answers))
         for path in result.missing:
             print(f"{result.name}: no such file: {path}", file=sys.stderr)
         for path, reason in result.failed:
@@ -152,6 +180,8 @@ def main() -> None:
             print(f"  audio missing {len(result.missing)}, failed {len(result.failed)}\n")
     if len(sets) > 1:
         print(report("all", everything))
+        if arguments.reliability:
+            print(reliability_table(everything))
     if not everything:
         sys.exit("training.evaluate: no track could be answered")
 

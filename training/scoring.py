@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyscan.keys import Key, Mode, Relation
+from training.calibration import expected_calibration_error
 
 WEIGHTS: dict[Relation, float] = {
     "exact": 1.0,
@@ -36,10 +37,11 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Answer:
-    """What was estimated for a track whose key is known."""
+    """What was estimated for a track whose key is known; ``confidence``: its probability, 0-1."""
 
     reference: Key
     estimate: Key
+    confidence: float | None = None
 
     @property
     def relation(self) -> Relation:
@@ -48,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95 % bootstrap interval (percentile method), all between 0 and 1."""
+    """A mean, or a difference of means, with its 95 % bootstrap interval (percentile method)."""
 
     mean: float
     low: float
@@ -57,13 +59,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class Scores:
-    """Shares of a set of answers, 0-1."""
+    """Shares of a set of answers, 0-1.
+
+    ``calibration_error``: the expected calibration error; None if an answer has no confidence.
+    """
 
     tracks: int
     shares: dict[Relation, float]
     exact: Interval
     weighted: Interval
     weighted_fifth_up_only: Interval
+    calibration_error: float | None
 
 
 def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
@@ -75,9 +81,17 @@ def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
     if not values:
         raise ValueError("no answers to score")
     sample: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    draws = np.random.default_rng(seed).integers(0, len(sample), (_RESAMPLES, len(sample)))
-    low, high = np.percentile(sample[draws].mean(axis=1), (2.5, 97.5))
+    means = _resampled_means(sample, np.random.default_rng(seed))
+    low, high = np.percentile(means, (2.5, 97.5))
     return Interval(float(sample.mean()), float(low), float(high))
+
+
+def _resampled_means(
+    sample: npt.NDArray[np.float64], rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    draws = rng.integers(0, len(sample), (_RESAMPLES, len(sample)))
+    means: npt.NDArray[np.float64] = sample[draws].mean(axis=1)
+    return means
 
 
 def score(answers: Sequence[Answer]) -> Scores:
@@ -87,13 +101,39 @@ def score(answers: Sequence[Answer]) -> Scores:
         ValueError: there are no answers.
     """
     relations = [answer.relation for answer in answers]
+    confidences = [a.confidence for a in answers if a.confidence is not None]
+    exact = [relation == "exact" for relation in relations]
     return Scores(
         tracks=len(answers),
-        exact=bootstrap([float(relation == "exact") for relation in relations]),
+        exact=bootstrap([float(right) for right in exact]),
         weighted=bootstrap([WEIGHTS[relation] for relation in relations]),
         weighted_fifth_up_only=bootstrap([WEIGHTS_FIFTH_UP_ONLY[r] for r in relations]),
         shares={relation: relations.count(relation) / len(relations) for relation in WEIGHTS},
+        calibration_error=(
+            expected_calibration_error(confidences, exact)
+            if len(confidences) == len(answers)
+            else None
+        ),
     )
+
+
+def recall_gap(answers: Sequence[Answer], seed: int = 0) -> Interval | None:
+    """The recall of major tracks less that of minor ones; None unless there are both.
+
+    The recall of a mode is the share of the tracks truly in it that are exact. The interval is that
+    of a bootstrap in which each mode is resampled by itself.
+    """
+    modes: tuple[Mode, ...] = ("major", "minor")
+    samples = [
+        np.array([a.relation == "exact" for a in answers if a.reference.mode == mode], np.float64)
+        for mode in modes
+    ]
+    if not all(map(len, samples)):
+        return None
+    rng = np.random.default_rng(seed)
+    major, minor = (_resampled_means(sample, rng) for sample in samples)
+    low, high = np.percentile(major - minor, (2.5, 97.5))
+    return Interval(float(samples[0].mean() - samples[1].mean()), float(low), float(high))
 
 
 def score_modes(answers: Sequence[Answer]) -> dict[Mode, Scores]:

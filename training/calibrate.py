@@ -1,0 +1,144 @@
+"""Fit a checkpoint's temperature to recordings with known keys.
+
+``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K] --out FILE``
+
+Writes the checkpoint, all else unchanged, with its ``temperature`` and ``temperature_frames`` (see
+``keyscan.analysis.temperature``), and with ``calibration``: what they were fitted to. Answers stay
+what they were; only how sure they are changes. A temperature that the checkpoint has already plays
+no part. The same checkpoint and sets give the same temperature.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+
+from keyscan.analysis.errors import AnalysisError
+from keyscan.analysis.model import KeyModel, ModelError, load_model
+from keyscan.analysis.temperature import Temperature
+from keyscan.keys import KEYS, Key
+from training.calibration import Outputs, fit_temperature
+from training.datasets import DatasetError, TrackSet, load_spectrogram
+from training.files import write_whole
+from training.sets import add_set_options, read_sets
+
+_EXCERPTS = (50, 100, 200)  # frames: 10, 20 and 40 seconds from the middle of a recording
+
+
+def outputs_of(
+    model: KeyModel, sets: Sequence[TrackSet], cache: Path | None = None
+) -> tuple[Outputs, Outputs]:
+    """What the model says of every recording that is there, and of excerpts of it.
+
+    Raises:
+        DatasetError: no recording of a set is there, or one cannot be analysed.
+        OSError: the cache cannot be written.
+    """
+    whole, excerpts = _Collection(model), _Collection(model)
+    for tracks in sets:
+        if not tracks.tracks:
+            raise DatasetError(f"{tracks.name}: none of its audio is there")
+        for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
+            try:
+                spectrogram = load_spectrogram(track, cache)
+                whole.add(spectrogram, track.key)
+            except (AnalysisError, ValueError) as error:
+                raise DatasetError(f"{tracks.name}: {track.path}: {error}") from error
+            frames = spectrogram.shape[1]
+            for length in (length for length in _EXCERPTS if length < frames):
+                first = (frames - length) // 2
+                excerpts.add(spectrogram[:, first : first + length], track.key)
+    return whole.outputs(), excerpts.outputs()
+
+
+class _Collection:
+    """Answers of a model, one after the other."""
+
+    def __init__(self, model: KeyModel) -> None:
+        self._model = model
+        self._rows: list[tuple[npt.NDArray[np.float32], int, int]] = []
+
+    def add(self, spectrogram: npt.NDArray[np.float32], key: Key) -> None:
+        logits = self._model.logits(spectrogram)
+        self._rows.append((logits, key.class_id, spectrogram.shape[1]))
+
+    def outputs(self) -> Outputs:
+        return Outputs(
+            np.array([row[0] for row in self._rows], np.float64).reshape(-1, len(KEYS)),
+            np.array([row[1] for row in self._rows], np.int64),
+            np.array([row[2] for row in self._rows], np.int64),
+        )
+
+
+def figures(outputs: Outputs, temperature: Temperature) -> dict[str, float]:
+    """Negative log-likelihood and expected calibration error at this temperature."""
+    return {
+        "nll": round(outputs.negative_log_likelihood(temperature), 4),
+        "ece": round(outputs.calibration_error(temperature), 4),
+    }
+
+
+def calibrate(path: Path, sets: Sequence[TrackSet], cache: Path | None = None) -> dict[str, Any]:
+    """The checkpoint at ``path`` with the temperature that fits, and what it was fitted to.
+
+    Raises:
+        ModelError: it is no checkpoint of ``training.train``.
+        DatasetError, OSError: see ``outputs_of``.
+        ValueError: no temperature fits; see ``fit_temperature``.
+    """
+    model = load_model(path)
+    if model.info.name != "keyscan":
+        raise ModelError(f"{path}: not a checkpoint of training.train")
+    whole, excerpts = outputs_of(model, sets, cache)
+    temperature = fit_temperature(whole, excerpts)
+    parts = {"whole": whole, "excerpts": excerpts}
+    calibration = {
+        "sets": [{"name": tracks.name, "tracks": len(tracks.tracks)} for tracks in sets],
+        "before": {name: figures(part, Temperature()) for name, part in parts.items()},
+        "after": {name: figures(part, temperature) for name, part in parts.items()},
+    }
+    checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return checkpoint | temperature.to_checkpoint() | {"calibration": calibration}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    add_set_options(parser)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, help="keep spectrograms here between runs")
+    arguments = parser.parse_intermixed_args()
+    torch.set_num_threads(1)  # the order of additions depends on their number
+    try:
+        sets = read_sets(parser, arguments)
+        for tracks in sets:
+            for missing in tracks.missing:
+                print(f"{tracks.name}: no such file: {missing}", file=sys.stderr)
+        calibrated = calibrate(arguments.checkpoint, sets, arguments.cache)
+        with write_whole(arguments.out) as file:
+            torch.save(calibrated, file)
+    except (DatasetError, ModelError, OSError, ValueError) as error:
+        sys.exit(f"training.calibrate: {error}")
+    print(
+        f"{sum(len(tracks.tracks) for tracks in sets)} recordings: "
+        f"temperature {calibrated['temperature']:g}, "
+        f"twice that at {calibrated['temperature_frames']:g} frames"
+    )
+    for part in ("whole", "excerpts"):
+        before, after = (calibrated["calibration"][when][part] for when in ("before", "after"))
+        print(
+            f"  {part:8}  negative log-likelihood {before['nll']:.4f} -> {after['nll']:.4f}, "
+            f"expected calibration error {100 * before['ece']:.1f} -> {100 * after['ece']:.1f} %"
+        )
+
+
+if __name__ == "__main__":
+    main()

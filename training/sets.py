@@ -1,0 +1,34 @@
+"""The sets of recordings that a command is given: the same options for each of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.datasets import TrackSet, read_folder, read_giantsteps, read_votes
+
+
+def add_set_options(parser: argparse.ArgumentParser) -> None:
+    """``FOLDER... --giantsteps CHECKOUT --audio FOLDER --votes TABLE AUDIO --agree K``."""
+    parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
+    parser.add_argument("--giantsteps", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--audio", type=Path, help="GiantSteps audio, if not in CHECKOUT/audio")
+    parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
+    parser.add_argument("--agree", type=int, default=5, help="votes that an excerpt needs")
+
+
+def read_sets(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[TrackSet]:
+    """The sets that ``add_set_options`` took; ends in a usage error if there are none.
+
+    Raises:
+        DatasetError: a set cannot be read.
+    """
+    if not (arguments.folders or arguments.giantsteps or arguments.votes):
+        parser.error("no recordings: give a FOLDER, --giantsteps or --votes")
+    sets = [read_folder(folder) for folder in arguments.folders]
+    if arguments.giantsteps:
+        sets.append(read_giantsteps(arguments.giantsteps, arguments.audio))
+    if arguments.votes:
+        table, audio = arguments.votes
+        sets.append(read_votes(table, audio, arguments.agree))
+    return sets
