@@ -176,7 +176,8 @@ def _fit_long(whole: Outputs, frames: float) -> Temperature:
         method="bounded",
         options={"xatol": 1e-6},
     )
-    if min(found.x - low, high - found.x) < 1e-3:
+    flat = bool(whole.exact.all())  # then the colder the better, until all is certain
+    if flat or min(found.x - low, high - found.x) < 1e-3:
         raise ValueError(
             f"no temperature between {_TEMPERATURES[0]:g} and {_TEMPERATURES[1]:g} is best: "
             "more recordings are needed, right and wrong answers among them"

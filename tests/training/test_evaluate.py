@@ -23,7 +23,7 @@ from training.datasets import (
     read_giantsteps,
     read_votes,
 )
-from training.evaluate import report
+from training.evaluate import reliability_table, report
 from training.scoring import Answer
 
 RATE = 22050
@@ -56,7 +56,7 @@ def table_rows(text: str) -> dict[str, list[str]]:
     ends = [*starts[1:], None]
     rows = {}
     for line in lines[lines.index(header) :]:
-        if not line:
+        if not line or line.startswith("  recall: "):
             break
         cells = zip(starts, ends, strict=True)
         rows[line[: starts[0]].strip()] = [line[start:end].strip() for start, end in cells]
@@ -91,6 +91,8 @@ def test_a_folder_is_scored_and_missing_audio_is_said(folder: Path) -> None:
     assert rows["fifth up"] == ["33.3", "50.0", "0.0"]
     assert rows["relative"] == ["0.0", "0.0", "0.0"]
     assert [cell.split()[0] for cell in rows["MIREX weighted"]] == ["83.3", "75.0", "100.0"]
+    assert 0 < float(rows["expected calibration error"][0]) < 100
+    assert "confidence     tracks    mean confidence    exact" not in run.stdout
     assert "audio missing 1, failed 0" in run.stdout
     assert f"no such file: {folder / 'gone.wav'}" in run.stderr
     assert "Traceback" not in run.stderr
@@ -213,7 +215,9 @@ def test_the_report_has_every_row_for_each_mode() -> None:
     text = report("some folder", answers)
     assert text.startswith("some folder\n")
     rows = table_rows(text)
+    assert "\n  recall: major 16.7, minor 50.0, major less minor -33.3 points [" in text
     assert rows.pop("") == ["all tracks (10)", "major (6)", "minor (4)"]
+    assert rows.pop("expected calibration error") == ["-", "-", "-"]
     means = {name: [float(cell.split()[0]) for cell in cells] for name, cells in rows.items()}
     assert means == {
         "exact": [30.0, 16.7, 50.0],
@@ -231,6 +235,25 @@ def test_the_report_has_every_row_for_each_mode() -> None:
         for mean, cell in zip(means[name], rows[name], strict=True):
             low, high = (float(end) for end in cell.split(" ", 1)[1].strip("[]").split(","))
             assert low < mean < high, cell
+
+
+def test_the_reliability_table_has_a_line_for_each_tenth() -> None:
+    key, other = Key.parse("C"), Key.parse("G")
+    answers = [Answer(key, key, 0.96), Answer(key, other, 0.92), Answer(key, key, 0.5)]
+    lines = reliability_table(answers).splitlines()
+    assert len(lines) == 12
+    assert lines[10].split() == ["90", "-", "100", "2", "94.0", "50.0"]
+    assert lines[5].split() == ["40", "-", "50", "1", "50.0", "100.0"]
+    assert lines[1].split() == ["0", "-", "10", "0", "-"]
+    # (2 * |94 - 50| + |50 - 100|) / 3
+    assert lines[11].startswith("  expected calibration error 46.0; an honest model's, by chance, ")
+    assert reliability_table([Answer(key, key)]) == "  no confidences\n"
+
+
+def test_the_command_prints_reliability_by_set_and_over_all(folder: Path) -> None:
+    run = evaluate(str(folder), "--reliability", str(folder))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("confidence     tracks    mean confidence    exact") == 3
 
 
 def test_the_report_fits_a_terminal_and_says_which_mode_is_absent() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keyscan.keys import Key
-from training.scoring import Answer, bootstrap, score, score_modes
+from training.scoring import Answer, bootstrap, recall_gap, score, score_modes
 
 # reference, estimate, relation, weight with fifths both ways, weight with the fifth up only
 TABLE = [
@@ -60,6 +60,24 @@ def test_the_modes_are_those_of_the_true_keys() -> None:
     assert modes["minor"].exact.mean == pytest.approx(1 / 6)
     assert modes["minor"].weighted_fifth_up_only.mean == pytest.approx((1 + 0.5 + 0.3 + 0.2) / 6)
     assert list(score_modes([answer("A minor", "C major")])) == ["minor"]
+
+
+def test_the_recall_gap_is_that_of_the_true_modes() -> None:
+    table = [answer("C", "C")] * 30 + [answer("C", "Am")] * 10 + [answer("Am", "Am")] * 50
+    gap = recall_gap(table)
+    assert gap is not None
+    assert gap.mean == pytest.approx(0.75 - 1.0)
+    # 1.96 * sqrt(0.75 * 0.25 / 40) either side: minor varies by nothing
+    assert gap.low == pytest.approx(-0.25 - 0.134, abs=0.03)
+    assert gap.high == pytest.approx(-0.25 + 0.134, abs=0.03)
+    assert recall_gap(table[:40]) is None
+
+
+def test_the_calibration_error_needs_a_confidence_for_every_answer() -> None:
+    key, other = Key.parse("C"), Key.parse("G")
+    sure = [Answer(key, key, 0.95), Answer(key, other, 0.95)]
+    assert score(sure).calibration_error == pytest.approx(0.45)
+    assert score([*sure, Answer(key, key)]).calibration_error is None
 
 
 def test_the_interval_is_that_of_the_binomial() -> None:
