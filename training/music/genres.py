@@ -75,7 +75,7 @@ GENRES: dict[str, Genre] = {
         ("rock", "eight", "half", "shuffle"), drums=0.95,
     ),
     "metal": Genre(
-        0.9, 0.93, (90, 200), Writing("metal", (1.0, 0.0, 0.0, 0.0), (2.0, 4.0, 8.0, 1.0)),
+        0.9, 0.86, (90, 200), Writing("metal", (1.0, 0.0, 0.0, 0.0), (2.0, 4.0, 8.0, 1.0)),
         (
             Player(comping.riffing, "strum", ("overdriven",), 0.8, (-2, 4), overdrive=1.0),
             Player(comping.gallop_tune, "strum", ("overdriven",), 0.45, (-4, 3), overdrive=1.0),
@@ -138,7 +138,7 @@ GENRES: dict[str, Genre] = {
         ("bossa",), drums=0.7, drum_level=(-14, -2),
     ),
     "funk": Genre(
-        0.8, 0.62, (88, 122), Writing("funk", (0.3, 0.4, 0.3, 0.0), (4.0, 4.0, 8.0)),
+        0.8, 0.58, (88, 122), Writing("funk", (0.3, 0.4, 0.3, 0.0), (4.0, 4.0, 8.0)),
         (
             Player(comping.funk_bass, "bass", _ELECTRIC_BASS, 0.9, (-3, 4)),
             Player(comping.sixteenths, "strum", ("guitar", "piano"), 0.75, (-7, 2)),
@@ -164,7 +164,7 @@ GENRES: dict[str, Genre] = {
         ("sixteen", "rock", "half", "funk"), drums=0.85, swing=(0.0, 0.5),
     ),
     "disco": Genre(
-        0.9, 0.62, (105, 132), Writing("disco", (0.4, 0.35, 0.15, 0.1), (2.0, 4.0, 4.0, 8.0)),
+        0.9, 0.56, (105, 132), Writing("disco", (0.4, 0.35, 0.15, 0.1), (2.0, 4.0, 4.0, 8.0)),
         (
             Player(comping.octaves, "bass", _ELECTRIC_BASS, 0.7, (-3, 4)),
             Player(comping.funk_bass, "bass", _ELECTRIC_BASS, 0.25, (-4, 3)),
@@ -199,7 +199,7 @@ GENRES: dict[str, Genre] = {
         ("dembow", "bossa", "four", "click"), drums=0.9,
     ),
     "hip hop": Genre(
-        1.2, 0.78, (68, 105), Writing("hip hop", (0.5, 0.25, 0.15, 0.1), (2.0, 4.0, 8.0), 0.0),
+        1.2, 0.66, (68, 105), Writing("hip hop", (0.5, 0.25, 0.15, 0.1), (2.0, 4.0, 8.0), 0.0),
         (
             Player(comping.sub, "bass", _ELECTRIC_BASS, 0.65, (0, 7), sampled=0.25),
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.3, (-3, 4), sampled=0.5),
@@ -214,7 +214,7 @@ GENRES: dict[str, Genre] = {
         speech=0.6,
     ),
     "dance": Genre(
-        2.2, 0.72, (118, 178), Writing("dance", (0.5, 0.2, 0.15, 0.15), (2.0, 4.0, 4.0, 8.0, 16.0)),
+        2.2, 0.6, (118, 178), Writing("dance", (0.5, 0.2, 0.15, 0.15), (2.0, 4.0, 4.0, 8.0, 16.0)),
         (
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.7, (-2, 5), sampled=0.15),
             Player(comping.octaves, "bass", _ELECTRIC_BASS, 0.2, (-3, 4), sampled=0.15),

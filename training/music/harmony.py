@@ -19,7 +19,7 @@ from training.music.theory import (
     parse_chord,
 )
 
-MINOR_SHARE = 0.58
+MINOR_SHARE = 0.53
 
 _NEXT_MAJOR = {
     "I": ("IV", "V", "vi", "ii", "iii", "V7", "vii°"),

@@ -17,6 +17,7 @@ _SCALES: dict[str, dict[Mode, tuple[tuple[str, float], ...]]] = {
     "funk": {"major": (("mixolydian", 3), ("ionian", 1)), "minor": (("dorian", 3), ("aeolian", 2))},
     "rock": {"major": (("ionian", 3), ("mixolydian", 2)), "minor": (("aeolian", 4), ("dorian", 1))},
     "folk": {"major": (("ionian", 4), ("mixolydian", 1)), "minor": (("aeolian", 2), ("dorian", 2))},
+    "dance": {"major": (("ionian", 3), ("mixolydian", 1))},
     "hip hop": {"minor": (("aeolian", 12), ("harmonic minor", 4), ("phrygian", 1))},
     "latin": {"minor": (("aeolian", 1), ("harmonic minor", 3))},
 }

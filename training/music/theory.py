@@ -36,7 +36,7 @@ SCALE_WEIGHTS: dict[Mode, dict[str, float]] = {
         "minor pentatonic": 0.09,
         "blues": 0.04,
     },
-    "major": {"ionian": 0.68, "mixolydian": 0.16, "lydian": 0.03, "major pentatonic": 0.13},
+    "major": {"ionian": 0.64, "mixolydian": 0.20, "lydian": 0.03, "major pentatonic": 0.13},
 }
 
 LOOPS: dict[str, tuple[str, ...]] = {
