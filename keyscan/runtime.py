@@ -14,6 +14,8 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+PINNED: set[str] = set()
+"""The thread variables that we set in this process; those set otherwise are the user's."""
 
 
 def pin_threads(environ: MutableMapping[str, str] = os.environ) -> None:
@@ -22,7 +24,9 @@ def pin_threads(environ: MutableMapping[str, str] = os.environ) -> None:
     The work is spread over processes, and a second BLAS thread makes the constant-Q slower.
     """
     for name in THREAD_VARIABLES:
-        environ.setdefault(name, "1")
+        if name not in environ:
+            environ[name] = "1"
+            PINNED.add(name)
 
 
 def open_missing_streams() -> None:
