@@ -1,4 +1,4 @@
-"""The command line: options in, a server on stdin and stdout, an exit code."""
+"""The command line: options in, a server on stdin and stdout or the doctor, an exit code."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
 from keyscan.analysis.spectrogram import CQT_ENGINES
+from keyscan.diagnostics import doctor
 from keyscan.diagnostics.profiling import (
     profiling_enabled,
     startup_lines,
@@ -22,6 +23,7 @@ from keyscan.diagnostics.profiling import (
 )
 from keyscan.diagnostics.stderr import STDERR
 from keyscan.keys import SPELLINGS
+from keyscan.model_options import add_model_options, count, model_options, warm_up
 from keyscan.runtime import usable_cores
 from keyscan.serving.protocol import encode
 from keyscan.serving.streams import read_some, write_all
@@ -32,15 +34,14 @@ if TYPE_CHECKING:
     from keyscan.serving.server import Server
 
 EXIT_OK, EXIT_FAILED = 0, 1
-_MOST = 256  # workers or threads
 _LONGEST_SECONDS = 1e6  # a lock cannot be waited for much longer on every system
-
-_WARM_UP_FRAMES = 300  # a minute of music
 
 _EPILOG = """\
 Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, {"type": "reset"},
 {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
 which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 says where the time goes.
+
+"%(prog)s doctor" tells why it is slow here, and tests the installation: see doctor --help.
 
 Exit code: 0 when the input has ended and all is answered, 1 when the server cannot start,
 2 for a wrong option, 128 + n when signal n stopped it.
@@ -61,31 +62,12 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "-w",
         "--workers",
-        type=_count,
+        type=count,
         default=cores,
         metavar="N",
         help=f"decode up to N files at a time (default: one per CPU core, here {cores})",
     )
-    add(
-        "-m",
-        "--model-path",
-        type=Path,
-        metavar="FILE",
-        help="checkpoint to use instead of the built-in one; KeyNet state_dicts are welcome",
-    )
-    add(
-        "--device",
-        default="cpu",
-        metavar="NAME",
-        help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)",
-    )
-    add(
-        "--threads",
-        type=_count,
-        default=1,
-        metavar="N",
-        help="CPU threads of the model (default: 1)",
-    )
+    add_model_options(parser)
     add(
         "--spelling",
         choices=SPELLINGS,
@@ -117,7 +99,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server until its input ends; returns the exit code."""
+    """Run the server until its input ends, or the doctor; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["doctor"]:
+        return _doctor(arguments[1:])
     options = build_parser().parse_args(arguments)
     logging.basicConfig(stream=STDERR, level=logging.WARNING, format="keyscan: %(message)s")
     if os.isatty(0):
@@ -125,6 +110,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     requests, replies = _take_streams()
     try:
         return _serve(options, requests, replies)
+    finally:
+        STDERR.drain(timeout=1.0)
+
+
+def _doctor(arguments: Sequence[str]) -> int:
+    options = doctor.build_parser().parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # temporary files are to be removed
+    _, output = _take_streams()
+    try:
+        code, text = doctor.run(options)
+        with os.fdopen(output, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        STDERR.write(f"keyscan: the report cannot be written: {error.strerror}\n")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    else:
+        return code
     finally:
         STDERR.drain(timeout=1.0)
 
@@ -177,24 +181,18 @@ def _build_server(options: argparse.Namespace, requests: int, replies: int) -> S
     import torch
 
     measured("import torch")
-    import numpy as np
-
     from keyscan.analysis.model import ModelError, load_model
-    from keyscan.analysis.network import N_BINS
     from keyscan.serving.server import Server, ServerSettings
 
     measured("other imports")
-    torch.set_num_threads(options.threads)
+    model_options(options).apply_to_torch()
     try:
         model = load_model(options.model_path, options.device)
         measured("model load")
-        model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
+        warm_up(model)
         measured("warm-up")
     except ModelError as error:
         raise _StartFailure(str(error)) from error
-    except (RuntimeError, NotImplementedError) as error:
-        message = str(error).partition("\n")[0]
-        raise _StartFailure(f"the model does not run on {options.device!r}: {message}") from error
     if profile:
         lines = threading_lines(usable_cores(), torch.get_num_threads(), options.workers)
         STDERR.write(lines + startup_lines(seconds))
@@ -243,12 +241,6 @@ def _take_streams() -> tuple[int, int]:
     os.close(nothing)
     os.dup2(2, 1)
     return requests, replies
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {_MOST}, not {text!r}")
-    return int(text)
 
 
 def _seconds(text: str) -> float:
