@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import librosa
 import numpy as np
 
+from keyscan.analysis import stand_ins
 from keyscan.analysis.cqt import DROPPED_FRAMES, FloatArray
+
+stand_ins.install()
+
+import librosa  # noqa: E402
 
 SAMPLE_RATE = 44100
 
