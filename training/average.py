@@ -41,7 +41,9 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
         for name, value in states[0].items()
     }
     epochs = [checkpoint["training"]["epoch"] for checkpoint in checkpoints]
-    last = checkpoints[-1]
+    # A temperature is that of one set of weights.
+    fitted = ("temperature", "temperature_frames", "calibration")
+    last = {name: value for name, value in checkpoints[-1].items() if name not in fitted}
     averaged: dict[str, Any] = last | {"state_dict": mean}
     return averaged | {"training": last["training"] | {"epoch": epochs}}
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from keyscan.analysis.network import N_BINS
+from keyscan.analysis.tuning import in_tune
 from keyscan.keys import KEYS, Key
 from training.augment import augment
 from training.settings import TrainingSettings
@@ -31,7 +32,7 @@ Pick = tuple[Corpus, int]
 def make_batch(
     picks: Sequence[Pick], settings: TrainingSettings, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Cut one length from every excerpt, transpose each: ((batch, 105, frames), class ids)."""
+    """Cut one length from every excerpt, transpose and tune each: ((batch, 105, frames), ids)."""
     excerpts = [corpus.spectrogram(index) for corpus, index in picks]
     available = min(excerpt.shape[1] for excerpt in excerpts)
     longest = min(available, int(settings.longest * FRAMES_PER_SECOND))
@@ -44,7 +45,8 @@ def make_batch(
         low = MARGIN_BINS - 2 * int(up)
         cuts[row] = excerpt[low : low + N_BINS, start : start + frames]
     keys = np.array([corpus.keys[index] for corpus, index in picks], np.int8)
-    return torch.from_numpy(cuts), transposed_labels(keys, semitones)
+    tuned = torch.stack([in_tune(cut) for cut in torch.from_numpy(cuts)])
+    return tuned, transposed_labels(keys, semitones)
 
 
 def _mode_weights(corpus: Corpus) -> npt.NDArray[np.float64]:

@@ -21,7 +21,7 @@ class TrainingSettings:
     batch: int = 64
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
-    label_smoothing: float = 0.05
+    label_smoothing: float = 0.1
     ema: float = 0.998
     shortest: float = 10.0
     longest: float = 22.0

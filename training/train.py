@@ -26,6 +26,7 @@ from tqdm import tqdm
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.model import CHECKPOINT_FORMAT
 from keyscan.analysis.network import EquivariantNetwork, NetworkSettings, normalise
+from keyscan.analysis.tuning import in_tune
 from keyscan.keys import KEYS, Key
 from training.batches import batches
 from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
@@ -167,7 +168,7 @@ def evaluate(
     answers = []
     with torch.inference_mode():
         for spectrogram, key in tracks:
-            x = normalise(torch.from_numpy(spectrogram).unsqueeze(0).to(device))
+            x = normalise(in_tune(torch.from_numpy(spectrogram))[None].to(device))
             answers.append(Answer(key, KEYS[int(network(x).argmax())]))
     scores = score(answers)
     figures = {"exact": scores.exact.mean, "weighted": scores.weighted.mean}

@@ -16,6 +16,7 @@ from torch import Tensor
 from keyscan.analysis.keynet import KeyNet
 from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings, normalise
 from keyscan.analysis.temperature import Temperature
+from keyscan.analysis.tuning import in_tune
 
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
@@ -77,7 +78,7 @@ class KeyModel:
         network = self._network
         with torch.inference_mode():
             if isinstance(network, EquivariantNetwork):
-                x = normalise(x)
+                x = normalise(in_tune(x[0])[None])
             frames = x.shape[-1]
             total: Any = None
             for start in range(0, frames, _CHUNK):

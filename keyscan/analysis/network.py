@@ -37,12 +37,12 @@ class NetworkSettings:
     """
 
     harmonics: tuple[int, ...] = (0, 24, 38, 48, -24, -38)
-    stem: int = 24
+    stem: int = 16
     pitch: int = 32
     ring: int = 48
     head: int = 64
-    dropout: float = 0.1
-    stride: int = 2
+    dropout: float = 0.25
+    stride: int = 4
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"harmonics": list(self.harmonics)}
@@ -76,12 +76,20 @@ class RingConv(nn.Module):
     """Convolution over (ring of frequencies or pitch classes, time), batch norm, GELU."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1)
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int] = (1, 1),
+        spacing: int = 1,
     ) -> None:
+        """``spacing``: frames between the taps in time."""
         super().__init__()
         self.turn = ((kernel[0] - 1) // 2, kernel[0] // 2)
-        padding = (0, kernel[1] // 2)
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+        padding = (0, spacing * (kernel[1] // 2))
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, padding, dilation=(1, spacing), bias=False
+        )
         self.norm: nn.BatchNorm2d | nn.Identity = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,13 +113,14 @@ class EquivariantNetwork(nn.Module):
         super().__init__()
         s = self.settings = settings or NetworkSettings()
         self.stride = s.stride  # frames of the spectrogram a frame of features
-        self.halo = 5 * s.stride  # frames a feature looks back and ahead, rounded up
+        self.halo = 13 * s.stride  # frames a feature looks back and ahead, rounded up
         self.stem = RingConv(len(s.harmonics) + 1, s.stem, (5, 5), (2, s.stride))
         self.pitch_in = RingConv(s.stem, s.pitch, (3, 3))
         self.pitch = RingConv(s.pitch, s.pitch, (3, 3))
         self.ring_in = RingConv(2 * s.pitch, s.ring, (12, 1))
         self.ring_time = RingConv(s.ring, s.ring, (1, 5))
         self.ring = RingConv(s.ring, s.ring, (12, 1))
+        self.phrase = RingConv(s.ring, s.ring, (1, 5), spacing=4)
         self.attention = nn.Linear(s.ring, 1)
         self.dropout = nn.Dropout(s.dropout)
         self.head = RingConv(2 * s.ring, s.head, (12, 1))
@@ -138,6 +147,7 @@ class EquivariantNetwork(nn.Module):
         x = self.ring_in(torch.cat([octaves.mean(2), octaves.amax(2)], dim=1))
         x = x + self.ring_time(x)
         x = x + self.ring(x)
+        x = x + self.phrase(x)
         x = x[..., first:last]
         score = self.attention(x.mean(2).transpose(1, 2)).squeeze(-1)
         weight = torch.exp(3 * torch.tanh(score))

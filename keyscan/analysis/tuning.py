@@ -1,0 +1,90 @@
+"""How far a recording is from A = 440 Hz, and its spectrogram moved to where it would be in tune.
+
+Every spectral peak votes for a deviation from the equal-tempered scale, refined by a parabola
+through three bins (Smith & Serra, "PARSHL", 1987); the votes are averaged around the circle of 100
+cents (as in Dressler & Streich, "Tuning frequency estimation using circular statistics", ISMIR
+2007).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FMIN = 65.0  # the front end's lowest bin, in Hz
+_BIN_CENTS = 50.0
+_FIRST_CENTS = 1200 * math.log2(FMIN / 440.0)
+_LOWEST_BIN = 12  # below are the drums, whose pitch is not the music's
+_FRAMES = 400  # about so many, evenly spread, are enough to be within a cent
+_LOUD = 0.1  # a peak counts above this share of the loudest bin of its frame
+_CLEAR = 0.12  # less agreement than this among the peaks is no tuning
+# Tracks are as often above concert pitch (A = 442 or 443 Hz) as exactly on it, less often below.
+_HIGHEST = 53.0
+_FLOOR = 1e-4
+_QUIET = 0.01
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """``cents`` above A = 440 Hz, -47 to 53; ``clarity``: 0 (no two peaks agree) to 1 (all do)."""
+
+    cents: float
+    clarity: float
+
+
+def estimate_tuning(spectrogram: Tensor) -> Tuning:
+    """``log1p`` magnitudes ``(105, frames)`` -> how they are tuned; silence has no clarity."""
+    frames = spectrogram.shape[1]
+    magnitude = torch.expm1(spectrogram[:, :: max(1, frames // _FRAMES)])
+    level = torch.log(magnitude + _FLOOR * magnitude.mean() + 1e-12)
+    below, centre, above = level[:-2], level[1:-1], level[2:]
+    loud = magnitude[1:-1] > _LOUD * magnitude.amax(0)
+    peaks = loud & (centre > below) & (centre >= above)
+    peaks[: _LOWEST_BIN - 1] = False
+    bins, columns = peaks.nonzero(as_tuple=True)
+    if not len(bins):
+        return Tuning(0.0, 0.0)
+    low, mid, high = below[bins, columns], centre[bins, columns], above[bins, columns]
+    positions = bins + 1 + 0.5 * (low - high) / (low - 2 * mid + high)
+    angles = (positions * _BIN_CENTS + _FIRST_CENTS) * (2 * math.pi / 100)
+    # Every frame has the same say, but for those that are next to silent.
+    frame = magnitude.sum(0)
+    weights = magnitude[bins + 1, columns] / (frame + _QUIET * frame.mean())[columns]
+    total = float(weights.sum())
+    x, y = float((weights * angles.cos()).sum()), float((weights * angles.sin()).sum())
+    cents = math.atan2(y, x) / (2 * math.pi) * 100
+    return Tuning((cents - _HIGHEST) % -100 + _HIGHEST, math.hypot(x, y) / total)
+
+
+def retune(spectrogram: Tensor, cents: float) -> Tensor:
+    """Music ``cents`` above concert pitch -> as if it were on it; same shape, ``log1p`` magnitudes.
+
+    Cubic interpolation over the bins (Catmull & Rom, 1974) of the logarithm, in which the main lobe
+    of a peak is nearly a parabola.
+    """
+    shift = cents / _BIN_CENTS
+    whole = math.floor(shift)
+    t = shift - whole
+    taps = (
+        -0.5 * t + t**2 - 0.5 * t**3,
+        1 - 2.5 * t**2 + 1.5 * t**3,
+        0.5 * t + 2 * t**2 - 1.5 * t**3,
+        -0.5 * t**2 + 0.5 * t**3,
+    )
+    magnitude = torch.expm1(spectrogram)
+    floor = _FLOOR * magnitude.mean() + 1e-12
+    level = F.pad(torch.log(magnitude + floor)[None], (0, 0, 3, 3), mode="replicate")[0]
+    bins = len(spectrogram)
+    first = 2 + whole
+    moved = sum(tap * level[first + k : first + k + bins] for k, tap in enumerate(taps))
+    return torch.log1p((torch.exp(torch.as_tensor(moved)) - floor).clamp(min=0))
+
+
+def in_tune(spectrogram: Tensor) -> Tensor:
+    """The spectrogram of the same music at concert pitch; as it is, where no tuning is clear."""
+    tuning = estimate_tuning(spectrogram)
+    return retune(spectrogram, tuning.cents) if tuning.clarity >= _CLEAR else spectrogram
