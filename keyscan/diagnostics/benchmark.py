@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from keyscan.analysis.model import KeyModel
 
 FORMATS = ("wav", "flac", "ogg", "mp3", "m4a", "aac")
-TRACK_SECONDS = 60
+TRACK_SECONDS = 30
 _REPEATS = 3
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds for a minute of music: ``first`` in all for the format's first file, the others
+    """Seconds for half a minute of music: ``first`` in all for the format's first file, the others
     medians of the files after it."""
 
     first: float
@@ -45,8 +45,8 @@ def benchmark(model: KeyModel) -> dict[str, Timing]:
         OSError: there is no folder for temporary files.
     """
     warm_up()
-    piece = render_track(Key.parse("A minor"), 20.0)
-    samples = np.tile(piece, (TRACK_SECONDS // 20, 1))
+    piece = render_track(Key.parse("A minor"), 10.0)
+    samples = np.tile(piece, (TRACK_SECONDS // 10, 1))
     timings = {}
     with tempfile.TemporaryDirectory(prefix="keyscan-") as folder:
         for name in FORMATS:

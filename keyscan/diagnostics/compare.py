@@ -79,7 +79,11 @@ def read_report(path: Path) -> dict[str, Any]:
         raise ReportError(f"{path}: cannot be read: {error.strerror or error}; {how}") from error
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{path}: not JSON; {how}") from error
-    if not isinstance(report, dict) or not isinstance(report.get(_MEASURED), dict):
+    if not (
+        isinstance(report, dict)
+        and isinstance(report.get(_MEASURED), dict)
+        and isinstance(report.get(_WARNINGS), list)
+    ):
         raise ReportError(f"{path}: no report of the doctor; {how}")
     if report.get("schema") != SCHEMA:
         raise ReportError(f"{path}: a report of another version of the doctor; {how}")

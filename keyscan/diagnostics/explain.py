@@ -16,7 +16,7 @@ _MODEL = frozenset(("inference",))
 _NUMBERS = frozenset(("cqt", "inference"))
 _UNEVEN = 1.25  # stages whose ratios lie closer together have one cause
 _BUSY = 0.5  # processes per core more than in the other report
-_FELT_SECONDS = 0.05
+_FELT_SECONDS = 0.5
 _ONE_TIME = 1.5  # a first file that takes so many times the later ones pays for something
 
 

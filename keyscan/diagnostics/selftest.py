@@ -14,14 +14,14 @@ import soxr
 from keyscan.analysis.estimate import estimate_key
 from keyscan.analysis.model import KeyModel, load_model
 from keyscan.analysis.spectrogram import CQT_ENGINES, CqtEngine, Features
-from keyscan.diagnostics.track import SAMPLE_RATE, render_track, try_to_write
+from keyscan.diagnostics.track import SAMPLE_RATE, Samples, render_track, try_to_write
 from keyscan.keys import Key
 from keyscan.model_options import ModelOptions, warm_up
 from keyscan.serving.worker_process import Failure
 from keyscan.serving.workers import Worker, WorkerFailed, WorkerSettings
 
 KEY = Key.parse("F# minor")
-TRACK_SECONDS = 15.0
+TRACK_SECONDS = 10.0
 FILE_SECONDS = 300.0  # the reference engine may compile for long on its first file
 _OPUS_RATE = 48000
 _LOSSLESS = ("wav", "flac", "aiff", "au")
@@ -94,7 +94,8 @@ def self_test(options: ModelOptions) -> SelfTest:
 def _test_in(folder: Path, model: KeyModel) -> SelfTest:
     formats = tuple(_TOLERANCES)
     paths = {name: folder / f"track.{name}" for name in formats}
-    written = [name for name in formats if _write(paths[name])]
+    samples = render_track(KEY, TRACK_SECONDS)
+    written = [name for name in formats if _write(paths[name], samples)]
     answers: dict[CqtEngine, dict[str, Features | Failure]] = {}
     problems = []
     for engine in CQT_ENGINES:
@@ -109,8 +110,8 @@ def _test_in(folder: Path, model: KeyModel) -> SelfTest:
     return SelfTest(KEY.name(), tuple(checks), not_encoded, tuple(problems))
 
 
-def _write(path: Path) -> bool:
-    samples, rate = render_track(KEY, TRACK_SECONDS), SAMPLE_RATE
+def _write(path: Path, samples: Samples) -> bool:
+    rate = SAMPLE_RATE
     if path.suffix == ".webm":
         samples, rate = soxr.resample(samples, rate, _OPUS_RATE, "HQ"), _OPUS_RATE
     return try_to_write(path, samples, rate)

@@ -101,7 +101,7 @@ def _speed_lines(speed: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {'model load':28}{speed['model_load']:8.3f}"
     yield f"  {'warm-up':28}{speed['warm_up']:8.3f}"
     yield ""
-    yield _heading("a minute of music, seconds on one core")
+    yield _heading("half a minute of music, seconds")
     for row, (name, timing) in enumerate(speed["benchmark"].items()):
         if not row:
             yield f"  {'':6}" + "".join(f"{stage:>11}" for stage in timing)

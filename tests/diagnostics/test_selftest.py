@@ -1,0 +1,48 @@
+"""The self-test passes here, and fails where something is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from keyscan.analysis.cqt import FILTER_BANK_PATH
+from tests.diagnostics.doctor_process import run_doctor
+from tests.server_process import ROOT
+
+FORMATS = ("wav", "flac", "aiff", "au", "ogg", "mp3", "m4a", "webm", "aac", "wma")
+
+
+def test_every_format_through_both_engines():
+    done = run_doctor("--self-test", "--json")
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["passed"], result["problems"]) == (0, True, [])
+    tested = [(check["format"], check["engine"]) for check in result["checks"]]
+    assert tested == [(name, engine) for engine in ("matrix", "librosa") for name in FORMATS]
+    assert result["not_encoded"] == []
+    assert {check["key"] for check in result["checks"]} == {"F# minor/Gb minor"}
+
+
+@pytest.fixture
+def broken_copy(tmp_path):
+    """The package, with the top octave's filters a quarter tone off."""
+    shutil.copytree(ROOT / "keyscan", tmp_path / "keyscan")
+    with np.load(FILTER_BANK_PATH) as data:
+        arrays = dict(data)
+    top = f"octave{int(arrays['n_octaves']) - 1}"
+    arrays[top] = np.roll(arrays[top], 1, axis=0)
+    np.savez(tmp_path / "keyscan" / "data" / FILTER_BANK_PATH.name, **arrays)
+    return tmp_path
+
+
+def test_filters_that_are_not_librosas_fail(broken_copy):
+    done = run_doctor("--self-test", command=[sys.executable, "-m", "keyscan"], cwd=broken_copy)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "FAILED: expected F# minor/Gb minor"
+    wrong = [line.split()[:2] for line in lines if "WRONG" in line]
+    assert wrong == [[name, "librosa"] for name in FORMATS]
+    assert "the spectrogram is not that of the engine matrix" in done.stdout
