@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -29,8 +30,9 @@ def run(*options, **environ):
 def test_version_and_help():
     assert run("--version").stdout.split() == ["openkeyscan-analyzer", __version__]
     text = run("--help").stdout
-    for option in ("--workers", "--model-path", "--device", "--threads", "--spelling",
-                   "--timeout", "--heartbeat", "--cqt", "--version"):  # fmt: skip
+    for option in ("--workers", "--model-path", "--device", "--threads", "--interop-threads",
+                   "--precision", "--spelling", "--timeout", "--heartbeat", "--cqt",
+                   "--version"):  # fmt: skip
         assert option in text
 
 
@@ -40,6 +42,8 @@ def test_version_and_help():
         ("--workers", "0"),
         ("--workers", "many"),
         ("--threads", "100000"),
+        ("--interop-threads", "0"),
+        ("--precision", "low"),
         ("--timeout", "soon"),
         ("--work", "1"),
         ("--timeout", "-1"),
@@ -112,12 +116,30 @@ def test_thread_variables_of_the_user_are_honoured(track):
         assert b"[THREADING] torch threads: 2\n" in server.stderr
 
 
+def test_every_setting_of_torch_starts_a_server_that_answers(track):
+    options = ("--interop-threads", "2", "--precision", "medium")
+    with ServerProcess(*options) as server:
+        assert server.ask(request(1, track))["camelot"] == "11A"
+
+
+def test_the_bare_command_is_the_server_however_it_is_started():
+    for command in (COMMAND, [sys.executable, "-m", "keyscan"]):
+        done = subprocess.run(
+            [*command, "-w", "1"], input=b'{"type": "ping", "id": 7}\n', capture_output=True,
+            timeout=120, cwd=ROOT,
+        )  # fmt: skip
+        messages = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [message["type"] for message in messages] == ["ready", "pong"]
+        assert done.returncode == 0
+
+
 def test_readme_documents_every_option_and_code():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for code, meaning in ERROR_CODES.items():
         assert f"| `{code}` | {meaning} |\n" in readme
-    options = set(re.findall(r"--[a-z][a-z-]+", run("--help").stdout))
-    assert "--workers" in options
+    help_texts = run("--help").stdout + run("doctor", "--help").stdout
+    options = set(re.findall(r"--[a-z][a-z-]+", help_texts))
+    assert {"--workers", "--self-test"} <= options
     assert {option for option in options if option not in readme} == set()
 
 
@@ -125,5 +147,6 @@ def test_defaults_are_those_of_the_protocol():
     options = build_parser().parse_args([])
     assert (options.heartbeat, options.timeout) == (30, 120)
     assert (options.threads, options.device, options.model_path) == (1, "cpu", None)
+    assert (options.interop_threads, options.precision) == (1, "highest")
     assert options.workers == len(os.sched_getaffinity(0))
     assert (options.spelling, options.cqt) == ("both", "matrix")
