@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
 THREAD_VARIABLES = (
@@ -14,6 +14,7 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+_ADD_DLL_DIRECTORY: Callable[[str], object] | None = getattr(os, "add_dll_directory", None)
 PINNED: set[str] = set()
 """The thread variables that we set in this process; those set otherwise are the user's."""
 
@@ -57,3 +58,23 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def add_library_folders(
+    root: Path,
+    environ: MutableMapping[str, str] = os.environ,
+    add: Callable[[str], object] | None = _ADD_DLL_DIRECTORY,
+) -> None:
+    """Let Windows find every shared library below ``root``, where the frozen app has its files.
+
+    ``add`` is None on other systems, where libraries know their places. What a library loads only
+    when it is first called is looked for on PATH.
+    """
+    if add is None:
+        return
+    on_path = environ.get("PATH", "").split(os.pathsep)
+    folders = sorted({str(file.parent) for file in root.rglob("*.dll")})
+    for folder in folders:
+        add(folder)
+    new = [folder for folder in folders if folder not in on_path]
+    environ["PATH"] = os.pathsep.join([*new, *filter(None, on_path)])
