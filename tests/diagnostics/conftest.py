@@ -13,8 +13,8 @@ from tests.diagnostics.doctor_process import run_doctor
 def report():
     """With settings of the user's own, and from a HOME that cannot be written to."""
     done = run_doctor(
-        *("--json", "--threads", "2", "--interop-threads", "3", "--precision", "medium"),
-        OPENBLAS_NUM_THREADS="2",
+        *("--json", "--interop-threads", "3", "--precision", "medium"),
+        VECLIB_MAXIMUM_THREADS="2",
         HOME="/proc/none",
     )
     assert (done.returncode, done.stderr) == (0, "")

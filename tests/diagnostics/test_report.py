@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import platform
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -45,26 +46,26 @@ def test_heavy_modules_are_timed_in_cold_order(report):
 
 def test_blas_and_openmp_runtimes(report):
     pools = report["thread_pools"]
-    assert pools["openblas"]["threads"] == 2
+    assert pools["openblas"]["threads"] == 1
     assert Path(pools["openblas"]["file"]).is_file()
     assert pools["openblas"]["version"]
     assert pools["openmp"]["kind"] == "openmp"
-    assert pools["openmp"]["threads"] == 2
+    assert pools["openmp"]["threads"] == 1
     assert Path(pools["openmp"]["file"]).parent.name == "lib"
 
 
 def test_thread_variables_and_who_set_them(report):
     variables = report["variables"]
-    assert variables["OPENBLAS_NUM_THREADS"] == {"value": "2", "set_by": "user"}
+    assert variables["VECLIB_MAXIMUM_THREADS"] == {"value": "2", "set_by": "user"}
     assert variables["OMP_NUM_THREADS"] == {"value": "1", "set_by": "keyscan"}
     assert "KMP_DUPLICATE_LIB_OK" not in variables
-    (warning,) = [text for text in report["warnings"] if "NUM_THREADS" in text]
-    assert warning.startswith("OPENBLAS_NUM_THREADS is set to '2'")
+    (warning,) = [text for text in report["warnings"] if "THREADS" in text]
+    assert warning.startswith("VECLIB_MAXIMUM_THREADS is set to '2'")
 
 
 def test_settings_reach_torch(report):
     torch = report["torch"]
-    assert (torch["threads"], torch["interop_threads"]) == (2, 3)
+    assert (torch["threads"], torch["interop_threads"]) == (1, 3)
     assert (torch["precision"], torch["device"]) == ("medium", "cpu")
     assert torch["cpu_capability"]
 
@@ -96,10 +97,15 @@ def test_benchmark_times_every_stage_of_every_format(report):
 def test_text_from_another_folder_and_without_temporary_files(tmp_path):
     """``python -m keyscan`` from elsewhere; no temporary files: no benchmark, and a reason."""
     command = [sys.executable, "-c", _WITHOUT_TEMPORARY_FILES, str(ROOT)]
-    done = run_doctor(command=command, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    environ = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "2"}
+    done = run_doctor("--threads", "2", command=command, cwd=tmp_path, **environ)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"openkeyscan-analyzer {__version__}\n\n[python]\n")
     assert "OMP_NUM_THREADS         1  (set by keyscan)\n" in done.stdout
+    assert "OPENBLAS_NUM_THREADS    2  (set by user)\n" in done.stdout
+    assert re.search(r"^  openblas +kind blas, version \S+, threads 2,", done.stdout, re.MULTILINE)
+    assert re.search(r"^  openmp +kind openmp, version -, threads 2,", done.stdout, re.MULTILINE)
+    assert re.search(r"^  threads +2$", done.stdout, re.MULTILINE)
     assert "no benchmark: temporary files cannot be written" in done.stdout
     assert "set TMPDIR" in done.stdout
 
