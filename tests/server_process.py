@@ -9,12 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-COMMAND = [sys.executable, str(ROOT / "openkeyscan_analyzer_server.py")]
+EXE = os.environ.get("KEYSCAN_EXE")
+"""The frozen app, to have the tests of the process run against it instead of Python."""
+COMMAND = [str(Path(EXE).absolute())] if EXE else [
+    sys.executable, str(ROOT / "openkeyscan_analyzer_server.py")
+]  # fmt: skip
 PATIENCE = 60.0  # seconds; only a hang takes that long
 
 
@@ -26,12 +30,13 @@ class ServerProcess:
         *options: str,
         environ: Mapping[str, str] | None = None,
         prefix: tuple[str, ...] = (),
+        command: Sequence[str] = COMMAND,
         wait: bool = True,
         stderr: bool = True,
     ) -> None:
         """``wait`` for ``ready``; keep reading ``stderr`` into the attribute of that name."""
         self.process = subprocess.Popen(
-            [*prefix, *COMMAND, *options],
+            [*prefix, *command, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -86,7 +91,7 @@ class ServerProcess:
         """The decoding processes (Linux)."""
         children = Path(f"/proc/{self.pid}/task").glob("*/children")
         pids = [int(pid) for file in children for pid in file.read_text().split()]
-        return [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+        return [p for p in pids if b"--multiprocessing-fork" in command_line(p)]
 
     def __enter__(self) -> ServerProcess:
         return self
@@ -119,6 +124,11 @@ class ServerProcess:
                 self.stderr += line
         except ValueError:
             return
+
+
+def command_line(pid: int) -> bytes:
+    """Of a running process, its arguments separated by NULs (Linux)."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def request(request_id: object, path: object) -> dict[str, Any]:

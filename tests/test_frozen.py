@@ -1,0 +1,210 @@
+"""The exe on a machine that knows nothing of Python: nothing set, nothing cached, nothing writable.
+
+The other tests of the process run against it with ``KEYSCAN_EXE=path pytest tests/test_server.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PyInstaller.archive.readers import CArchiveReader
+
+from examples.track import SAMPLE_RATE, render_track
+from hooks.excluded import EXCLUDED
+from keyscan import __version__
+from keyscan.keys import Key
+from tests.audio_files import FORMATS
+from tests.server_process import EXE, PATIENCE, ROOT, ServerProcess, request, wait_for
+
+INSTALLED = Path(EXE or ROOT / "dist" / "openkeyscan-analyzer" / "openkeyscan-analyzer").absolute()
+NOBODY = 65534
+LARGEST = 650_000_000  # bytes, with the CPU build of torch
+FIRST_FILES = ["wav", "mp3", "m4a", "flac", "ogg-vorbis"]
+
+pytestmark = [
+    pytest.mark.skipif(
+        not INSTALLED.is_file(),
+        reason=f"no {INSTALLED}: pyinstaller openkeyscan-analyzer.spec builds it",
+    ),
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+]
+
+
+class Machine:
+    """Folders of a user who has never run anything, and how to run the exe as that user."""
+
+    def __init__(self, root: Path) -> None:
+        self.music, self.home, self.temporary, self.elsewhere = (
+            root / name for name in ("music", "home", "tmp", "elsewhere")
+        )
+        for folder in (self.music, self.home, self.temporary, self.elsewhere):
+            folder.mkdir()
+            folder.chmod(0o777)
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """``env`` with next to nothing in it, and no rights of root's."""
+        variables = (f"HOME={self.home}", f"TMPDIR={self.temporary}", "PATH=/usr/bin:/bin")
+        user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        return ("env", "-i", "-C", str(self.elsewhere), *variables,
+                *(user if os.geteuid() == 0 else ()))  # fmt: skip
+
+    def server(self, *options: str) -> ServerProcess:
+        return ServerProcess(*options, prefix=self.prefix, command=[str(INSTALLED)])
+
+    def written(self) -> list[Path]:
+        """Every file that lies about."""
+        folders = (self.home, self.temporary, self.elsewhere)
+        return [path for folder in folders for path in folder.rglob("*")]
+
+
+def installed_files() -> dict[Path, tuple[int, int]]:
+    """Size and time of change of everything in the install folder."""
+    found = {}
+    for path in [INSTALLED.parent, *INSTALLED.parent.rglob("*")]:
+        status = path.lstat()
+        found[path] = (status.st_size, status.st_mtime_ns)
+    return found
+
+
+def set_writable(writable: bool) -> None:
+    """Root's own rights stay what they are: that is why root runs the exe as somebody else."""
+    for path in [INSTALLED.parent, *INSTALLED.parent.rglob("*")]:
+        if not path.is_symlink():
+            mode = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(mode | stat.S_IWUSR if writable else mode & ~0o222)
+
+
+@pytest.fixture
+def machine():
+    """A new machine each time, with the install folder read-only, and unchanged in the end."""
+    set_writable(False)
+    before = installed_files()
+    with tempfile.TemporaryDirectory() as root:  # pytest's own folders are closed to others
+        Path(root).chmod(0o755)
+        machine = Machine(Path(root))
+        yield machine
+        assert machine.written() == []
+    after = installed_files()
+    set_writable(True)
+    assert after == before
+
+
+@pytest.mark.parametrize("name", FIRST_FILES)
+def test_the_first_answer_on_a_new_machine(name, machine):
+    path = machine.music / f"träck 🎵{FORMATS[name].extension}"
+    FORMATS[name].write(path, render_track(Key.parse("F# minor"), 10.0), SAMPLE_RATE)
+    with machine.server() as server:
+        reply = server.ask(request(1, path))
+        assert (reply["status"], reply["camelot"]) == ("success", "11A")
+        assert reply["filename"] == path.name
+        assert server.finish() == []
+        assert server.process.returncode == 0
+        assert server.stderr == b""
+
+
+def test_the_first_answer_of_the_reference_engine(machine):
+    path = machine.music / "track.flac"
+    soundfile.write(path, render_track(Key.parse("F# minor"), 10.0), SAMPLE_RATE)
+    with machine.server("--cqt", "librosa") as server:
+        assert server.ask(request(1, path))["camelot"] == "11A"
+        server.finish()
+        assert server.stderr == b""
+
+
+def test_python_variables_of_the_user_are_none_of_its_business(track, tmp_path):
+    (tmp_path / "numpy.py").write_text("raise SystemExit('the wrong numpy')")
+    environ = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": str(tmp_path), "PYTHONOPTIMIZE": "2"}
+    with ServerProcess(environ=environ, command=[str(INSTALLED)]) as server:
+        assert server.ask(request(1, track))["camelot"] == "11A"
+
+
+def test_workers_are_processes_of_their_own_and_end_with_the_server(endless):
+    with ServerProcess("-w", "2", command=[str(INSTALLED)]) as server:
+        server.send(request(1, endless))
+        server.send(request(2, endless))
+        wait_for(lambda: server.ask({"type": "ping"})["running"] == 2)
+        workers = server.worker_pids()
+        assert len({server.pid, *workers}) == 3
+        for pid in workers:
+            assert Path(f"/proc/{pid}/exe").resolve() == INSTALLED.resolve()
+        server.process.kill()
+        wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers))
+
+
+def test_version_and_help_are_quick_and_quiet(machine):
+    for option, expected in (("--version", f"openkeyscan-analyzer {__version__}"),
+                             ("--help", "usage: openkeyscan-analyzer")):  # fmt: skip
+        result = subprocess.run([*machine.prefix, str(INSTALLED), option],
+                                capture_output=True, text=True, timeout=PATIENCE)  # fmt: skip
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout.startswith(expected)
+
+
+def test_what_serving_never_needs_is_not_there():
+    archive = CArchiveReader(str(INSTALLED))
+    (name,) = (name for name in archive.toc if name.startswith("PYZ"))
+    modules = {module.partition(".")[0] for module in archive.open_embedded_archive(name).toc}
+    assert {"keyscan", "librosa", "scipy", "torch"} <= modules
+    assert not modules & EXCLUDED.keys()
+    files = {path.name for path in (INSTALLED.parent / "_internal").iterdir()}
+    assert not files & EXCLUDED.keys()
+
+
+def test_the_folder_is_small_enough():
+    files = (path for path in INSTALLED.parent.rglob("*") if not path.is_symlink())
+    assert sum(path.stat().st_size for path in files if path.is_file()) < LARGEST
+
+
+# A worker takes its orders from Python here, so that its features come back untouched. The exe's
+# finds its modules on a path of its own, which a worker is told by whoever starts it.
+ASK_A_WORKER = """
+import multiprocessing.popen_spawn_posix, multiprocessing.resource_tracker
+import multiprocessing.spawn, sys, threading
+from pathlib import Path
+import numpy as np
+from keyscan import runtime
+from keyscan.serving.workers import Worker, WorkerSettings
+program, engine, path, out = sys.argv[1:]
+runtime.pin_threads()
+python_path = sys.path
+if program != sys.executable:
+    sys.frozen = True
+    multiprocessing.spawn.set_executable(program)
+    files = Path(program).parent / "_internal"
+    (dynload,) = files.glob("python3*/lib-dynload")
+    sys.path = [str(files / "base_library.zip"), str(dynload), str(files)]
+worker = Worker(WorkerSettings(engine, 120.0))
+worker.start()
+sys.path = python_path
+assert Path(f"/proc/{worker._process.pid}/exe").resolve() == Path(program).resolve()
+features = worker.run(path, threading.Event())
+np.save(out, features.spectrogram)
+worker.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"), [*((name, "matrix") for name in FIRST_FILES), ("m4a", "librosa")]
+)
+def test_features_are_those_of_python_bit_for_bit(name, engine, tmp_path):
+    path = tmp_path / f"track{FORMATS[name].extension}"
+    FORMATS[name].write(path, render_track(Key.parse("F# minor"), 10.0), SAMPLE_RATE)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environ = {**own, "PYTHONPATH": str(ROOT)}
+    features = []
+    for number, program in enumerate((INSTALLED, sys.executable)):
+        out = tmp_path / f"{number}.npy"
+        command = [sys.executable, "-c", ASK_A_WORKER, program, engine, path, out]
+        subprocess.run(command, check=True, timeout=240, env=environ)
+        features.append(np.load(out))
+    assert features[0].mean() > 0.1
+    np.testing.assert_array_equal(*features)
