@@ -96,7 +96,7 @@ def warm_up(model: KeyModel) -> None:
 
     try:
         model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
-    except (RuntimeError, NotImplementedError) as error:
+    except (RuntimeError, NotImplementedError, ImportError) as error:  # the exe lacks a compiler
         message = str(error).partition("\n")[0]
         raise ModelError(f"the model does not run on {str(model.device)!r}: {message}") from error
 
