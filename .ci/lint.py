@@ -9,7 +9,7 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("mypy", "openkeyscan_analyzer_server.py", "keyscan", "training", "examples", "benchmarks",
-     ".ci"),
+     "hooks", "runtime_hooks", "freezing", ".ci"),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -66,7 +66,6 @@ excludedimports = [
 _TESTS = ("aoti_custom_ops", "backend_with_compiler", "jitbackend_test", "torchbind_test")
 
 
-@isolated.decorate
 def _loaded() -> list[str]:
     """What ``import torch`` loads, some of it by names that no analysis of the code can find."""
     import sys
@@ -77,7 +76,7 @@ def _loaded() -> list[str]:
 
 
 _MADE_AT_RUN_TIME = ("torch._C.", "torch.classes", "torch.ops")
-hiddenimports = [name for name in _loaded() if not name.startswith(_MADE_AT_RUN_TIME)]
+hiddenimports = [name for name in isolated.call(_loaded) if not name.startswith(_MADE_AT_RUN_TIME)]
 module_collection_mode = (
     "pyz+py"  # it reads its own sources: import torch, torch.load and torch.jit
 )
