@@ -1,0 +1,282 @@
+"""Is the exe as fast as Python? Both servers side by side, from the first file on.
+
+``pyinstaller openkeyscan-analyzer.spec``, then ``python -m benchmarks.frozen`` as root on an idle
+Linux machine reproduces the README's tables. A track of our own is written in every format, as many
+files as are needed, and each line of the table is a fresh process of either program, in turns:
+
+- *cold*: the page cache has been dropped, where the system lets us (Linux, as root; the table says
+  if not), and HOME and the folders for caches and temporary files are new and empty;
+- *warm*: another process, right after that one, with the same folders;
+- *first*: seconds from the first request, to a server that is ready, to its reply;
+- *later*: seconds for each of the files that are asked for next, all at once.
+
+*start* is the time from the spawn to ``ready``, next to that of ``python -c "import torch"``.
+Python has its bytecode in ``__pycache__``, cold or warm, as after an installation. Seconds are
+medians of all rounds, ratios are those of the medians. What another process has mapped stays in the
+page cache: while one that runs Python's torch is there, Python's cold start is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from keyscan.keys import Key
+from keyscan.model_options import count
+from keyscan.runtime import usable_cores
+
+ROOT = Path(__file__).parent.parent
+NAME = "openkeyscan-analyzer"
+EXTENSIONS = ("wav", "flac", "ogg", "mp3", "m4a", "aac")
+PIECE_SECONDS = 30.0
+LATER = 3  # files for each worker
+FOLDERS = (
+    *("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR"),
+    *("USERPROFILE", "APPDATA", "LOCALAPPDATA", "TEMP", "TMP"),
+)
+CACHES = ("NUMBA_CACHE_DIR", "LIBROSA_CACHE_DIR", "TORCH_HOME", "PYTHONPYCACHEPREFIX")
+STEADY_BAR, FIRST_BAR, START_BAR = 1.05, 1.2, 1.3
+
+
+@dataclass(frozen=True)
+class Case:
+    """A line of the table."""
+
+    extension: str
+    workers: int
+    cold: bool
+
+    def __str__(self) -> str:
+        return f"{self.extension} | {self.workers} | {cache_name(self.cold)}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds of one process; ``later`` is for each file."""
+
+    start: float
+    first: float
+    later: float
+
+
+Runs = dict[tuple[str, Case], list[Run]]
+Imports = dict[bool, list[float]]
+
+
+def write_tracks(folder: Path, seconds: float, copies: int) -> None:
+    """``copies`` of the same music in every format; a piece of it is repeated to the length."""
+    import numpy as np
+
+    from examples.track import SAMPLE_RATE, render_track, write_audio
+
+    piece = render_track(Key.parse("A minor"), PIECE_SECONDS)
+    repeats = int(np.ceil(seconds / PIECE_SECONDS))
+    samples = np.tile(piece, (repeats, 1))[: round(seconds * SAMPLE_RATE)]
+    for extension in EXTENSIONS:
+        write_audio(folder / f"0.{extension}", samples, SAMPLE_RATE)
+        for number in range(1, copies):
+            shutil.copyfile(folder / f"0.{extension}", folder / f"{number}.{extension}")
+
+
+def drop_page_cache() -> bool:
+    """Forget what was read from disks; False where we may not."""
+    switch = Path("/proc/sys/vm/drop_caches")
+    if not os.access(switch, os.W_OK):
+        return False
+    os.sync()
+    try:
+        switch.write_text("3")
+    except OSError:  # in a container, root is told so only here
+        return False
+    return True
+
+
+def serve(command: list[str], case: Case, music: Path, home: Path) -> Run:
+    """One process, from its spawn to its last reply."""
+    spawned = time.perf_counter()
+    with subprocess.Popen(
+        [*command, "--workers", str(case.workers)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=home,
+        env=environment(home),
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        messages: Iterator[dict[str, Any]] = map(json.loads, process.stdout)
+        if (ready := next(messages, {})).get("type") != "ready":
+            raise SystemExit(f"{command[-1]} did not start: {ready.get('error', 'no message')}")
+        seconds = [time.perf_counter() - spawned]
+        number = 0
+        for amount in (1, LATER * case.workers):
+            paths = [music / f"{number + i}.{case.extension}" for i in range(amount)]
+            number += amount
+            asked = time.perf_counter()
+            for path in paths:
+                process.stdin.write(json.dumps({"id": path.name, "path": str(path)}).encode())
+                process.stdin.write(b"\n")
+            process.stdin.flush()
+            answered(messages, amount)
+            seconds.append((time.perf_counter() - asked) / amount)
+        process.stdin.close()
+    return Run(*seconds)
+
+
+def answered(messages: Iterator[dict[str, Any]], amount: int) -> None:
+    """Wait for that many replies.
+
+    Raises:
+        SystemExit: a file has no key, or the server has ended.
+    """
+    for _ in range(amount):
+        reply = next((message for message in messages if "status" in message), None)
+        if reply is None:
+            raise SystemExit("the server has ended without an answer")
+        if reply["status"] != "success":
+            raise SystemExit(f"{reply['filename']}: {reply['code']}: {reply['error']}")
+
+
+def import_torch(home: Path) -> float:
+    """Seconds that plain Python needs to import torch and to end."""
+    spawned = time.perf_counter()
+    command = [sys.executable, "-c", "import torch"]
+    subprocess.run(command, cwd=home, env=environment(home), check=True)
+    return time.perf_counter() - spawned
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Ours, with all that a program may keep for later in ``home``."""
+    own = {name: value for name, value in os.environ.items() if name not in CACHES}
+    return {**own, **dict.fromkeys(FOLDERS, str(home))}
+
+
+def measure(
+    programs: dict[str, list[str]], workers: list[int], rounds: int, music: Path
+) -> tuple[Runs, Imports]:
+    """All cases, in turns; who goes first changes from round to round."""
+    runs: Runs = defaultdict(list)
+    imports: Imports = defaultdict(list)
+    turns = [(n, w, e) for n in range(rounds) for w in workers for e in EXTENSIONS]
+    for number, amount, extension in tqdm(turns, leave=False, disable=not sys.stderr.isatty()):
+        for name in sorted(programs, reverse=number % 2 == 1):
+            with tempfile.TemporaryDirectory() as home:
+                for cold in (True, False):  # the cold run warms up for the other
+                    if cold:
+                        drop_page_cache()
+                    case = Case(extension, amount, cold)
+                    runs[name, case].append(serve(programs[name], case, music, Path(home)))
+        if extension == EXTENSIONS[0]:
+            with tempfile.TemporaryDirectory() as home:
+                for cold in (True, False):
+                    if cold:
+                        drop_page_cache()
+                    imports[cold].append(import_torch(Path(home)))
+    return runs, imports
+
+
+def print_files(runs: Runs) -> None:
+    """The table of files, and the worst ratios next to what they may be."""
+    print("| format | workers | cache | first: Python, s | exe, s | ratio "
+          "| later: Python, s | exe, s | ratio |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|")
+    ratios: dict[str, dict[Case, float]] = {"first": {}, "later": {}}
+    cases = sorted({case for _, case in runs}, key=lambda c: (EXTENSIONS.index(c.extension),
+                                                              c.workers, not c.cold))  # fmt: skip
+    for case in cases:
+        cells = []
+        for stage, found in ratios.items():
+            plain, frozen = (
+                statistics.median(getattr(run, stage) for run in runs[name, case])
+                for name in ("python", "exe")
+            )
+            found[case] = frozen / plain
+            cells.append(f"{plain:.3f} | {frozen:.3f} | {found[case]:.2f}")
+        print(f"| {case} | {' | '.join(cells)} |")
+    cold = {case: ratio for case, ratio in ratios["first"].items() if case.cold}
+    print()
+    for what, found, bar in (
+        ("later files", ratios["later"], STEADY_BAR),
+        ("first file, cold", cold, FIRST_BAR),
+    ):
+        worst = max(found, key=found.__getitem__)
+        over = sum(ratio > bar for ratio in found.values())
+        print(
+            f"{what}: at worst {found[worst]:.2f} (| {worst} |), {over} of {len(found)} over {bar}"
+        )
+
+
+def print_start(runs: Runs, imports: Imports) -> None:
+    """The time to ``ready``, as seconds and against an import of torch."""
+    print(f"\n| start | import torch, s | Python, s (ratio) | exe, s (ratio, bar {START_BAR}) |")
+    print("|---|---|---|---|")
+    for workers, warm in sorted({(case.workers, not case.cold) for _, case in runs}):
+        cold = not warm
+        usual = statistics.median(imports[cold])
+        cells = []
+        for name in ("python", "exe"):
+            start = statistics.median(
+                run.start
+                for (program, case), some in runs.items()
+                if (program, case.workers, case.cold) == (name, workers, cold)
+                for run in some
+            )
+            cells.append(f"{start:.2f} ({start / usual:.2f})")
+        title = f"{cache_name(cold)}, {workers} worker{'s' * (workers > 1)}"
+        print(f"| {title} | {usual:.2f} | {' | '.join(cells)} |")
+
+
+def cache_name(cold: bool) -> str:
+    """The word of the tables."""
+    return "cold" if cold else "warm"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.frozen",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    suffix = ".exe" if sys.platform == "win32" else ""
+    parser.add_argument("--exe", type=Path, default=ROOT / "dist" / NAME / f"{NAME}{suffix}")
+    parser.add_argument("--seconds", type=float, default=120.0, help="length of the track")
+    parser.add_argument("--rounds", type=count, default=3, help="of all lines of the table")
+    options = parser.parse_args()
+    if not options.exe.is_file() or not os.access(options.exe, os.X_OK):
+        parser.error(f"no program {options.exe}: build it with pyinstaller {NAME}.spec")
+    workers = sorted({1, usable_cores()})
+    programs = {
+        "exe": [str(options.exe.absolute())],
+        "python": [sys.executable, str(ROOT / "openkeyscan_analyzer_server.py")],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        music, copies = Path(folder), 1 + LATER * workers[-1]
+        # in a process of its own: what this one had mapped would never leave the page cache
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as executor:
+            executor.submit(write_tracks, music, options.seconds, copies).result()
+        if not drop_page_cache():
+            print("The page cache cannot be dropped here: what is called cold is a new process\n"
+                  "with new folders that reads from memory.\n")  # fmt: skip
+        runs, imports = measure(programs, workers, options.rounds, music)
+    print_files(runs)
+    print_start(runs, imports)
+
+
+if __name__ == "__main__":
+    main()
