@@ -38,7 +38,7 @@ from keyscan.analysis.model import PACKAGED_CHECKPOINT, ModelError, load_model
 from training.files import write_whole
 from training.shards import CorpusError, open_corpus, write_shard
 from training.synth import SHARD_SIZE
-from training.teachers import Heard, Rules, Verdict, hear, judge
+from training.teachers import RULES_HELP, Heard, Rules, Verdict, hear, judge
 
 _SUFFIXES = frozenset((".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"))
 _COPY_SECONDS = 2.0  # encoders pad, people trim silence
@@ -270,12 +270,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--out", type=Path, required=True, help="the corpus's folder")
-    parser.add_argument("--teachers", type=Path, nargs="+", default=[PACKAGED_CHECKPOINT])
+    parser.add_argument("--teachers", type=Path, nargs="+", default=[PACKAGED_CHECKPOINT],
+                        help="checkpoints that have to agree (the packaged one)")  # fmt: skip
     parser.add_argument("--held-out", type=Path, nargs="+", default=[], metavar="FOLDER",
                         help="what is also in these is not used")  # fmt: skip
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     for name, value in asdict(Rules()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+        option, text = f"--{name.replace('_', '-')}", f"{RULES_HELP[name]} (%(default)s)"
+        parser.add_argument(option, type=type(value), default=value, help=text)
     arguments = parser.parse_args()
     if arguments.jobs < 1:
         parser.error(f"--jobs: at least 1, not {arguments.jobs}")

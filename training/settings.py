@@ -12,7 +12,8 @@ from keyscan.analysis.features import MIN_SECONDS
 class TrainingSettings:
     """Everything that decides the outcome, besides the corpora; stored in the checkpoint.
 
-    ``recorded``: the share of excerpts that come from recordings. Lengths are in seconds.
+    ``recorded``: the share of every batch that comes from recordings, rounded to whole excerpts.
+    Lengths are in seconds.
     """
 
     seed: int = 1
@@ -40,8 +41,33 @@ class TrainingSettings:
             "ema: from 0 to less than 1": not 0 <= self.ema < 1,
             f"shortest: at least {MIN_SECONDS:g} seconds": not self.shortest >= MIN_SECONDS,
             "recorded: from 0 to less than 1": not 0 <= self.recorded < 1,
+            f"recorded: too little for, or all of, a batch of {self.batch}": (
+                0 < self.recorded < 1 and not 0 < round(self.batch * self.recorded) < self.batch
+            ),
             "longest: at least shortest": not self.shortest <= self.longest < math.inf,
         }
         for problem, is_so in problems.items():
             if is_so:
                 raise ValueError(problem)
+
+
+HELP = {
+    "seed": "of weights, order and augmentation",
+    "epochs": "epochs over which the learning rate rises and falls to zero",
+    "epoch_size": "excerpts an epoch",
+    "batch": "excerpts a batch",
+    "learning_rate": "the highest",
+    "weight_decay": "of AdamW",
+    "label_smoothing": "share of the target that goes to the other keys",
+    "ema": "what the averaged weights keep at every step",
+    "shortest": "seconds of the shortest cut",
+    "longest": "seconds of the longest cut",
+    "recorded": "share of every batch that comes from --recordings",
+    "stem": "channels of the first layer",
+    "pitch": "channels of the layers over pitches",
+    "ring": "channels of the layers over pitch classes",
+    "head": "channels of the last layer but one",
+    "dropout": "before the last layers",
+    "stride": "frames of 0.2 s that one step of the network covers",
+}
+"""Help on the options of ``training.train``, which are these settings and the network's."""

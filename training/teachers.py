@@ -58,6 +58,16 @@ class Rules:
         return int(self.seconds * FRAMES_PER_SECOND) - 1
 
 
+RULES_HELP = {
+    "seconds": "of an excerpt",
+    "per_track": "excerpts of a track at most",
+    "shortest": "seconds of the shortest track",
+    "track_probability": "least mean probability of the key over a whole track",
+    "excerpt_probability": "least mean probability of that key in an excerpt",
+}
+"""Help on the options of ``training.recordings`` that are ``Rules``."""
+
+
 class Heard(NamedTuple):
     """What a file gave; all but ``problem`` are empty if it could not be used.
 

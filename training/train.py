@@ -32,7 +32,7 @@ from training.batches import batches
 from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
 from training.files import write_whole
 from training.scoring import Answer, score, score_modes
-from training.settings import TrainingSettings
+from training.settings import HELP, TrainingSettings
 from training.shards import Corpus, CorpusError
 
 
@@ -235,7 +235,8 @@ def main() -> None:
     numbers = asdict(NetworkSettings())
     del numbers["harmonics"]
     for name, value in (asdict(TrainingSettings()) | numbers).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+        option, text = f"--{name.replace('_', '-')}", f"{HELP[name]} (%(default)s)"
+        parser.add_argument(option, type=type(value), default=value, help=text)
     arguments = parser.parse_args()
     if bool(arguments.recordings) != bool(arguments.recorded):
         parser.error("--recordings and --recorded go together")
@@ -245,9 +246,9 @@ def main() -> None:
         settings = TrainingSettings(
             **{name: getattr(arguments, name) for name in asdict(TrainingSettings())}
         )
+        architecture = NetworkSettings(**{name: getattr(arguments, name) for name in numbers})
     except ValueError as error:
         parser.error(f"--{str(error).replace('_', '-')}")
-    architecture = NetworkSettings(**{name: getattr(arguments, name) for name in numbers})
     try:
         dev = [read_folder(folder) for folder in arguments.dev]
         if arguments.votes:

@@ -26,6 +26,7 @@ N_BINS = 105
 _BELOW = 24  # an octave of silent bins: room for the fundamentals that the front end cannot see
 _RING = 144  # six octaves: those, the 105 bins, and 15 silent ones where the top meets the bottom
 _CONTRAST = 6.0  # how far above a track's mean magnitude the logarithm starts to compress
+_STRIDES = (1, 2, 4, 8)  # tracks are worked through in pieces of a multiple of these
 _BASS_FADE = 6.0  # e-fold after this share (1/6) of a frame's energy lies lower
 
 
@@ -44,12 +45,22 @@ class NetworkSettings:
     dropout: float = 0.25
     stride: int = 4
 
+    def __post_init__(self) -> None:
+        """Raises ValueError, naming the setting, if there is no such network."""
+        for name in ("stem", "pitch", "ring", "head"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: at least 1 channel")
+        if not 0 <= self.dropout < 1:
+            raise ValueError("dropout: from 0 to less than 1")
+        if self.stride not in _STRIDES:
+            raise ValueError(f"stride: one of {', '.join(map(str, _STRIDES))}")
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"harmonics": list(self.harmonics)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkSettings:
-        """Raises TypeError or KeyError if ``values`` are not the settings of a network."""
+        """Raises TypeError, KeyError or ValueError if these are not the settings of a network."""
         return cls(**(values | {"harmonics": tuple(values["harmonics"])}))
 
 
