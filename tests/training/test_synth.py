@@ -61,7 +61,7 @@ def test_the_wide_bank_is_the_analysers_with_a_margin() -> None:
 def test_resuming_makes_what_an_uninterrupted_run_makes(whole: Path, tmp_path: Path) -> None:
     synthesise(tmp_path, count=5, seed=9, jobs=1, seconds=4.0, shard_size=2)
     shard_path(tmp_path, 1).unlink()
-    (tmp_path / "shard-00002.part").write_bytes(b"half")
+    (tmp_path / "shard-00002.npy.part").write_bytes(b"half")
     shard_path(tmp_path, 2).unlink()
     untouched = shard_path(tmp_path, 0).stat().st_mtime_ns
     synthesise(tmp_path, count=5, seed=9, jobs=1, seconds=4.0, shard_size=2)
