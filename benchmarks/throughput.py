@@ -29,10 +29,8 @@ from tqdm import tqdm  # noqa: E402
 
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
 from keyscan.analysis.audio import AudioStream  # noqa: E402
-from keyscan.analysis.estimate import estimate_key  # noqa: E402
-from keyscan.analysis.features import extract_features  # noqa: E402
 from keyscan.analysis.model import KeyModel, load_model  # noqa: E402
-from keyscan.analysis.stages import Stages  # noqa: E402
+from keyscan.diagnostics.benchmark import analyse  # noqa: E402
 from keyscan.keys import Key  # noqa: E402
 
 STAGES = ("decode", "resample", "cqt", "to_device", "model_inference")
@@ -69,16 +67,6 @@ def floor_of(path: Path) -> Callable[[], None]:
                     pass
 
     return decode
-
-
-def analyse(model: KeyModel, path: Path) -> dict[str, float]:
-    """Seconds by stage, and in ``total``."""
-    start = time.perf_counter()
-    features = extract_features(path)
-    stages = Stages()
-    estimate_key(model, features.spectrogram, stages)
-    total = time.perf_counter() - start
-    return {**features.seconds, **stages.seconds, "total": total}
 
 
 def measure(model: KeyModel, path: Path, repeats: int) -> dict[str, float]:

@@ -21,7 +21,7 @@ from keyscan.analysis.tuning import in_tune
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
 MIN_FRAMES = 8  # KeyNet halves the frames three times
-_CHUNK = 1600  # frames worked on at once: five minutes of music, 20 MB of activations
+_CHUNK = 1600  # frames worked on at once: five minutes of music, so that memory is bounded
 
 
 class ModelError(Exception):
