@@ -14,7 +14,6 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
-from keyscan.analysis.spectrogram import CQT_ENGINES
 from keyscan.diagnostics import doctor
 from keyscan.diagnostics.profiling import (
     profiling_enabled,
@@ -23,18 +22,19 @@ from keyscan.diagnostics.profiling import (
 )
 from keyscan.diagnostics.stderr import STDERR
 from keyscan.keys import SPELLINGS
-from keyscan.model_options import add_model_options, count, model_options, warm_up
+from keyscan.model_options import add_model_options, model_options, warm_up
 from keyscan.runtime import usable_cores
+from keyscan.serving.pool import WorkerPool
 from keyscan.serving.protocol import encode
 from keyscan.serving.streams import read_some, write_all
+from keyscan.serving.worker_options import add_worker_options, seconds, worker_settings
 from keyscan.serving.worker_process import Started
-from keyscan.serving.workers import WorkerFailed, WorkerPool, WorkerSettings
+from keyscan.serving.workers import WorkerFailed
 
 if TYPE_CHECKING:
     from keyscan.serving.server import Server
 
 EXIT_OK, EXIT_FAILED = 0, 1
-_LONGEST_SECONDS = 1e6  # a lock cannot be waited for much longer on every system
 
 _EPILOG = """\
 Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, {"type": "reset"},
@@ -58,15 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    cores = usable_cores()
-    add(
-        "-w",
-        "--workers",
-        type=count,
-        default=cores,
-        metavar="N",
-        help=f"decode up to N files at a time (default: one per CPU core, here {cores})",
-    )
+    add_worker_options(parser)
     add_model_options(parser)
     add(
         "--spelling",
@@ -75,27 +67,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="black keys as 'F# minor/Gb minor', or one of the two (default: both)",
     )
     add(
-        "--timeout",
-        type=_seconds,
-        default=120.0,
-        metavar="SECONDS",
-        help="give a file up after this long (default: 120)",
-    )
-    add(
         "--heartbeat",
-        type=_seconds,
+        type=seconds,
         default=30.0,
         metavar="SECONDS",
         help="time between two heartbeats (default: 30)",
     )
-    add(
-        "--cqt",
-        choices=CQT_ENGINES,
-        default="matrix",
-        help="constant-Q engine: our matrix product, or librosa.cqt, the slow reference",
-    )
     add("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser  # fmt: skip
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -148,10 +127,9 @@ def _serve(options: argparse.Namespace, requests: int, replies: int) -> int:
     except OSError as error:
         STDERR.write(f"keyscan: replies cannot be written: {error.strerror}\n")
         return EXIT_FAILED
-    if stopped_by:
-        STDERR.drain(timeout=1.0)
-        os._exit(128 + stopped_by[0])  # the model may be busy, and nobody wants its answer
-    return EXIT_OK
+    STDERR.drain(timeout=1.0)
+    # at once: the model may be busy, a worker stuck in the system, and nobody waits for either
+    os._exit(128 + stopped_by[0] if stopped_by else EXIT_OK)
 
 
 class _StartFailure(Exception):
@@ -161,13 +139,13 @@ class _StartFailure(Exception):
 def _build_server(options: argparse.Namespace, requests: int, replies: int) -> Server:
     """Load everything; the first worker starts while torch is imported."""
     profile = profiling_enabled()
-    seconds: dict[str, float] = {}
+    paid: dict[str, float] = {}
     start = time.perf_counter()
 
     def measured(name: str) -> None:
         nonlocal start
         now = time.perf_counter()
-        seconds[name] = now - start
+        paid[name] = now - start
         start = now
 
     def report_worker(started: Started) -> None:
@@ -176,7 +154,7 @@ def _build_server(options: argparse.Namespace, requests: int, replies: int) -> S
                      "worker warm-up": started.warm_up_seconds}  # fmt: skip
             STDERR.write(startup_lines(names))
 
-    pool = WorkerPool(options.workers, WorkerSettings(options.cqt, options.timeout), report_worker)
+    pool = WorkerPool(options.workers, worker_settings(options), report_worker)
     _end_on_signals(pool)
     import torch
 
@@ -195,7 +173,7 @@ def _build_server(options: argparse.Namespace, requests: int, replies: int) -> S
         raise _StartFailure(str(error)) from error
     if profile:
         lines = threading_lines(usable_cores(), torch.get_num_threads(), options.workers)
-        STDERR.write(lines + startup_lines(seconds))
+        STDERR.write(lines + startup_lines(paid))
     pool.wait_for_first()
     return Server(
         model,
@@ -241,13 +219,3 @@ def _take_streams() -> tuple[int, int]:
     os.close(nothing)
     os.dup2(2, 1)
     return requests, replies
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= _LONGEST_SECONDS:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
-    return value

@@ -172,7 +172,8 @@ import multiprocessing.spawn, sys, threading
 from pathlib import Path
 import numpy as np
 from keyscan import runtime
-from keyscan.serving.workers import Worker, WorkerSettings
+from keyscan.serving.worker_process import WorkerSettings
+from keyscan.serving.workers import Worker
 program, engine, path, out = sys.argv[1:]
 runtime.pin_threads()
 python_path = sys.path

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.server_process import COMMAND, PATIENCE, ServerProcess, request, wait_for
@@ -48,12 +49,10 @@ def test_signals_during_the_start(number, delay):
 def test_a_signal_does_not_wait_for_the_model(tmp_path):
     path = tmp_path / "hours.wav"
     size = 8000 * 3600 * 12
-    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 1,
-                         8000, 8000, 1, 8, b"data", size)  # fmt: skip
     noise = random.Random(0).randbytes(1 << 20)
     with path.open("wb") as file:
-        file.write(header + noise)
-        file.truncate(size + len(header))
+        file.write(wav_header(size) + noise)
+        file.truncate(size + 44)
     with ServerProcess("-w", "1") as server:
         server.send(request("long", path))
         busy = cpu_seconds(server.pid)
@@ -61,6 +60,12 @@ def test_a_signal_does_not_wait_for_the_model(tmp_path):
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(5)
         assert server.process.returncode == 128 + signal.SIGTERM
+
+
+def wav_header(size):
+    """Of ``size`` bytes in 8 bit, mono, at 8 kHz: 44 bytes."""
+    return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 1,
+                       8000, 8000, 1, 8, b"data", size)  # fmt: skip
 
 
 def cpu_seconds(pid):
@@ -167,11 +172,77 @@ def test_streams_that_do_not_block():
         assert len(server.finish()) == 2001
 
 
-def test_a_worker_has_one_thread(track):
+def test_a_worker_has_one_thread_and_one_that_waits_for_the_end_of_the_server(track):
     with ServerProcess("-w", "1") as server:
         server.ask(request(1, track))
         (worker,) = server.worker_pids()
-        assert "\nThreads:\t1\n" in Path(f"/proc/{worker}/status").read_text()
+        assert "\nThreads:\t2\n" in Path(f"/proc/{worker}/status").read_text()
+
+
+@pytest.mark.parametrize("option", ["--recycle-files", "--recycle-memory"])
+def test_a_worker_does_not_get_old(option, track):
+    def is_replaced():
+        workers = server.worker_pids()
+        return workers and not set(workers) & set(before)
+
+    with ServerProcess("-w", "1", option, "1") as server:
+        for number in range(3):
+            before = server.worker_pids()
+            assert server.ask(request(number, track))["camelot"] == "11A"
+            wait_for(is_replaced)
+
+
+def test_a_worker_that_has_done_little_stays(track):
+    with ServerProcess("-w", "1", "--recycle-files", "9") as server:
+        workers = set()
+        for number in range(8):
+            server.ask(request(number, track))
+            workers |= set(server.worker_pids())
+        assert len(workers) == 1
+
+
+def test_too_much_memory_costs_one_reply(track, tmp_path):
+    path = tmp_path / "hours.wav"
+    size = 8000 * 3600 * 3
+    with path.open("wb") as file:  # 1.9 GB as the reference engine keeps it
+        file.write(wav_header(size))
+        file.truncate(size + 44)
+    options = ("-w", "1", "--cqt", "librosa", "--memory-limit", "700")
+    with ServerProcess(*options) as server:
+        server.send(request("large", path))
+        server.send(request("next", track))
+        reply = server.receive()
+        assert (reply["id"], reply["code"]) == ("large", "out_of_memory")
+        assert "700 MiB" in reply["error"]
+        assert server.receive()["camelot"] == "11A"
+
+
+APP = """
+import subprocess, sys, time
+server = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+server.stdout.readline()
+for number in range(20):
+    server.stdin.write(b'{"id": %d, "path": "%s"}\\n' % (number, sys.argv[1].encode()))
+server.stdin.flush()
+print(server.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_an_app_that_is_killed_leaves_nothing_behind(endless, tmp_path):
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", APP, endless, *COMMAND, "-w", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ) as app:
+        server = int(app.stdout.readline())
+        wait_for(lambda: len(descendants(server)) >= 2)
+        processes = {server, *descendants(server)}
+        app.kill()
+        wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in processes))
+    assert list(tmp_path.iterdir()) == []
+
+
+def descendants(pid):
+    return [process.pid for process in psutil.Process(pid).children(recursive=True)]
 
 
 def test_no_worker_can_be_started_any_more(track):

@@ -106,13 +106,15 @@ def save_filter_bank(bank: FilterBank, path: Path) -> None:
 
 
 class ConstantQ:
-    """Accumulates mono blocks; memory is one block, and 2 kB for a second of music."""
+    """Accumulates mono blocks; memory is one block, and 2 kB for a second that is not yet taken."""
 
     _HOPS_AT_ONCE = 64  # a product of that many frames runs at full speed and stays in the cache
 
     def __init__(self, bank: FilterBank) -> None:
         self._bank = bank
         self._columns: deque[FloatArray] = deque()
+        self.frames_complete = 0  # and not yet taken
+        self._frames_taken = 0
         self._samples_seen = 0
         self._silence = np.zeros(bank.reach * bank.hop_length + bank.hop_length // 2, np.float32)
         self._pending: list[FloatArray] = [self._silence]
@@ -129,6 +131,10 @@ class ConstantQ:
         ):
             self._transform()
 
+    def take(self) -> FloatArray:
+        """The frames that are complete, ``(n_bins, frames)``: ``finish`` gives the rest."""
+        return self._collect(self.frames_complete)
+
     def finish(self) -> FloatArray:
         """The spectrogram ``log1p(|C|)``, shape ``(n_bins, frames)``, frame ``t`` at ``t * hop``.
 
@@ -137,12 +143,17 @@ class ConstantQ:
         self._pending.append(self._silence)
         self._transform()
         frames = max(0, 1 + self._samples_seen // self._bank.hop_length - DROPPED_FRAMES)
+        return self._collect(frames - self._frames_taken)
+
+    def _collect(self, frames: int) -> FloatArray:
         spectrogram = np.empty((self._bank.n_bins, frames), np.float32)
         first = 0
         while self._columns:  # let go of each part: a day of music should not be held twice
             part = self._columns.popleft()[: frames - first]
             spectrogram[:, first : first + len(part)] = part.T
             first += len(part)
+        self._frames_taken += frames
+        self.frames_complete = 0
         return spectrogram
 
     def _transform(self) -> None:
@@ -154,6 +165,7 @@ class ConstantQ:
         frames = max(0, len(rows) - 2 * bank.reach)
         if frames:
             self._columns.append(_log_magnitudes(rows, frames, bank))
+            self.frames_complete += frames
         self._pending = [samples[frames * bank.hop_length :]]
         self._pending_samples = len(self._pending[0])
 

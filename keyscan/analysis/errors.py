@@ -71,6 +71,12 @@ class TooShort(AnalysisError):
     code = "too_short"
 
 
+class TooLong(AnalysisError):
+    """More sound than any track or recording of a night has: a damaged or a malicious file."""
+
+    code = "too_long"
+
+
 class Silent(AnalysisError):
     """The mix of all channels is silent, or holds nothing but samples that are no numbers."""
 

@@ -9,11 +9,17 @@ import numpy as np
 
 from keyscan.analysis.audio import AudioStream
 from keyscan.analysis.cqt import ConstantQ, FloatArray, load_filter_bank
-from keyscan.analysis.errors import Silent, TooShort
-from keyscan.analysis.spectrogram import CqtEngine, Features
+from keyscan.analysis.errors import Silent, TooLong, TooShort
+from keyscan.analysis.spectrogram import (
+    FRAMES_PER_SECOND,
+    MAX_SECONDS,
+    CqtEngine,
+    Features,
+)
 from keyscan.analysis.stages import Stages
 
 MIN_SECONDS = 3.0
+PART_FRAMES = 3600 * FRAMES_PER_SECOND
 _CODEC_ROUNDING = 0.1  # a codec's frames may cost a 3-second track this much of its length
 _SILENCE = 1e-4  # a sine of full scale has a magnitude of 19 to 76
 
@@ -26,8 +32,12 @@ def extract_features(
     path: str | os.PathLike[str],
     engine: CqtEngine = "matrix",
     should_stop: Callable[[], bool] = lambda: False,
+    hand_over: Callable[[FloatArray], None] | None = None,
 ) -> Features:
     """Decode a file and transform it, in blocks; ``should_stop`` is asked between them.
+
+    ``hand_over`` is called with every hour of the spectrogram, ``(105, frames)``, as soon as it is
+    there, and ``Features`` then have what comes behind it; None: they have all.
 
     Raises:
         AnalysisError: the file cannot be analysed; the class says why.
@@ -35,12 +45,24 @@ def extract_features(
     """
     stages = Stages()
     transform = _ENGINES[engine]()
+    loudest = 0.0
     with AudioStream(path, transform.sample_rate, stages) as stream:
         for block in stream:
             if should_stop():
                 raise Stopped
+            if stream.duration > MAX_SECONDS:
+                raise TooLong(f"there are more than {MAX_SECONDS / 3600:g} hours of sound")
             with stages.measure("cqt"):
                 transform.push(block)
+            if (
+                hand_over is not None
+                and isinstance(transform, ConstantQ)
+                and transform.frames_complete >= PART_FRAMES
+            ):
+                with stages.measure("cqt"):
+                    part = transform.take()
+                loudest = max(loudest, float(part.max()))
+                hand_over(part)
         duration, warnings = stream.duration, tuple(stream.warnings)
     if duration < MIN_SECONDS - _CODEC_ROUNDING:
         raise TooShort(
@@ -50,7 +72,7 @@ def extract_features(
     with stages.measure("cqt"):
         spectrogram = transform.finish()
     with stages.measure("postprocess"):
-        if spectrogram.max() < _SILENCE:
+        if max(loudest, float(spectrogram.max(initial=0))) < _SILENCE:
             reasons = [warning.message for warning in warnings]
             raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
     return Features(spectrogram, duration, warnings, stages.seconds)

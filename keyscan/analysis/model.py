@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ import torch
 from torch import Tensor
 
 from keyscan.analysis.keynet import KeyNet
-from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings, normalise
+from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings
+from keyscan.analysis.preparation import Preparation
 from keyscan.analysis.temperature import Temperature
-from keyscan.analysis.tuning import in_tune
 
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
@@ -66,7 +67,7 @@ class KeyModel:
             raise ValueError(f"a spectrogram of {N_BINS} bins is needed, not {spectrogram.shape}")
         if spectrogram.shape[1] < MIN_FRAMES:
             raise ValueError(f"at least {MIN_FRAMES} frames are needed, not {spectrogram.shape[1]}")
-        array = np.ascontiguousarray(spectrogram, dtype=np.float32)
+        array = np.asarray(spectrogram, np.float32)
         return torch.from_numpy(array).unsqueeze(0).to(self.device)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -77,9 +78,10 @@ class KeyModel:
         """
         network = self._network
         with torch.inference_mode():
-            if isinstance(network, EquivariantNetwork):
-                x = normalise(in_tune(x[0])[None])
             frames = x.shape[-1]
+            part_of = _slice_of(x)
+            if isinstance(network, EquivariantNetwork):
+                part_of = Preparation(x[0], _CHUNK).part
             total: Any = None
             for start in range(0, frames, _CHUNK):
                 low = max(0, start - network.halo)
@@ -87,7 +89,7 @@ class KeyModel:
                 high = frames if last_chunk else start + _CHUNK + network.halo
                 first = (start - low) // network.stride
                 kept = None if last_chunk else first + _CHUNK // network.stride
-                part = network.summarise(x[..., low:high], first, kept)
+                part = network.summarise(part_of(low, high), first, kept)
                 total = part if total is None else total.plus(part)
                 if last_chunk:
                     break
@@ -96,6 +98,10 @@ class KeyModel:
     def logits(self, spectrogram: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """``(105, frames)`` -> 24 logits in the order of ``class_id``; see ``to_input``."""
         return np.asarray(self(self.to_input(spectrogram)).numpy(), np.float32)
+
+
+def _slice_of(x: Tensor) -> Callable[[int, int], Tensor]:
+    return lambda first, end: x[..., first:end]
 
 
 def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:

@@ -76,10 +76,14 @@ class Summary(NamedTuple):
         return Summary(*(a + b for a, b in zip(self, other, strict=True)))
 
 
-def normalise(spectrogram: Tensor) -> Tensor:
-    """Make ``log1p(|C|)``, shape ``(..., bins, frames)``, independent of the track's loudness."""
+def normalise(spectrogram: Tensor, mean: Tensor | float | None = None) -> Tensor:
+    """Make ``log1p(|C|)``, shape ``(..., bins, frames)``, independent of the track's loudness.
+
+    ``mean``: of ``|C|``, where ``spectrogram`` is a part of a track; None: it is the whole.
+    """
     magnitude = torch.expm1(spectrogram)
-    mean = magnitude.mean(dim=(-2, -1), keepdim=True)
+    if mean is None:
+        mean = magnitude.mean(dim=(-2, -1), keepdim=True)
     return torch.log1p(magnitude * (_CONTRAST / (mean + 1e-9)))
 
 

@@ -8,6 +8,10 @@ from typing import Literal
 from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.errors import AudioWarning
 
+FRAMES_PER_SECOND = 5
+MAX_SECONDS = 24 * 3600.0
+"""The longest track that is analysed."""
+
 CqtEngine = Literal["matrix", "librosa"]
 CQT_ENGINES: tuple[CqtEngine, ...] = ("matrix", "librosa")
 

@@ -35,6 +35,11 @@ class Tuning:
     cents: float
     clarity: float
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether the peaks agree enough to be moved."""
+        return self.clarity >= _CLEAR
+
 
 def estimate_tuning(spectrogram: Tensor) -> Tuning:
     """``log1p`` magnitudes ``(105, frames)`` -> how they are tuned; silence has no clarity."""
@@ -60,9 +65,10 @@ def estimate_tuning(spectrogram: Tensor) -> Tuning:
     return Tuning((cents - _HIGHEST) % -100 + _HIGHEST, math.hypot(x, y) / total)
 
 
-def retune(spectrogram: Tensor, cents: float) -> Tensor:
+def retune(spectrogram: Tensor, cents: float, mean: Tensor | float | None = None) -> Tensor:
     """Music ``cents`` above concert pitch -> as if it were on it; same shape, ``log1p`` magnitudes.
 
+    ``mean``: of the magnitudes, where ``spectrogram`` is a part of a track; None: it is the whole.
     Cubic interpolation over the bins (Catmull & Rom, 1974) of the logarithm, in which the main lobe
     of a peak is nearly a parabola.
     """
@@ -76,7 +82,7 @@ def retune(spectrogram: Tensor, cents: float) -> Tensor:
         -0.5 * t**2 + 0.5 * t**3,
     )
     magnitude = torch.expm1(spectrogram)
-    floor = _FLOOR * magnitude.mean() + 1e-12
+    floor = _FLOOR * (magnitude.mean() if mean is None else mean) + 1e-12
     level = F.pad(torch.log(magnitude + floor)[None], (0, 0, 3, 3), mode="replicate")[0]
     bins = len(spectrogram)
     first = 2 + whole
@@ -87,4 +93,4 @@ def retune(spectrogram: Tensor, cents: float) -> Tensor:
 def in_tune(spectrogram: Tensor) -> Tensor:
     """The spectrogram of the same music at concert pitch; as it is, where no tuning is clear."""
     tuning = estimate_tuning(spectrogram)
-    return retune(spectrogram, tuning.cents) if tuning.clarity >= _CLEAR else spectrogram
+    return retune(spectrogram, tuning.cents) if tuning.is_clear else spectrogram

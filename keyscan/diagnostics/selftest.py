@@ -17,8 +17,8 @@ from keyscan.analysis.spectrogram import CQT_ENGINES, CqtEngine, Features
 from keyscan.diagnostics.track import SAMPLE_RATE, Samples, render_track, try_to_write
 from keyscan.keys import Key
 from keyscan.model_options import ModelOptions, warm_up
-from keyscan.serving.worker_process import Failure
-from keyscan.serving.workers import Worker, WorkerFailed, WorkerSettings
+from keyscan.serving.worker_process import Failure, WorkerSettings
+from keyscan.serving.workers import Worker, WorkerFailed
 
 KEY = Key.parse("F# minor")
 TRACK_SECONDS = 10.0

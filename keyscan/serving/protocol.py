@@ -44,8 +44,10 @@ ERROR_CODES = {
     "no_audio": "There is no sound in the file, or sound of length zero.",
     "decode_failed": "The format is known, but not one sample could be decoded.",
     "too_short": "There are less than 3 seconds of sound.",
+    "too_long": "There are more than 24 hours of sound.",
     "silent": "There is nothing to hear: the mix of all channels is silent.",
     "timeout": "The file took longer than `--timeout`.",
+    "out_of_memory": "The decoder needs more memory than `--memory-limit` for the file.",
     "decoder_crashed": "The process that decoded the file died.",
     "worker_failed": "No decoding process could be started.",
     "cancelled": "The request was cancelled.",
@@ -53,23 +55,23 @@ ERROR_CODES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Analyze:
     id: RequestId
     path: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reset:
     pass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cancel:
     id: RequestId
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ping:
     id: RequestId | None
 
@@ -87,7 +89,7 @@ class BadRequest(Exception):
         self.id = request_id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OversizedLine:
     """A line of more than ``MAX_LINE_BYTES``, of which only the length was kept."""
 

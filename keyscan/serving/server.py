@@ -20,6 +20,7 @@ from keyscan.analysis.stages import Stages
 from keyscan.diagnostics.profiling import failure_table, file_table
 from keyscan.diagnostics.stderr import STDERR
 from keyscan.keys import Spelling
+from keyscan.serving.pool import WorkerPool
 from keyscan.serving.protocol import (
     PROTOCOL_VERSION,
     Analyze,
@@ -37,11 +38,12 @@ from keyscan.serving.protocol import (
 from keyscan.serving.scheduler import Job, Scheduler
 from keyscan.serving.streams import LineWriter, read_lines
 from keyscan.serving.worker_process import Failure
-from keyscan.serving.workers import Worker, WorkerPool
+from keyscan.serving.workers import Worker
 
 log = logging.getLogger(__name__)
 
 _NOBODY_READS = (errno.EPIPE, errno.ECONNRESET, errno.EINVAL)  # the last: Windows
+_ORPHAN_SECONDS = 2.0  # behind the end of the input: whether anybody listens, a write tells
 _LAST_WORDS_SECONDS = 1.0  # for a client that is told to stop and does not read
 
 
@@ -148,6 +150,7 @@ class Server:
         except OSError as error:
             log.warning("stdin cannot be read any more: %s", error)
         finally:
+            self._writer.beat_every(min(self._settings.heartbeat, _ORPHAN_SECONDS))
             self._scheduler.close()
 
     def _handle(self, line: bytes | OversizedLine) -> None:

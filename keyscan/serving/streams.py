@@ -94,6 +94,11 @@ class LineWriter:
         """Queue one message; returns at once."""
         self._queue.put(encode(message))
 
+    def beat_every(self, seconds: float) -> None:
+        """Change the time between heartbeats, from now on."""
+        self._heartbeat_seconds = seconds
+        self._queue.put(b"")  # it may wait for the next heartbeat of before
+
     def close(self) -> None:
         """Queue the end: what is queued before it will still be written."""
         self._queue.put(None)
@@ -114,6 +119,9 @@ class LineWriter:
                     next_heartbeat = time.monotonic() + self._heartbeat_seconds
                 if line is None:
                     return
+                if not line:
+                    next_heartbeat = time.monotonic() + self._heartbeat_seconds
+                    continue
                 self._write(line)
         except OSError as error:
             self._on_closed(error)

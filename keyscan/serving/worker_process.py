@@ -11,10 +11,35 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.spectrogram import CqtEngine, Features
 from keyscan.runtime import open_missing_streams
+from keyscan.serving.limits import (
+    end_with_the_server,
+    leave_no_core,
+    limit_memory,
+    limit_processor_time,
+)
 from keyscan.serving.pipe import receive, send
+
+OUT_OF_MEMORY = 70
+"""The exit code of a worker that was refused memory."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """``timeout`` is in seconds per file, sizes are in bytes.
+
+    A process ends after ``recycle_files`` files, or when it has ``recycle_size`` after one; it may
+    never have more than ``memory_limit``.
+    """
+
+    cqt: CqtEngine = "matrix"
+    timeout: float = 120.0
+    memory_limit: int = 1 << 30
+    recycle_files: int = 2000
+    recycle_size: int = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +60,13 @@ class Taken:
     """The file is being worked on: if the process dies from now on, the file is to blame."""
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """An hour of a spectrogram, ``(105, frames)``; ``Features`` have what follows the last part."""
+
+    spectrogram: FloatArray
+
+
 @dataclass(frozen=True)
 class Stop:
     """The file being worked on is no longer wanted."""
@@ -48,23 +80,27 @@ class Failure:
     message: str
 
 
-def worker_main(connection: Connection, cqt: CqtEngine) -> None:
+def worker_main(connection: Connection, settings: WorkerSettings) -> None:
     """Answer every ``Work`` with ``Features`` or a ``Failure``, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
     open_missing_streams()
     faulthandler.enable()
+    end_with_the_server()
+    leave_no_core()
+    limit_memory(settings.memory_limit)
     start = time.perf_counter()
     from keyscan.analysis.features import warm_up  # the decoders: never imported by the server
 
     imported = time.perf_counter()
-    warm_up(cqt)
+    warm_up(settings.cqt)
     try:
         send(connection, Started(imported - start, time.perf_counter() - imported))
         while True:
             message = receive(connection)
             if isinstance(message, Work):  # a Stop here came too late for its file
+                limit_processor_time(2 * settings.timeout)  # for a server that cannot kill
                 send(connection, Taken())
-                send(connection, _analyse(message.path, cqt, connection))
+                send(connection, _analyse(message.path, settings.cqt, connection))
     except (EOFError, OSError):
         return  # the server is gone
 
@@ -75,8 +111,11 @@ def _analyse(path: str, cqt: CqtEngine, connection: Connection) -> Features | Fa
     def should_stop() -> bool:
         return connection.poll() and isinstance(receive(connection), Stop)
 
+    def hand_over(spectrogram: FloatArray) -> None:
+        send(connection, Part(spectrogram))
+
     try:
-        return extract_features(_native(path), cqt, should_stop)
+        return extract_features(_native(path), cqt, should_stop, hand_over)
     except AnalysisError as error:
         return Failure(error.code, str(error))
     except UnicodeEncodeError:
@@ -86,7 +125,7 @@ def _analyse(path: str, cqt: CqtEngine, connection: Connection) -> Features | Fa
     except (EOFError, ConnectionError):
         raise
     except MemoryError:
-        os._exit(70)  # what is left of this process cannot be trusted
+        os._exit(OUT_OF_MEMORY)  # what is left of this process cannot be trusted
     except Exception as error:
         sys.stderr.write(traceback.format_exc())
         return Failure("internal_error", f"{type(error).__name__}: {error}")

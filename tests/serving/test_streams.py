@@ -68,6 +68,18 @@ def test_heartbeats_come_when_nothing_else_does():
     assert writer.join(30)
 
 
+def test_heartbeats_can_be_quickened_while_waiting_for_one():
+    beats = threading.Semaphore(0)
+    writer = LineWriter(lambda line: beats.release(), heartbeat_seconds=3600, on_closed=print)
+    writer.start()
+    assert not beats.acquire(timeout=0.2)
+    writer.beat_every(0.01)
+    for _ in range(3):
+        assert beats.acquire(timeout=30)
+    writer.close()
+    assert writer.join(30)
+
+
 def test_a_reader_that_is_gone_is_reported_once():
     closed = []
     read_end, write_end = os.pipe()
