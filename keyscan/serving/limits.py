@@ -57,12 +57,12 @@ def end_with_the_server() -> None:
 
 
 def resident_bytes(pid: int) -> int:
-    """The physical memory that a process has; 0 if there is no such process any more."""
+    """The physical memory that a process has; 0 if the system does not tell, or it is gone."""
     import psutil  # 30 ms, and workers need it not
 
     try:
         return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
+    except (psutil.Error, OSError):  # no file can be opened any more
         return 0
 
 
