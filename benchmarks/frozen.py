@@ -13,8 +13,8 @@ files as are needed, and each line of the table is a fresh process of either pro
 *start* is the time from the spawn to ``ready``, next to that of ``python -c "import torch"``.
 Python has its bytecode in ``__pycache__``, cold or warm, as after an installation. Seconds are the
 least of all rounds, as with ``timeit``: what comes on top is the rest of the machine's doing, and
-on a shared one it is more than what is to be told apart. What another process has mapped stays in the
-page cache: while one that runs Python's torch is there, Python's cold start is none.
+on a shared one it is more than what is to be told apart. What another process has mapped stays in
+the page cache: while one that runs Python's torch is there, Python's cold start is none.
 """
 
 from __future__ import annotations
