@@ -1,19 +1,20 @@
-"""A real Node script as the client, with file names that break naive programs."""
+"""The Node client's own tests, against the server: a promise per file, whatever its name."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
-from pathlib import Path
 
+import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import KEYS
-from tests.server_process import COMMAND
+from tests.server_process import COMMAND, ROOT
 
-SCRIPT = Path(__file__).parent / "node" / "awkward_names.js"
+TESTS = ROOT / "clients" / "node" / "test"
 
 AWKWARD = [
     "plain.wav", "with space.wav", " leading and trailing .wav", "naïve café.wav",
@@ -29,22 +30,33 @@ AWKWARD = [
 ]  # fmt: skip
 
 
-def test_fifty_awkward_names_and_a_reset_in_the_middle(tmp_path):
+@pytest.fixture(scope="session")
+def awkward_tracks(tmp_path_factory):
+    """A folder of fifty tracks with names that break naive programs, and their keys beside it."""
     assert len(set(AWKWARD)) == 50
+    root = tmp_path_factory.mktemp("node")
     keys = [KEYS[7], KEYS[19], KEYS[10], KEYS[14]]
     for key in keys:
-        soundfile.write(tmp_path / key.camelot, render_track(key, 8.0), SAMPLE_RATE, format="WAV")
-    folder = tmp_path / "músic ♫ folder"
+        soundfile.write(root / key.camelot, render_track(key, 8.0), SAMPLE_RATE, format="WAV")
+    folder = root / "músic ♫ folder"
     folder.mkdir()
     manifest = []
     for number, name in enumerate(AWKWARD):
         key = keys[number % len(keys)]
-        shutil.copy(tmp_path / key.camelot, folder / name)
+        shutil.copy(root / key.camelot, folder / name)
         manifest.append({"path": str(folder / name), "camelot": key.camelot})
-    listing = tmp_path / "manifest.json"
-    listing.write_text(json.dumps(manifest), encoding="utf-8")
+    (root / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("file", sorted(TESTS.glob("*.test.js")), ids=lambda file: file.name)
+def test_node_client(file, awkward_tracks):
+    environ = {
+        **os.environ,
+        "KEYSCAN_COMMAND": json.dumps(COMMAND),
+        "KEYSCAN_AUDIO": str(awkward_tracks),
+    }
     result = subprocess.run(
-        ["node", SCRIPT, listing, *COMMAND], capture_output=True, text=True, timeout=240
+        ["node", "--test", file], capture_output=True, text=True, timeout=240, env=environ
     )
-    assert result.returncode == 0, result.stderr
-    assert "all as they should be" in result.stdout
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -1,0 +1,201 @@
+import { EventEmitter } from 'node:events';
+
+type Hour = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12;
+
+export interface KeyAnalyzerOptions {
+  /** The server: the frozen app's executable, or Python with the script first in `args`. */
+  command: string;
+  /** Options of the server; `--heartbeat` and `--workers` are added. */
+  args?: readonly string[];
+  /** Files decoded at a time. Default: the server's, one per CPU core. */
+  workers?: number;
+  /** The server's working directory, which relative paths are relative to. */
+  cwd?: string;
+  /** Added to the environment of this process. */
+  env?: Record<string, string>;
+  /** Requests that the server has at a time. Default: four per worker. */
+  maxInFlight?: number;
+  /** Milliseconds from the start until the server must be ready. Default: 120,000. */
+  readyTimeout?: number;
+  /** Milliseconds between two heartbeats of the server. Default: 30,000. */
+  heartbeatInterval?: number;
+  /** After so many intervals without any output the server is killed. Default: 3. */
+  missedHeartbeats?: number;
+  /** Milliseconds until the first restart; every further one takes twice as long. Default: 500. */
+  restartDelay?: number;
+  /** Milliseconds until a restart at most. Default: 30,000. */
+  maxRestartDelay?: number;
+  /** Restarts in a row without an answer or a heartbeat; then it gives up. Default: 5. */
+  maxRestarts?: number;
+  /** So often may the server die while it has a file, then the file is given up. Default: 2. */
+  maxCrashes?: number;
+}
+
+/** A part of the file was damaged; the rest was analysed. */
+export interface Warning {
+  code: 'truncated' | 'bad_packets' | 'bad_samples' | (string & {});
+  message: string;
+}
+
+/** The key of a file: the server's reply as it is. Later servers may add fields. */
+export interface Success {
+  id: number;
+  status: 'success';
+  code: 'ok';
+  camelot: `${Hour}${'A' | 'B'}`;
+  openkey: `${Hour}${'m' | 'd'}`;
+  /** In words: `A minor`, or `F# minor/Gb minor`. */
+  key: string;
+  /** 0-11 for 1A-12A, 12-23 for 1B-12B. */
+  class_id: number;
+  filename: string;
+  /** Seconds of sound that were analysed. */
+  duration: number;
+  warnings: Warning[];
+  generation: number;
+}
+
+/** The server's reply about a file without a key. */
+export interface Failure {
+  id: number;
+  status: 'error';
+  code: ServerErrorCode;
+  error: string;
+  filename: string | null;
+  generation: number;
+}
+
+export interface Ready {
+  type: 'ready';
+  version: string;
+  protocol: number;
+  model: string;
+  workers: number;
+  generation: number;
+}
+
+export interface Pong {
+  type: 'pong';
+  id: number;
+  /** Files that the server has and has not begun; more may wait in the client. */
+  queued: number;
+  /** Files being worked on. */
+  running: number;
+  generation: number;
+}
+
+/** Later servers may have more. */
+export type ServerErrorCode =
+  | 'bad_request'
+  | 'duplicate_id'
+  | 'file_not_found'
+  | 'invalid_path'
+  | 'not_a_file'
+  | 'permission_denied'
+  | 'read_failed'
+  | 'empty_file'
+  | 'unsupported_format'
+  | 'no_audio'
+  | 'decode_failed'
+  | 'too_short'
+  | 'silent'
+  | 'timeout'
+  | 'decoder_crashed'
+  | 'worker_failed'
+  | 'cancelled'
+  | 'internal_error'
+  | (string & {});
+
+/** Errors that no reply of the server stands behind. */
+export type ClientErrorCode =
+  | 'cancelled'
+  | 'reset'
+  | 'closed'
+  | 'invalid_path'
+  | 'server_crashed'
+  | 'server_unavailable'
+  | 'start_failed';
+
+/** Why a promise was rejected: `code` is for programs, `message` for people. */
+export class KeyAnalyzerError extends Error {
+  constructor(
+    code: ServerErrorCode | ClientErrorCode,
+    message: string,
+    details?: { path?: string | null; reply?: Failure | null; cause?: unknown },
+  );
+  readonly name: 'KeyAnalyzerError';
+  readonly code: ServerErrorCode | ClientErrorCode;
+  /** The file's path as it was asked for; null where no file is concerned. */
+  readonly path: string | null;
+  /** What the server said about the file, if it did. */
+  readonly reply: Failure | null;
+  /** The error of the system where the server could not be started; the signal's reason. */
+  readonly cause?: unknown;
+}
+
+/**
+ * A file is settled. The counts begin anew when a file is asked for and none is pending, and after
+ * a reset; `done` includes `failed`, which includes what was cancelled.
+ */
+export type Progress = { done: number; failed: number; total: number; id: number; path: string } & (
+  | { result: Success; error?: undefined }
+  | { error: KeyAnalyzerError; result?: undefined }
+);
+
+export interface KeyAnalyzerEvents {
+  /** The server can be asked; after a restart again. */
+  ready: [message: Ready];
+  progress: [progress: Progress];
+  heartbeat: [];
+  /** A line of the server's stderr. */
+  log: [line: string];
+  /** The server's process has ended. */
+  exit: [end: { code: number | null; signal: NodeJS.Signals | null }];
+  /** The server is going to be started again in `delay` milliseconds. */
+  restart: [restart: { attempt: number; delay: number; reason: string }];
+  /** The server cannot be started, or died too often: all is rejected, and nothing will follow. */
+  fatal: [error: KeyAnalyzerError];
+}
+
+/** A promise per file, over one server process that is started at once and again when it dies. */
+export class KeyAnalyzer extends EventEmitter {
+  /** @throws TypeError for an unknown option or a value that cannot be meant */
+  constructor(options: KeyAnalyzerOptions);
+
+  /** The process id of the server; null while there is none. */
+  readonly pid: number | null;
+
+  /** Ask for the key of a file; rejects with a KeyAnalyzerError. */
+  analyze(path: string, options?: { signal?: AbortSignal }): Promise<Success> & { id: number };
+
+  /** Reject a promise of `analyze` with `cancelled`; false if it was settled already. */
+  cancel(promiseOrId: number | { id: number }): boolean;
+
+  /**
+   * Forget all files: their promises are rejected with `reset`. Resolves when no old answer can
+   * come any more; its `idle` when nothing old is being worked on any more. Never rejects.
+   */
+  reset(): Promise<{ idle: Promise<void> }>;
+
+  /** Resolves as soon as a server answers. */
+  ping(): Promise<Pong>;
+
+  /** Take no more files and let the rest finish; resolves when the server has ended. */
+  close(): Promise<void>;
+
+  /** Reject the rest with `closed` and end the server; resolves when it has ended. */
+  kill(): Promise<void>;
+
+  on<E extends keyof KeyAnalyzerEvents>(
+    event: E,
+    listener: (...event: KeyAnalyzerEvents[E]) => void,
+  ): this;
+  once<E extends keyof KeyAnalyzerEvents>(
+    event: E,
+    listener: (...event: KeyAnalyzerEvents[E]) => void,
+  ): this;
+  off<E extends keyof KeyAnalyzerEvents>(
+    event: E,
+    listener: (...event: KeyAnalyzerEvents[E]) => void,
+  ): this;
+}

@@ -1,0 +1,333 @@
+'use strict';
+
+const { EventEmitter } = require('node:events');
+const { KeyAnalyzerError } = require('./error.js');
+const { withDefaults } = require('./options.js');
+const { ServerProcess } = require('./process.js');
+
+const IN_FLIGHT_PER_WORKER = 4; // one decoding, two waiting for the model, one on its way
+const MAX_LINE_BYTES = 1 << 20; // the server reads no longer line
+
+/**
+ * The analyzer as a class: a promise for every file, over one server process that is started at
+ * once, kept, and started again when it dies. index.d.ts has the types of all that is public.
+ *
+ * Every promise is settled exactly once. A request is in `#pending` until then, and in one of
+ * `#waiting` (not handed over yet), `#suspects` (to be tried again alone, because the server died
+ * with them) and `#asked` (the server has them).
+ */
+class KeyAnalyzer extends EventEmitter {
+  #options;
+  #server = null;
+  #pending = new Map();
+  #waiting = new Set();
+  #suspects = new Set();
+  #asked = new Set();
+  #listeners = new Map(); // signal -> { requests, abort }
+  #pings = new Map();
+  #resetsToComplete = [];
+  #resetsToIdle = [];
+  #nextId = 1;
+  #window = 1;
+  #counts = { done: 0, failed: 0, total: 0 };
+  #wasReady = false;
+  #restarts = 0;
+  #restartTimer;
+  #refusal = null;
+  #finished;
+  #finish;
+
+  /** @param {import('./index').KeyAnalyzerOptions} options */
+  constructor(options) {
+    super();
+    this.#options = withDefaults(options);
+    this.#finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#start();
+  }
+
+  /** The process id of the server; null while there is none. */
+  get pid() {
+    return this.#server?.pid ?? null;
+  }
+
+  /**
+   * Ask for the key of a file.
+   *
+   * @param {string} path
+   * @param {{ signal?: AbortSignal }} [options] aborting it cancels
+   * @returns {Promise<import('./index').Success> & { id: number }}
+   */
+  analyze(path, { signal } = {}) {
+    const id = this.#nextId++;
+    const promise = new Promise((resolve, reject) => {
+      const refusal = this.#refusal ?? refusalOf(id, path, signal);
+      if (refusal) return reject(failure(refusal, path));
+      if (this.#pending.size === 0) this.#counts = { done: 0, failed: 0, total: 0 };
+      this.#counts.total += 1;
+      const request = { id, path, resolve, reject, signal, crashes: 0 };
+      if (signal) this.#listen(request);
+      this.#pending.set(id, request);
+      this.#waiting.add(request);
+      this.#pump();
+    });
+    return Object.assign(promise, { id });
+  }
+
+  /**
+   * Reject the promise of `analyze` with `cancelled`, unless it is settled.
+   *
+   * @param {number | { id: number }} promiseOrId
+   * @returns {boolean} whether it was still to be settled
+   */
+  cancel(promiseOrId) {
+    const id = typeof promiseOrId === 'object' ? promiseOrId.id : promiseOrId;
+    const request = this.#pending.get(id);
+    if (!request) return false;
+    if (this.#asked.has(request)) this.#server.send({ type: 'cancel', id });
+    const cause = request.signal?.aborted ? request.signal.reason : undefined;
+    this.#reject(request, { code: 'cancelled', message: 'cancelled', cause });
+    queueMicrotask(() => this.#pump()); // not with what is cancelled next
+    return true;
+  }
+
+  /**
+   * Forget all files: their promises are rejected with `reset`.
+   *
+   * @returns {Promise<{ idle: Promise<void> }>} when no old answer can come any more; `idle`:
+   *   when nothing old is being worked on any more
+   */
+  reset() {
+    this.#rejectAll({ code: 'reset', message: 'everything asked so far was forgotten' });
+    const server = this.#server;
+    let complete = Promise.resolve({ idle: Promise.resolve() });
+    if (server?.ready) {
+      const idle = new Promise((resolve) => this.#resetsToIdle.push(resolve));
+      complete = new Promise((resolve) => {
+        this.#resetsToComplete.push(() => resolve({ idle }));
+      });
+      server.send({ type: 'reset' });
+    }
+    this.#pump();
+    return complete;
+  }
+
+  /** Ask the server whether it is there. @returns {Promise<import('./index').Pong>} */
+  ping() {
+    return new Promise((resolve, reject) => {
+      if (this.#refusal) return reject(failure(this.#refusal));
+      const id = this.#nextId++;
+      this.#pings.set(id, { resolve, reject });
+      if (this.#server?.ready) this.#server.send({ type: 'ping', id });
+    });
+  }
+
+  /** Take no more files, let the rest finish, end. @returns {Promise<void>} when it has ended */
+  close() {
+    this.#refusal ??= { code: 'closed', message: 'the client is closed' };
+    this.#pump();
+    return this.#finished;
+  }
+
+  /** End now: what is not answered is rejected with `closed`. @returns {Promise<void>} */
+  kill() {
+    this.#refusal ??= { code: 'closed', message: 'the client is closed' };
+    this.#rejectAll(this.#refusal);
+    if (this.#server) this.#server.stop();
+    else this.#end();
+    return this.#finished;
+  }
+
+  #start() {
+    this.#server = new ServerProcess(this.#options, {
+      message: (message) => this.#receive(message),
+      log: (line) => this.#emit('log', line),
+      drain: () => this.#pump(),
+      end: (end) => this.#serverEnded(end),
+    });
+  }
+
+  #receive(message) {
+    switch (message.type) {
+      case undefined:
+        return this.#answer(message);
+      case 'ready':
+        return this.#serverReady(message);
+      case 'heartbeat':
+        this.#restarts = 0;
+        return this.#emit('heartbeat');
+      case 'pong':
+        this.#pings.get(message.id)?.resolve(message);
+        return this.#pings.delete(message.id);
+      case 'reset_complete':
+        return this.#resetsToComplete.shift()?.();
+      case 'reset_idle':
+        return this.#resetsToIdle.shift()?.();
+    }
+  }
+
+  #serverReady(message) {
+    this.#wasReady = true;
+    this.#window = this.#options.maxInFlight ?? IN_FLIGHT_PER_WORKER * (message.workers || 1);
+    for (const id of this.#pings.keys()) this.#server.send({ type: 'ping', id });
+    this.#emit('ready', message);
+    this.#pump();
+  }
+
+  #answer(reply) {
+    const request = this.#pending.get(reply.id);
+    if (!request || !this.#asked.has(request)) return; // cancelled or reset meanwhile
+    this.#restarts = 0;
+    if (reply.status === 'success') {
+      this.#settle(request, { result: reply });
+      request.resolve(reply);
+    } else if (reply.status === 'error') {
+      this.#reject(request, { code: reply.code, message: reply.error, reply });
+    }
+    this.#pump();
+  }
+
+  /** Hand over what there is room for. A suspect goes alone: if it crashes again, we know who. */
+  #pump() {
+    const server = this.#server;
+    while (server?.ready && !server.blocked && this.#hasRoom()) {
+      const request = first(this.#suspects) ?? first(this.#waiting);
+      if (!request) break;
+      this.#suspects.delete(request);
+      this.#waiting.delete(request);
+      this.#asked.add(request);
+      server.send({ id: request.id, path: request.path });
+    }
+    if (!this.#refusal || this.#pending.size > 0) return;
+    if (server) server.endInput();
+    else this.#end();
+  }
+
+  #hasRoom() {
+    if (first(this.#asked)?.crashes > 0) return false;
+    return this.#asked.size < (this.#suspects.size > 0 ? 1 : this.#window);
+  }
+
+  #serverEnded({ code, signal, reason, cause, hopeless }) {
+    this.#server = null;
+    if (code !== null || signal !== null) this.#emit('exit', { code, signal });
+    for (const done of [...this.#resetsToComplete, ...this.#resetsToIdle]) done();
+    this.#resetsToComplete = [];
+    this.#resetsToIdle = [];
+    this.#blame(reason);
+    if (this.#refusal && this.#pending.size === 0) return this.#end();
+    if (hopeless && !this.#wasReady) {
+      const message = `the server cannot be started: ${reason}`;
+      return this.#giveUp({ code: 'start_failed', message, cause });
+    }
+    if (this.#restarts >= this.#options.maxRestarts) {
+      const times = `${this.#restarts + 1} times in a row without an answer`;
+      const message = `the server ended ${times}; the last time: ${reason}`;
+      return this.#giveUp({ code: 'server_unavailable', message, cause });
+    }
+    const { restartDelay, maxRestartDelay } = this.#options;
+    const delay = Math.min(maxRestartDelay, restartDelay * 2 ** this.#restarts);
+    this.#restarts += 1;
+    this.#emit('restart', { attempt: this.#restarts, delay, reason });
+    this.#restartTimer = setTimeout(() => this.#start(), delay);
+  }
+
+  /** Any of the files that the server had may have brought it down. */
+  #blame(reason) {
+    for (const request of this.#asked) {
+      request.crashes += 1;
+      if (request.crashes < this.#options.maxCrashes) {
+        this.#suspects.add(request);
+        continue;
+      }
+      const message = `the server ended ${request.crashes} times while it had this file: ${reason}`;
+      this.#reject(request, { code: 'server_crashed', message });
+    }
+    this.#asked.clear();
+  }
+
+  #giveUp(refusal) {
+    this.#refusal = refusal;
+    this.#rejectAll(refusal);
+    this.#emit('fatal', failure(refusal));
+    this.#end();
+  }
+
+  /** There is no server, and there will be none. */
+  #end() {
+    clearTimeout(this.#restartTimer);
+    for (const ping of this.#pings.values()) ping.reject(failure(this.#refusal));
+    this.#pings.clear();
+    this.#finish();
+  }
+
+  #reject(request, refusal) {
+    const error = failure(refusal, request.path);
+    this.#settle(request, { error });
+    request.reject(error);
+  }
+
+  #rejectAll(refusal) {
+    for (const request of this.#pending.values()) {
+      this.#forget(request);
+      request.reject(failure(refusal, request.path));
+    }
+  }
+
+  #settle(request, outcome) {
+    this.#forget(request);
+    this.#counts.done += 1;
+    if (outcome.error) this.#counts.failed += 1;
+    const { id, path } = request;
+    this.#emit('progress', { ...this.#counts, id, path, ...outcome });
+  }
+
+  #forget(request) {
+    this.#pending.delete(request.id);
+    for (const set of [this.#waiting, this.#suspects, this.#asked]) set.delete(request);
+    const { signal } = request;
+    const listener = this.#listeners.get(signal);
+    listener?.requests.delete(request);
+    if (listener?.requests.size !== 0) return;
+    signal.removeEventListener('abort', listener.abort);
+    this.#listeners.delete(signal);
+  }
+
+  /** One listener a signal: a signal looks through all that it has before it takes another. */
+  #listen(request) {
+    const { signal } = request;
+    if (!this.#listeners.has(signal)) {
+      const requests = new Set();
+      const abort = () => requests.forEach(({ id }) => this.cancel(id));
+      this.#listeners.set(signal, { requests, abort });
+      signal.addEventListener('abort', abort);
+    }
+    this.#listeners.get(signal).requests.add(request);
+  }
+
+  /** Listeners run by themselves: one that throws must not cost anybody an answer. */
+  #emit(...event) {
+    process.nextTick(() => this.emit(...event));
+  }
+}
+
+/** What keeps a request from being asked at all. */
+function refusalOf(id, path, signal) {
+  if (signal?.aborted) return { code: 'cancelled', message: 'cancelled', cause: signal.reason };
+  if (typeof path !== 'string') return { code: 'invalid_path', message: 'a path is a string' };
+  const bytes = Buffer.byteLength(JSON.stringify({ id, path }));
+  if (bytes <= MAX_LINE_BYTES) return null;
+  return { code: 'invalid_path', message: `a request of ${bytes} bytes is too long` };
+}
+
+function failure({ code, message, reply, cause }, path) {
+  return new KeyAnalyzerError(code, message, { path, reply, cause });
+}
+
+/** The oldest of a set. */
+function first(set) {
+  return set.values().next().value;
+}
+
+module.exports = { KeyAnalyzer, KeyAnalyzerError };

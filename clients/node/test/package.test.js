@@ -1,0 +1,132 @@
+'use strict';
+
+// What the package promises: its types, both ways to load it, and the example of its page.
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const Module = require('node:module');
+const { EventEmitter } = require('node:events');
+const os = require('node:os');
+const path = require('node:path');
+const { test } = require('node:test');
+const client = require('openkeyscan-analyzer-client');
+const { DEFAULTS } = require('../options.js');
+const { alive, children, COMMAND, PATIENCE, TRACKS, until } = require('./support.js');
+
+const read = (name) => fs.readFileSync(path.join(__dirname, '..', name), 'utf8');
+const types = read('index.d.ts');
+
+/** The names of what an interface or a class declares, its constructor left out. */
+function members(declaration) {
+  const body = types.split(`export ${declaration} {\n`)[1].split('\n}')[0];
+  const names = [...body.matchAll(/^  (?:readonly )?(\w+)\??[(<:]/gm)].map(([, name]) => name);
+  return new Set(names.filter((name) => name !== 'constructor'));
+}
+
+test('the types declare every method, option, event and error', () => {
+  const { KeyAnalyzer, KeyAnalyzerError } = client;
+  const methods = Object.getOwnPropertyNames(KeyAnalyzer.prototype);
+  const inherited = ['on', 'once', 'off']; // with the events' types
+  assert.deepEqual(
+    members('class KeyAnalyzer extends EventEmitter'),
+    new Set([...methods.filter((name) => name !== 'constructor'), ...inherited]),
+  );
+  assert.deepEqual(
+    members('class KeyAnalyzerError extends Error'),
+    new Set(['name', ...Object.keys(new KeyAnalyzerError('code', 'message')), 'cause']),
+  );
+  assert.deepEqual(members('interface KeyAnalyzerOptions'), new Set(Object.keys(DEFAULTS)));
+  const emitted = [...read('index.js').matchAll(/#emit\('(\w+)'/g)].map(([, name]) => name);
+  assert.deepEqual(members('interface KeyAnalyzerEvents'), new Set(emitted));
+  const codes = [...read('index.js').matchAll(/code: '(\w+)'/g)].map(([, code]) => code);
+  const declared = types.split('type ClientErrorCode =')[1].split(';')[0].matchAll(/'(\w+)'/g);
+  assert.deepEqual(new Set([...declared].map(([, code]) => code)), new Set(codes));
+});
+
+test('import and require give the same', async () => {
+  const imported = await import('openkeyscan-analyzer-client');
+  assert.equal(imported.KeyAnalyzer, client.KeyAnalyzer);
+  assert.equal(imported.KeyAnalyzerError, client.KeyAnalyzerError);
+  const { files } = JSON.parse(read('package.json'));
+  for (const file of files) assert.ok(read(file));
+});
+
+test('the page shows the example that is tested, and names every option and error', () => {
+  const page = read('README.md');
+  assert.ok(page.includes(`\`\`\`js\n${read('example.js')}\`\`\``));
+  for (const option of Object.keys(DEFAULTS)) assert.ok(page.includes(`\`${option}\``), option);
+});
+
+/** The folder that an app ships, with an executable that is the server under test. */
+function resourcesFolder(t) {
+  const resources = fs.mkdtempSync(path.join(os.tmpdir(), 'resources-'));
+  t.after(() => fs.rmSync(resources, { recursive: true }));
+  const server = path.join(resources, 'openkeyscan-analyzer', 'openkeyscan-analyzer');
+  fs.mkdirSync(path.dirname(server));
+  const words = COMMAND.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  fs.writeFileSync(server, `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });
+  return resources;
+}
+
+test('the first lines of the page print a key', PATIENCE, (t) => {
+  const [, lines] = read('README.md').match(/```js\n([^`]*)```/);
+  const script = lines
+    .replace('/path/to', resourcesFolder(t))
+    .replace('/music/track.mp3', TRACKS[0].path);
+  const options = { ...PATIENCE, cwd: path.join(__dirname, '..') };
+  const output = execFileSync(process.execPath, ['-e', script], options).toString();
+  assert.ok(output.startsWith(`${TRACKS[0].camelot} `), output);
+});
+
+/** What Electron is to the example; there is no screen here to start a real one on. */
+function electron(sent) {
+  const handlers = {};
+  class BrowserWindow {
+    webContents = { send: (channel, value) => sent.push([channel, value]) };
+    isDestroyed() {
+      return false;
+    }
+    loadFile() {}
+  }
+  return {
+    app: Object.assign(new EventEmitter(), { isPackaged: true, whenReady: async () => {} }),
+    BrowserWindow,
+    ipcMain: { handle: (channel, handler) => (handlers[channel] = handler) },
+    invoke: (channel, ...values) => handlers[channel]({}, ...values),
+  };
+}
+
+test("the example's app shows keys, cancels, resets and quits", PATIENCE, async (t) => {
+  const resources = resourcesFolder(t);
+  process.resourcesPath = resources;
+  const sent = [];
+  const fake = electron(sent);
+  const load = Module._load;
+  t.mock.method(Module, '_load', (request, ...rest) => {
+    return request === 'electron' ? fake : load(request, ...rest);
+  });
+  t.after(() => fake.app.emit('will-quit'));
+
+  require('../example.js');
+  await new Promise(setImmediate);
+  const [track, missing] = await Promise.all([
+    fake.invoke('keys:analyze', 1, TRACKS[0].path),
+    fake.invoke('keys:analyze', 2, path.join(resources, 'missing.mp3')),
+  ]);
+  assert.equal(track.camelot, TRACKS[0].camelot);
+  assert.equal(missing.code, 'file_not_found');
+  assert.deepEqual(sent.at(-1), ['keys:progress', { done: 2, failed: 1, total: 2 }]);
+
+  const cancelled = fake.invoke('keys:analyze', 3, TRACKS[1].path);
+  assert.equal(fake.invoke('keys:cancel', 3), true);
+  assert.equal((await cancelled).code, 'cancelled');
+  assert.equal(await fake.invoke('keys:cancel', 3), false);
+  const forgotten = fake.invoke('keys:analyze', 4, TRACKS[1].path);
+  await fake.invoke('keys:reset');
+  assert.equal((await forgotten).code, 'reset');
+
+  const processes = children(process.pid).flatMap((pid) => [pid, ...children(pid)]);
+  assert.ok(processes.length > 1);
+  fake.app.emit('will-quit');
+  await until(() => !processes.some(alive));
+});

@@ -1,0 +1,39 @@
+// Checked by hand when index.d.ts changes, since nothing here depends on TypeScript:
+//   npx -p typescript -p @types/node tsc --noEmit --strict --module node16 test/types.ts
+import { KeyAnalyzer, KeyAnalyzerError, type Success } from 'openkeyscan-analyzer-client';
+
+async function main(): Promise<void> {
+  const analyzer = new KeyAnalyzer({ command: '/opt/analyzer', args: ['--spelling', 'flats'] });
+  analyzer.on('ready', ({ version, workers }) => console.log(version.length, workers.toFixed()));
+  analyzer.once('exit', ({ code, signal }) => console.log(code, signal));
+  analyzer.on('progress', (progress) => {
+    const share: number = progress.done / progress.total;
+    if (progress.result) console.log(share, progress.result.camelot);
+    else console.log(share, progress.error.code);
+  });
+  const promise = analyzer.analyze('/music/a.mp3', { signal: AbortSignal.timeout(1000) });
+  const stillThere: boolean = analyzer.cancel(promise) && analyzer.cancel(promise.id);
+  try {
+    const { camelot, duration, warnings }: Success = await promise;
+    const hour: '8A' | undefined = camelot === '8A' ? camelot : undefined;
+    console.log(hour, duration.toFixed(), warnings[0]?.message, stillThere);
+  } catch (error) {
+    if (error instanceof KeyAnalyzerError && error.code === 'file_not_found') {
+      console.log(error.path?.length, error.reply?.filename);
+    }
+  }
+  const { idle } = await analyzer.reset();
+  await idle;
+  console.log((await analyzer.ping()).queued + (analyzer.pid ?? 0));
+  await analyzer.close();
+  await analyzer.kill();
+
+  // @ts-expect-error: a misspelt option
+  new KeyAnalyzer({ command: 'x', wokers: 2 });
+  // @ts-expect-error: no such event
+  analyzer.on('redy', () => {});
+  // @ts-expect-error: a path is a string
+  analyzer.analyze(7);
+}
+
+void main();
