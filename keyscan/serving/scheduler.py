@@ -1,6 +1,6 @@
 """Which request is next, and which reply may still be sent: the state behind the protocol. No I/O.
 
-Every job is answered once, or never if a reset came first. The lock makes that true: a reply is
+Every request is answered once, or never if a reset came first. The lock makes that true: a reply is
 handed to ``emit`` in the same step that decides that it is not stale.
 """
 
@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from keyscan.serving.protocol import Analyze, Cancel, Message, Ping, RequestId, failure
 
 Emit = Callable[[Message], None]
+_Key = RequestId | tuple[type, RequestId]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Job:
-    """A request that was accepted; ``abandoned`` is set when nobody wants its answer any more."""
+    """A request in a worker's hands; ``abandoned`` is set when nobody wants its answer any more."""
 
     request: Analyze
     generation: int
@@ -33,9 +34,10 @@ class Scheduler:
         self._emit = emit
         self._changed = threading.Condition()
         self._generation = 0
-        self._queued: OrderedDict[Job, None] = OrderedDict()  # a queue that cancels in O(1)
-        self._unanswered: dict[tuple[type, RequestId], Job] = {}
-        self._running: set[Job] = set()
+        # a queue that cancels in O(1); it can be long, so nothing but the request is kept
+        self._queued: OrderedDict[_Key, Analyze] = OrderedDict()
+        self._wanted: dict[_Key, Job] = {}  # what runs and is not answered yet
+        self._running: set[Job] = set()  # that, and what was abandoned and has not ended
         self._not_yet_idle: deque[int] = deque()
         self._waiting_workers = 0
         self._closed = False
@@ -46,23 +48,22 @@ class Scheduler:
 
     def submit(self, request: Analyze) -> bool:
         """Queue a request; true if no waiting worker will take it at once."""
+        key = _key(request.id)
         with self._changed:
-            if _key(request.id) in self._unanswered:
+            if key in self._queued or key in self._wanted:
                 error = f"a request with id {request.id!r} is still waiting for its answer"
                 self._emit(failure(request, self._generation, "duplicate_id", error))
                 return False
-            job = Job(request, self._generation)
-            self._unanswered[_key(request.id)] = job
-            self._queued[job] = None
+            self._queued[key] = request
             self._changed.notify_all()
             return len(self._queued) > self._waiting_workers
 
     def reset(self) -> None:
         """Forget every request so far: no reply to any of them follows ``reset_complete``."""
         with self._changed:
-            for job in self._unanswered.values():
+            for job in self._wanted.values():
                 job.abandoned.set()
-            self._unanswered.clear()
+            self._wanted.clear()
             self._queued.clear()
             self._generation += 1
             self._not_yet_idle.append(self._generation)
@@ -72,17 +73,19 @@ class Scheduler:
 
     def cancel(self, request: Cancel) -> None:
         """Answer one request with ``cancelled``, if it is not answered yet."""
+        key = _key(request.id)
         with self._changed:
-            job = self._unanswered.pop(_key(request.id), None)
-            if job is not None:
+            cancelled = self._queued.pop(key, None)
+            if (job := self._wanted.pop(key, None)) is not None:
                 job.abandoned.set()
-                self._queued.pop(job, None)
-                self._emit(failure(job.request, job.generation, "cancelled", "cancelled"))
+                cancelled = job.request
+            if cancelled is not None:
+                self._emit(failure(cancelled, self._generation, "cancelled", "cancelled"))
             self._emit(
                 {
                     "type": "cancel_complete",
                     "id": request.id,
-                    "cancelled": job is not None,
+                    "cancelled": cancelled is not None,
                     "generation": self._generation,
                 }
             )
@@ -118,7 +121,9 @@ class Scheduler:
                 self._waiting_workers -= 1
             if not self._queued:
                 return None
-            job, _ = self._queued.popitem(last=False)
+            key, request = self._queued.popitem(last=False)
+            job = Job(request, self._generation)
+            self._wanted[key] = job
             self._running.add(job)
             return job
 
@@ -127,7 +132,7 @@ class Scheduler:
         with self._changed:
             self._running.discard(job)
             if not job.abandoned.is_set():
-                del self._unanswered[_key(job.request.id)]
+                del self._wanted[_key(job.request.id)]
                 self._emit(reply)
             self._emit_idle()
             self._changed.notify_all()
@@ -144,6 +149,6 @@ class Scheduler:
             self._emit({"type": "reset_idle", "generation": self._not_yet_idle.popleft()})
 
 
-def _key(request_id: RequestId) -> tuple[type, RequestId]:
+def _key(request_id: RequestId) -> _Key:
     """1 and 1.0 are equal in Python, but not to a client that wrote them."""
-    return type(request_id), request_id
+    return (float, request_id) if isinstance(request_id, float) else request_id
