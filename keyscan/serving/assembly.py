@@ -11,7 +11,10 @@ _MOST_FRAMES = int(MAX_SECONDS * FRAMES_PER_SECOND * 1.1)
 
 
 class Assembly:
-    """Room for the longest track; the system gives memory only to what is written to."""
+    """Room for the longest track; the system gives memory only to what is written to.
+
+    The frames lie one after another, as they come: the system gives memory in large pages.
+    """
 
     def __init__(self) -> None:
         self._frames = 0
@@ -24,9 +27,9 @@ class Assembly:
             ValueError: it has another shape than what came before, or there is no room for it.
         """
         if self._room is None:
-            self._room = np.empty((len(part), _MOST_FRAMES), np.float32)
+            self._room = np.empty((_MOST_FRAMES, len(part)), np.float32)
         end = self._frames + part.shape[1]
-        self._room[:, self._frames : end] = part
+        self._room[self._frames : end] = part.T
         self._frames = end
 
     def finish(self, last: FloatArray) -> FloatArray:
@@ -38,4 +41,4 @@ class Assembly:
         if self._room is None:
             return last
         self.add(last)
-        return self._room[:, : self._frames]
+        return self._room[: self._frames].T
