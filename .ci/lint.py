@@ -8,7 +8,7 @@ import sys
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
-    ("mypy", "openkeyscan_analyzer_server.py", "keyscan", "training", "examples", "benchmarks",
+    ("mypy", "openkeyscan_analyzer_server.py", "keyscan", "training", "examples", "benchmarks", "fuzzing",
      "hooks", "runtime_hooks", "freezing", ".ci"),
 )  # fmt: skip
 

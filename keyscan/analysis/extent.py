@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 
+from keyscan.analysis.errors import DecodeFailed
 from keyscan.analysis.mpeg import xing_samples
 from keyscan.analysis.source import SourceFile
 
 _MAX_CHUNKS = 100_000
+_MPEG_TAGS = (0x50, 0x55)  # WAVE_FORMAT_MPEG and WAVE_FORMAT_MPEGLAYER3
+_MAX_CHUNKS_BEHIND_SOUND = 100
+_FULL_CIRCLE = 1 << 32  # what 32 bits cannot say of a size
+_MAX_CIRCLES = 1 << 12  # 16 TiB
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _EBML_SEGMENT = b"\x18\x53\x80\x67"
 
@@ -40,7 +47,11 @@ def _streamed(size: int) -> bool:
 
 
 def _chunks(source: SourceFile, at: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, first byte and size of each chunk of an IFF or RIFF file."""
+    """Name, first byte and size of each chunk of an IFF or RIFF file.
+
+    Raises:
+        DecodeFailed: there are more than any writer has reason for; decoders would read them all.
+    """
     for _ in range(_MAX_CHUNKS):
         head = source.read_at(at, 8)
         if len(head) < 8:
@@ -48,6 +59,20 @@ def _chunks(source: SourceFile, at: int, order: str) -> Iterator[tuple[bytes, in
         (size,) = struct.unpack(order + "I", head[4:])
         yield head[:4], at + 8, size
         at += 8 + size + size % 2
+    raise DecodeFailed(f"the file has more than {_MAX_CHUNKS} chunks")
+
+
+def holds_mpeg(source: SourceFile, start: int) -> bool:
+    """Whether the WAV at byte ``start`` holds MPEG audio, which libsndfile reads byte by byte."""
+    order = ">" if source.read_at(start, 4) == b"RIFX" else "<"
+    for name, at, _ in _chunks(source, start + 12, order):
+        if name == b"fmt ":
+            return (
+                struct.unpack(order + "H", source.read_at(at, 2).ljust(2, b"\0"))[0] in _MPEG_TAGS
+            )
+        if name == b"data":
+            break
+    return False
 
 
 def _riff_end(source: SourceFile) -> int | None:
@@ -61,6 +86,42 @@ def _riff_end(source: SourceFile) -> int | None:
                 return at + int(large)
             return None if _streamed(size) else at + size
     return None
+
+
+@dataclass(frozen=True)
+class LostSize:
+    """A WAV's sound really ends at byte ``end``; byte ``field`` begins the size that is wrong."""
+
+    field: int
+    end: int
+
+
+def lost_wav_size(source: SourceFile) -> LostSize | None:
+    """What 32 bits could not say of a WAV that goes on behind the end it states.
+
+    Recorders that stream state the largest size; others let the count go round at 4 GiB, which is
+    believed where the file, or a chain of further chunks, ends just that many rounds later.
+    """
+    order = ">" if source.read_at(source.start, 4) == b"RIFX" else "<"
+    for name, at, size in _chunks(source, source.start + 12, order):
+        if name != b"data":
+            continue
+        if _streamed(size):
+            return LostSize(at - 4, source.end) if 0 < size < source.end - at else None
+        for end in range(at + size + _FULL_CIRCLE, source.end + 1, _FULL_CIRCLE)[:_MAX_CIRCLES]:
+            if end == source.end or _only_chunks_follow(source, end + size % 2, order):
+                return LostSize(at - 4, end)
+        return None
+    return None
+
+
+def _only_chunks_follow(source: SourceFile, at: int, order: str) -> bool:
+    """Whether chunks fill the file from ``at`` up to its end."""
+    for name, start, size in islice(_chunks(source, at, order), _MAX_CHUNKS_BEHIND_SOUND):
+        if not all(0x20 <= byte < 0x7F for byte in name):
+            return False
+        at = start + size + size % 2
+    return source.end <= at <= source.end + 1  # the last byte, which only pads, may lack
 
 
 def _aiff_end(source: SourceFile) -> int | None:
@@ -145,6 +206,7 @@ def _avi_end(source: SourceFile) -> int | None:
 
 _END: dict[str, Callable[[SourceFile], int | None]] = {
     "wav": _riff_end,
+    "wav mpeg": _riff_end,
     "rf64": _riff_end,
     "aiff": _aiff_end,
     "aifc": _aiff_end,

@@ -20,7 +20,7 @@ _BITRATES = {  # kbit/s by (MPEG-1?, layer)
 _RATES = (44100, 48000, 32000)  # of MPEG-1; halved for MPEG-2, quartered for MPEG-2.5
 _HEADER_SIZE = 7  # the longer one: ADTS
 _CHAIN = 3  # headers that must follow one another: random bytes do so once in 2**44
-
+_PATIENCE = 20_000  # headers that begin no chain: eight times as many as in 8 MiB of random bytes
 
 # What the first three bytes of a header may be, of MPEG audio or of ADTS: found fast in zeros.
 _HEADER = re.compile(rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]|[\xf0\xf1\xf8\xf9])")
@@ -75,7 +75,7 @@ def find_frames(data: bytes, *, complete: bool) -> tuple[str, int] | None:
     ``complete`` says that ``data`` reaches the end of the file: there a chain may be as short as
     two frames, if nothing follows them.
     """
-    first = _first_chain(data, 0, complete)
+    first = _Search(data, complete).first_chain(0)
     return (str(first[1].signature[0]), first[0]) if first is not None else None
 
 
@@ -84,7 +84,8 @@ def end_of_frames(data: bytes) -> int | None:
 
     What is left of a last frame that is cut off counts as part of the chain.
     """
-    end, chain = None, _first_chain(data, 0, complete=True)
+    search = _Search(data, complete=True)
+    end, chain = None, search.first_chain(0)
     while chain is not None:
         at, first = chain
         parse = mp3_frame if first.signature[0] == "mp3" else adts_frame
@@ -94,17 +95,28 @@ def end_of_frames(data: bytes) -> int | None:
             frame = parse(data, at)
         if len(data) - at < _HEADER_SIZE and data[at : at + 1] in (b"", b"\xff"):
             return len(data)
-        end, chain = at, _first_chain(data, at, complete=True)
+        end, chain = at, search.first_chain(at)
     return end
 
 
-def _first_chain(data: bytes, at: int, complete: bool) -> tuple[int, Frame] | None:
-    for match in _HEADER.finditer(data, at):
-        for parse in (mp3_frame, adts_frame):
-            first = parse(data, match.start())
-            if first is not None and _chained(data, match.start(), first, complete):
-                return match.start(), first
-    return None
+class _Search:
+    """Looks for chains until it has seen too many headers that begin none: such bytes are
+    crafted, and could take for ever."""
+
+    def __init__(self, data: bytes, complete: bool) -> None:
+        self._data, self._complete, self._patience = data, complete, _PATIENCE
+
+    def first_chain(self, at: int) -> tuple[int, Frame] | None:
+        """Where the first chain behind ``at`` begins, and its first frame."""
+        for match in _HEADER.finditer(self._data, at):
+            for parse in (mp3_frame, adts_frame):
+                first = parse(self._data, match.start())
+                if first is not None and _chained(self._data, match.start(), first, self._complete):
+                    return match.start(), first
+            self._patience -= 1
+            if self._patience <= 0:
+                break
+        return None
 
 
 def _chained(data: bytes, at: int, first: Frame, complete: bool) -> bool:

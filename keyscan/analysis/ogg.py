@@ -56,7 +56,7 @@ class _Walk:
     def next_page(self) -> bool:
         """Go over one page, or over what is none; False at the end of the file."""
         offset = self._load()
-        length = _page_length(self._chunk, offset)
+        length = page_length(self._chunk, offset)
         if not length:
             return self._skip_to_magic(offset)
         page = memoryview(self._chunk)[offset : offset + length]
@@ -121,7 +121,7 @@ class _Walk:
         return number != expected
 
 
-def _page_length(data: bytes, at: int) -> int:
+def page_length(data: bytes, at: int) -> int:
     """Bytes of the page at ``data[at:]``; 0 if there is no page, or not the whole of it."""
     if not data.startswith(_MAGIC, at) or len(data) < at + 27:
         return 0
@@ -136,3 +136,8 @@ def _checksum(page: memoryview) -> int:
     for part in (bytes(page[:22]), bytes(4), bytes(page[26:])):
         crc = zlib.crc32(part.translate(_REVERSED), crc)
     return int(f"{crc ^ _ALL_ONES:032b}"[::-1], 2)
+
+
+def with_checksum(page: bytes) -> bytes:
+    """The page with the checksum that it must have."""
+    return page[:22] + _checksum(memoryview(page)).to_bytes(4, "little") + page[26:]

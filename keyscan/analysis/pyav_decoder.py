@@ -16,13 +16,14 @@ from av.stream import Discard
 from numpy.typing import NDArray
 
 from keyscan.analysis.decoding import Block, Damage, Refused
-from keyscan.analysis.errors import NoAudio, UnsupportedFormat
+from keyscan.analysis.errors import DecodeFailed, NoAudio, UnsupportedFormat
+from keyscan.analysis.ffmpeg_memory import limit_blocks
 from keyscan.analysis.mixdown import Mono, mean_of_planar
 from keyscan.analysis.mpeg import is_cut
 from keyscan.analysis.source import SourceFile
 
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
-_BLOCK_FRAMES = 1 << 16
+_BLOCK_SAMPLES = 1 << 17  # of all channels together
 _READ_SIZE = 1 << 18
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
@@ -54,6 +55,7 @@ _ANNOUNCING = _RESYNCING | {"avi"}
 _SMALLEST_GAP = 0.02  # seconds: more than time stamps in milliseconds are rounded by
 
 av.logging.set_level(None)
+limit_blocks()
 
 
 def _allowed_formats() -> str:
@@ -79,6 +81,7 @@ class PyavDecoder:
     Raises:
         Refused: FFmpeg does not know these bytes.
         NoAudio: a known container without an audio stream.
+        DecodeFailed: what the header says of the audio stream cannot be.
         UnsupportedFormat: an audio stream in a codec that FFmpeg does not know.
     """
 
@@ -111,6 +114,8 @@ class PyavDecoder:
         if self._container_format in _WEAK and not kind:
             raise Refused("bytes that only resemble audio frames")
         stream = self._container.streams.best("audio")
+        if stream is None and self._container.streams.audio:
+            raise DecodeFailed("the sound has no sample rate or no channels that can be")
         if stream is None:
             raise NoAudio("the file has no audio stream")
         if stream.codec_context is None:
@@ -143,9 +148,14 @@ class PyavDecoder:
             if frame_kind != kind:  # AudioFifo would read beyond the planes of another layout
                 yield from _drain(fifo)
                 fifo, kind = av.AudioFifo(), frame_kind
+            samples_at_once = _BLOCK_SAMPLES // frame_kind[1]
+            if frame.samples >= samples_at_once:  # need not be copied to be a large block
+                yield from _drain(fifo)
+                yield Block(_mono(frame), frame.sample_rate)
+                continue
             frame.pts = None  # gaps in time stamps are not ours to fill
             fifo.write(frame)
-            if fifo.samples >= _BLOCK_FRAMES:
+            if fifo.samples >= samples_at_once:
                 yield from _drain(fifo)
         yield from _drain(fifo)
 
@@ -204,7 +214,7 @@ class _Gaps:
 
     def before(self, frame: av.AudioFrame) -> bool:
         """Whether something is missing between the frame asked about before and this one."""
-        if frame.pts is None:
+        if frame.pts is None or not frame.sample_rate:
             return False
         start, length = frame.pts * self._seconds_per_tick, frame.samples / frame.sample_rate
         missing = 0.0 if self._expected is None else start - self._expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keyscan.analysis.extent import holds_mpeg
 from keyscan.analysis.mpeg import end_of_frames, find_frames
 from keyscan.analysis.source import SourceFile
 
@@ -38,6 +39,8 @@ def sniff(source: SourceFile) -> Sniffed:
     kind = _magic(source.read_at(start, 1 << 12))
     if kind.startswith("ogg ") and _is_chained(source, start, end):
         kind = "ogg"
+    if kind == "wav" and holds_mpeg(source, start):
+        kind = "wav mpeg"
     if kind:
         return Sniffed(kind, start, end)
     scan_start = start + _leading_zeros(source.read_at(start, min(_MAX_ZEROS, end - start)))

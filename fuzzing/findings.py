@@ -1,0 +1,78 @@
+"""What fails is kept: one JSON line a finding, told apart by what goes wrong and where."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fuzzing.edits import Edit
+
+_LONGEST_EDIT = 4096  # bytes of an edit that are worth a line
+_OURS = re.compile(r'File ".*?(keyscan[/\\].*?)", line (\d+)')
+_NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``kind`` is ``"media"`` or ``"line"``, ``code`` the reply's or a word of ours, ``why`` one
+    line for people, ``place`` the innermost place in our code, if a traceback names one."""
+
+    kind: str
+    format: str
+    number: int
+    code: str
+    why: str
+    place: str = ""
+
+    @property
+    def signature(self) -> str:
+        """The same for findings that are likely to have the same cause."""
+        return " | ".join((self.kind, self.format, self.code, self.place or _worded(self.why)))
+
+
+def place_of(stderr: str) -> str:
+    """The innermost line of ours in the last traceback, or dump of a crash, on stderr."""
+    dump = stderr.rfind("most recent call first")
+    if dump >= 0:  # of faulthandler
+        found = _OURS.search(stderr, dump)
+        return "{}:{}".format(*found.groups()) if found else ""
+    places = _OURS.findall(stderr)
+    return "{}:{}".format(*places[-1]) if places else ""
+
+
+def _worded(why: str) -> str:
+    return _NUMBERS.sub("N", why)[:100]
+
+
+class Ledger:
+    """The file of findings; what stands there already is not new."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = set()
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            self._known = {json.loads(line)["signature"] for line in lines}
+
+    def knows(self, finding: Finding) -> bool:
+        """Whether one with this signature was kept before."""
+        return finding.signature in self._known
+
+    def keep(self, finding: Finding, edits: Sequence[Edit], data: bytes) -> None:
+        """Append it, with the edits that are needed, and put the input next to the file."""
+        self._known.add(finding.signature)
+        folder = self._path.with_suffix("")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{finding.kind}.{finding.format}.{finding.number}").write_bytes(data)
+        record = {
+            "signature": finding.signature,
+            **asdict(finding),
+            "edits": [
+                [edit.at, edit.removed, edit.inserted[:_LONGEST_EDIT].hex()] for edit in edits
+            ],
+        }
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")

@@ -1,0 +1,78 @@
+"""The inputs of the fuzzer, each made again from its number alone."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fuzzing.edits import Edit, apply_all, draw_edits
+from keyscan.analysis.ogg import page_length, with_checksum
+from tests.audio_files import FORMATS, music
+
+SECONDS = 3.2  # of music: just more than the analyzer asks for
+_RATE = 44100
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A valid file of a format, and what is done to it.
+
+    ``checksums`` says that the pages of an Ogg file get true checksums again: without them hardly
+    a damaged byte would get beyond the first check.
+    """
+
+    format: str
+    number: int
+    edits: tuple[Edit, ...]
+    checksums: bool
+
+    @property
+    def name(self) -> str:
+        """A file name, and the id of its request."""
+        return f"{self.format}.{self.number}"
+
+    def with_edits(self, edits: Iterable[Edit]) -> Mutant:
+        """The same with other edits."""
+        return replace(self, edits=tuple(edits))
+
+
+class Originals:
+    """A valid file of every format that the tests know, written once."""
+
+    def __init__(self) -> None:
+        self._data = {name: _write(name) for name in FORMATS}
+
+    def mutant(self, format_name: str, number: int) -> Mutant:
+        """The input of that format and number."""
+        rng = random.Random(f"{format_name} {number}")
+        edits = draw_edits(rng, self._data[format_name], tuple(self._data.values()))
+        return Mutant(format_name, number, edits, rng.random() < 0.8)
+
+    def bytes_of(self, mutant: Mutant) -> bytes:
+        """The damaged file."""
+        data = apply_all(self._data[mutant.format], mutant.edits)
+        return repair_ogg(data) if mutant.checksums and b"OggS" in data else data
+
+
+def repair_ogg(data: bytes) -> bytes:
+    """``data`` with the right checksum in every Ogg page that can be found (RFC 3533)."""
+    parts, at = [], 0
+    while (found := data.find(b"OggS\0", at)) >= 0:
+        parts.append(data[at:found])
+        length = page_length(data, found) or 1
+        page = data[found : found + length]
+        parts.append(with_checksum(page) if length > 1 else page)
+        at = found + length
+    return b"".join([*parts, data[at:]])
+
+
+def _write(name: str) -> bytes:
+    form = FORMATS[name]
+    rate = form.rate or _RATE
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"music{form.extension}")
+        form.write(path, music(rate, SECONDS), rate)
+        return path.read_bytes()

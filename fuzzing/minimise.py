@@ -1,0 +1,31 @@
+"""Which of the edits are needed for a finding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from fuzzing.edits import Edit
+
+
+def minimise(
+    edits: Sequence[Edit], fails: Callable[[Sequence[Edit]], bool], seconds: float
+) -> tuple[Edit, ...]:
+    """The edits without those that ``fails`` does not need, as far as ``seconds`` reach.
+
+    Halves are left out first, then quarters, and so on (Zeller's delta debugging, its second half).
+    """
+    deadline = time.monotonic() + seconds
+    kept = tuple(edits)
+    size = max(len(kept) // 2, 1)
+    while True:
+        start = 0
+        while start < len(kept) and time.monotonic() < deadline:
+            shorter = kept[:start] + kept[start + size :]
+            if shorter and fails(shorter):
+                kept = shorter
+            else:
+                start += size
+        if size == 1:
+            return kept
+        size //= 2

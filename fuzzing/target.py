@@ -1,0 +1,212 @@
+"""The real server as a child process that is watched: replies, stderr, memory, open files."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parent.parent
+COMMAND = (sys.executable, str(ROOT / "openkeyscan_analyzer_server.py"))
+_START_SECONDS = 120.0
+_END_SECONDS = 20.0
+_LOOK_SECONDS = 0.1
+
+Message = dict[str, Any]
+
+
+class Died(Exception):
+    """The server has ended, or closed its output, although nobody asked it to."""
+
+
+@dataclass(frozen=True)
+class NotAMessage:
+    """A line of output that is no JSON object in UTF-8."""
+
+    line: bytes
+
+
+class Target:
+    """Starts the server in an empty folder of its own; a context manager that leaves no process.
+
+    ``peak`` is the largest resident size in bytes that a process below the server had since
+    ``forget_peak``, by looking ten times a second.
+
+    Raises:
+        Died: it ended before it was ready.
+    """
+
+    def __init__(self, folder: Path, *options: str, command: Sequence[str] = COMMAND) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.peak = 0
+        self._next_look = 0.0
+        self._errors = folder.with_suffix(".stderr")
+        with self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [*command, *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=folder,
+                env={**os.environ, "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+                start_new_session=True,  # Ctrl-C is for us
+            )
+        self._output: queue.SimpleQueue[Message | NotAMessage | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+        try:
+            self._wait_for_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait_for_ready(self) -> None:
+        ready = self.receive(_START_SECONDS)
+        if not isinstance(ready, dict) or ready.get("type") != "ready":
+            raise Died(f"the server did not get ready: {self.stderr()}")
+
+    def send(self, line: bytes) -> None:
+        """Write one line.
+
+        Raises:
+            Died: nobody reads it.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise Died(f"the server does not read any more: {error}") from error
+
+    def receive(self, patience: float) -> Message | NotAMessage | None:
+        """The next message that is no heartbeat; None if none comes within ``patience`` seconds.
+
+        Raises:
+            Died: the output has ended.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            self._look_at_memory()
+            try:
+                message = self._output.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                if time.monotonic() > deadline:
+                    return None
+                continue
+            if message is None:
+                raise Died(f"the server has ended with exit code {self._exit_code()}")
+            if message != {"type": "heartbeat"}:
+                return message
+
+    def receive_after(self, line: bytes, patience: float) -> Message | NotAMessage | None:
+        """Send one line, and ``receive``."""
+        self.send(line)
+        return self.receive(patience)
+
+    def forget_peak(self) -> None:
+        """Measure memory anew."""
+        self.peak = 0
+
+    def stderr(self) -> str:
+        """All that was written there."""
+        return self._errors.read_text(encoding="utf-8", errors="backslashreplace")
+
+    def stray_files(self, inputs: Path) -> list[str]:
+        """Files that should not be: left in the server's folder, or open outside ``inputs``."""
+        strays: list[Path | str] = list(self.folder.rglob("*"))
+        for process in self._descendants():
+            try:
+                opened = [file.path for file in process.open_files()]
+                connections = process.net_connections("inet")
+            except psutil.Error:
+                continue
+            strays += [path for path in map(Path, opened) if not self._may_be_open(path, inputs)]
+            strays += [f"a connection: {connection.laddr}" for connection in connections]
+        return sorted(map(str, strays))
+
+    def close(self) -> None:
+        """End the server and everything below it."""
+        below = self._descendants()
+        self._process.kill()
+        for process in below:
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+        self._process.wait(_END_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            try:
+                pipe.close()
+            except OSError:
+                continue
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _may_be_open(self, path: Path, inputs: Path) -> bool:
+        return path.is_relative_to(inputs) or path == self._errors
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        try:
+            for line in self._process.stdout:
+                self._output.put(_parsed(line))
+        except (OSError, ValueError):  # closed by ourselves
+            pass
+        self._output.put(None)
+
+    def _exit_code(self) -> int | None:
+        try:
+            return self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _descendants(self) -> list[psutil.Process]:
+        try:
+            children: list[psutil.Process] = psutil.Process(self._process.pid).children(True)
+        except psutil.Error:
+            return []
+        return children
+
+    def _look_at_memory(self) -> None:
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_SECONDS
+        for process in self._descendants():
+            try:
+                self.peak = max(self.peak, process.memory_info().rss)
+            except psutil.Error:
+                continue
+
+
+def _parsed(line: bytes) -> Message | NotAMessage:
+    try:
+        message = json.loads(line.decode("utf-8"), parse_constant=_refuse)
+    except ValueError:
+        return NotAMessage(line)
+    return message if isinstance(message, dict) else NotAMessage(line)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

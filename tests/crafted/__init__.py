@@ -1,0 +1,1 @@
+"""Files that nobody records: impossible claims, bombs, and references to other files."""

@@ -1,0 +1,66 @@
+"""Crafted files get a coded answer, from a process that stays small."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.crafted.bombs import BOMBS
+from tests.crafted.claims import CHANNEL_CLAIMS, LENGTH_CLAIMS, RATE_CLAIMS
+from tests.crafted.mazes import MAZES
+from tests.crafted.tags import TAGS
+from tests.crafted.watching import forget_peak, peak_bytes
+from tests.server_process import ServerProcess
+
+LARGEST = 400 << 20  # bytes a decoding process may have; it begins with 70 MiB
+NEEDS_PROC = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+MADE = {make.__name__: (make, code) for made in (BOMBS, TAGS, MAZES) for make, code in made.items()}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ServerProcess("-w", "1", "--timeout", "60") as process:
+        yield process
+        assert process.stderr == b""
+
+
+def answer(server, folder, data):
+    """The reply to a file with these bytes, and the peak of the process that decoded it."""
+    path = folder / "crafted"
+    path.write_bytes(data)
+    (worker,) = server.worker_pids()
+    forget_peak(worker)
+    reply = server.ask({"id": "crafted", "path": str(path)})
+    assert reply["id"] == "crafted"
+    assert server.worker_pids() == [worker]  # it was not the worker's last
+    return reply, peak_bytes(worker)
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("name", MADE)
+def test_bombs(server, tmp_path, name):
+    make, code = MADE[name]
+    reply, peak = answer(server, tmp_path, make())
+    assert reply["code"] == code, reply
+    assert code != "ok" or reply["camelot"] == "8A"
+    assert peak < LARGEST
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("claim", CHANNEL_CLAIMS + RATE_CLAIMS, ids=str)
+def test_impossible_channels_and_rates(server, tmp_path, claim):
+    """They are refused, or not believed where the codec knows better."""
+    reply, peak = answer(server, tmp_path, claim.data())
+    assert reply["code"] in ("ok", "decode_failed"), reply
+    assert reply["status"] == "error" or reply["camelot"] == "8A"
+    assert peak < LARGEST
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("claim", LENGTH_CLAIMS, ids=str)
+def test_impossible_lengths(server, tmp_path, claim):
+    reply, peak = answer(server, tmp_path, claim.data())
+    assert reply["code"] in ("ok", "decode_failed", "no_audio", "too_short"), reply
+    assert reply["status"] == "error" or reply["camelot"] == "8A"
+    assert peak < LARGEST
