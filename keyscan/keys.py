@@ -1,14 +1,19 @@
-"""The 24 keys: names, Camelot, Open Key, class ids, and how far an estimate is from the truth."""
+"""The 24 keys: names, Camelot, Open Key, class ids, how far an estimate is from the truth, and
+which keys mix well."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 Mode = Literal["major", "minor"]
 Spelling = Literal["both", "sharps", "flats"]
 Relation = Literal["exact", "fifth_up", "fifth_down", "relative", "parallel", "other"]
+
+Harmony = Literal["same", "relative", "up", "down", "energy_boost"]
 
 SPELLINGS: tuple[Spelling, ...] = ("both", "sharps", "flats")
 _SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -86,6 +91,83 @@ class Key:
         if self.hour == reference.hour:
             return "relative"
         return "parallel" if interval == 0 else "other"
+
+    def distance_to(self, other: Key) -> int:
+        """Steps on the Camelot wheel, 0-7: an hour is one, and so is the change of the letter."""
+        hours = abs(self.hour - other.hour)
+        return min(hours, 12 - hours) + (self.mode != other.mode)
+
+    def compatible(self) -> dict[Key, Harmony]:
+        """The keys that mix well with this one, and why, the closest first.
+
+        ``same``; ``relative``: the other letter (8A, 8B); ``up`` and ``down``: an hour on (9A: the
+        fifth above) or back (7A: the fifth below); ``energy_boost``: a whole tone (10A) or a
+        semitone (3A) higher, which lifts the music.
+        """
+        other: Mode = "major" if self.mode == "minor" else "minor"
+        relative = Key((self.tonic + (3 if other == "major" else 9)) % 12, other)
+        tonics: dict[Harmony, tuple[int, ...]] = {
+            "up": (7,),
+            "down": (5,),
+            "energy_boost": (2, 1),
+        }
+        moved: dict[Key, Harmony] = {
+            Key((self.tonic + interval) % 12, self.mode): harmony
+            for harmony, intervals in tonics.items()
+            for interval in intervals
+        }
+        return {self: "same", relative: "relative", **moved}
+
+
+def smooth_path(keys: Sequence[Key]) -> list[int]:
+    """The order in which to play tracks in these keys, as indices: few steps on the wheel in all.
+
+    Tracks in the same key follow one another, in the order given. The path through the keys is
+    walked around the wheel, then improved by reversing and moving parts of it (2-opt and or-opt:
+    Croes, 1958; Or, 1976) until nothing helps.
+    """
+    starts = {key.hour for key in keys}
+    paths = [_improved(_around_the_wheel(set(keys), hour)) for hour in starts]
+    path = min(paths, key=_steps, default=[])
+    places = {key: place for place, key in enumerate(path)}
+    return sorted(range(len(keys)), key=lambda index: places[keys[index]])
+
+
+def _around_the_wheel(keys: set[Key], start: int) -> list[Key]:
+    """From an hour on; within an hour, the letter of the one before first."""
+    path: list[Key] = []
+    for hour in (*range(start, 13), *range(1, start)):
+        here = sorted((key for key in keys if key.hour == hour), key=lambda key: key.mode)
+        if not here:
+            continue
+        path += here if not path or path[-1].mode == here[0].mode else here[::-1]
+    return path
+
+
+def _improved(path: list[Key]) -> list[Key]:
+    while _steps(path) >= len(path):  # one step from key to key is the least there can be
+        found = min(_neighbours(path), key=_steps, default=path)
+        if _steps(found) >= _steps(path):
+            break
+        path = found
+    return path
+
+
+def _neighbours(path: list[Key]) -> list[list[Key]]:
+    """Every path with one part reversed, or moved elsewhere."""
+    n = len(path)
+    parts = [(a, b) for a in range(n) for b in range(a + 1, n + 1)]
+    reversals = [path[:a] + path[a:b][::-1] + path[b:] for a, b in parts]
+    moves = []
+    for a, b in parts:
+        rest, part = path[:a] + path[b:], path[a:b]
+        for at in range(len(rest) + 1):
+            moves += [rest[:at] + turned + rest[at:] for turned in (part, part[::-1])]
+    return reversals + moves
+
+
+def _steps(path: list[Key]) -> int:
+    return sum(key.distance_to(other) for key, other in pairwise(path))
 
 
 def _in_class_order() -> tuple[Key, ...]:

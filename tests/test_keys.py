@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from itertools import pairwise, permutations
+
 import pytest
 
-from keyscan.keys import KEYS, Key
+from keyscan.keys import KEYS, Key, smooth_path
 
 # class_id, Camelot, Open Key, tonic as a pitch class, mode, name in both spellings, sharps, flats
 TABLE = [
@@ -100,3 +103,69 @@ def test_a_key_that_does_not_exist_cannot_be_made(tonic, mode):
 )
 def test_relations_of_mirex(estimate, reference, relation):
     assert Key.parse(estimate).relation_to(Key.parse(reference)) == relation
+
+
+def by_camelot(*names):
+    return [next(key for key in KEYS if key.camelot == name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("8A", {"8A": "same", "8B": "relative", "9A": "up", "7A": "down",
+                "10A": "energy_boost", "3A": "energy_boost"}),
+        ("12B", {"12B": "same", "12A": "relative", "1B": "up", "11B": "down",
+                 "2B": "energy_boost", "7B": "energy_boost"}),
+    ],
+)  # fmt: skip
+def test_compatible_keys(key, expected):
+    (key,) = by_camelot(key)
+    found = {other.camelot: harmony for other, harmony in key.compatible().items()}
+    assert found == expected
+    assert next(iter(found)) == key.camelot
+
+
+def test_an_hour_up_is_a_fifth_and_a_boost_a_tone_or_a_semitone():
+    for key in KEYS:
+        for other, harmony in key.compatible().items():
+            interval = (other.tonic - key.tonic) % 12
+            assert interval in {
+                "same": (0,), "relative": (3, 9), "up": (7,), "down": (5,), "energy_boost": (1, 2)
+            }[harmony]  # fmt: skip
+            if harmony != "energy_boost":
+                assert key.distance_to(other) == (harmony != "same")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "steps"),
+    [("8A", "8A", 0), ("8A", "8B", 1), ("8A", "9B", 2), ("12A", "1A", 1), ("1B", "7A", 7),
+     ("2A", "11A", 3)],
+)  # fmt: skip
+def test_distance_on_the_wheel(one, other, steps):
+    one, other = by_camelot(one, other)
+    assert one.distance_to(other) == other.distance_to(one) == steps
+
+
+def steps(keys):
+    return sum(key.distance_to(other) for key, other in pairwise(keys))
+
+
+def test_a_smooth_path_is_the_shortest():
+    rng = random.Random(0)
+    for count in (2, 3, 4, 5, 6, 6, 6, 6, 6, 6):
+        keys = rng.sample(KEYS, count)
+        shortest = min(steps(order) for order in permutations(keys))
+        assert steps([keys[index] for index in smooth_path(keys)]) == shortest
+
+
+def test_a_smooth_path_through_all_keys_takes_23_steps():
+    keys = list(KEYS) * 3
+    random.Random(0).shuffle(keys)
+    path = smooth_path(keys)
+    assert sorted(path) == list(range(72))
+    assert steps([keys[index] for index in path]) == 23
+
+
+def test_tracks_in_one_key_stay_in_their_order():
+    assert smooth_path(by_camelot("8A", "3B", "8A", "8A")) in ([0, 2, 3, 1], [1, 0, 2, 3])
+    assert smooth_path([]) == []
