@@ -8,8 +8,8 @@ import sys
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
-    ("mypy", "openkeyscan_analyzer_server.py", "keyscan", "training", "examples", "benchmarks", "fuzzing",
-     "hooks", "runtime_hooks", "freezing", ".ci"),
+    ("mypy", "openkeyscan_analyzer_server.py", "keyscan", "training", "examples", "benchmarks",
+     "fuzzing", "hooks", "runtime_hooks", "freezing", ".ci"),
 )  # fmt: skip
 
 if __name__ == "__main__":
