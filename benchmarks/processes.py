@@ -1,0 +1,105 @@
+"""What a server and its children take of the machine, seen from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+
+import psutil
+
+_INTERVAL = 0.01  # seconds between two looks at the sizes
+
+
+@dataclass(frozen=True)
+class Usage:
+    """At one moment: bytes resident, and what is open in all processes together.
+
+    ``processor_seconds`` is what they have computed so far, those that have ended included.
+    """
+
+    server_bytes: int
+    worker_bytes: int
+    descriptors: int
+    threads: int
+    children: int
+    processor_seconds: float
+
+
+@dataclass
+class Peak:
+    """The largest resident sizes seen, in bytes; ``together`` counts shared pages repeatedly."""
+
+    together: int = 0
+    server: int = 0
+    worker: int = 0
+
+    def see(self, server: int, workers: list[int]) -> None:
+        self.together = max(self.together, server + sum(workers))
+        self.server = max(self.server, server)
+        self.worker = max([self.worker, *workers])
+
+
+class PeakWatch:
+    """Looks at a process and its children a hundred times a second; a context manager."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak = Peak()
+        self._server = psutil.Process(pid)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> PeakWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        looks, children = 0, children_of(self._server)
+        while not self._stop.wait(_INTERVAL):
+            looks += 1
+            if looks % 20 == 0:  # to find children is to look at every process of the system
+                children = children_of(self._server)
+            self.peak.see(_resident(self._server), [_resident(child) for child in children])
+
+
+def usage(server: psutil.Process) -> Usage:
+    """Look once; who ends meanwhile counts for nothing."""
+    children = children_of(server)
+    descriptors = threads = 0
+    processor_seconds = 0.0
+    for process in (server, *children):
+        with contextlib.suppress(psutil.Error), process.oneshot():
+            descriptors += process.num_fds()
+            threads += process.num_threads()
+            processor_seconds += sum(process.cpu_times()[:4])  # children that have ended included
+    worker_bytes = sum(_resident(child) for child in children)
+    return Usage(
+        _resident(server), worker_bytes, descriptors, threads, len(children), processor_seconds
+    )
+
+
+def children_of(process: psutil.Process) -> list[psutil.Process]:
+    """Children and theirs; none of a process that has ended."""
+    try:
+        children: list[psutil.Process] = process.children(recursive=True)
+    except psutil.Error:
+        return []
+    else:
+        return children
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
