@@ -17,7 +17,7 @@ from keyscan.analysis.errors import (
     NoAudio,
     UnsupportedFormat,
 )
-from keyscan.analysis.extent import announced_samples, breaks_off
+from keyscan.analysis.extent import announced_samples, breaks_off, lost_wav_size
 from keyscan.analysis.mixdown import Mono
 from keyscan.analysis.ogg import check_pages
 from keyscan.analysis.pyav_decoder import PyavDecoder
@@ -36,6 +36,7 @@ _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SHARE_OF_AVI = 0.01  # its length is a count at a mean rate that writers round
 _TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
+_UNKNOWN_SIZE = b"\xff\xff\xff\xff"  # of a WAV: FFmpeg takes all there is
 _LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as floats included
 
 
@@ -74,6 +75,8 @@ class AudioStream:
                 sniffed = sniff(self._source)
                 self._source.start, self._source.end = sniffed.start, sniffed.end
                 self._kind = sniffed.kind
+                if self._kind == "wav":
+                    self._mend_size()
                 self._breaks_off = breaks_off(self._source, self._kind)
                 if self._kind.startswith("ogg"):
                     pages = check_pages(self._source)
@@ -124,6 +127,14 @@ class AudioStream:
     ) -> None:
         self.close()
 
+    def _mend_size(self) -> None:
+        """Make FFmpeg read a WAV whose size 32 bits cannot hold up to its real end."""
+        lost = lost_wav_size(self._source)
+        if lost is not None:
+            self._source.replace(lost.field, _UNKNOWN_SIZE)
+            self._source.end = lost.end
+            self._kind = "large wav"  # libsndfile would stop at 4 GiB
+
     def _open(self) -> Decoder:
         """The first decoder left to try that does not refuse the bytes."""
         reasons = []
@@ -134,7 +145,8 @@ class AudioStream:
                 reasons.append(str(refusal))
         self._source.check()
         if self._breaks_off or self._source.shrank:
-            raise DecodeFailed(f"the {self._kind} file breaks off before it can be decoded")
+            kind = f"{self._kind} file" if self._kind else "file"
+            raise DecodeFailed(f"the {kind} breaks off before it can be decoded")
         if self._kind:
             raise DecodeFailed(f"the {self._kind} file cannot be decoded: {reasons[0]}")
         if self._source.start:

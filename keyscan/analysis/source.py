@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-import ntpath
 import os
 import stat
+import time
 from types import TracebackType
 from typing import NoReturn
 
 from keyscan.analysis.errors import (
+    AnalysisError,
     EmptyFile,
     FileNotFound,
     InvalidPath,
@@ -17,14 +18,21 @@ from keyscan.analysis.errors import (
     PermissionDenied,
     ReadFailed,
 )
+from keyscan.analysis.windows_paths import literal_path
 
 # A FIFO must not block the open, nor a terminal become ours, nor Windows translate line ends.
 _OPEN_FLAGS = os.O_RDONLY
 for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
     _OPEN_FLAGS |= getattr(os, _flag, 0)
 
-
-_LONGEST_PLAIN_PATH = 248  # characters; Windows' limits are 260 for files, 248 for folders
+_ON_WINDOWS = os.name == "nt"
+_FARTHEST = (1 << 63) - 1  # what the decoders can be told of a position
+_LONGEST_LEASE = 60.0  # seconds; Linux takes a file back after 45
+_LEASE_POLL = 0.05
+_NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.EILSEQ)
+# What Windows says of names that can be none; all it has no errno for comes as EINVAL too.
+_WINDOWS_NAME_ERRORS = (123, 161, 206, 1921)  # invalid, bad, too long, a loop of links
+_WINDOWS_ACCESS_DENIED = 5
 
 
 class SourceFile:
@@ -43,24 +51,26 @@ class SourceFile:
         self.start = 0
         self.shrank = False
         self._position = 0
+        self._replaced = (0, b"")
         self._failure: OSError | None = None
         try:
-            name = _extended(os.fspath(path)) if os.name == "nt" else path
+            name = literal_path(os.fspath(path)) if _ON_WINDOWS else path
             # Asked before opening, as opening a device can already do something.
-            _require_regular(os.stat(name))  # noqa: PTH116 - pathlib changes some names
-            self._descriptor = os.open(name, _OPEN_FLAGS)
+            _require_content(os.stat(name))  # noqa: PTH116 - pathlib changes some names
+            self._descriptor = _open(name)
         except (OSError, ValueError) as error:
             _raise_for(error)
         status = os.fstat(self._descriptor)
         try:
-            _require_regular(status)  # another file may have come to the path in between
-        except NotAFile:
+            _require_content(status)  # another file may have come to the path in between
+        except AnalysisError:
             self.close()
             raise
         self.end = status.st_size
-        if not self.end:
-            self.close()
-            raise EmptyFile("the file is empty")
+
+    def replace(self, position: int, data: bytes) -> None:
+        """Have everybody read ``data`` at the absolute ``position``, whatever the file holds."""
+        self._replaced = position, data
 
     def read_at(self, position: int, count: int) -> bytes:
         """Up to ``count`` bytes from the absolute ``position``."""
@@ -95,7 +105,7 @@ class SourceFile:
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to ``offset`` (from ``start``, the current position or the end); returns it."""
         origin = {os.SEEK_CUR: self._position, os.SEEK_END: self.end - self.start}.get(whence, 0)
-        self._position = max(origin + offset, 0)
+        self._position = min(max(origin + offset, 0), _FARTHEST)
         return self._position
 
     def tell(self) -> int:
@@ -125,32 +135,42 @@ class SourceFile:
         self.close()
 
     def _read_once(self, count: int) -> bytes:
+        position = self.start + self._position
         try:
-            os.lseek(self._descriptor, self.start + self._position, os.SEEK_SET)
+            os.lseek(self._descriptor, position, os.SEEK_SET)
             data = os.read(self._descriptor, count)
         except OSError as error:
             self._failure = error
             return b""
         self._position += len(data)
+        at, new = self._replaced
+        first, last = max(at, position), min(at + len(new), position + len(data))
+        if first < last:
+            new = new[first - at : last - at]
+            data = data[: first - position] + new + data[last - position :]
         return data
 
 
-def _extended(path: str) -> str:
-    r"""An absolute Windows path as Windows takes it at any length: behind ``\\?\``.
+def _open(name: str | os.PathLike[str]) -> int:
+    """Open without blocking; what another program has leased (a Samba server does) is waited for.
 
-    Source: "Maximum Path Length Limitation" in Microsoft's documentation of Windows.
+    Source: fcntl(2), "Leases": the system asks for the file back, and takes it in the end.
     """
-    drive = ntpath.splitdrive(path)[0]
-    if len(path) <= _LONGEST_PLAIN_PATH or not drive or not ntpath.isabs(path):
-        return path
-    if drive.startswith(("\\\\?\\", "\\\\.\\")):
-        return path
-    path = ntpath.normpath(path)
-    return "\\\\?\\UNC" + path[1:] if path.startswith("\\\\") else "\\\\?\\" + path
+    deadline = time.monotonic() + _LONGEST_LEASE
+    while True:
+        try:
+            return os.open(name, _OPEN_FLAGS)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LEASE_POLL)
 
 
-def _require_regular(status: os.stat_result) -> None:
+def _require_content(status: os.stat_result) -> None:
+    """Files of ``/proc`` are empty, says the system; some never end, or block who reads them."""
     if stat.S_ISREG(status.st_mode):
+        if not status.st_size:
+            raise EmptyFile("the file is empty")
         return
     kinds = {
         stat.S_IFDIR: "a directory",
@@ -164,12 +184,15 @@ def _raise_for(error: OSError | ValueError) -> NoReturn:
     """Say in our own terms why a path could not be opened."""
     if isinstance(error, ValueError):  # a NUL, or a lone surrogate that no file name can hold
         raise InvalidPath(f"the path cannot name a file: {error}") from error
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        raise FileNotFound("there is no file at the path") from error
-    if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.EILSEQ):
+    code, windows_code = error.errno, getattr(error, "winerror", None)
+    if windows_code in _WINDOWS_NAME_ERRORS:
         raise InvalidPath(f"the path cannot name a file: {error.strerror}") from error
-    if error.errno in (errno.EACCES, errno.EPERM):
+    if code in (errno.ENOENT, errno.ENOTDIR):
+        raise FileNotFound("there is no file at the path") from error
+    if windows_code in (None, _WINDOWS_ACCESS_DENIED) and code in (errno.EACCES, errno.EPERM):
         raise PermissionDenied("the file may not be read by this user") from error
-    if error.errno in (errno.ENXIO, errno.ENODEV, errno.EISDIR):
+    if windows_code is None and code in _NAME_ERRORS:
+        raise InvalidPath(f"the path cannot name a file: {error.strerror}") from error
+    if code in (errno.ENXIO, errno.ENODEV, errno.EISDIR):
         raise NotAFile("the path is not a regular file") from error
     raise ReadFailed(f"the file could not be opened: {error.strerror}") from error

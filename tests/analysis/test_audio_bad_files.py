@@ -16,7 +16,6 @@ import soundfile
 
 from keyscan.analysis import errors
 from keyscan.analysis.audio import AudioStream
-from keyscan.analysis.source import _extended
 from tests.audio_files import FORMATS, music, write_video
 
 WITHOUT_PRIVILEGES = """
@@ -262,25 +261,3 @@ def test_a_file_that_is_replaced_between_the_question_and_the_opening(
     finally:
         os.close(reader)
         os.close(writer)
-
-
-LONG = "x" * 200 + "\\" + "y" * 200
-
-
-@pytest.mark.parametrize(
-    ("path", "extended"),
-    [
-        ("C:\\short.mp3", "C:\\short.mp3"),
-        (f"C:\\{LONG}.mp3", f"\\\\?\\C:\\{LONG}.mp3"),
-        (f"C:/{LONG}/../a.mp3", "\\\\?\\C:\\" + "x" * 200 + "\\a.mp3"),
-        (f"\\\\server\\share\\{LONG}.mp3", f"\\\\?\\UNC\\server\\share\\{LONG}.mp3"),
-        (f"//server/share/{LONG}.mp3", f"\\\\?\\UNC\\server\\share\\{LONG}.mp3"),
-        (f"\\\\?\\C:\\{LONG}.mp3", f"\\\\?\\C:\\{LONG}.mp3"),
-        (f"\\\\.\\C:\\{LONG}.mp3", f"\\\\.\\C:\\{LONG}.mp3"),
-        (f"{LONG}.mp3", f"{LONG}.mp3"),
-        (f"C:{LONG}.mp3", f"C:{LONG}.mp3"),
-        (f"\\{LONG}.mp3", f"\\{LONG}.mp3"),
-    ],
-)
-def test_long_paths_of_windows(path: str, extended: str) -> None:
-    assert _extended(path) == extended
