@@ -1,10 +1,10 @@
 """Search for inputs that the server does not survive, or does not answer as it promises.
 
-``python -m fuzzing --seconds 1800`` writes a valid file of every format that the tests know,
-damages them (bits, runs, numbers, cuts, copies, swaps, splices of two formats), and sends them to
-the real server, eight at a time to two decoding processes; in between it sends damaged lines. Every
-input is made from its number alone: ``--seed N`` starts at number N, and the summary says where to
-go on.
+``python -m fuzzing --seconds 1800`` writes a valid file of every format that the tests know, and of
+rarer ones, damages them (bits, runs, numbers, cuts, copies, swaps, splices of two formats), and
+sends them to the real server, eight at a time to two decoding processes; in between it sends
+damaged lines. Every input is made from its number alone: ``--seed N`` starts at number N, and the
+summary says where to go on.
 
 A finding is what no input may cause: no reply, two replies, replies that are no JSON or have an
 undocumented code, ``timeout``, ``out_of_memory``, ``decoder_crashed``, ``internal_error`` or
@@ -29,12 +29,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fuzzing.findings import Finding, Ledger
-from fuzzing.inputs import Originals
+from fuzzing.inputs import FORMAT_NAMES, Originals
 from fuzzing.lines import Lines
 from fuzzing.media import Limits, Media
 from fuzzing.minimise import minimise
 from fuzzing.progress import Progress
-from tests.audio_files import FORMATS
 
 _FILES_A_ROUND, _LINES_A_ROUND = 480, 480
 _MINIMISE_SECONDS = 120.0
@@ -125,8 +124,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=1800.0, help="how long to search (default: 1800)")
     add("--seed", type=int, help="the number of the first input (default: by chance)")
     add("--only", choices=("media", "lines"), help="only files, or only lines")
-    add("--formats", nargs="+", choices=FORMATS, default=list(FORMATS), metavar="NAME",
-        help=f"damage only files of these formats: {', '.join(FORMATS)}")  # fmt: skip
+    add("--formats", nargs="+", choices=FORMAT_NAMES, default=FORMAT_NAMES, metavar="NAME",
+        help=f"damage only files of these formats: {', '.join(FORMAT_NAMES)}")  # fmt: skip
     add("--failures", type=Path, default=Path("runs/fuzzing.jsonl"), metavar="FILE",
         help="what is found is kept here, once (default: runs/fuzzing.jsonl)")  # fmt: skip
     add("--timeout", type=float, default=20.0, metavar="SECONDS",

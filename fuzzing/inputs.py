@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fuzzing.edits import Edit, apply_all, draw_edits
+from fuzzing.rare_formats import RARE_FORMATS
 from keyscan.analysis.ogg import page_length, with_checksum
 from tests.audio_files import FORMATS, music
 
+FORMAT_NAMES = (*FORMATS, *RARE_FORMATS)
 SECONDS = 3.2  # of music: just more than the analyzer asks for
 _RATE = 44100
 
@@ -40,10 +42,13 @@ class Mutant:
 
 
 class Originals:
-    """A valid file of every format that the tests know, written once."""
+    """A valid file of each format, written once.
 
-    def __init__(self) -> None:
-        self._data = {name: _write(name) for name in FORMATS}
+    All formats are needed to make an input from its number again: parts of others may be in it.
+    """
+
+    def __init__(self, names: Iterable[str] = FORMAT_NAMES) -> None:
+        self._data = {name: _write(name) for name in names}
 
     def mutant(self, format_name: str, number: int) -> Mutant:
         """The input of that format and number."""
@@ -70,9 +75,11 @@ def repair_ogg(data: bytes) -> bytes:
 
 
 def _write(name: str) -> bytes:
-    form = FORMATS[name]
-    rate = form.rate or _RATE
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"music{form.extension}")
-        form.write(path, music(rate, SECONDS), rate)
+        path = Path(folder, "music")
+        if name in RARE_FORMATS:
+            RARE_FORMATS[name].write(path, SECONDS)
+        else:
+            rate = FORMATS[name].rate or _RATE
+            FORMATS[name].write(path, music(rate, SECONDS), rate)
         return path.read_bytes()

@@ -77,11 +77,19 @@ class Media:
         return found
 
     def drain(self) -> list[Finding]:
-        """Wait for every answer that is due."""
-        found = []
+        """Wait for every answer that is due, and see that no other comes."""
+        found: list[Finding] = []
+        last: tuple[Mutant, ...] = ()
         while self._in_flight:
+            last = tuple(self._in_flight.values())
             found += self._collect()
-        return found
+        if self._target is None or not last:
+            return found
+        try:
+            problem = _extra(self._target, self._limits)
+        except Died as error:
+            problem = Problem("died", str(error))
+        return found + (self._examine(problem, last) if problem is not None else [])
 
     def close(self) -> None:
         """End the servers."""
@@ -173,7 +181,7 @@ class Alone:
         target = self._running()
         target.forget_peak()
         try:
-            problem = self._ask(target, _request(mutant, path))
+            problem = self._ask(target, mutant, path)
         except Died as error:
             problem = Problem("died", str(error), place_of(target.stderr()))
         finally:
@@ -199,18 +207,19 @@ class Alone:
             self._target = Target(self._folder, "-w", "1", "--timeout", timeout)
         return self._target
 
-    def _ask(self, target: Target, line: bytes) -> Problem | None:
-        reply = target.receive_after(line, 4 * self._limits.timeout)
+    def _ask(self, target: Target, mutant: Mutant, path: Path) -> Problem | None:
+        reply = target.receive_after(_request(mutant, path), 4 * self._limits.timeout)
         if reply is None:
             return Problem("no_reply", "no reply for long")
+        if isinstance(reply, dict) and reply.get("id") != mutant.name:
+            return Problem("extra_reply", f"nobody waits for {str(reply)[:200]}")
         stderr = target.stderr()
         if problem := complaint(reply):
             return Problem(problem.code, problem.why, place_of(stderr))
         if problem := _excess(target, self._limits) or _said(stderr):
             return problem
-        pong = target.receive_after(b'{"type": "ping", "id": "end"}', 4 * self._limits.timeout)
-        if not isinstance(pong, dict) or pong.get("type") != "pong":
-            return Problem("extra_reply", f"instead of a pong: {str(pong)[:200]}")
+        if problem := _extra(target, self._limits):
+            return problem
         strays = target.stray_files(self._inputs)
         return Problem("stray_file", ", ".join(strays)[:300]) if strays else None
 
@@ -225,6 +234,14 @@ def complaint(reply: Message | NotAMessage) -> Problem | None:
     if code not in ERROR_CODES or reply.get("status") != "error":
         return Problem("unknown_reply", f"not documented: {str(reply)[:200]}")
     return Problem(str(code), str(reply.get("error"))) if code in _NEVER else None
+
+
+def _extra(target: Target, limits: Limits) -> Problem | None:
+    """What comes although everything is answered."""
+    pong = target.receive_after(b'{"type": "ping", "id": "end"}', 4 * limits.timeout)
+    if isinstance(pong, dict) and pong.get("type") == "pong":
+        return None
+    return Problem("extra_reply", f"instead of a pong: {str(pong)[:200]}")
 
 
 def _excess(target: Target, limits: Limits) -> Problem | None:

@@ -6,10 +6,8 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +15,8 @@ from typing import Any
 
 import psutil
 
-ROOT = Path(__file__).parent.parent
-COMMAND = (sys.executable, str(ROOT / "openkeyscan_analyzer_server.py"))
+from tests.server_process import COMMAND
+
 _START_SECONDS = 120.0
 _END_SECONDS = 20.0
 _LOOK_SECONDS = 0.1
@@ -40,6 +38,7 @@ class NotAMessage:
 class Target:
     """Starts the server in an empty folder of its own; a context manager that leaves no process.
 
+    It is the frozen app if the variable ``KEYSCAN_EXE`` names it, as for the tests.
     ``peak`` is the largest resident size in bytes that a process below the server had since
     ``forget_peak``, by looking ten times a second.
 
@@ -47,7 +46,7 @@ class Target:
         Died: it ended before it was ready.
     """
 
-    def __init__(self, folder: Path, *options: str, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.peak = 0
@@ -55,7 +54,7 @@ class Target:
         self._errors = folder.with_suffix(".stderr")
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [*command, *options],
+                [*COMMAND, *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

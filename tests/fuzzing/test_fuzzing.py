@@ -1,0 +1,186 @@
+"""The fuzzer finds what a server does wrong, and nothing where it does all right."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fuzzing.edits import Edit, apply_all, draw_edits
+from fuzzing.findings import Finding, Ledger, place_of
+from fuzzing.inputs import Originals, repair_ogg
+from fuzzing.lines import Lines
+from fuzzing.media import Limits, Media
+from fuzzing.minimise import minimise
+from keyscan.analysis.ogg import check_pages
+from keyscan.analysis.source import SourceFile
+from tests.server_process import ROOT
+
+FORMATS = ("wav", "mp3", "ogg-vorbis")
+BAD_SERVER = str(Path(__file__).with_name("bad_server.py"))
+
+
+@pytest.fixture(scope="module")
+def originals():
+    return Originals(FORMATS)
+
+
+@pytest.fixture
+def bad_server(monkeypatch):
+    """Has the fuzzer start the server that breaks a promise."""
+
+    def choose(promise):
+        command = [sys.executable, BAD_SERVER, promise]
+        monkeypatch.setattr("fuzzing.target.COMMAND", command)
+
+    return choose
+
+
+def test_an_edit_replaces_bytes():
+    assert Edit(2, 3, b"xy").apply(b"0123456") == b"01xy56"
+    assert Edit(9, 3, b"xy").apply(b"0123") == b"0123xy"
+    assert apply_all(b"abc", [Edit(0, 1, b""), Edit(0, 1, b"B")]) == b"Bc"
+
+
+def test_inputs_are_made_again_from_their_numbers(originals):
+    for number in range(30):
+        name = FORMATS[number % 3]
+        first, again = originals.mutant(name, number), originals.mutant(name, number)
+        assert first == again
+        assert first != originals.mutant(name, number + 1)
+        assert originals.bytes_of(first) == originals.bytes_of(again)
+
+
+def test_nearly_every_input_is_damaged(originals):
+    whole = originals.bytes_of(originals.mutant("mp3", 0).with_edits(()))
+    mutants = [originals.bytes_of(originals.mutant("mp3", number)) for number in range(50)]
+    assert sum(data != whole for data in mutants) > 45
+    assert len(set(mutants)) > 45
+
+
+def test_edits_of_nothing_and_of_everything():
+    for number in range(300):
+        rng = random.Random(number)
+        data = rng.randbytes(rng.choice((0, 1, 5, 5000)))
+        apply_all(data, draw_edits(rng, data, [b"", b"other"]))
+
+
+def test_damaged_ogg_pages_get_their_checksums_again(originals, tmp_path):
+    whole = originals.bytes_of(originals.mutant("ogg-vorbis", 0).with_edits(()))
+    assert repair_ogg(whole) == whole
+    at = len(whole) // 2
+    damaged = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+    (tmp_path / "damaged").write_bytes(damaged)
+    (tmp_path / "repaired").write_bytes(repair_ogg(damaged))
+    with SourceFile(tmp_path / "damaged") as source:
+        assert check_pages(source).damaged_parts == 1
+    with SourceFile(tmp_path / "repaired") as source:
+        assert check_pages(source).damaged_parts == 0
+
+
+def test_only_the_edits_that_are_needed_are_kept():
+    edits = [Edit(at, 1, b"x") for at in range(20)]
+    needed = {edits[3], edits[17]}
+    kept = minimise(edits, lambda some: needed <= set(some), seconds=60)
+    assert set(kept) == needed
+
+
+def test_a_finding_is_new_once(tmp_path):
+    ledger = Ledger(tmp_path / "found.jsonl")
+    finding = Finding("media", "mp3", 7, "timeout", "no answer within 20 seconds")
+    again = Finding("media", "mp3", 8, "timeout", "no answer within 40 seconds")
+    assert not ledger.knows(finding)
+    ledger.keep(finding, [Edit(1, 2, b"\xff")], b"data")
+    assert ledger.knows(again)
+    assert Ledger(tmp_path / "found.jsonl").knows(again)
+    record = json.loads((tmp_path / "found.jsonl").read_text())
+    assert (record["number"], record["edits"]) == (7, [[1, 2, "ff"]])
+    assert (tmp_path / "found" / "media.mp3.7").read_bytes() == b"data"
+
+
+def test_the_place_of_a_crash_and_of_a_traceback():
+    crash = (
+        "Fatal Python error: Segmentation fault\n\nCurrent thread (most recent call first):\n"
+        '  File "/x/av/core.py", line 1 in open\n  File "/x/keyscan/analysis/a.py", line 2 in b\n'
+        '  File "/x/keyscan/serving/c.py", line 3 in d\n'
+    )
+    assert place_of(crash) == "keyscan/analysis/a.py:2"
+    trace = (
+        'Traceback (most recent call last):\n  File "/x/keyscan/serving/c.py", line 3, in d\n'
+        '  File "/x/keyscan/analysis/a.py", line 2, in b\nValueError: x\n'
+    )
+    assert place_of(trace) == "keyscan/analysis/a.py:2"
+    assert place_of("something else") == ""
+
+
+@pytest.mark.parametrize(
+    ("promise", "code"),
+    [
+        ("silent", "no_reply"),
+        ("dies", "died"),
+        ("not JSON", "not_json"),
+        ("twice", "extra_reply"),
+        ("unknown code", "unknown_reply"),
+        ("crash", "decoder_crashed"),
+        ("other id", "extra_reply"),
+        ("traceback", "stderr"),
+        ("leaves a file", "stray_file"),
+        ("greedy", "memory"),
+    ],
+)
+def test_a_broken_promise_is_found(originals, bad_server, tmp_path, promise, code):
+    bad_server(promise)
+    with Media(originals, tmp_path, Limits(timeout=0.3, memory=150 << 20)) as media:
+        mutant = originals.mutant("mp3", 1)
+        problem = media.alone.problem(mutant)
+        assert problem is not None
+        assert problem.code == code
+        found = media.try_out(mutant) + media.drain()
+    if promise != "leaves a file":  # which is looked for now and then
+        assert {finding.code for finding in found} == {code}
+        assert found[0].number == 1
+
+
+def test_where_every_promise_is_kept_nothing_is_found(originals, tmp_path):
+    with Media(originals, tmp_path, Limits(timeout=60)) as media:
+        found = []
+        for number in range(24):
+            found += media.try_out(originals.mutant(FORMATS[number % 3], number))
+        assert found + media.drain() == []
+
+
+def test_lines_are_answered_as_promised(tmp_path):
+    with Lines(tmp_path) as lines:
+        assert [lines.try_out(number) for number in range(100)] == [None] * 100
+
+
+@pytest.mark.parametrize(
+    ("promise", "code"),
+    [
+        ("dies", "died"),
+        ("not JSON", "not_json"),
+        ("twice", "wrong_answer"),
+        ("unknown code", "wrong_answer"),
+        ("traceback", "stderr"),
+    ],
+)
+def test_a_promise_broken_to_a_line_is_found(bad_server, tmp_path, promise, code):
+    bad_server(promise)
+    with Lines(tmp_path) as lines:
+        number = next(n for n in range(1000) if lines.edited(n, ()).startswith(b'{"id'))
+        finding = lines.try_edits(number, ())
+    assert finding is not None
+    assert (finding.code, finding.number) == (code, number)
+
+
+def test_the_command(tmp_path):
+    command = [sys.executable, "-m", "fuzzing", "--seconds", "3", "--formats", "wav", "--seed", "5",
+               "--failures", tmp_path / "found.jsonl"]  # fmt: skip
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stderr
+    assert "0 new finding(s)" in result.stdout
+    assert "go on with --seed" in result.stdout
