@@ -177,7 +177,7 @@ class KeyAnalyzer extends EventEmitter {
 
   #answer(reply) {
     const request = this.#pending.get(reply.id);
-    if (!request || !this.#asked.has(request)) return; // cancelled or reset meanwhile
+    if (!request) return; // cancelled or reset meanwhile
     this.#restarts = 0;
     if (reply.status === 'success') {
       this.#settle(request, { result: reply });
@@ -205,8 +205,8 @@ class KeyAnalyzer extends EventEmitter {
   }
 
   #hasRoom() {
-    if (first(this.#asked)?.crashes > 0) return false;
-    return this.#asked.size < (this.#suspects.size > 0 ? 1 : this.#window);
+    const suspectIsTried = first(this.#asked)?.crashes > 0;
+    return !suspectIsTried && this.#asked.size < this.#window;
   }
 
   #serverEnded({ code, signal, reason, cause, hopeless }) {

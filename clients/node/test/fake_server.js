@@ -27,8 +27,15 @@ async function babble(request) {
   say({ ...success(request), camelot: '1B' });
 }
 
+function die(request) {
+  process.stdout.write(`${JSON.stringify(success(request))}\n`, () => {
+    process.kill(process.pid, 'SIGKILL');
+  });
+}
+
 function receive(request) {
   if (request.path === 'deadly') process.kill(process.pid, 'SIGKILL');
+  else if (request.path === 'swan song') die(request);
   else if (request.path === 'babble') babble(request);
   else if (request.path) setTimeout(() => say(success(request)), 5);
 }

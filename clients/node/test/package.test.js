@@ -47,8 +47,10 @@ test('import and require give the same', async () => {
   const imported = await import('openkeyscan-analyzer-client');
   assert.equal(imported.KeyAnalyzer, client.KeyAnalyzer);
   assert.equal(imported.KeyAnalyzerError, client.KeyAnalyzerError);
-  const { files } = JSON.parse(read('package.json'));
+  const { files, scripts } = JSON.parse(read('package.json'));
   for (const file of files) assert.ok(read(file));
+  const tests = fs.readdirSync(__dirname).filter((name) => name.endsWith('.test.js'));
+  assert.deepEqual(scripts.test.match(/\w+\.test\.js/g).sort(), tests.sort());
 });
 
 test('the page shows the example that is tested, and names every option and error', () => {
