@@ -1,5 +1,6 @@
 // Checked by hand when index.d.ts changes, since nothing here depends on TypeScript:
-//   npx -p typescript -p @types/node tsc --noEmit --strict --module node16 test/types.ts
+//   npm install --no-save typescript @types/node
+//   npx tsc --noEmit --strict --module node16 --types node test/types.ts
 import { KeyAnalyzer, KeyAnalyzerError, type Success } from 'openkeyscan-analyzer-client';
 
 async function main(): Promise<void> {
