@@ -15,9 +15,10 @@ _NUMBERS = (
     *(10**6, 2**24, 10**9, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**48, 2**56 - 2, 2**56 - 1),
     *(2**62, 2**63 - 1, 2**63, 2**64 - 1),
 )
+_STEPS = (-8, -4, *range(2, 30, 2), 8, 12, 16, 32, 36, 40, 44)
 # The words next to which chunks, boxes, pages and frames keep their sizes and counts.
 _MARKS = re.compile(
-    rb"RIFF|RF64|ds64|fmt |fact|data|LIST|INFO|FORM|COMM|SSND|COMT|riff|caff|desc|kuki|pakt|chan"
+    rb"RIFF|RF64|riff|ds64|fmt |fact|data|LIST|INFO|FORM|COMM|SSND|COMT|caff|desc|kuki|pakt|chan"
     rb"|fLaC|OggS|vorbis|Opus|FLAC|ftyp|moov|mvhd|trak|tkhd|edts|elst|mdia|mdhd|hdlr|minf|dinf"
     rb"|dref|stbl|stsd|mp4a|esds|alac|stts|ctts|stsc|stsz|stco|co64|udta|meta|ilst|moof|mfhd|traf"
     rb"|tfhd|trun|mdat|hdrl|avih|strl|strh|strf|movi|idx1|indx|00dc|01wb|ID3|APIC|TIT2|TAG"
@@ -60,17 +61,30 @@ def draw_edits(rng: random.Random, data: bytes, others: Sequence[bytes]) -> tupl
     return tuple(edits)
 
 
+def _mark(rng: random.Random, data: bytes) -> int | None:
+    """Where a structure's name stands: near the beginning more often than anywhere, and rare names
+    as often as those that samples spell by chance."""
+    start = rng.choice((0, 0, 0, max(len(data) - _HEAD, 0), rng.randrange(len(data) + 1)))
+    marks: dict[bytes, list[int]] = {}
+    for match in _MARKS.finditer(data[start : start + 2 * _HEAD]):
+        marks.setdefault(match[0] if match[0][0] < 0xFF else b"\xff", []).append(match.start())
+    return start + rng.choice(rng.choice(list(marks.values()))) if marks else None
+
+
+def _field(rng: random.Random, data: bytes) -> int:
+    """Where a number is likely to stand: a few bytes from the beginning of a structure's name."""
+    mark = _mark(rng, data) if rng.random() < 0.7 else None
+    return _place(rng, data) if mark is None else max(0, mark + rng.choice(_STEPS))
+
+
 def _place(rng: random.Random, data: bytes) -> int:
     """An offset, near the beginning or a structure's name more often than anywhere."""
     kind = rng.random()
     if kind < 0.3:
         return rng.randrange(min(len(data), _HEAD) + 1)
-    if kind < 0.65:
-        start = rng.choice((0, 0, 0, rng.randrange(len(data) + 1)))
-        marks = [match.start() for match in _MARKS.finditer(data[start : start + 2 * _HEAD])]
-        if marks:
-            return max(0, start + rng.choice(marks) + rng.randrange(-8, 48))
-    if kind < 0.75:
+    if kind < 0.6 and (mark := _mark(rng, data)) is not None:
+        return max(0, mark + rng.randrange(-8, 48))
+    if kind < 0.7:
         return max(0, len(data) - rng.randrange(_HEAD))
     return rng.randrange(len(data) + 1)
 
@@ -92,11 +106,12 @@ def _overwrite_run(rng: random.Random, data: bytes, others: Sequence[bytes]) -> 
 
 
 def _write_number(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Edit]:
-    size, number = rng.choice((1, 2, 2, 3, 4, 4, 4, 8)), rng.choice((*_NUMBERS, len(data)))
-    number = (number + rng.choice((-1, 0, 0, 0, 0, 1))) % 256**size
-    order = rng.choice(("little", "big"))
-    written = number.to_bytes(size, "little")
-    return [Edit(_place(rng, data), size, written if order == "little" else written[::-1])]
+    """One that overflows, as often as one that is only wrong."""
+    size = rng.choice((1, 2, 2, 3, 4, 4, 4, 8, 8))
+    half = 256**size // 2
+    number = rng.choice((rng.choice(_NUMBERS), rng.choice((0, half, half - 1, -1)), len(data)))
+    written = ((number + rng.choice((-1, 0, 0, 0, 0, 1))) % 256**size).to_bytes(size, "big")
+    return [Edit(_field(rng, data), size, rng.choice((written, written[::-1])))]
 
 
 def _truncate(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Edit]:

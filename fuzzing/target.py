@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -122,15 +123,16 @@ class Target:
         return self._errors.read_text(encoding="utf-8", errors="backslashreplace")
 
     def stray_files(self, inputs: Path) -> list[str]:
-        """Files that should not be: left in the server's folder, or open outside ``inputs``."""
+        """What should not be: files left in the server's folder, open ones that are written to or
+        lie among temporary files and not in ``inputs``, and connections."""
         strays: list[Path | str] = list(self.folder.rglob("*"))
         for process in self._descendants():
             try:
-                opened = [file.path for file in process.open_files()]
+                opened = process.open_files()
                 connections = process.net_connections("inet")
             except psutil.Error:
                 continue
-            strays += [path for path in map(Path, opened) if not self._may_be_open(path, inputs)]
+            strays += [file.path for file in opened if not self._may_be_open(file, inputs)]
             strays += [f"a connection: {connection.laddr}" for connection in connections]
         return sorted(map(str, strays))
 
@@ -162,8 +164,11 @@ class Target:
     ) -> None:
         self.close()
 
-    def _may_be_open(self, path: Path, inputs: Path) -> bool:
-        return path.is_relative_to(inputs) or path == self._errors
+    def _may_be_open(self, file: Any, inputs: Path) -> bool:
+        path, is_read = Path(file.path), getattr(file, "mode", "r") == "r"  # a mode only on Linux
+        if path == self._errors or path.is_relative_to(inputs):
+            return True
+        return is_read and not path.is_relative_to(tempfile.gettempdir())  # a library, say
 
     def _read(self) -> None:
         assert self._process.stdout is not None
