@@ -87,6 +87,7 @@ def worker_main(connection: Connection, settings: WorkerSettings) -> None:
     faulthandler.enable()
     end_with_the_server()
     leave_no_core()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     limit_memory(settings.memory_limit)
     start = time.perf_counter()
     from keyscan.analysis.features import warm_up  # the decoders: never imported by the server
@@ -98,9 +99,12 @@ def worker_main(connection: Connection, settings: WorkerSettings) -> None:
         while True:
             message = receive(connection)
             if isinstance(message, Work):  # a Stop here came too late for its file
-                limit_processor_time(2 * settings.timeout)  # for a server that cannot kill
+                # should the server be gone, and this thread never let the orphan watch have a turn
+                limit_processor_time(2 * settings.timeout)
+                faulthandler.dump_traceback_later(2 * settings.timeout, exit=True, file=nowhere)
                 send(connection, Taken())
                 send(connection, _analyse(message.path, settings.cqt, connection))
+                faulthandler.cancel_dump_traceback_later()
     except (EOFError, OSError):
         return  # the server is gone
 

@@ -72,9 +72,8 @@ class Worker:
                 target=worker_main, args=(theirs, self._settings), name="decoder", daemon=True
             )
             with self._spawning, _ctrl_c_blocked():  # the child inherits that
-                if self._closed:
-                    raise WorkerFailed("the server is ending")
-                self._process.start()
+                if not self._closed:
+                    self._process.start()
             theirs.close()
             self._files = 0
             self._resident_bytes()  # its import is paid for while the process starts
@@ -83,8 +82,8 @@ class Worker:
                 return started
         except EOFError:
             reason = self._fate()
-        except OSError as error:
-            reason = str(error)
+        except Exception as error:  # the system refuses, or what came was no greeting
+            reason = str(error) or type(error).__name__
         self._forget()
         raise WorkerFailed(f"a decoding process could not be started: {reason}")
 
