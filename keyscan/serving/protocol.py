@@ -159,9 +159,13 @@ def _shown(value: object) -> str:
 
 
 def encode(message: Message) -> bytes:
-    """One line of UTF-8; what UTF-8 cannot hold (half a surrogate pair) is escaped."""
+    """One line of UTF-8; what UTF-8 cannot hold (half a surrogate pair) is escaped.
+
+    So are U+2028 and U+2029, at which some clients' line readers split (Node's readline).
+    """
+    text = json.dumps(message, ensure_ascii=False) + "\n"
     try:
-        return (json.dumps(message, ensure_ascii=False) + "\n").encode("utf-8")
+        return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode("utf-8")
     except UnicodeEncodeError:
         return (json.dumps(message) + "\n").encode("ascii")
 

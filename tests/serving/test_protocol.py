@@ -158,6 +158,13 @@ def test_replies_are_one_line_of_utf8_even_for_names_that_are_none():
     assert json.loads(line.decode("utf-8"))["filename"] == "\udcff\U0001f3b5.mp3"
 
 
+def test_no_line_reader_finds_another_end_of_line_in_a_reply():
+    name = "a\u2028b\u2029c\x85d\x0b\x0c\r.mp3"
+    text = encode(failure(Analyze(1, name), 0, "silent", "x")).decode()
+    assert not {"\u2028", "\u2029", "\x0b", "\x0c", "\r"} & set(text)
+    assert json.loads(text)["filename"] == name
+
+
 def test_every_error_class_has_a_documented_code():
     from keyscan.analysis import errors
 
