@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.crafted.bombs import BOMBS
-from tests.crafted.claims import CHANNEL_CLAIMS, LENGTH_CLAIMS, RATE_CLAIMS
+from tests.crafted.claims import BUILT, CHANNEL_CLAIMS, LENGTH_CLAIMS, RATE_CLAIMS, mka, mov
 from tests.crafted.mazes import MAZES
 from tests.crafted.tags import TAGS
 from tests.crafted.watching import forget_peak, peak_bytes
@@ -55,6 +55,21 @@ def test_impossible_channels_and_rates(server, tmp_path, claim):
     assert reply["code"] in ("ok", "decode_failed"), reply
     assert reply["status"] == "error" or reply["camelot"] == "8A"
     assert peak < LARGEST
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("name", BUILT)
+def test_impossible_channels_and_rates_in_files_by_hand(server, tmp_path, name):
+    """Of a Matroska file with an impossible rate, FFmpeg takes the default of 8,000 Hz instead."""
+    reply, peak = answer(server, tmp_path, BUILT[name]())
+    assert reply["code"] in ("ok", "decode_failed"), reply
+    assert peak < LARGEST
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("make", [mka, mov])
+def test_files_by_hand_are_music_without_the_claims(server, tmp_path, make):
+    assert answer(server, tmp_path, make())[0]["camelot"] == "8A"
 
 
 @NEEDS_PROC

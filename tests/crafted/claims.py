@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import math
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from tests.crafted.containers import Field
+from tests.audio_files import music
+from tests.crafted.containers import (
+    MP4_TYPE,
+    Field,
+    box,
+    element,
+    full_box,
+    matroska,
+    movie,
+    pcm_track,
+    simple_block,
+)
 
 _W64_FMT, _W64_DATA = b"fmt \xf3\xac\xd3\x11", b"data\xf3\xac\xd3\x11"
 
@@ -66,12 +80,20 @@ LENGTHS = (
 )
 
 
+_AIFF_RATE = Field("aiff", b"COMM", 16, "10s")  # a float of 80 bits
+_FLAC_STREAM = Field("flac", b"fLaC", 18, ">Q")  # rate, channels, bits and length, packed
+
+
+def _flac(rate: int = 44100, channels: int = 2, bits: int = 16, samples: int = 176400) -> int:
+    return rate << 44 | (channels - 1) << 41 | (bits - 1) << 36 | samples
+
+
 @dataclass(frozen=True)
 class Claim:
     """A field and the number that is written into it."""
 
     field: Field
-    number: float
+    number: float | bytes
 
     def data(self) -> bytes:
         """The file that claims it."""
@@ -79,7 +101,8 @@ class Claim:
 
     def __str__(self) -> str:
         marker = "".join(filter(str.isalnum, self.field.marker.decode("latin-1")[:8]))
-        return f"{self.field.format}-{marker}+{self.field.offset}={self.number:g}"
+        number = self.number.hex() if isinstance(self.number, bytes) else f"{self.number:g}"
+        return f"{self.field.format}-{marker}+{self.field.offset}={number}"
 
 
 CHANNEL_CLAIMS = [
@@ -107,3 +130,51 @@ LENGTH_CLAIMS = [
         "Q": (0, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1),
     }[field.packing[-1]]
 ]
+RATE_CLAIMS += [
+    Claim(_AIFF_RATE, bytes.fromhex(number))
+    for number in (
+        "0000 0000000000000000",  # 0
+        "401c ee6b280000000000",  # 10**9
+        "401e 8000000000000000",  # 2**31
+        "c00e ac44000000000000",  # -44100
+        "7fff 8000000000000000",  # infinite
+        "7fff c000000000000000",  # not a number
+        "7ffe ffffffffffffffff",  # the largest
+    )
+]
+RATE_CLAIMS += [Claim(_FLAC_STREAM, _flac(rate=rate)) for rate in (0, 2**20 - 1)]
+CHANNEL_CLAIMS += [Claim(_FLAC_STREAM, _flac(channels=channels)) for channels in (1, 8)]
+LENGTH_CLAIMS += [Claim(_FLAC_STREAM, _flac(samples=samples)) for samples in (0, 1, 2**36 - 1)]
+
+
+def mka(rate: float = 44100.0, channels: int = 1) -> bytes:
+    """Matroska with four seconds of PCM, and these two claims."""
+    sound = (music()[:, 0] * 32767).astype("<i2").tobytes()
+    blocks = b"".join(simple_block(sound[at : at + 8820]) for at in range(0, len(sound), 8820))
+    cluster = element(0x1F43B675, element(0xE7, 0) + blocks)
+    return matroska(rate=rate, channels=channels, clusters=cluster)
+
+
+def mov(rate: int = 44100, channels: int = 1) -> bytes:
+    """QuickTime with four seconds of PCM, and these two claims."""
+    sound = (music()[:, 0] * 32767).astype("<i2").tobytes()
+    count = len(sound) // 2
+    mdat = box(b"mdat", sound)
+    tables = (
+        full_box(b"stts", struct.pack(">3I", 1, count, 1))
+        + full_box(b"stsz", struct.pack(">2I", 1, count))
+        + full_box(b"stsc", struct.pack(">4I", 1, 1, count, 1))
+        + full_box(b"stco", struct.pack(">2I", 1, len(MP4_TYPE) + 8))
+    )
+    return MP4_TYPE + mdat + movie(pcm_track(tables, rate=rate, channels=channels))
+
+
+BUILT: dict[str, Callable[[], bytes]] = {
+    **{f"mka-rate={rate:g}": partial(mka, rate=rate)
+       for rate in (0.0, 1e9, -44100.0, math.nan, math.inf, 1e300)},
+    **{f"mka-channels={channels:g}": partial(mka, channels=channels)
+       for channels in (0, 65535, 2**31, 2**32 - 1, 2**56, 2**63)},
+    **{f"mov-channels={channels}": partial(mov, channels=channels)
+       for channels in (0, 1025, 65535)},
+    "mov-rate=0": partial(mov, rate=0),
+}  # fmt: skip

@@ -38,9 +38,13 @@ def chunk(name: bytes, content: bytes, order: str = "<", size: int | None = None
     return name + struct.pack(order + "I", claimed) + content + b"\0" * (len(content) % 2)
 
 
-def pcm_track(tables: bytes, *, rate: int = 44100, references: bytes = b"") -> bytes:
+def pcm_track(
+    tables: bytes, *, rate: int = 44100, channels: int = 1, references: bytes = b""
+) -> bytes:
     """The ``trak`` box of an MP4 with 16-bit mono sound; ``tables`` go into its ``stbl``."""
-    entry = box(b"sowt", bytes(6), struct.pack(">H8xHHHHI", 1, 1, 16, 0, 0, min(rate, 65535) << 16))
+    entry = box(
+        b"sowt", bytes(6), struct.pack(">H8xHHHHI", 1, channels, 16, 0, 0, min(rate, 65535) << 16)
+    )
     return box(
         b"trak",
         full_box(b"tkhd", struct.pack(">IIII", 0, 0, 1, 0), bytes(64), flags=7),
@@ -110,10 +114,10 @@ class Field:
     offset: int
     packing: str
 
-    def claim(self, number: float) -> bytes:
+    def claim(self, number: float | bytes) -> bytes:
         """The file with ``number`` in that field, and right checksums if it is Ogg."""
         data = valid(self.format)
         at = data.rindex(self.marker) + self.offset
-        packed = struct.pack(self.packing, number)
+        packed = number if isinstance(number, bytes) else struct.pack(self.packing, number)
         data = data[:at] + packed + data[at + len(packed) :]
         return repair_ogg(data) if data.startswith(b"OggS") else data
