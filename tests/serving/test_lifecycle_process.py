@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -10,16 +11,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests import faulty_server
-from tests.ledger import Ledger
+from tests.ledger import Ledger, Violation
 from tests.server_process import PATIENCE, ROOT, ServerProcess
 
 COMMAND = [sys.executable, str(ROOT / "tests" / "faulty_server.py")]
-IDS = (1, 1.0, "1", "a", "b")
+IDS = (1, 1.0, "1")
 FILES = {
     "good.flac": ("ok",),
     "missing.mp3": ("file_not_found",),
@@ -34,9 +34,10 @@ class Conversation:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.sent: list[bytes] = []
         self.ledger = Ledger(codes=lambda path: FILES[Path(path).name])
         self.process = ServerProcess(
-            *("-w", "2", "--timeout", "4", "--memory-limit", "400"),
+            *("-w", "2", "--timeout", "3", "--memory-limit", "256"),
             command=COMMAND,
             environ={"PYTHONPATH": str(ROOT)},
         )
@@ -44,13 +45,30 @@ class Conversation:
     def analyze(self, request_id, name):
         self.send({"id": request_id, "path": str(self.folder / name)})
 
-    def send(self, message):
+    def send(self, message, line=None):
+        """``line`` is what is written if it is not that message."""
+        self.sent.append(line or json.dumps(message).encode() + b"\n")
         self.ledger.sent(message)
-        self.process.send(message)
+        self.process.send(self.sent[-1])
 
     def receive(self):
         message = self.process.receive()
-        self.ledger.received(message)
+        self.check(message)
+        return message
+
+    def check(self, message):
+        """A wrong message is shown with what led to it: real processes do not do it twice."""
+        try:
+            self.ledger.received(message)
+        except Violation as violation:
+            violation.add_note(b"".join([b"after\n", *self.sent[-50:]]).decode())
+            raise
+
+    def ping(self):
+        """Read until the server has handled all that was sent; the pong."""
+        self.send({"type": "ping", "id": "look"})
+        while (message := self.receive()).get("type") != "pong":
+            continue
         return message
 
     def settle(self):
@@ -62,7 +80,7 @@ class Conversation:
         """End the input, and hold the server to a clean end."""
         family = psutil.Process(self.process.pid).children(recursive=True)
         for message in self.process.finish():
-            self.ledger.received(message)
+            self.check(message)
         self.ledger.ended()
         assert self.process.process.returncode == 0
         assert not psutil.wait_procs(family, PATIENCE)[1]
@@ -98,70 +116,73 @@ def library(track, tmp_path_factory):
     Library.close()
 
 
-class Process(RuleBasedStateMachine):
-    """One client's life; it leaves the server idle to the next one, or ends it."""
-
-    @initialize(how_it_ends=st.sampled_from(("reset", "reset", "reset", "end of input")))
-    def connect(self, how_it_ends):
-        self.conversation = Library.open()
-        self.how_it_ends = how_it_ends
-
-    @rule(request_id=st.sampled_from(IDS), name=st.sampled_from(sorted(FILES)))
-    def analyze(self, request_id, name):
-        self.conversation.analyze(request_id, name)
-
-    @rule(request_id=st.sampled_from(IDS))
-    def analyze_good(self, request_id):
-        self.conversation.analyze(request_id, "good.flac")
-
-    @rule(request_id=st.sampled_from((*IDS, "never asked")))
-    def cancel(self, request_id):
-        self.conversation.send({"type": "cancel", "id": request_id})
-
-    @rule()
-    def reset(self):
-        self.conversation.send({"type": "reset"})
-
-    @rule()
-    def look(self):
-        self.conversation.send({"type": "ping", "id": "look"})
-        while self.conversation.receive().get("type") != "pong":
-            continue
-
-    @rule()
-    def bad_line(self):
-        self.conversation.ledger.sent({"type": "bad", "id": "a"})
-        self.conversation.process.send(b'{"id": "a"}\n')
-
-    @rule()
-    def settle(self):
-        self.conversation.settle()
-
-    @rule(number=st.sampled_from((signal.SIGKILL, signal.SIGSEGV)))
-    def idle_workers_die(self, number):
-        """No file is to blame, and none pays."""
-        self.conversation.settle()
-        for pid in self.conversation.process.worker_pids():
-            os.kill(pid, number)
-
-    def teardown(self):
-        if sys.exc_info()[0] is not None:
-            Library.close()
-        elif self.how_it_ends == "reset":
-            self.conversation.send({"type": "reset"})
-            self.conversation.settle()
-        else:
-            self.conversation.end()
-            Library.close()
+ids = st.sampled_from(IDS)
+names = st.sampled_from(("good.flac", "deaf.mp3")) | st.sampled_from(sorted(FILES))
+ask = st.tuples(st.just("ask"), ids, names)
+steps = st.one_of(
+    *(ask, ask, ask),  # the more there is to do, the more gets into each other's way
+    st.tuples(st.just("cancel"), ids),
+    st.sampled_from((("look",), ("settle",), ("bad line",))),
+    st.sampled_from((("reset",), ("the same list again",))),
+    st.tuples(st.just("idle workers die"), st.sampled_from((signal.SIGKILL, signal.SIGSEGV))),
+)
 
 
-TestProcess = Process.TestCase
-TestProcess.settings = settings(
-    max_examples=12,
-    stateful_step_count=15,
+def follow(program, conversation):
+    """Do what it says, in order, without waiting for anything but where it says so."""
+    for step in program:
+        match step:
+            case ("ask", request_id, name):
+                conversation.analyze(request_id, name)
+            case ("cancel", request_id):
+                conversation.send({"type": "cancel", "id": request_id})
+            case ("look",):
+                conversation.ping()
+            case ("settle",):
+                conversation.settle()
+            case ("bad line",):
+                conversation.send({"type": "bad", "id": "a"}, line=b'{"id": "a"}\n')
+            case ("reset",):
+                conversation.send({"type": "reset"})
+            case ("the same list again",):
+                conversation.ping()
+                conversation.send({"type": "reset"})
+                follow([one for one in program if one[0] == "ask"][:4], conversation)
+            case ("idle workers die", number):  # no file is to blame, and none pays
+                conversation.settle()
+                for pid in conversation.process.worker_pids():
+                    os.kill(pid, number)
+            case _:
+                raise AssertionError(step)
+
+
+@settings(
+    max_examples=10,
     report_multiple_bugs=False,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
 )
+@given(
+    st.lists(steps, min_size=8, max_size=16), st.sampled_from(("reset", "reset", "end of input"))
+)
+@pytest.mark.timeout(900)  # a failure is made as short as it can be
+def test_any_program(program, how_it_ends):
+    """Written before it runs: what a real process answers does not come at the same time twice.
+
+    It leaves the server idle to the next one, or ends it.
+    """
+    conversation = Library.open()
+    try:
+        follow(program, conversation)
+        if how_it_ends == "end of input":
+            conversation.end()
+        else:
+            conversation.send({"type": "reset"})
+            conversation.settle()
+    except BaseException:
+        Library.close()
+        raise
+    if how_it_ends == "end of input":
+        Library.close()
 
 
 @pytest.fixture
@@ -179,3 +200,15 @@ def test_every_fault_costs_one_reply(conversation):
         conversation.analyze(number, f"{name}.flac" if name == "good" else f"{name}.mp3")
     conversation.end()
     assert conversation.ledger.replies["ok"] == 20
+
+
+def test_an_id_is_used_again_while_its_old_file_still_runs(conversation):
+    for number in range(3):
+        conversation.analyze("x", "deaf.mp3")
+        while not conversation.ping()["running"]:
+            continue
+        conversation.send({"type": "reset"})
+        conversation.analyze("x", "good.flac" if number else "deaf.mp3")
+        conversation.settle()
+    conversation.end()
+    assert conversation.ledger.replies == {"file_not_found": 1, "ok": 2}
