@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import queue
 import random
 import signal
 import sys
@@ -147,7 +148,7 @@ def accidents_explained(soak: Soak) -> bool:
 
 def end(process: ServerProcess, soak: Soak, temporary: Path) -> list[str]:
     """Let the server finish; what is not as it should be then."""
-    family = [psutil.Process(pid) for pid in process.worker_pids()]
+    family = psutil.Process(process.pid).children(recursive=True)
     for message in process.finish():
         soak.check(message)
     soak.ledger.ended()
@@ -196,12 +197,13 @@ def run(options: argparse.Namespace, folder: Path) -> bool:
         try:
             while soak.replies() < limit and time.monotonic() < deadline:
                 soak.step()
-        except Violation as violation:
-            print(f"\nwrong after {soak.requests:,} requests: {violation}")
+            recorder.stop()
+            wrong = end(process, soak, temporary)
+        except (AssertionError, queue.Empty) as error:
+            print(f"\nwrong after {soak.requests:,} requests: {error or 'no message any more'}")
             return False
         finally:
             recorder.stop()
-        wrong = end(process, soak, temporary)
     flat = verdict(recorder.samples)
     replies = ", ".join(f"{code} {n:,}" for code, n in sorted(soak.ledger.replies.items()))
     print(f"\n{soak.requests:,} requests, {soak.ledger.generation} resets; replies: {replies}")
