@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.crafted.bombs import BOMBS
+from tests.crafted.bombs import BOMBS, tracks_of_many_samples
 from tests.crafted.claims import BUILT, CHANNEL_CLAIMS, LENGTH_CLAIMS, RATE_CLAIMS, mka, mov
 from tests.crafted.mazes import MAZES
 from tests.crafted.tags import TAGS
@@ -45,6 +45,20 @@ def test_bombs(server, tmp_path, name):
     assert reply["code"] == code, reply
     assert code != "ok" or reply["camelot"] == "8A"
     assert peak < LARGEST
+
+
+@NEEDS_PROC
+def test_what_no_single_claim_gives_away_ends_at_the_memory_limit(tmp_path):
+    with ServerProcess("-w", "1", "--memory-limit", "300") as server:
+        path = tmp_path / "crafted"
+        path.write_bytes(tracks_of_many_samples())
+        (worker,) = server.worker_pids()
+        reply = server.ask({"id": "crafted", "path": str(path)})
+        assert reply["code"] in ("decode_failed", "out_of_memory"), reply
+        if server.worker_pids() == [worker]:
+            assert peak_bytes(worker) < 350 << 20
+        path.write_bytes(mka())
+        assert server.ask({"id": "next", "path": str(path)})["camelot"] == "8A"
 
 
 @NEEDS_PROC

@@ -94,16 +94,24 @@ def index_that_inflates_inside() -> bytes:
 
 
 def samples_of_one_size() -> bytes:
-    """Nine tenths of 2**32 samples of one byte: a number in the index, and 24 bytes each for who
-    unrolls it."""
-    count = 80_000_000
+    """80 million samples of one byte: a number in the index, and 24 bytes each for who unrolls
+    it."""
+    return _movie_of_many_samples(80_000_000, tracks=1)
+
+
+def tracks_of_many_samples() -> bytes:
+    """Each of sixty tracks claims no more than a long recording has: 5 million samples."""
+    return _movie_of_many_samples(5_000_000, tracks=60)
+
+
+def _movie_of_many_samples(count: int, tracks: int) -> bytes:
     tables = (
         _table(b"stts", 2, 1, 2, count, 1)
         + _table(b"stsz", count, size=1)
         + _table(b"stsc", 1, 1, count, 1)
         + _table(b"stco", 1, 40)
     )
-    return MP4_TYPE + movie(pcm_track(tables)) + box(b"mdat", bytes(1000))
+    return MP4_TYPE + movie(*[pcm_track(tables)] * tracks) + box(b"mdat", bytes(1000))
 
 
 def samples_of_a_fragment() -> bytes:
