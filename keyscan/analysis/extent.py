@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import NoReturn
 
 from keyscan.analysis.errors import DecodeFailed
 from keyscan.analysis.mpeg import xing_samples
@@ -46,11 +47,16 @@ def _streamed(size: int) -> bool:
     return size == 0 or size >= 0xFFFFF000 or 0x7FFFF000 <= size <= 0x7FFFFFFF
 
 
+def _refuse_chunks() -> NoReturn:
+    """There are more than any writer has reason for, and a decoder would read them all."""
+    raise DecodeFailed(f"the file has more than {_MAX_CHUNKS} chunks")
+
+
 def _chunks(source: SourceFile, at: int, order: str) -> Iterator[tuple[bytes, int, int]]:
     """Name, first byte and size of each chunk of an IFF or RIFF file.
 
     Raises:
-        DecodeFailed: there are more than any writer has reason for; decoders would read them all.
+        DecodeFailed: there are too many.
     """
     for _ in range(_MAX_CHUNKS):
         head = source.read_at(at, 8)
@@ -59,7 +65,7 @@ def _chunks(source: SourceFile, at: int, order: str) -> Iterator[tuple[bytes, in
         (size,) = struct.unpack(order + "I", head[4:])
         yield head[:4], at + 8, size
         at += 8 + size + size % 2
-    raise DecodeFailed(f"the file has more than {_MAX_CHUNKS} chunks")
+    _refuse_chunks()
 
 
 def holds_mpeg(source: SourceFile, start: int) -> bool:
@@ -147,7 +153,7 @@ def _w64_end(source: SourceFile) -> int | None:
         if head[:4] == b"data":
             return at + size
         at += (size + 7) // 8 * 8
-    return None
+    _refuse_chunks()
 
 
 def _caf_end(source: SourceFile) -> int | None:
@@ -160,7 +166,7 @@ def _caf_end(source: SourceFile) -> int | None:
         if head[:4] == b"data" or size < 0:
             return None if size < 0 else at + 12 + size
         at += 12 + size
-    return None
+    _refuse_chunks()
 
 
 def _mp4_end(source: SourceFile) -> int | None:

@@ -45,9 +45,26 @@ def lists_in_lists() -> bytes:
     return chunk(b"RIFF", b"AVI " + nested + chunk(b"LIST", b"movi"))
 
 
-def a_million_chunks() -> bytes:
+def chunks_without_end_in_wav() -> bytes:
     data = valid("wav")
     return data[:12] + chunk(b"junk", b"") * 1_000_000 + data[12:]
+
+
+def chunks_without_end_in_aiff() -> bytes:
+    data = valid("aiff")
+    return data[:12] + chunk(b"ANNO", b"", ">") * 1_000_000 + data[12:]
+
+
+def chunks_without_end_in_w64() -> bytes:
+    data = valid("w64")
+    junk = b"junk\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a" + struct.pack("<Q", 24)
+    return data[:40] + junk * 300_000 + data[40:]
+
+
+def chunks_without_end_in_caf() -> bytes:
+    """Behind the description, which must come first."""
+    data = valid("caf")
+    return data[:52] + (b"free" + bytes(8)) * 700_000 + data[52:]
 
 
 def ten_megabytes_of_frame_headers() -> bytes:
@@ -84,7 +101,10 @@ MAZES = {
     avi_index_that_names_itself: "no_audio",
     avi_index_of_a_million_entries: "ok",
     lists_in_lists: "no_audio",
-    a_million_chunks: "decode_failed",
+    chunks_without_end_in_wav: "decode_failed",
+    chunks_without_end_in_aiff: "decode_failed",
+    chunks_without_end_in_w64: "decode_failed",
+    chunks_without_end_in_caf: "decode_failed",
     ten_megabytes_of_frame_headers: "too_short",
     frames_that_change_their_rate: "ok",
     ogg_pages_without_end: "ok",
