@@ -21,11 +21,11 @@ from keyscan.diagnostics.profiling import (
     threading_lines,
 )
 from keyscan.diagnostics.stderr import STDERR
-from keyscan.keys import SPELLINGS
+from keyscan.keys import NOTATIONS, SPELLINGS
 from keyscan.model_options import add_model_options, model_options, warm_up
 from keyscan.runtime import usable_cores
 from keyscan.serving.pool import WorkerPool
-from keyscan.serving.protocol import encode
+from keyscan.serving.protocol import KeyStyle, encode
 from keyscan.serving.streams import read_some, write_all
 from keyscan.serving.worker_options import add_worker_options, seconds, worker_settings
 from keyscan.serving.worker_process import Started
@@ -60,6 +60,12 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add_worker_options(parser)
     add_model_options(parser)
+    add(
+        "--notation",
+        choices=NOTATIONS,
+        default="musical",
+        help="what the field 'key' holds: 'A minor', '8A' or '1m' (default: musical)",
+    )
     add(
         "--spelling",
         choices=SPELLINGS,
@@ -178,7 +184,7 @@ def _build_server(options: argparse.Namespace, requests: int, replies: int) -> S
     return Server(
         model,
         pool,
-        ServerSettings(options.spelling, options.heartbeat, profile),
+        ServerSettings(KeyStyle(options.notation, options.spelling), options.heartbeat, profile),
         read=lambda count: read_some(requests, count),
         write=lambda line: write_all(replies, line),
     )

@@ -11,10 +11,12 @@ from typing import Literal
 
 Mode = Literal["major", "minor"]
 Spelling = Literal["both", "sharps", "flats"]
+Notation = Literal["musical", "camelot", "openkey"]
 Relation = Literal["exact", "fifth_up", "fifth_down", "relative", "parallel", "other"]
 
 Harmony = Literal["same", "relative", "up", "down", "energy_boost"]
 
+NOTATIONS: tuple[Notation, ...] = ("musical", "camelot", "openkey")
 SPELLINGS: tuple[Spelling, ...] = ("both", "sharps", "flats")
 _SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
@@ -60,6 +62,12 @@ class Key:
         if spelling == "both" and sharp != flat:
             return f"{sharp}/{flat}"
         return flat if spelling == "flats" else sharp
+
+    def written(self, notation: Notation, spelling: Spelling = "both") -> str:
+        """The key in one of the three notations; ``spelling`` is for the musical one."""
+        if notation == "musical":
+            return self.name(spelling)
+        return self.camelot if notation == "camelot" else self.open_key
 
     @classmethod
     def parse(cls, text: str) -> Key:

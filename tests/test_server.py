@@ -20,6 +20,9 @@ def test_ready_success_and_a_clean_end(server, track):
     assert server.ready["version"] == __version__
     assert server.ready["generation"] == 0
     reply = server.ask(request("a", track))
+    assert 0.5 < reply.pop("confidence") <= 1
+    assert all(other["camelot"] != "11A" for other in reply.pop("alternatives"))
+    assert abs(reply.pop("tuning_cents")) < 5
     assert reply == {
         "id": "a",
         "status": "success",

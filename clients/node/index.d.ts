@@ -31,10 +31,19 @@ export interface KeyAnalyzerOptions {
   maxCrashes?: number;
 }
 
-/** A part of the file was damaged; the rest was analysed. */
+/** Something to know about a file that has a key: a part of it was damaged, or its tuning is odd. */
 export interface Warning {
-  code: 'truncated' | 'bad_packets' | 'bad_samples' | (string & {});
+  code: 'truncated' | 'bad_packets' | 'bad_samples' | 'between_keys' | (string & {});
   message: string;
+}
+
+/** A key that it may be instead. */
+export interface Alternative {
+  camelot: `${Hour}${'A' | 'B'}`;
+  openkey: `${Hour}${'m' | 'd'}`;
+  key: string;
+  /** The probability, 0 to 1, that this is the key. */
+  confidence: number;
 }
 
 /** The key of a file: the server's reply as it is. Later servers may add fields. */
@@ -44,10 +53,16 @@ export interface Success {
   code: 'ok';
   camelot: `${Hour}${'A' | 'B'}`;
   openkey: `${Hour}${'m' | 'd'}`;
-  /** In words: `A minor`, or `F# minor/Gb minor`. */
+  /** As the server's options `--notation` and `--spelling` have it: `A minor`, `F# minor/Gb minor`. */
   key: string;
   /** 0-11 for 1A-12A, 12-23 for 1B-12B. */
   class_id: number;
+  /** The probability, 0 to 1, that the key is right. */
+  confidence: number;
+  /** Up to three, the most probable first. */
+  alternatives: Alternative[];
+  /** How far the music lies above A = 440 Hz; null where it cannot be told. */
+  tuning_cents: number | null;
   filename: string;
   /** Seconds of sound that were analysed. */
   duration: number;

@@ -1,4 +1,4 @@
-"""A spectrogram becomes a key, with the probability of each of the 24."""
+"""A spectrogram becomes a key: how sure that is, what else it may be, and how it is tuned."""
 
 from __future__ import annotations
 
@@ -11,17 +11,52 @@ from keyscan.analysis.model import KeyModel
 from keyscan.analysis.stages import Stages
 from keyscan.keys import KEYS, Key
 
+_MOST_ALTERNATIVES = 3
+_WORTH_A_WORD = 0.01  # less probable keys are no alternatives
+_HALF_WAY = 10.0  # cents from the middle between two keys
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A key and the probability, 0 to 1, that it is the track's."""
+
+    key: Key
+    confidence: float
+
 
 @dataclass(frozen=True)
 class KeyEstimate:
     """``probabilities``: 24 values that sum to 1, in the order of ``class_id``.
 
     They are the softmax of the logits divided by the model's temperature for a track of that
-    length, which does not change their order.
+    length, which does not change their order. ``tuning_cents``: how far the music lies above A =
+    440 Hz, -47 to 53, with respect to which the key is meant; None where it cannot be told.
     """
 
     key: Key
     probabilities: tuple[float, ...]
+    tuning_cents: float | None
+
+    @property
+    def confidence(self) -> float:
+        """The probability, 0 to 1, that ``key`` is right."""
+        return self.probabilities[self.key.class_id]
+
+    @property
+    def alternatives(self) -> tuple[Candidate, ...]:
+        """Up to three other keys, the most probable first."""
+        others = [
+            Candidate(key, probability)
+            for key, probability in zip(KEYS, self.probabilities, strict=True)
+            if key != self.key and probability >= _WORTH_A_WORD
+        ]
+        others.sort(key=lambda candidate: -candidate.confidence)
+        return tuple(others[:_MOST_ALTERNATIVES])
+
+    @property
+    def is_between_keys(self) -> bool:
+        """The music is half-way to the same key a semitone higher or lower, give or take."""
+        return self.tuning_cents is not None and abs(self.tuning_cents) >= 50 - _HALF_WAY
 
 
 def estimate_key(
@@ -38,7 +73,13 @@ def estimate_key(
     with stages.measure("to_device"):
         x = model.to_input(spectrogram)
     with stages.measure("model_inference"):
-        logits = model(x).numpy().astype(np.float64)
+        inference = model(x)
+    logits = inference.logits.astype(np.float64)
     odds = np.exp((logits - logits.max()) / model.temperature.at(x.shape[-1]))
     probabilities = odds / odds.sum()
-    return KeyEstimate(KEYS[int(logits.argmax())], tuple(probabilities.tolist()))
+    tuning = inference.tuning
+    return KeyEstimate(
+        KEYS[int(logits.argmax())],
+        tuple(probabilities.tolist()),
+        tuning.cents if tuning.is_clear else None,
+    )

@@ -18,6 +18,7 @@ from keyscan.analysis.keynet import KeyNet
 from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings
 from keyscan.analysis.preparation import Preparation
 from keyscan.analysis.temperature import Temperature
+from keyscan.analysis.tuning import Tuning, estimate_tuning
 
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
@@ -37,6 +38,14 @@ class ModelInfo:
     parameters: int
     sha256: str
     settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """``logits``: shape ``(24,)``, in the order of ``class_id``."""
+
+    logits: npt.NDArray[np.float32]
+    tuning: Tuning
 
 
 class KeyModel:
@@ -70,8 +79,8 @@ class KeyModel:
         array = np.asarray(spectrogram, np.float32)
         return torch.from_numpy(array).unsqueeze(0).to(self.device)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """What ``to_input`` gives -> logits, shape ``(24,)``, in the order of ``class_id``.
+    def __call__(self, x: Tensor) -> Inference:
+        """What the network says of what ``to_input`` gives.
 
         Long tracks are worked through in chunks that overlap by as much as the network looks
         around, so that memory is bounded and the result is that of the whole.
@@ -81,7 +90,10 @@ class KeyModel:
             frames = x.shape[-1]
             part_of = _slice_of(x)
             if isinstance(network, EquivariantNetwork):
-                part_of = Preparation(x[0], _CHUNK).part
+                preparation = Preparation(x[0], _CHUNK)
+                tuning, part_of = preparation.tuning, preparation.part
+            else:
+                tuning = estimate_tuning(x[0])
             total: Any = None
             for start in range(0, frames, _CHUNK):
                 low = max(0, start - network.halo)
@@ -93,11 +105,12 @@ class KeyModel:
                 total = part if total is None else total.plus(part)
                 if last_chunk:
                     break
-            return network.conclude(total)[0].cpu()
+            logits = network.conclude(total)[0].cpu()
+            return Inference(np.asarray(logits.numpy(), np.float32), tuning)
 
     def logits(self, spectrogram: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """``(105, frames)`` -> 24 logits in the order of ``class_id``; see ``to_input``."""
-        return np.asarray(self(self.to_input(spectrogram)).numpy(), np.float32)
+        return self(self.to_input(spectrogram)).logits
 
 
 def _slice_of(x: Tensor) -> Callable[[int, int], Tensor]:

@@ -17,8 +17,8 @@ class Preparation:
     def __init__(self, spectrogram: Tensor, part_frames: int) -> None:
         """``spectrogram``: ``log1p`` magnitudes ``(bins, frames)``, read again for every part."""
         self._spectrogram = spectrogram
-        tuning = estimate_tuning(spectrogram)
-        self._cents = tuning.cents if tuning.is_clear else None
+        self.tuning = estimate_tuning(spectrogram)
+        self._cents = self.tuning.cents if self.tuning.is_clear else None
         firsts = range(0, spectrogram.shape[1], part_frames)
         parts = [spectrogram[:, first : first + part_frames] for first in firsts]
         self._mean = self._mean_in_tune = _mean_magnitude(iter(parts))

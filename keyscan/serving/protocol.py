@@ -21,9 +21,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from keyscan.keys import Key, Spelling
+from keyscan.keys import Key, Notation, Spelling
+
+if TYPE_CHECKING:
+    from keyscan.analysis.estimate import KeyEstimate  # and with it torch
 
 PROTOCOL_VERSION = 2
 MAX_LINE_BYTES = 1 << 20
@@ -35,11 +38,12 @@ ERROR_CODES = {
     "bad_request": "The line is no request; `error` says why.",
     "duplicate_id": "A request with this id is still waiting for its answer.",
     "file_not_found": "There is nothing at the path.",
-    "invalid_path": "The path holds a NUL or is longer than the system allows.",
+    "invalid_path": "The path holds a NUL, is longer than the system allows or leads through "
+    "too many links.",
     "not_a_file": "The path is a directory, a FIFO, a socket or a device.",
     "permission_denied": "The file may not be read by this user.",
     "read_failed": "The system failed to read the file.",
-    "empty_file": "The file has no bytes.",
+    "empty_file": "The file has no bytes, or is one that the system makes up (`/proc`).",
     "unsupported_format": "The bytes are no audio or video format that the decoders know.",
     "no_audio": "There is no sound in the file, or sound of length zero.",
     "decode_failed": "The format is known, but not one sample could be decoded.",
@@ -53,6 +57,20 @@ ERROR_CODES = {
     "cancelled": "The request was cancelled.",
     "internal_error": "A defect of ours; the log on stderr has the details.",
 }
+
+
+_BETWEEN_KEYS = {
+    "code": "between_keys",
+    "message": "the music is tuned half-way to the same key a semitone higher or lower",
+}
+
+
+@dataclass(frozen=True)
+class KeyStyle:
+    """How the field ``key`` is written."""
+
+    notation: Notation = "musical"
+    spelling: Spelling = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +191,38 @@ def encode(message: Message) -> bytes:
 def success(
     request: Analyze,
     generation: int,
-    key: Key,
+    estimate: KeyEstimate,
     *,
-    spelling: Spelling,
+    style: KeyStyle,
     duration: float,
     warnings: Sequence[Message],
 ) -> Message:
     """The key of a file; ``duration`` is what was analysed, in seconds."""
+    tuning = estimate.tuning_cents
     return {
         "id": request.id,
         "status": "success",
         "code": "ok",
-        "camelot": key.camelot,
-        "openkey": key.open_key,
-        "key": key.name(spelling),
-        "class_id": key.class_id,
+        **_key_fields(estimate.key, style),
+        "class_id": estimate.key.class_id,
+        "confidence": round(estimate.confidence, 4),
+        "alternatives": [
+            {**_key_fields(other.key, style), "confidence": round(other.confidence, 4)}
+            for other in estimate.alternatives
+        ],
+        "tuning_cents": None if tuning is None else round(tuning, 1),
         "filename": PurePath(request.path).name,
         "duration": round(duration, 3),
-        "warnings": list(warnings),
+        "warnings": [*warnings, *([_BETWEEN_KEYS] if estimate.is_between_keys else [])],
         "generation": generation,
+    }
+
+
+def _key_fields(key: Key, style: KeyStyle) -> Message:
+    return {
+        "camelot": key.camelot,
+        "openkey": key.open_key,
+        "key": key.written(style.notation, style.spelling),
     }
 
 

@@ -19,13 +19,13 @@ from keyscan.analysis.spectrogram import Features
 from keyscan.analysis.stages import Stages
 from keyscan.diagnostics.profiling import failure_table, file_table
 from keyscan.diagnostics.stderr import STDERR
-from keyscan.keys import Spelling
 from keyscan.serving.pool import WorkerPool
 from keyscan.serving.protocol import (
     PROTOCOL_VERSION,
     Analyze,
     BadRequest,
     Cancel,
+    KeyStyle,
     Message,
     OversizedLine,
     Ping,
@@ -51,7 +51,7 @@ _LAST_WORDS_SECONDS = 1.0  # for a client that is told to stop and does not read
 class ServerSettings:
     """``heartbeat`` is in seconds."""
 
-    spelling: Spelling
+    style: KeyStyle
     heartbeat: float
     profile: bool
 
@@ -225,8 +225,8 @@ class Server:
             return success(
                 job.request,
                 job.generation,
-                estimate.key,
-                spelling=self._settings.spelling,
+                estimate,
+                style=self._settings.style,
                 duration=features.duration,
                 warnings=[asdict(warning) for warning in features.warnings],
             )

@@ -14,6 +14,7 @@ from keyscan.analysis.estimate import estimate_key
 from keyscan.analysis.model import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
 from keyscan.analysis.stages import Stages
 from keyscan.keys import KEYS
+from tests.analysis.test_tuning import chords
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,24 @@ def test_both_stages_are_timed(model: KeyModel) -> None:
 def test_a_spectrogram_of_another_front_end_is_refused(model: KeyModel) -> None:
     with pytest.raises(ValueError, match="105 bins"):
         estimate_key(model, np.ones((84, 60), np.float32))
+
+
+def test_confidence_and_alternatives_are_the_probabilities(model: KeyModel) -> None:
+    spectrogram = np.random.default_rng(5).random((105, 60), np.float32)
+    estimate = estimate_key(model, spectrogram)
+    ranked = sorted(zip(estimate.probabilities, KEYS, strict=True), reverse=True)
+    assert (estimate.confidence, estimate.key) == ranked[0]
+    others = [(other.confidence, other.key) for other in estimate.alternatives]
+    assert others == [found for found in ranked[1:4] if found[0] >= 0.01]
+
+
+@pytest.mark.parametrize("cents", [-38, -12, 0, 20, 45])
+def test_the_tuning_is_that_of_the_music(model: KeyModel, cents: float) -> None:
+    estimate = estimate_key(model, chords(cents).numpy())
+    assert estimate.tuning_cents == pytest.approx(cents, abs=2)
+    assert estimate.is_between_keys == (cents == 45)
+
+
+def test_noise_has_no_tuning(model: KeyModel) -> None:
+    noise = np.random.default_rng(0).random((105, 400), np.float32)
+    assert estimate_key(model, noise).tuning_cents is None

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from keyscan.analysis.estimate import KeyEstimate
 from keyscan.keys import KEYS, Key
 from keyscan.serving.protocol import (
     ERROR_CODES,
     Analyze,
     BadRequest,
     Cancel,
+    KeyStyle,
     OversizedLine,
     Ping,
     Reset,
@@ -122,11 +124,20 @@ def test_other_messages():
     assert parse(b'\xef\xbb\xbf{"type": "ping", "id": 4}') == Ping(4)
 
 
-def test_success_keeps_the_fields_of_the_existing_analyzer():
+def estimate(text, tuning=3.14159, **others):
+    """Nine parts of ten for a key, the rest for others, by name."""
+    shares = {Key.parse(text): 0.9} | {Key.parse(name): share for name, share in others.items()}
+    return KeyEstimate(Key.parse(text), tuple(shares.get(key, 0.0) for key in KEYS), tuning)
+
+
+def reply_to(found, style=None, warnings=()):
     request = Analyze("x", "/music/Été 🎧/träck.mp3")
-    reply = success(
-        request, 0, Key.parse("E minor"), spelling="both", duration=1.23456, warnings=[]
-    )
+    return success(request, 0, found, style=style or KeyStyle(), duration=1.23456,
+                   warnings=warnings)  # fmt: skip
+
+
+def test_success_keeps_the_fields_of_the_existing_analyzer():
+    reply = reply_to(estimate("E minor"))
     old = {
         "id": "x",
         "status": "success",
@@ -137,18 +148,53 @@ def test_success_keeps_the_fields_of_the_existing_analyzer():
         "filename": "träck.mp3",
     }
     assert old.items() <= reply.items()
-    assert reply.keys() - old.keys() == {"code", "duration", "warnings", "generation"}
+    assert reply.keys() - old.keys() == {
+        "code", "confidence", "alternatives", "tuning_cents", "duration", "warnings", "generation"
+    }  # fmt: skip
     assert json.loads(encode(reply)) == reply
 
 
-def test_spelling_of_black_keys():
-    def spelled(spelling):
-        key = KEYS[10]
-        return success(Analyze(1, "a"), 0, key, spelling=spelling, duration=1, warnings=[])["key"]
+def test_how_sure_and_what_else():
+    reply = reply_to(estimate("E minor", C=0.004, G=0.05, Am=0.02, D=0.015, A=0.011))
+    assert reply["confidence"] == 0.9
+    assert reply["alternatives"] == [
+        {"camelot": "9B", "openkey": "2d", "key": "G major", "confidence": 0.05},
+        {"camelot": "8A", "openkey": "1m", "key": "A minor", "confidence": 0.02},
+        {"camelot": "10B", "openkey": "3d", "key": "D major", "confidence": 0.015},
+    ]
 
-    assert spelled("both") == "F# minor/Gb minor"
-    assert spelled("sharps") == "F# minor"
-    assert spelled("flats") == "Gb minor"
+
+def test_what_is_out_of_the_question_is_no_alternative():
+    assert reply_to(estimate("E minor", G=0.009))["alternatives"] == []
+
+
+@pytest.mark.parametrize(
+    ("tuning", "shown", "between"),
+    [(3.14159, 3.1, False), (-39.0, -39.0, False), (-41.0, -41.0, True), (50.3, 50.3, True),
+     (None, None, False)],
+)  # fmt: skip
+def test_tuning_and_music_between_two_keys(tuning, shown, between):
+    cut = {"code": "truncated", "message": "x"}
+    reply = reply_to(estimate("E minor", tuning), warnings=[cut])
+    assert reply["tuning_cents"] == shown
+    codes = [warning["code"] for warning in reply["warnings"]]
+    assert codes == ["truncated", "between_keys"] if between else ["truncated"]
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        (KeyStyle(), "F# minor/Gb minor"),
+        (KeyStyle(spelling="sharps"), "F# minor"),
+        (KeyStyle(spelling="flats"), "Gb minor"),
+        (KeyStyle("camelot"), "11A"),
+        (KeyStyle("openkey", "flats"), "4m"),
+    ],
+)
+def test_what_the_field_key_holds(style, expected):
+    assert reply_to(estimate("F# minor"), style)["key"] == expected
+    (other,) = reply_to(estimate("E minor", **{"F#m": 0.1}), style)["alternatives"]
+    assert other["key"] == expected
 
 
 def test_replies_are_one_line_of_utf8_even_for_names_that_are_none():
