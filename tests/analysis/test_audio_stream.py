@@ -81,7 +81,7 @@ def test_the_size_of_the_blocks_changes_nothing(
         expected = np.concatenate(list(stream))
 
     monkeypatch.setattr("keyscan.analysis.soundfile_decoder._BLOCK_SAMPLES", block)
-    monkeypatch.setattr("keyscan.analysis.pyav_decoder._BLOCK_FRAMES", block)
+    monkeypatch.setattr("keyscan.analysis.pyav_decoder._BLOCK_SAMPLES", block)
     with AudioStream(path) as stream:
         blocks = list(stream)
 
