@@ -149,7 +149,11 @@ WRITERS: dict[str, Callable[[Path, float], None]] = {"mp3": write_mp3, "wav": wr
 
 
 def peak_of_track(path: Path, seconds: float, workers: int) -> Peak:
-    """Of one file from the request to its reply, which must be a key and without a warning."""
+    """Of one file from the request to its reply.
+
+    Raises:
+        SystemExit: the reply is no key, or has a warning, or another length.
+    """
     with watched(workers) as (server, peak):
         server.send({"id": 1, "path": str(path)})
         reply = server.receive()
@@ -172,46 +176,52 @@ def peak_of_queue(path: Path, length: int, answers: int, workers: int) -> Peak:
     return peak
 
 
-def table_of_tracks(options: argparse.Namespace, folder: Path, progress: Any) -> bool:
-    """Print it; whether the longest tracks stay below the bar."""
-    peaks: dict[tuple[str, float], Peak] = {}
+def table_of_tracks(options: argparse.Namespace, folder: Path, progress: tqdm) -> bool:
+    """Print it line by line; whether the longest tracks stay below the bar."""
+    print("| length | format | all, MB | server | worker | above 5 minutes |")
+    print("|---|---|---|---|---|---|")
+    flat = True
     for name in options.formats:
-        for seconds in options.lengths:
+        usual: Peak | None = None
+        for seconds in sorted(options.lengths):
             path = folder / f"{duration_name(seconds)}.{name}"
             progress.set_description(path.name)
             if not path.exists():
                 WRITERS[name](path, seconds)
-            peaks[name, seconds] = peak_of_track(path, seconds, options.workers)
+            peak = peak_of_track(path, seconds, options.workers)
             if options.folder is None:
                 path.unlink()
-            progress.update()
-    print("| length | format | all, MB | server | worker | above 5 minutes |")
-    print("|---|---|---|---|---|---|")
-    flat = True
-    for (name, seconds), peak in peaks.items():
-        above = ""
-        if (usual := peaks.get((name, MEASURED_FROM))) is not None and seconds > MEASURED_FROM:
-            more = (peak.together - usual.together) / 1e6
-            above, flat = f"{more:+.0f}", flat and more <= BAR_MB
-        print(f"| {duration_name(seconds)} | {name.upper()} | {cells(peak)} | {above} |")
+            above = ""
+            if usual is not None:
+                more = (peak.together - usual.together) / 1e6
+                above, flat = f"{more:+.0f}", flat and more <= BAR_MB
+            if seconds == MEASURED_FROM:
+                usual = peak
+            tell(
+                f"| {duration_name(seconds)} | {name.upper()} | {cells(peak)} | {above} |", progress
+            )
     print(f"\nbar: {BAR_MB} MB above 5 minutes; {'kept' if flat else 'MISSED'}\n")
     return flat
 
 
-def table_of_queues(options: argparse.Namespace, folder: Path, progress: Any) -> None:
-    """Print it."""
+def table_of_queues(options: argparse.Namespace, folder: Path, progress: tqdm) -> None:
+    """Print it line by line."""
+    print("| requests | file | all, MB | server | worker |\n|---|---|---|---|---|")
     small = folder / "small.wav"
     if not small.exists():
         write_wav(small, QUEUED_SECONDS)
-    rows = []
     for path, answers in ((small, options.answers), (folder / "missing.mp3", max(options.queues))):
         for length in options.queues:
             progress.set_description(f"{length:,} x {path.name}")
             peak = peak_of_queue(path, length, answers, options.workers)
-            rows.append(f"| {length:,} | {path.stem} | {cells(peak)} |")
-            progress.update()
-    print("| requests | file | all, MB | server | worker |\n|---|---|---|---|---|")
-    print("\n".join(rows))
+            tell(f"| {length:,} | {path.stem} | {cells(peak)} |", progress)
+
+
+def tell(line: str, progress: tqdm) -> None:
+    """A line is there as soon as it is known, wherever it goes."""
+    progress.write(line)
+    sys.stdout.flush()
+    progress.update()
 
 
 def cells(peak: Peak) -> str:
