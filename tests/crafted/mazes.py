@@ -74,7 +74,8 @@ def ten_megabytes_of_frame_headers() -> bytes:
 
 def frames_that_change_their_rate() -> bytes:
     """ADTS: a new resampler every ten frames."""
-    data, frames, at = valid("aac", 20.0), [], 0
+    data, at = valid("aac", 20.0), 0
+    frames: list[bytes] = []
     while at < len(data):
         length = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
         frame = bytearray(data[at : at + length])
