@@ -31,7 +31,7 @@ export interface KeyAnalyzerOptions {
   maxCrashes?: number;
 }
 
-/** Something to know about a file that has a key: a part of it was damaged, or its tuning is odd. */
+/** Of a file that has a key: a part of it was damaged, or its tuning is odd. */
 export interface Warning {
   code: 'truncated' | 'bad_packets' | 'bad_samples' | 'between_keys' | (string & {});
   message: string;
@@ -53,7 +53,7 @@ export interface Success {
   code: 'ok';
   camelot: `${Hour}${'A' | 'B'}`;
   openkey: `${Hour}${'m' | 'd'}`;
-  /** As the server's options `--notation` and `--spelling` have it: `A minor`, `F# minor/Gb minor`. */
+  /** `F# minor/Gb minor`, or as the options `--notation` and `--spelling` have it. */
   key: string;
   /** 0-11 for 1A-12A, 12-23 for 1B-12B. */
   class_id: number;

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from keyscan.analysis.model import KeyModel
+from keyscan.analysis.cqt import FloatArray
+from keyscan.analysis.model import MIN_FRAMES, KeyModel
+from keyscan.analysis.spectrogram import SILENCE
 from keyscan.analysis.stages import Stages
 from keyscan.keys import KEYS, Key
 
@@ -60,7 +61,7 @@ class KeyEstimate:
 
 
 def estimate_key(
-    model: KeyModel, spectrogram: npt.NDArray[np.float32], stages: Stages | None = None
+    model: KeyModel, spectrogram: FloatArray, stages: Stages | None = None
 ) -> KeyEstimate:
     """The most probable key of a whole track; ``spectrogram``: ``log1p(|C|)``, ``(105, frames)``.
 
@@ -71,7 +72,7 @@ def estimate_key(
     """
     stages = Stages() if stages is None else stages
     with stages.measure("to_device"):
-        x = model.to_input(spectrogram)
+        x = model.to_input(_without_silent_ends(spectrogram))
     with stages.measure("model_inference"):
         inference = model(x)
     logits = inference.logits.astype(np.float64)
@@ -83,3 +84,13 @@ def estimate_key(
         tuple(probabilities.tolist()),
         tuning.cents if tuning.is_clear else None,
     )
+
+
+def _without_silent_ends(spectrogram: FloatArray) -> FloatArray:
+    """Minutes of nothing around seconds of music would have the last word."""
+    sounding = np.flatnonzero(spectrogram.max(axis=0, initial=0) > SILENCE)
+    if not len(sounding):
+        return spectrogram
+    end = int(sounding[-1]) + 1
+    first = min(int(sounding[0]), max(0, end - MIN_FRAMES))
+    return spectrogram[:, first : max(end, first + MIN_FRAMES)]

@@ -13,6 +13,7 @@ from keyscan.analysis.errors import Silent, TooLong, TooShort
 from keyscan.analysis.spectrogram import (
     FRAMES_PER_SECOND,
     MAX_SECONDS,
+    SILENCE,
     CqtEngine,
     Features,
 )
@@ -21,7 +22,6 @@ from keyscan.analysis.stages import Stages
 MIN_SECONDS = 3.0
 PART_FRAMES = 3600 * FRAMES_PER_SECOND
 _CODEC_ROUNDING = 0.1  # a codec's frames may cost a 3-second track this much of its length
-_SILENCE = 1e-4  # a sine of full scale has a magnitude of 19 to 76
 
 
 class Stopped(Exception):
@@ -72,7 +72,7 @@ def extract_features(
     with stages.measure("cqt"):
         spectrogram = transform.finish()
     with stages.measure("postprocess"):
-        if max(loudest, float(spectrogram.max(initial=0))) < _SILENCE:
+        if max(loudest, float(spectrogram.max(initial=0))) < SILENCE:
             reasons = [warning.message for warning in warnings]
             raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
     return Features(spectrogram, duration, warnings, stages.seconds)

@@ -11,6 +11,8 @@ from keyscan.analysis.errors import AudioWarning
 FRAMES_PER_SECOND = 5
 MAX_SECONDS = 24 * 3600.0
 """The longest track that is analysed."""
+SILENCE = 1e-4
+"""No bin of a silent frame is above this; a sine of full scale has 3 to 4.3."""
 
 CqtEngine = Literal["matrix", "librosa"]
 CQT_ENGINES: tuple[CqtEngine, ...] = ("matrix", "librosa")

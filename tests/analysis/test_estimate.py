@@ -111,3 +111,17 @@ def test_the_tuning_is_that_of_the_music(model: KeyModel, cents: float) -> None:
 def test_noise_has_no_tuning(model: KeyModel) -> None:
     noise = np.random.default_rng(0).random((105, 400), np.float32)
     assert estimate_key(model, noise).tuning_cents is None
+
+
+@pytest.mark.parametrize(("before", "after"), [(1900, 0), (0, 1900), (700, 700)])
+def test_silence_around_the_music_says_nothing(model: KeyModel, before: int, after: int) -> None:
+    music = np.random.default_rng(8).random((105, 20), np.float32)
+    padded = np.pad(music, ((0, 0), (before, after)))
+    assert estimate_key(model, padded) == estimate_key(model, music)
+
+
+def test_a_click_in_silence_is_long_enough_for_the_model(model: KeyModel) -> None:
+    for place in (0, 30, 59):
+        click = np.zeros((105, 60), np.float32)
+        click[:, place] = 1
+        assert estimate_key(model, click).confidence > 0
