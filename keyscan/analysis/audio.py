@@ -31,7 +31,7 @@ _SOUNDFILE_KINDS = frozenset(
     ("wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ogg vorbis", "ogg opus", "ogg flac")
 )
 # FFmpeg knows more of these, or notices damage that libsndfile does not; libsndfile some others.
-_EITHER_KINDS = frozenset(("aifc", "caf alac", "ogg"))
+_EITHER_KINDS = frozenset(("aifc", "ogg"))
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SHARE_OF_AVI = 0.01  # its length is a count at a mean rate that writers round

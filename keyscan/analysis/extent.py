@@ -72,10 +72,9 @@ def holds_mpeg(source: SourceFile, start: int) -> bool:
     """Whether the WAV at byte ``start`` holds MPEG audio, which libsndfile reads byte by byte."""
     order = ">" if source.read_at(start, 4) == b"RIFX" else "<"
     for name, at, _ in _chunks(source, start + 12, order):
-        if name == b"fmt ":
-            return (
-                struct.unpack(order + "H", source.read_at(at, 2).ljust(2, b"\0"))[0] in _MPEG_TAGS
-            )
+        tag = source.read_at(at, 2).ljust(2, b"\0") if name == b"fmt " else b"\0\0"
+        if struct.unpack(order + "H", tag)[0] in _MPEG_TAGS:
+            return True
         if name == b"data":
             break
     return False

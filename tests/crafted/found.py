@@ -64,6 +64,13 @@ def movie_whose_index_is_a_thousandth_of_its_size() -> Found:
     return Found(data, "decode_failed")
 
 
+def caf_with_a_damaged_packet_table() -> Found:
+    """libsndfile, which was asked after FFmpeg, printed what it thought of it."""
+    data = valid("caf-alac")
+    at = data.index(b"pakt") + 36
+    return Found(data[:at] + b"\xff" * 82 + data[at + 82 :], "decode_failed")
+
+
 FOUND = {
     make.__name__: make
     for make in (
@@ -73,5 +80,6 @@ FOUND = {
         wav_with_65_535_channels,
         mp3_with_headers_that_begin_no_frame,
         movie_whose_index_is_a_thousandth_of_its_size,
+        caf_with_a_damaged_packet_table,
     )
 }
