@@ -6,6 +6,9 @@ setting in a process of its own (the inter-op pool can be set once only), in tur
 - *model*: seconds of inference for five minutes of music, with nothing else running;
 - *library*: seconds that the server, with a worker for each core, takes for all tracks;
 - *answers*: the largest difference of a logit from the default's, and how many keys differ.
+
+Seconds are the least of all runs, as with ``timeit``: what comes on top is the rest of the machine's
+doing.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -84,7 +86,7 @@ def write_library(folder: Path, seconds: float) -> list[Path]:
 
 
 def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tuple[float, Logits]:
-    """Median seconds for five minutes of music, and the logits of every track."""
+    """The least seconds for five minutes of music, and the logits of every track."""
     options.apply_to_torch()
     from keyscan.analysis.model import load_model
 
@@ -96,7 +98,7 @@ def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tu
         start = time.perf_counter()
         model.logits(long)
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[1:]), np.stack([model.logits(x) for x in spectrograms])
+    return min(seconds[1:]), np.stack([model.logits(x) for x in spectrograms])
 
 
 def serve(options: ModelOptions, paths: list[Path]) -> float:
@@ -129,12 +131,10 @@ def measure(
 
 
 def row(options: ModelOptions, runs: list[Measured], default: list[Measured]) -> str:
-    """A line of the table: medians of the runs, and ratios to those of the default."""
+    """A line of the table: the fastest of the runs, and the ratio to that of the default."""
 
     def timing(name: str) -> str:
-        seconds, usual = (
-            statistics.median(getattr(run, name) for run in some) for some in (runs, default)
-        )
+        seconds, usual = (min(getattr(run, name) for run in some) for some in (runs, default))
         return f"{seconds:.3f} ({seconds / usual:.2f})"
 
     logits, usual = runs[0].logits, default[0].logits
