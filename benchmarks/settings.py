@@ -7,8 +7,8 @@ setting in a process of its own (the inter-op pool can be set once only), in tur
 - *library*: seconds that the server, with a worker for each core, takes for all tracks;
 - *answers*: the largest difference of a logit from the default's, and how many keys differ.
 
-Seconds are the least of all runs, as with ``timeit``: what comes on top is the rest of the machine's
-doing.
+Seconds are the least of all runs, as with ``timeit``: what comes on top is the rest of the
+machine's doing.
 """
 
 from __future__ import annotations
