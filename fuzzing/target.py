@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import subprocess
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -124,7 +123,7 @@ class Target:
 
     def stray_files(self, inputs: Path) -> list[str]:
         """What should not be: files left in the server's folder, open ones that are written to or
-        lie among temporary files and not in ``inputs``, and connections."""
+        lie next to the folder ``inputs`` and not in it, and connections."""
         strays: list[Path | str] = list(self.folder.rglob("*"))
         for process in self._descendants():
             try:
@@ -168,7 +167,7 @@ class Target:
         path, is_read = Path(file.path), getattr(file, "mode", "r") == "r"  # a mode only on Linux
         if path == self._errors or path.is_relative_to(inputs):
             return True
-        return is_read and not path.is_relative_to(tempfile.gettempdir())  # a library, say
+        return is_read and not path.is_relative_to(inputs.parent)  # a library, or our own code
 
     def _read(self) -> None:
         assert self._process.stdout is not None
