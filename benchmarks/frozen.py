@@ -135,7 +135,8 @@ def serve(command: list[str], case: Case, music: Path, home: Path) -> Run:
             answered(messages, amount)
             seconds.append((time.perf_counter() - asked) / amount)
         process.stdin.close()
-    return Run(*seconds[:2], min(seconds[2:]))
+    start, first, *batches = seconds
+    return Run(start, first, min(batches))
 
 
 def answered(messages: Iterator[dict[str, Any]], amount: int) -> None:
