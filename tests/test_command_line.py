@@ -13,6 +13,7 @@ import pytest
 from keyscan import __version__
 from keyscan.cli import build_parser
 from keyscan.serving.protocol import ERROR_CODES
+from keyscan.serving.worker_options import worker_settings
 from tests.server_process import COMMAND, ROOT, ServerProcess, request
 
 
@@ -45,6 +46,9 @@ def test_version_and_help():
         ("--interop-threads", "0"),
         ("--precision", "low"),
         ("--timeout", "soon"),
+        ("--memory-limit", "100"),
+        ("--recycle-files", "0"),
+        ("--recycle-memory", "much"),
         ("--work", "1"),
         ("--timeout", "-1"),
         ("--timeout", "nan"),
@@ -148,5 +152,10 @@ def test_defaults_are_those_of_the_protocol():
     assert (options.heartbeat, options.timeout) == (30, 120)
     assert (options.threads, options.device, options.model_path) == (1, "cpu", None)
     assert (options.interop_threads, options.precision) == (1, "highest")
+    settings = worker_settings(options)
+    assert (settings.memory_limit, settings.recycle_size) == (1 << 30, 256 << 20)
+    assert settings.recycle_files == 2000
+    librosa = worker_settings(build_parser().parse_args(["--cqt", "librosa"]))
+    assert (librosa.memory_limit, librosa.recycle_size) == (8 << 30, 2 << 30)
     assert options.workers == len(os.sched_getaffinity(0))
     assert (options.spelling, options.cqt) == ("both", "matrix")

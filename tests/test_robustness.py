@@ -16,7 +16,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.server_process import COMMAND, PATIENCE, ServerProcess, request, wait_for
+from tests.server_process import (
+    COMMAND,
+    EXE,
+    PATIENCE,
+    ROOT,
+    ServerProcess,
+    request,
+    wait_for,
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -103,6 +111,32 @@ def test_a_killed_server_leaves_no_worker_behind(endless):
         assert len(workers) == 2
         server.process.kill()
         wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers))
+
+
+FAULTY = [sys.executable, str(ROOT / "tests" / "faulty_server.py")]
+
+
+@pytest.mark.skipif(EXE is not None, reason="the faults are those of a server in Python")
+@pytest.mark.parametrize("fault", ["loop", "stall", "stopped"])
+def test_a_killed_server_leaves_no_worker_behind_that_has_gone_wrong(fault):
+    """``stall`` holds the interpreter's lock, ``stopped`` is suspended."""
+    with ServerProcess("-w", "1", command=FAULTY, environ={"PYTHONPATH": str(ROOT)}) as server:
+        server.send(request(1, f"/x/{fault}.mp3"))
+        wait_for(lambda: server.ask({"type": "ping"})["running"] == 1)
+        (worker,) = server.worker_pids()
+        time.sleep(0.5)  # for the fault to happen
+        server.process.kill()
+        wait_for(lambda: not Path(f"/proc/{worker}/cmdline").exists())
+
+
+def test_a_worker_that_does_not_even_take_a_file(track):
+    with ServerProcess("-w", "1", "--timeout", "2") as server:
+        assert server.ask(request(1, track))["status"] == "success"
+        (worker,) = server.worker_pids()
+        os.kill(worker, signal.SIGSTOP)
+        reply = server.ask(request(2, "/" + "x" * 1_000_000))  # more than the pipe holds
+        assert (reply["id"], reply["code"]) == (2, "timeout")
+        assert server.ask(request(3, track))["camelot"] == "11A"
 
 
 def test_a_crashed_decoder_costs_one_reply(endless, track):

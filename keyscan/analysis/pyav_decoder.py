@@ -27,8 +27,8 @@ _BLOCK_SAMPLES = 1 << 17  # of all channels together
 _READ_SIZE = 1 << 18
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
-# Formats that name other files or addresses, devices, subtitles, text, and raw video, which is
-# without sound and seen by FFmpeg in random bytes.
+# Formats that name other files or addresses, devices, subtitles, text, scripts that make hours of
+# tones out of a line, and raw video, which is without sound and seen by FFmpeg in random bytes.
 _DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png")
 _DENIED = frozenset(
     (
@@ -40,7 +40,7 @@ _DENIED = frozenset(
         *("subviewer", "subviewer1", "vplayer", "pjs", "realtext", "tedcaptions", "aqtitle"),
         *("scc", "mcc", "sup", "vobsub", "dvbsub", "dvbtxt", "ttml"),
         *("tty", "ico", "cdg", "bin", "adf", "idf", "xbin", "tiertexseq"),
-        *("data", "rawvideo", "yuv4mpegpipe"),
+        *("data", "rawvideo", "yuv4mpegpipe", "sbg"),
         *("h261", "h263", "h264", "hevc", "vvc", "evc", "av1", "obu", "vc1", "vc1test", "m4v"),
         *("mpegvideo", "cavsvideo", "avs2", "avs3", "dirac", "dnxhd", "mjpeg", "apv", "ivf"),
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 from keyscan.diagnostics.report import SCHEMA
 
-_MEASURED, _WARNINGS = "speed", "warnings"
+MEASURED = "speed"
+_WARNINGS = "warnings"
 _NOISE = 1.15  # two runs on one machine differ by that
 _LEAST_SECONDS = 0.005
 
@@ -48,7 +49,10 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``names`` are those of the two reports' files."""
+    """``names`` are those of the two reports' files.
+
+    ``only_first`` and ``only_second`` hold facts, and measurements in seconds as ``speed....``.
+    """
 
     names: tuple[str, str]
     same: dict[str, Any]
@@ -61,7 +65,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """No fact differs, and no measurement by more than chance."""
+        """No fact differs, no measurement by more than chance, and both have measured the same."""
         differs = self.different or self.only_first or self.only_second
         return not differs and not any(ratio.matters for ratio in self.ratios)
 
@@ -81,7 +85,7 @@ def read_report(path: Path) -> dict[str, Any]:
         raise ReportError(f"{path}: not JSON; {how}") from error
     if not (
         isinstance(report, dict)
-        and isinstance(report.get(_MEASURED), dict)
+        and isinstance(report.get(MEASURED), dict)
         and isinstance(report.get(_WARNINGS), list)
     ):
         raise ReportError(f"{path}: no report of the doctor; {how}")
@@ -94,7 +98,7 @@ def compare(names: tuple[str, str], first: dict[str, Any], second: dict[str, Any
     """Of two reports as ``read_report`` gives them."""
     facts = [dict(_facts(report)) for report in (first, second)]
     common = [name for name in facts[0] if name in facts[1]]
-    measured = [dict(_numbers(report[_MEASURED])) for report in (first, second)]
+    measured = [dict(_numbers(report[MEASURED])) for report in (first, second)]
     loads = [numbers.pop("load_average", None) for numbers in measured]
     return Comparison(
         names,
@@ -104,8 +108,8 @@ def compare(names: tuple[str, str], first: dict[str, Any], second: dict[str, Any
             for name in common
             if facts[0][name] != facts[1][name]
         ),
-        {name: value for name, value in facts[0].items() if name not in facts[1]},
-        {name: value for name, value in facts[1].items() if name not in facts[0]},
+        {**_missing(facts[0], facts[1]), **_missing(measured[0], measured[1], f"{MEASURED}.")},
+        {**_missing(facts[1], facts[0]), **_missing(measured[1], measured[0], f"{MEASURED}.")},
         tuple(
             Ratio(name, (seconds, measured[1][name]))
             for name, seconds in measured[0].items()
@@ -116,9 +120,15 @@ def compare(names: tuple[str, str], first: dict[str, Any], second: dict[str, Any
     )
 
 
+def _missing(
+    mine: Mapping[str, Any], others: Mapping[str, Any], prefix: str = ""
+) -> dict[str, Any]:
+    return {f"{prefix}{name}": value for name, value in mine.items() if name not in others}
+
+
 def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return _leaves(
-        {name: value for name, value in report.items() if name not in (_MEASURED, _WARNINGS)}
+        {name: value for name, value in report.items() if name not in (MEASURED, _WARNINGS)}
     )
 
 
@@ -131,6 +141,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _numbers(tree: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """What was measured; a module that cannot be imported, with None, was not."""
     for name, value in _leaves(tree):
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield name, float(value)

@@ -2,124 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import PureWindowsPath
 from typing import Any
 
-from keyscan.diagnostics.compare import Comparison, Ratio
+from keyscan.diagnostics.causes import BENCHMARK_STAGES, CAUSES, START
+from keyscan.diagnostics.compare import MEASURED, Comparison, Ratio
+from keyscan.diagnostics.import_times import REFERENCE_MODULES
 
-_ALL = frozenset(("start", "decode", "resample", "cqt", "inference"))
-_START = frozenset(("start",))
-_DECODE = frozenset(("decode",))
-_CQT = frozenset(("cqt",))
-_MODEL = frozenset(("inference",))
-_NUMBERS = frozenset(("cqt", "inference"))
 _UNEVEN = 1.25  # stages whose ratios lie closer together have one cause
-_BUSY = 0.5  # processes per core more than in the other report
+_BUSY = 0.5  # more processes that want a core than in the other report
 _FELT_SECONDS = 0.5
 _ONE_TIME = 1.5  # a first file that takes so many times the later ones pays for something
 
 
-@dataclass(frozen=True)
-class Cause:
-    """A fact whose name starts and ends so bears on some stages; ``because`` says how."""
-
-    prefix: str
-    suffix: str
-    stages: frozenset[str]
-    because: str
-
-
-CAUSES = (
-    Cause("processor.name", "", _ALL, "another processor; no setting makes up for that"),
-    Cause("processor.usable_cores", "", _ALL, "fewer cores are shared by more processes"),
-    Cause("processor.simd", "", _ALL, "with fewer SIMD instructions numpy runs slower kernels"),
-    Cause("torch.cpu_capability", "", _MODEL, "torch runs the kernels of another SIMD level"),
-    Cause("system.", "", _ALL, "another system schedules, allocates and reads files otherwise"),
-    Cause(
-        "python.frozen",
-        "",
-        _START,
-        "the frozen app unpacks its modules from an archive, and virus scanners look at it",
-    ),
-    Cause("python.version", "", _ALL, "another Python"),
-    Cause(
-        "variables.",
-        ".value",
-        _NUMBERS,
-        "it sets how many threads compete for the cores; one each is measured to be the fastest",
-    ),
-    Cause("thread_pools.openblas", ".threads", _CQT, "BLAS threads wait for each other"),
-    Cause("thread_pools.openblas", ".architecture", _CQT, "BLAS runs another processor's kernels"),
-    Cause("thread_pools.openblas", ".version", _CQT, "another BLAS"),
-    Cause("thread_pools.mkl", "", _CQT, "another BLAS"),
-    Cause(
-        "thread_pools.openmp",
-        ".file",
-        _MODEL,
-        "it is another OpenMP runtime, or one too many: two have their threads fight",
-    ),
-    Cause("thread_pools.openmp", ".threads", _MODEL, "OpenMP threads wait for each other"),
-    Cause("numpy_blas", "", _CQT, "numpy was built for another BLAS"),
-    Cause("packages.numpy", ".version", _CQT, "another numpy"),
-    Cause("packages.torch", ".version", _MODEL, "another torch"),
-    Cause("torch.version", "", _MODEL, "another torch"),
-    Cause("torch.device", "", _MODEL, "the model runs on another device"),
-    Cause("torch.threads", "", _MODEL, "the model has more or fewer threads (--threads)"),
-    Cause("torch.interop_threads", "", _MODEL, "--interop-threads differs"),
-    Cause("torch.mkl_threads", "", _MODEL, "MKL threads wait for each other"),
-    Cause("torch.precision", "", _MODEL, "--precision differs"),
-    Cause("torch.build", "", _MODEL, "torch was built with other libraries"),
-    Cause("packages.numba", "", _START | _CQT, "numba compiles when it is first called"),
-    Cause("packages.", ".version", _START, "another version has more or less to import"),
-    Cause("audio.libsndfile", "", _DECODE, "another libsndfile decodes WAV, FLAC and Ogg"),
-    Cause("audio.ffmpeg", "", _DECODE, "another FFmpeg decodes MP3, M4A and AAC"),
-    Cause("packages.av", ".version", _DECODE, "another PyAV"),
-    Cause("audio.libsoxr", "", frozenset(("resample",)), "another soxr resamples"),
-    Cause("packages.soxr", ".version", frozenset(("resample",)), "another soxr resamples"),
-    Cause("model.sha256", "", _MODEL, "it is not the same model: the answers can differ, too"),
-    Cause("filter_bank.sha256", "", _CQT, "not the same filters: the answers can differ, too"),
-)
-
-
 def explain(comparison: Comparison) -> list[str]:
     """Paragraphs of plain words; the last thing that ``doctor --compare`` says."""
-    slow = [ratio for ratio in comparison.ratios if ratio.matters]
+    paragraphs = [*_warnings(comparison), *_measured_once(comparison)]
     if not comparison.ratios:
-        return ["The reports have no measurement in common: make both anew, with one version."]
-    paragraphs = [*_warnings(comparison), *_first_files(comparison)]
-    if not slow:
-        paragraphs.append("Both are equally fast: no stage differs by more than chance.")
+        paragraphs.append("The reports have no measurement in common: make both anew, alike.")
         return [*paragraphs, *_answers(comparison)]
-    by_stage: dict[str, list[Ratio]] = {}
-    for ratio in slow:
-        by_stage.setdefault(_stage(ratio.name), []).append(ratio)
-    by_stage.pop("", None)
-    unexplained = []
-    for stage, ratios in by_stage.items():
-        reasons = _reasons(comparison, stage)
-        paragraphs.append("\n".join([_sentence(comparison.names, stage, ratios), *reasons]))
+    paragraphs += _first_files(comparison)
+    stages = _slow_stages(comparison)
+    unexplained = {}
+    for stage, whole in stages.items():
+        reasons = _reasons(comparison, stage, _slower(whole))
+        paragraphs.append("\n".join([_sentence(comparison, whole), *reasons]))
         if not reasons:
-            unexplained.append(stage)
-    if unexplained:
-        paragraphs.append(_chance(comparison, slow, unexplained))
+            unexplained[stage] = whole
+    if not stages:
+        paragraphs.append(_equally_fast(comparison))
+    paragraphs += _chance(comparison, stages, unexplained)
     return [*paragraphs, *_answers(comparison)]
 
 
+def _slow_stages(comparison: Comparison) -> dict[str, Ratio]:
+    """The sums of the stages that differ, and of whose measurements one differs the same way."""
+    sums: dict[str, tuple[float, float]] = {}
+    for ratio in comparison.ratios:
+        if stage := _stage(ratio.name):
+            first, second = sums.get(stage, (0.0, 0.0))
+            sums[stage] = first + ratio.seconds[0], second + ratio.seconds[1]
+    wholes = (Ratio(stage, seconds) for stage, seconds in sums.items())
+    return {w.name: w for w in wholes if w.matters and _slow_parts(comparison, w)}
+
+
+def _slow_parts(comparison: Comparison, whole: Ratio) -> list[Ratio]:
+    return [
+        ratio
+        for ratio in comparison.ratios
+        if _stage(ratio.name) == whole.name and ratio.matters and _slower(ratio) == _slower(whole)
+    ]
+
+
+def _slower(ratio: Ratio) -> int:
+    """0 for the first report, 1 for the second."""
+    return int(ratio.seconds[1] > ratio.seconds[0])
+
+
 def _stage(name: str) -> str:
-    """Which stage a measurement belongs to; none for those that are sums of others."""
+    """Which stage a measurement belongs to; none for sums of others, and for what a server loads
+    only with the reference engine."""
     if name.startswith("imports.") or name in ("model_load", "warm_up"):
-        return "start"
+        return "" if name.removeprefix("imports.") in REFERENCE_MODULES else START
     last = name.rpartition(".")[2]
-    return last if last in _ALL else ""
+    return last if last in BENCHMARK_STAGES else ""
 
 
-def _sentence(names: tuple[str, str], stage: str, ratios: list[Ratio]) -> str:
-    first, second = (sum(ratio.seconds[i] for ratio in ratios) for i in (0, 1))
-    slower, faster = (names[1], names[0]) if second > first else names
-    times = max(first, second) / max(min(first, second), 1e-9)
-    which = ", ".join(_short(ratio.name) for ratio in ratios)
-    return f"{stage}: {slower} takes {times:.2f} times as long as {faster} ({which})."
+def _sentence(comparison: Comparison, whole: Ratio) -> str:
+    slower = _slower(whole)
+    names, seconds = comparison.names, whole.seconds
+    times = seconds[slower] / max(seconds[1 - slower], 1e-9)
+    which = ", ".join(_short(ratio.name) for ratio in _slow_parts(comparison, whole))
+    return (
+        f"{whole.name}: {names[slower]} takes {times:.2f} times as long as {names[1 - slower]} "
+        f"({which})."
+    )
+
+
+def _equally_fast(comparison: Comparison) -> str:
+    if any(ratio.matters for ratio in comparison.ratios):
+        return (
+            "Both are equally fast: some measurements differ (<- above), but no stage of the "
+            "server by more than chance."
+        )
+    return "Both are equally fast: no stage differs by more than chance."
 
 
 def _short(name: str) -> str:
@@ -127,28 +95,65 @@ def _short(name: str) -> str:
     return parts[1] if parts[0] == "benchmark" else name.removeprefix("imports.")
 
 
-def _reasons(comparison: Comparison, stage: str) -> list[str]:
-    """A line for each fact that differs and bears on ``stage``, the likeliest first."""
+def _reasons(comparison: Comparison, stage: str, slower: int) -> list[str]:
+    """A line for each fact that can make ``stage`` slow in that report, the likeliest first."""
     lines = []
-    seen: set[str] = set()
+    seen = set()
     for cause in CAUSES:
-        if stage not in cause.stages:
-            continue
         for name, values in _differing(comparison):
-            matches = name.startswith(cause.prefix) and name.endswith(cause.suffix)
-            if matches and name not in seen:
-                seen.add(name)
+            if name in seen or not cause.bears_on(stage, name):
+                continue
+            seen.add(name)
+            if slower in cause.slows(*values):
                 lines.append(f"  - {name}: {_pair(values, comparison.names)}: {cause.because}.")
     return lines
 
 
 def _differing(comparison: Comparison) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Facts that differ, but for versions that one report does not know."""
     for difference in comparison.different:
-        yield difference.name, difference.values
+        unknown = difference.name.endswith(".version") and None in difference.values
+        if not unknown and not _is_runtime(difference.name):
+            yield difference.name, difference.values
     for name, value in comparison.only_first.items():
-        yield name, (value, None)
+        if not _is_runtime(name):
+            yield name, (value, None)
     for name, value in comparison.only_second.items():
-        yield name, (None, value)
+        if not _is_runtime(name):
+            yield name, (None, value)
+    yield from _different_runtimes(comparison)
+
+
+def _is_runtime(name: str) -> bool:
+    return name.startswith("thread_pools.openmp") and name.endswith(".file")
+
+
+def _different_runtimes(comparison: Comparison) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """OpenMP runtimes that one report alone has, wherever the other is installed."""
+    files = [_runtimes(comparison, side) for side in (0, 1)]
+    alone: dict[str, list[str | None]] = {}
+    for side in (0, 1):
+        others = Counter(map(_base_name, files[1 - side].values()))
+        for name, file in files[side].items():
+            if others[_base_name(file)]:
+                others[_base_name(file)] -= 1
+            else:
+                alone.setdefault(name, [None, None])[side] = file
+    for name, (first, second) in alone.items():
+        yield name, (first, second)
+
+
+def _runtimes(comparison: Comparison, side: int) -> dict[str, str]:
+    facts = {
+        **comparison.same,
+        **{difference.name: difference.values[side] for difference in comparison.different},
+        **(comparison.only_first, comparison.only_second)[side],
+    }
+    return {name: file for name, file in facts.items() if _is_runtime(name)}
+
+
+def _base_name(file: str) -> str:
+    return PureWindowsPath(file).name  # which takes either slash for one
 
 
 def _pair(values: tuple[Any, Any], names: tuple[str, str]) -> str:
@@ -173,6 +178,22 @@ def _warnings(comparison: Comparison) -> Iterator[str]:
                 yield f"warning in {name}: {warning}."
 
 
+def _measured_once(comparison: Comparison) -> Iterator[str]:
+    """What only one of the reports has measured; a format in one word."""
+    common = {_short(ratio.name) for ratio in comparison.ratios}
+    for name, facts in zip(
+        comparison.names, (comparison.only_first, comparison.only_second), strict=True
+    ):
+        prefix = f"{MEASURED}."
+        measured = [key.removeprefix(prefix) for key in facts if key.startswith(prefix)]
+        what = list(
+            dict.fromkeys(key if _short(key) in common else _short(key) for key in measured)
+        )
+        if what:
+            verb = "was" if len(what) == 1 else "were"
+            yield f"{', '.join(what)} {verb} measured in {name} only."
+
+
 def _first_files(comparison: Comparison) -> Iterator[str]:
     """What only the first file of a format pays for."""
     for position, name in enumerate(comparison.names):
@@ -191,26 +212,36 @@ def _first_files(comparison: Comparison) -> Iterator[str]:
             )
 
 
-def _chance(comparison: Comparison, slow: list[Ratio], stages: list[str]) -> str:
+def _chance(
+    comparison: Comparison, stages: Mapping[str, Ratio], unexplained: Mapping[str, Ratio]
+) -> Iterator[str]:
+    """What may have slowed the stages that no fact explains; ``stages`` are all slow ones."""
+    rest = list(unexplained)
     loads = comparison.load_averages
-    if None not in loads:
-        a, b = (load or 0.0 for load in loads)
-        if abs(a - b) > _BUSY:
-            busy = comparison.names[0] if a > b else comparison.names[1]
-            return (
-                f"Nothing in the reports explains {', '.join(stages)}, but other processes kept "
-                f"the machine busier in {busy} (load {a:.1f} and {b:.1f}): measure again."
+    if loads[0] is not None and loads[1] is not None and abs(loads[0] - loads[1]) > _BUSY:
+        busier = int(loads[1] > loads[0])
+        busy = [stage for stage, whole in unexplained.items() if _slower(whole) == busier]
+        rest = [stage for stage in unexplained if stage not in busy]
+        if busy:
+            yield (
+                f"Nothing in the reports explains {', '.join(busy)}, but other processes kept the "
+                f"machine busier in {comparison.names[busier]} (load {loads[0]:.1f} and "
+                f"{loads[1]:.1f}): measure again."
             )
-    ratios = [ratio.ratio for ratio in slow if ratio.name.startswith("benchmark.")]
-    if ratios and max(ratios) < min(ratios) * _UNEVEN:
-        return (
+    if not rest:
+        return
+    ratios = [stages[stage].ratio for stage in BENCHMARK_STAGES if stage in stages]
+    if len(ratios) == len(BENCHMARK_STAGES) and max(ratios) < min(ratios) * _UNEVEN:
+        yield (
             "Every stage differs by about the same factor, and no fact in the reports explains "
-            "it: a throttled processor, a power plan, or other programs. Measure again, in turns."
+            f"{', '.join(rest)}: a throttled processor, a power plan, or other programs. Measure "
+            "again, in turns."
         )
-    return (
-        f"Nothing in the reports explains {', '.join(stages)}: measure again, one after the "
-        "other, on an idle machine; what stays is worth a bug report with both files."
-    )
+    else:
+        yield (
+            f"Nothing in the reports explains {', '.join(rest)}: measure again, one after the "
+            "other, on an idle machine; what stays is worth a bug report with both files."
+        )
 
 
 def _answers(comparison: Comparison) -> Iterator[str]:

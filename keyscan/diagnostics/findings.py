@@ -32,8 +32,8 @@ def find_warnings(
         )
     if variables.get("KMP_DUPLICATE_LIB_OK", Variable(None, "nobody")).value:
         yield (
-            "KMP_DUPLICATE_LIB_OK hides that two OpenMP runtimes are loaded, and lets them crash: "
-            "unset it"
+            "KMP_DUPLICATE_LIB_OK is set: if a second OpenMP runtime were loaded, it would hide "
+            "that, and let the two crash; unset it"
         )
     for name in THREAD_VARIABLES:
         variable = variables[name]

@@ -8,14 +8,13 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
+REFERENCE_MODULES = ("scipy.signal", "keyscan.analysis.reference", "librosa.core.constantq")
+"""What only ``--cqt-engine librosa`` loads."""
+
 HEAVY_MODULES = (
     *("numpy", "soundfile", "soxr", "av", "keyscan.analysis.features"),  # of a worker
     *("torch", "keyscan.analysis.model", "keyscan.serving.server"),  # of the server
-    *(
-        "scipy.signal",
-        "keyscan.analysis.reference",
-        "librosa.core.constantq",
-    ),  # of the reference engine
+    *REFERENCE_MODULES,
 )
 """In this order, so that each is charged with what the ones before it have not imported."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 _OURS = ("__main__", "__mp_main__", "openkeyscan_analyzer_server")
 _INNER = ("_", "pyimod")  # parts of other packages, and of PyInstaller's bootloader
+_SHIPPED_WITH = {"torchgen": "torch"}  # a frozen app has no metadata that says so
 _HIDES_DUPLICATES = "KMP_DUPLICATE_LIB_OK"
 
 
@@ -58,7 +59,8 @@ def loaded_packages(modules: Mapping[str, ModuleType] = sys.modules) -> dict[str
         if name.startswith(_INNER):
             continue
         file = getattr(module, "__file__", None)
-        own_version = getattr(module, "__version__", None)
+        owner = modules.get(_SHIPPED_WITH.get(name, name), module)
+        own_version = getattr(owner, "__version__", None)
         if file is None and own_version is None:
             continue
         version = str(own_version) if own_version is not None else _distribution_version(name)
@@ -144,7 +146,9 @@ def _distributions() -> Mapping[str, list[str]]:
 
 
 def _distribution_version(module: str) -> str | None:
+    # Distributions are found by their files, which a frozen app keeps in its archive.
+    distribution = _distributions().get(module, [module])[0]
     try:
-        return metadata.version(_distributions()[module][0])
-    except (KeyError, metadata.PackageNotFoundError):
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         return None

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from keyscan.diagnostics.selftest import SelfTest
 
 _MOST_ITEMS = 40
+_COMMON_CODECS = frozenset((
+    *("mp3float", "mp3", "libmp3lame", "aac", "alac", "flac", "ape", "wavpack", "ac3", "eac3"),
+    *("opus", "libopus", "vorbis", "libvorbis", "wmav1", "wmav2", "wmapro", "wmalossless"),
+    *("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le"),
+    *("pcm_s16be", "pcm_s24be", "pcm_s32be", "pcm_f32be", "pcm_alaw", "pcm_mulaw"),
+))  # fmt: skip
 _WIDEST = 48  # of a value in a table of two; a longer one is cut in its middle
 
 
@@ -122,11 +128,14 @@ def _value(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_value(inner)}" for name, inner in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) > _MOST_ITEMS:
-            return f"{len(value)} of them; --json lists them"
+            common = [item for item in value if item in _COMMON_CODECS]
+            return f"{', '.join(common)} and {len(value) - len(common)} more (--json lists them)"
         return ", ".join(_value(item) for item in value)
     return str(value)
 

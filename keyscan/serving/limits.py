@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from multiprocessing.connection import wait
 
 try:
+    import fcntl
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
@@ -43,11 +45,17 @@ def end_with_the_server() -> None:
     """Watch, in a thread of its own, for the end of the process that started this one.
 
     What is waited for is a pipe that the system closes (POSIX), or the process itself (Windows): a
-    server that is killed cannot tell, and a worker inside a decoder does not ask.
+    server that is killed cannot tell, and a worker inside a decoder does not ask. On Linux the
+    closing itself kills, so that a thread that never gets a turn does no harm.
     """
     server = multiprocessing.parent_process()
     if server is None:
         return
+    if sys.platform == "linux":
+        pipe = server.sentinel
+        fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
 
     def watch() -> None:
         wait([server.sentinel])

@@ -43,7 +43,7 @@ from keyscan.serving.workers import Worker
 log = logging.getLogger(__name__)
 
 _NOBODY_READS = (errno.EPIPE, errno.ECONNRESET, errno.EINVAL)  # the last: Windows
-_ORPHAN_SECONDS = 2.0  # behind the end of the input: whether anybody listens, a write tells
+_ORPHAN_SECONDS = 1.0  # behind the end of the input: whether anybody listens, a write tells
 _LAST_WORDS_SECONDS = 1.0  # for a client that is told to stop and does not read
 
 

@@ -12,6 +12,7 @@ from keyscan.serving.worker_process import WorkerSettings
 _LONGEST_SECONDS = 1e6  # a lock cannot be waited for much longer on every system
 _MOST = 1 << 31  # files or MiB: no limit at all
 _MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
+_LEAST_MEMORY = 200
 _RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}
 _RECYCLE_FILES = 2000
 
@@ -37,7 +38,7 @@ def add_worker_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--memory-limit",
-        type=_size,
+        type=_memory_limit,
         metavar="MIB",
         help="give a file up whose decoding needs more memory (default: "
         f"{_MEMORY_LIMIT['matrix']}, with --cqt librosa {_MEMORY_LIMIT['librosa']})",
@@ -84,6 +85,14 @@ def seconds(text: str) -> float:
     if not 0 < value <= _LONGEST_SECONDS:
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
     return value
+
+
+def _memory_limit(text: str) -> int:
+    if (size := _size(text)) < _LEAST_MEMORY:
+        raise argparse.ArgumentTypeError(
+            f"must be at least {_LEAST_MEMORY}, which decoding takes, not {text!r}"
+        )
+    return size
 
 
 def _size(text: str) -> int:

@@ -101,7 +101,8 @@ class Worker:
         spectrogram = Assembly()
         deadline = time.monotonic() + self._settings.timeout
         try:
-            send(connection, Work(path))
+            with self._killed_at(deadline):  # a stopped process reads nothing
+                send(connection, Work(path))
             while True:
                 if connection.poll(_POLL_SECONDS):
                     match self._receive(connection, deadline):
@@ -120,7 +121,8 @@ class Worker:
                     self._forget()
                     return self._out_of_memory()
                 if abandoned.is_set() and not stop_sent:
-                    send(connection, Stop())
+                    with self._killed_at(deadline):
+                        send(connection, Stop())
                     stop_sent, deadline = True, min(deadline, now + _STOP_SECONDS)
         except (OSError, EOFError):
             if time.monotonic() > deadline:
@@ -141,6 +143,8 @@ class Worker:
 
         What a decoder leaks or breaks in its own process never gets old that way.
         """
+        if not self._files:
+            return
         grown = self._resident_bytes() > self._settings.recycle_size
         if grown or self._files >= self._settings.recycle_files:
             self._forget()
@@ -161,17 +165,23 @@ class Worker:
         return resident_bytes(process.pid) if process is not None and process.pid else 0
 
     def _receive(self, connection: Connection, deadline: float) -> _Answer:
-        """Read the answer that has begun; a process that stalls halfway is killed in time."""
+        """Read the answer that has begun; a process may stall halfway."""
+        with self._killed_at(deadline):
+            answer = receive(connection)
+        if not isinstance(answer, _Answer):
+            raise TypeError(f"a {type(answer).__name__}")
+        return answer
+
+    @contextmanager
+    def _killed_at(self, deadline: float) -> Iterator[None]:
+        """Kill the process if the pipe is still blocked then."""
         guard = threading.Timer(max(0.0, deadline - time.monotonic()), self._kill)
         guard.daemon = True
         guard.start()
         try:
-            answer = receive(connection)
+            yield
         finally:
             guard.cancel()
-        if not isinstance(answer, _Answer):
-            raise TypeError(f"a {type(answer).__name__}")
-        return answer
 
     def _give_up(self, stop_sent: bool) -> Failure:
         self._forget()
