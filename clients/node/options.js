@@ -16,7 +16,10 @@ const DEFAULTS = {
   maxCrashes: 2,
 };
 const LEAST = { workers: 1, maxInFlight: 1, heartbeatInterval: 1, missedHeartbeats: 1 };
-const NO_NUMBERS = ['command', 'args', 'cwd', 'env'];
+const COUNTS = ['workers', 'maxInFlight', 'missedHeartbeats', 'maxRestarts', 'maxCrashes'];
+const TIMES = ['readyTimeout', 'heartbeatInterval', 'restartDelay', 'maxRestartDelay'];
+const LONGEST_MS = 2 ** 31 - 1; // Node lets a timer that is set for longer run out at once
+const MOST = { heartbeatInterval: 1e9 }; // the server takes no more
 
 /**
  * The options of `KeyAnalyzer` with their defaults, `args` and `env` as the process gets them.
@@ -29,8 +32,12 @@ function withDefaults(given = {}) {
     if (!(name in DEFAULTS)) throw new TypeError(`unknown option: ${name}`);
     if (value === undefined) continue;
     const least = LEAST[name] ?? 0;
-    if (!NO_NUMBERS.includes(name) && !(typeof value === 'number' && value >= least)) {
-      throw new TypeError(`${name} must be a number, ${least} or more`);
+    const most = MOST[name] ?? LONGEST_MS;
+    if (COUNTS.includes(name) && !(Number.isInteger(value) && value >= least)) {
+      throw new TypeError(`${name} must be a whole number, ${least} or more`);
+    }
+    if (TIMES.includes(name) && !(typeof value === 'number' && value >= least && value <= most)) {
+      throw new TypeError(`${name} must be milliseconds, from ${least} to ${most}`);
     }
     options[name] = value;
   }

@@ -9,6 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 const { KeyAnalyzer } = require('..');
+const { DEFAULTS } = require('../options.js');
 const {
   alive, ask, children, codes, COMMAND, endless, FAKE, PATIENCE, start, TRACKS, until,
 } = require('./support.js'); // prettier-ignore
@@ -111,6 +112,34 @@ test('options that cannot be meant are refused', () => {
     { command: 'x', readyTimeout: '9' },
   ]; // prettier-ignore
   for (const options of refused) assert.throws(() => new KeyAnalyzer(options), TypeError);
+});
+
+test('counts are whole numbers, and no time is longer than a timer can be set for', () => {
+  const counts = ['workers', 'maxInFlight', 'missedHeartbeats', 'maxRestarts', 'maxCrashes'];
+  const times = ['readyTimeout', 'heartbeatInterval', 'restartDelay', 'maxRestartDelay'];
+  const numbers = Object.keys(DEFAULTS).filter((name) => !/^(command|args|cwd|env)$/.test(name));
+  assert.deepEqual([...counts, ...times].sort(), numbers.sort());
+  const refused = [
+    ...counts.flatMap((name) => [1.5, -1, NaN, Infinity, '2', 2n].map((value) => [name, value])),
+    ...times.flatMap((name) => [-1, NaN, Infinity, 2 ** 31, '9'].map((value) => [name, value])),
+    ['heartbeatInterval', 1e9 + 1],
+  ];
+  for (const [name, value] of refused) {
+    const options = { command: 'x', [name]: value };
+    const expected = { name: 'TypeError', message: new RegExp(`^${name} must be `) };
+    assert.throws(() => new KeyAnalyzer(options), expected, `${name}: ${value}`);
+  }
+});
+
+test('the longest times do not run out at once', PATIENCE, async (t) => {
+  const longest = 2 ** 31 - 1;
+  const times = { readyTimeout: longest, heartbeatInterval: 1e9, maxRestartDelay: longest };
+  const analyzer = start(t, { ...times, missedHeartbeats: 1, restartDelay: longest });
+  assert.equal((await analyzer.analyze(TRACKS[0].path)).camelot, TRACKS[0].camelot);
+  const restart = once(analyzer, 'restart');
+  process.kill(analyzer.pid, 'SIGKILL');
+  assert.equal((await restart)[0].delay, longest);
+  await analyzer.kill();
 });
 
 test('a file that brings the server down twice is given up, and no other', PATIENCE, async (t) => {
