@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -12,9 +13,10 @@ import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import KEYS
+from keyscan.serving.protocol import ERROR_CODES
 from tests.server_process import COMMAND, ROOT
 
-TESTS = ROOT / "clients" / "node" / "test"
+CLIENT = ROOT / "clients" / "node"
 
 AWKWARD = [
     "plain.wav", "with space.wav", " leading and trailing .wav", "naïve café.wav",
@@ -49,7 +51,9 @@ def awkward_tracks(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("file", sorted(TESTS.glob("*.test.js")), ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", sorted((CLIENT / "test").glob("*.test.js")), ids=lambda file: file.name
+)
 def test_node_client(file, awkward_tracks):
     environ = {
         **os.environ,
@@ -60,3 +64,9 @@ def test_node_client(file, awkward_tracks):
         ["node", "--test", file], capture_output=True, text=True, timeout=240, env=environ
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_types_declare_every_error_code_of_the_server():
+    types = (CLIENT / "index.d.ts").read_text(encoding="utf-8")
+    union = types.split("type ServerErrorCode =")[1].split(";")[0]
+    assert re.findall(r"'(\w+)'", union) == list(ERROR_CODES)

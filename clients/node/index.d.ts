@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 
 type Hour = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12;
 
+/** Counts are whole numbers; milliseconds are at most 2^31 - 1, as timers cannot be longer. */
 export interface KeyAnalyzerOptions {
   /** The server: the frozen app's executable, or Python with the script first in `args`. */
   command: string;
@@ -17,7 +18,7 @@ export interface KeyAnalyzerOptions {
   maxInFlight?: number;
   /** Milliseconds from the start until the server must be ready. Default: 120,000. */
   readyTimeout?: number;
-  /** Milliseconds between two heartbeats of the server. Default: 30,000. */
+  /** Milliseconds between two heartbeats of the server, at most 10^9. Default: 30,000. */
   heartbeatInterval?: number;
   /** After so many intervals without any output the server is killed. Default: 3. */
   missedHeartbeats?: number;
@@ -113,8 +114,10 @@ export type ServerErrorCode =
   | 'no_audio'
   | 'decode_failed'
   | 'too_short'
+  | 'too_long'
   | 'silent'
   | 'timeout'
+  | 'out_of_memory'
   | 'decoder_crashed'
   | 'worker_failed'
   | 'cancelled'
