@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
 from keyscan.diagnostics.compare import compare
 from keyscan.diagnostics.explain import explain
+from keyscan.diagnostics.import_times import REFERENCE_MODULES
 from tests.diagnostics.doctor_process import run_doctor
 
 
@@ -18,6 +20,18 @@ def slower(report, stage, factor=2.0):
     other = copy.deepcopy(report)
     for timing in other["speed"]["benchmark"].values():
         timing[stage] = timing[stage] * factor + 0.1
+    return other
+
+
+def frozen(report):
+    """A copy, as the frozen app on the same machine would have said it."""
+    other = copy.deepcopy(report)
+    other["python"] |= {"executable": "/app/exe", "frozen": True, "folder": "/app/_internal"}
+    parts = (*other["packages"].values(), *other["thread_pools"].values(), other["model"])
+    for part in (*parts, other["filter_bank"]):
+        part["file"] = f"/app/_internal/{Path(part['file']).name}"
+    for package in other["packages"].values():
+        package["version"] = None
     return other
 
 
@@ -86,6 +100,110 @@ def test_what_does_not_bear_on_the_slow_stage_is_left_out(report):
     assert "torch" not in explanation(report, other)
 
 
+@pytest.mark.parametrize("stage", ["inference", "cqt", "decode", "resample"])
+def test_freezing_alone_explains_no_slow_stage(report, stage):
+    for a, b in ((report, slower(frozen(report), stage)), (slower(report, stage), frozen(report))):
+        text = explanation(a, b)
+        assert f"Nothing in the reports explains {stage}" in text
+        assert "OpenMP" not in text
+        assert "another" not in text
+
+
+def with_slow_start(report):
+    other = copy.deepcopy(report)
+    for name in ("numpy", "torch"):
+        other["speed"]["imports"][name] = 10 * other["speed"]["imports"][name] + 9
+    return other
+
+
+def test_the_frozen_app_explains_only_its_own_slow_start(report):
+    text = explanation(report, with_slow_start(frozen(report)))
+    assert "start: b takes" in text
+    assert "(numpy, torch).\n  - python.frozen: False in a, True in b: the frozen app" in text
+    assert "more or less to import" not in text
+    text = explanation(with_slow_start(report), frozen(report))
+    assert "start: a takes" in text
+    assert "python.frozen" not in text
+    assert "Nothing in the reports explains start" in text
+
+
+def test_a_package_that_only_one_loads_explains_only_its_slow_start(report):
+    other = copy.deepcopy(report)
+    other["packages"]["pandas"] = {"version": "3.0", "file": "/x/pandas/__init__.py"}
+    assert "pandas.version: nothing in a, 3.0 in b" in explanation(report, with_slow_start(other))
+    assert "pandas" not in explanation(with_slow_start(report), other)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "values"),
+    [
+        ("processor", "simd", (["X86_V2"], ["X86_V2", "X86_V3"])),
+        ("processor", "usable_cores", (1, 2)),
+        ("variables", "OMP_NUM_THREADS", ({"value": None}, {"value": "1"})),
+        ("thread_pools", "openblas", ({"threads": 4}, {"threads": 1})),
+    ],
+)
+def test_a_fact_explains_only_why_its_own_side_is_slow(report, part, name, values):
+    a, b = copy.deepcopy(report), copy.deepcopy(report)
+    a[part][name], b[part][name] = values
+    assert f"{part}.{name}" in explanation(slower(a, "cqt"), b)
+    assert f"{part}.{name}" not in explanation(a, slower(b, "cqt"))
+
+
+def test_import_times_of_the_reference_engine_are_no_part_of_the_start(report):
+    other = copy.deepcopy(report)
+    for name in REFERENCE_MODULES:
+        other["speed"]["imports"][name] += 60.0
+    text = explanation(report, other)
+    assert "start" not in text
+    assert "Both are equally fast: some measurements differ" in text
+
+
+def test_a_stage_that_is_faster_here_and_slower_there_is_summed(report):
+    a, b = copy.deepcopy(report), copy.deepcopy(report)
+    for timings in (a["speed"]["benchmark"], b["speed"]["benchmark"]):
+        for timing in timings.values():
+            timing["decode"] = 0.1
+    a["speed"]["benchmark"]["mp3"]["decode"] = b["speed"]["benchmark"]["wav"]["decode"] = 0.2
+    assert "decode" not in explanation(a, b)
+    b["speed"]["benchmark"]["ogg"]["decode"] = 0.5  # sums: 0.7 and 1.1 seconds
+    assert "decode: b takes 1.57 times as long as a (wav, ogg)." in explanation(a, b)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_only_one_report_has_measured_is_told(report, side):
+    other = copy.deepcopy(report)
+    del other["speed"]["benchmark"]["mp3"]
+    reports = [other, other]
+    reports[1 - side] = report
+    comparison = compare(("a", "b"), *reports)
+    assert not comparison.equal
+    alone = (comparison.only_first, comparison.only_second)
+    assert alone[side] == {}
+    seconds = report["speed"]["benchmark"]["mp3"]
+    assert alone[1 - side] == {f"speed.benchmark.mp3.{key}": seconds[key] for key in seconds}
+    assert f"mp3 was measured in {'ba'[side]} only." in explain(comparison)
+
+
+def test_a_module_that_cannot_be_imported_was_not_measured(report):
+    other = copy.deepcopy(report)
+    other["speed"]["imports"]["librosa.core.constantq"] = None
+    assert not compare(("a", "b"), report, other).equal
+    assert "librosa.core.constantq was measured in a only." in explanation(report, other)
+    assert compare(("a", "b"), other, other).equal
+
+
+def test_an_openmp_runtime_of_another_name_is_named(report):
+    other = slower(report, "inference")
+    mine = report["thread_pools"]["openmp"]["file"]
+    other["thread_pools"]["openmp"]["file"] = "C:\\app\\libiomp5md.dll"
+    assert f"openmp.file: {mine} in a, C:\\app\\libiomp5md.dll in b" in explanation(report, other)
+    other["thread_pools"]["openmp 2"] = {"file": f"D:\\{Path(mine).name}"}
+    text = explanation(report, other)
+    assert "thread_pools.openmp.file: nothing in a, C:\\app\\libiomp5md.dll in b" in text
+    assert "openmp 2.file" not in text
+
+
 def test_a_second_openmp_runtime_is_named(report):
     other = slower(report, "inference")
     second = {**other["thread_pools"]["openmp"], "file": "/opt/libiomp5.so"}
@@ -110,6 +228,24 @@ def test_a_busier_machine_explains_it(report):
     first, second = copy.deepcopy(report), slower(report, "decode")
     first["speed"]["load_average"], second["speed"]["load_average"] = 0.1, 7.5
     assert "kept the machine busier in b (load 0.1 and 7.5)" in explanation(first, second)
+    first["speed"]["load_average"], second["speed"]["load_average"] = 7.5, 0.1
+    text = explanation(first, second)  # the idle one is the slow one
+    assert "busier" not in text
+    assert "Nothing in the reports explains decode: measure again" in text
+
+
+def test_all_stages_slower_alike_look_like_a_throttled_processor(report):
+    first = copy.deepcopy(report)
+    for timing in first["speed"]["benchmark"].values():
+        timing.update(dict.fromkeys(timing, 0.1))
+    first["speed"]["load_average"] = None
+    second = copy.deepcopy(first)
+    for timing in second["speed"]["benchmark"].values():
+        timing["decode"] = 0.2
+    assert "about the same factor" not in explanation(first, second)
+    for timing in second["speed"]["benchmark"].values():
+        timing.update(dict.fromkeys(timing, 0.2))
+    assert "Every stage differs by about the same factor" in explanation(first, second)
 
 
 @pytest.mark.parametrize(

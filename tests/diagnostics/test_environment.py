@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from importlib import metadata
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -47,7 +48,8 @@ def test_nothing_to_warn_of():
                        (("openmp", "/torch/libgomp.so.1"), ("openmp 2", "/x/libiomp5.so"))}},
             "2 OpenMP runtimes are loaded",
         ),
-        ({"variables": variables({"KMP_DUPLICATE_LIB_OK": "TRUE"}, ())}, "unset it"),
+        ({"variables": variables({"KMP_DUPLICATE_LIB_OK": "TRUE"}, ())},
+         "if a second OpenMP runtime were loaded, it would hide that"),
         ({"variables": variables({"OMP_NUM_THREADS": "8"}, ())}, "OMP_NUM_THREADS is set to '8'"),
         ({"threads": 5}, "--threads 5 is more than the 4 cores"),
         ({"load": 9.0}, "the machine is busy: 9.0 processes"),
@@ -140,4 +142,18 @@ def test_packages_without_file_or_metadata_as_in_a_frozen_app():
     assert libraries.loaded_packages(modules) == {
         "made_at_run_time": Package("1.0", None),
         "no_metadata": Package(None, "/app/_internal/no_metadata.pyc"),
+    }
+
+
+def test_a_package_of_a_frozen_app_has_a_version_without_a_distribution_that_lists_it(monkeypatch):
+    monkeypatch.setattr(libraries, "_distributions", dict)
+    torch, torchgen, inner = (ModuleType(n) for n in ("torch", "torchgen", "typing_extensions"))
+    torch.__version__ = "9.9+cpu"
+    for module in (torch, torchgen, inner):
+        module.__file__ = f"/app/_internal/{module.__name__}.pyc"
+    found = libraries.loaded_packages({m.__name__: m for m in (torch, torchgen, inner)})
+    assert {name: package.version for name, package in found.items()} == {
+        "torch": "9.9+cpu",
+        "torchgen": "9.9+cpu",
+        "typing_extensions": metadata.version("typing_extensions"),
     }

@@ -31,6 +31,7 @@ def test_python_and_system_are_those_of_this_process(report):
 
 
 def test_every_package_has_the_version_of_its_distribution_and_a_file(report):
+    assert [name for name, p in report["packages"].items() if not p["version"]] == []
     for name in ("numpy", "soundfile", "soxr", "av", "torch"):
         package = report["packages"][name]
         assert package["version"].partition("+")[0] == metadata.version(name).partition("+")[0]
@@ -106,6 +107,8 @@ def test_text_from_another_folder_and_without_temporary_files(tmp_path):
     assert re.search(r"^  openblas +kind blas, version \S+, threads 2,", done.stdout, re.MULTILINE)
     assert re.search(r"^  openmp +kind openmp, version -, threads 2,", done.stdout, re.MULTILINE)
     assert re.search(r"^  threads +2$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  ffmpeg_decoders +aac, .*\bmp3float, opus, pcm_.* and \d+ more \(--json",
+                     done.stdout, re.MULTILINE)  # fmt: skip
     assert "no benchmark: temporary files cannot be written" in done.stdout
     assert "set TMPDIR" in done.stdout
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keyscan.analysis.cqt import FILTER_BANK_PATH
+from keyscan.diagnostics.selftest import Check, SelfTest
 from tests.diagnostics.doctor_process import run_doctor
 from tests.server_process import ROOT
 
@@ -46,3 +47,35 @@ def test_filters_that_are_not_librosas_fail(broken_copy):
     wrong = [line.split()[:2] for line in lines if "WRONG" in line]
     assert wrong == [[name, "librosa"] for name in FORMATS]
     assert "the spectrogram is not that of the engine matrix" in done.stdout
+
+
+@pytest.mark.parametrize("missing", ["wav", "flac", "ogg", "mp3", "m4a", "aac"])
+def test_a_format_that_people_have_must_have_been_tested(missing):
+    checks = tuple(Check(name, "matrix", "key", 0.0, 0.0, "") for name in FORMATS)
+    without = tuple(check for check in checks if check.format != missing)
+    assert SelfTest("key", checks, (), ()).passed
+    assert not SelfTest("key", without, (missing,), ()).passed
+    assert SelfTest("key", tuple(c for c in checks if c.format != "wma"), ("wma",), ()).passed
+
+
+def test_without_encoders_it_fails_and_says_why():
+    """As with builds of FFmpeg that lack LAME; that of WMA may be missing."""
+    command = [sys.executable, "-c", _WITHOUT_ENCODERS]
+    done = run_doctor("--self-test", command=command, cwd=ROOT)
+    assert done.returncode == 1, done.stderr
+    assert "WRONG" not in done.stdout
+    assert "not tested, as there is no encoder here: mp3, wma\n" in done.stdout
+    assert [line for line in done.stdout.splitlines() if "PROBLEM" in line] == [
+        "PROBLEM: mp3 is not tested, as there is no encoder: install soundfile and PyAV from "
+        "their own wheels"
+    ]
+
+
+_WITHOUT_ENCODERS = """
+import runpy, sys
+from keyscan.diagnostics import track
+if __name__ == "__main__":
+    track._CODECS.update({".mp3": "no_such_encoder", ".wma": "no_such_encoder"})
+    sys.argv[:] = ["keyscan", *sys.argv[1:]]
+    runpy.run_module("keyscan", run_name="__main__")
+"""
