@@ -13,13 +13,17 @@ from typing import Any
 
 from fuzzing.edits import Edit, apply_all, draw_edits
 from fuzzing.findings import Finding, place_of
-from fuzzing.media import Problem
+from fuzzing.media import OF_A_FILE, Problem
 from fuzzing.target import Died, Message, NotAMessage, Target
-from keyscan.serving.protocol import ERROR_CODES, MAX_LINE_BYTES
+from keyscan.serving.protocol import MAX_LINE_BYTES
 
 _PATIENCE = 60.0  # seconds; only a hang takes that long
 _MARKER = "the marker"
 _DEEP = 800  # Python's parser refuses a little less than 1,000
+# All that may be said of a path, and of what it leads to.
+_OF_A_PATH = OF_A_FILE | {
+    *("file_not_found", "invalid_path", "not_a_file", "permission_denied", "read_failed")
+}
 _RESET = ["reset_complete", "reset_idle"]
 _ANY = [["bad_request"], ["pong"], ["cancel_complete"], ["ok"], ["error"], _RESET]
 _PING = json.dumps({"type": "ping", "id": _MARKER}).encode()
@@ -151,7 +155,7 @@ def _kind(answer: Message) -> str:
         return str(answer.get("type"))
     if answer["status"] == "success" or answer.get("code") == "bad_request":
         return str(answer.get("code"))
-    return "error" if answer.get("code") in ERROR_CODES else str(answer)[:200]
+    return "error" if answer.get("code") in _OF_A_PATH else str(answer)[:200]
 
 
 def _wanted(line: bytes) -> list[list[str]]:

@@ -16,9 +16,13 @@ from keyscan.serving.protocol import ERROR_CODES
 
 _AT_ONCE = 8
 _LOOK_FOR_STRAYS_EVERY = 200  # inputs
-# Documented codes that no file may lead to.
-_NEVER = frozenset(
-    ("timeout", "out_of_memory", "decoder_crashed", "internal_error", "worker_failed")
+# All that may be said of a regular file, however damaged; the other documented codes are about the
+# path, the line or the server.
+OF_A_FILE = frozenset(
+    (
+        *("empty_file", "unsupported_format", "no_audio", "decode_failed"),
+        *("too_short", "too_long", "silent"),
+    )
 )
 _OF_A_BUSY_MACHINE = frozenset(("timeout", "no_reply"))  # if they do not come back, they were
 
@@ -225,7 +229,7 @@ class Alone:
 
 
 def complaint(reply: Message | NotAMessage) -> Problem | None:
-    """What is wrong with the reply to a request for a file."""
+    """What is wrong with the reply to a request for a damaged file that can be read."""
     if isinstance(reply, NotAMessage):
         return Problem("not_json", f"no JSON object: {reply.line[:200]!r}")
     code = reply.get("code")
@@ -233,7 +237,7 @@ def complaint(reply: Message | NotAMessage) -> Problem | None:
         return None
     if code not in ERROR_CODES or reply.get("status") != "error":
         return Problem("unknown_reply", f"not documented: {str(reply)[:200]}")
-    return Problem(str(code), str(reply.get("error"))) if code in _NEVER else None
+    return None if code in OF_A_FILE else Problem(str(code), str(reply.get("error")))
 
 
 def _extra(target: Target, limits: Limits) -> Problem | None:

@@ -122,8 +122,8 @@ class Target:
         return self._errors.read_text(encoding="utf-8", errors="backslashreplace")
 
     def stray_files(self, inputs: Path) -> list[str]:
-        """What should not be: files left in the server's folder, open ones that are written to or
-        lie next to the folder ``inputs`` and not in it, and connections."""
+        """What should not be at this moment: files left in the server's folder, open ones that are
+        written to or lie next to the folder ``inputs`` and not in it, and connections."""
         strays: list[Path | str] = list(self.folder.rglob("*"))
         for process in self._descendants():
             try:

@@ -40,6 +40,10 @@ def misbehave(promise, reply):
         reply["code"] = "oh_dear"
     if promise == "crash":
         reply["code"] = "decoder_crashed"
+    if promise == "no such file":
+        reply["code"] = "file_not_found"
+    if promise == "no request":
+        reply["code"] = "bad_request"
     if promise == "other id":
         reply["id"] = "other"
     if promise == "traceback":
@@ -67,7 +71,7 @@ def main(promise):
         elif request.get("type") == "ping":
             say({"type": "pong", "id": request.get("id")})
         else:
-            reply = {"id": request["id"], "status": "error", "code": "file_not_found"}
+            reply = {"id": request["id"], "status": "error", "code": "decode_failed"}
             misbehave(promise, reply)
 
 

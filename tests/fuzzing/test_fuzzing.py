@@ -14,10 +14,11 @@ from fuzzing.edits import Edit, apply_all, draw_edits
 from fuzzing.findings import Finding, Ledger, place_of
 from fuzzing.inputs import Originals, repair_ogg
 from fuzzing.lines import Lines
-from fuzzing.media import Limits, Media
+from fuzzing.media import OF_A_FILE, Limits, Media, Problem, complaint
 from fuzzing.minimise import minimise
 from keyscan.analysis.ogg import check_pages
 from keyscan.analysis.source import SourceFile
+from keyscan.serving.protocol import ERROR_CODES
 from tests.server_process import ROOT
 
 FORMATS = ("wav", "mp3", "ogg-vorbis")
@@ -126,6 +127,8 @@ def test_the_place_of_a_crash_and_of_a_traceback():
         ("twice", "extra_reply"),
         ("unknown code", "unknown_reply"),
         ("crash", "decoder_crashed"),
+        ("no such file", "file_not_found"),
+        ("no request", "bad_request"),
         ("other id", "extra_reply"),
         ("traceback", "stderr"),
         ("leaves a file", "stray_file"),
@@ -144,6 +147,15 @@ def test_a_broken_promise_is_found(originals, bad_server, tmp_path, promise, cod
     if promise != "leaves a file":  # which is looked for now and then
         assert {finding.code for finding in found} == {code}
         assert found[0].number == 1
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_only_what_is_said_of_the_bytes_of_a_file_is_fine(code):
+    problem = complaint({"id": 1, "status": "error", "code": code, "error": "why"})
+    if code in OF_A_FILE:
+        assert problem is None
+    else:
+        assert problem == Problem(code, "why")
 
 
 def test_where_every_promise_is_kept_nothing_is_found(originals, tmp_path):
