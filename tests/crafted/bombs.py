@@ -181,7 +181,14 @@ def matroska_tags_in_tags() -> bytes:
     return matroska(element(0x1254C367, element(0x7373, nested)))
 
 
+def script_of_a_day_of_tones() -> bytes:
+    """SBaGen, "Sequenced Brainwave Generator": text that FFmpeg plays."""
+    times = "NOW base\n+23:30:00 off\n+23:40:00 off\n"
+    return f"-SE\nbase: 200+8/20\noff: -\n{times}".encode()
+
+
 BOMBS = {
+    script_of_a_day_of_tones: "unsupported_format",
     hours_of_silence_flac: "silent",
     hours_of_silence_alac: "silent",
     hours_of_silence_ogg: "silent",
