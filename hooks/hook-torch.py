@@ -13,52 +13,40 @@ from PyInstaller.utils.hooks import (
 excludedimports = [
     "torch._inductor",  # a compiler: models run as they are, without torch.compile
     "torch._dynamo",  # the tracer of that compiler
-    "torch.fx.experimental.symbolic_shapes",  # of the same
-    "torch.utils._sympy",  # of the same
+    "torch.fx.experimental.symbolic_shapes",  # sizes as symbols, for what is compiled
+    "torch.utils._sympy",  # the arithmetic of those symbols
     "torch.utils.cpp_extension",  # compiles C++
     "torch.utils.hipify",  # translates CUDA sources
     "torch.onnx",  # exports models
-    "torch._export.serde",  # exports models
+    "torch._export.serde",  # writes exported models to files
     "torch._export.db",  # examples of exports
     "torch._export.passes",  # rewrites exports
     "torch._numpy",  # numpy for compiled code
     "torch._lazy",  # tensors of TPUs
-    "torch.contrib",  # TensorBoard
     "torch.utils.tensorboard",  # shows training
-    "torch.utils.benchmark",  # measures operations
-    "torch.utils.bottleneck",  # profiles scripts
-    "torch.utils.viz",  # draws graphs
     "torch.ao.ns",  # compares quantised models
-    "torch.ao.pruning",  # training
-    "torch.ao.quantization.backend_config",  # quantises models, which ours are not
-    "torch.ao.quantization.fx",  # of the same
-    "torch.ao.quantization.pt2e",  # of the same
-    "torch.ao.quantization.quantizer",  # of the same
-    "torch.distributed._composable",  # training on many machines, as all that follows
-    "torch.distributed._shard",
-    "torch.distributed._sharded_tensor",
-    "torch.distributed._symmetric_memory",
-    "torch.distributed._tensor",
-    "torch.distributed._tools",
-    "torch.distributed.benchmarks",
-    "torch.distributed.checkpoint",
-    "torch.distributed.elastic",
-    "torch.distributed.flight_recorder",
-    "torch.distributed.fsdp",
-    "torch.distributed.launcher",
-    "torch.distributed.nn",
-    "torch.distributed.optim",
-    "torch.distributed.pipelining",
-    "torch.distributed.tensor",
-    "torch.testing._internal.common_utils",  # torch's own tests, as all that follows
-    "torch.testing._internal.common_device_type",
-    "torch.testing._internal.common_methods_invocations",
-    "torch.testing._internal.distributed",
-    "torch.testing._internal.opinfo",
-    "cutlass",  # the same
+    "torch.ao.pruning",  # makes models sparse while they are trained
+    "torch.ao.quantization.backend_config",  # what can be quantised; our models are not
+    "torch.ao.quantization.fx",  # quantises traced models
+    "torch.distributed._composable",  # wraps models to be trained on many machines
+    "torch.distributed._shard",  # parameters in pieces, each on its own machine
+    "torch.distributed._symmetric_memory",  # memory that GPUs share
+    "torch.distributed._tools",  # estimates the memory and time that training takes
+    "torch.distributed.checkpoint",  # saves models that many machines hold
+    "torch.distributed.elastic",  # restarts training when a machine fails
+    "torch.distributed.fsdp",  # trains models too large for one GPU
+    "torch.distributed.nn",  # layers that live on other machines
+    "torch.distributed.optim",  # optimizers of parameters on other machines
+    "torch.distributed.tensor",  # tensors in pieces, each on its own machine
+    "torch.testing._internal.common_utils",  # what all tests of torch itself are made with
+    "torch.testing._internal.common_device_type",  # runs those tests on every device
+    "torch.testing._internal.common_methods_invocations",  # what those tests call, with arguments
+    "torch.testing._internal.distributed",  # torch's own tests of many machines
+    "torch.testing._internal.opinfo",  # describes operators to torch's own tests
+    "cutlass",  # matrix products on GPUs, for the compiler
     "optree",  # another way to do what torch does itself
     "opt_einsum",  # orders the products of einsum, which the model does not use
-    "scipy",  # of decoders of data sets
+    "scipy",  # reads files of data sets, and checks torch's own tests
     "dill",  # pickles code
     "tabulate",  # tables
 ]

@@ -5,6 +5,7 @@ The other tests of the process run against it with ``KEYSCAN_EXE=path pytest tes
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -22,11 +23,25 @@ from hooks.excluded import EXCLUDED
 from keyscan import __version__
 from keyscan.keys import Key
 from tests.audio_files import FORMATS
+from tests.diagnostics.doctor_process import run_doctor
 from tests.server_process import EXE, PATIENCE, ROOT, ServerProcess, request, wait_for
 
 INSTALLED = Path(EXE or ROOT / "dist" / "openkeyscan-analyzer" / "openkeyscan-analyzer").absolute()
 NOBODY = 65534
 LARGEST = 650_000_000  # bytes, with the CPU build of torch
+LEFT_OUT = {  # what an analysis of the code would take along if the hooks let it
+    "librosa": ["beat", "decompose", "display", "effects", "feature", "onset", "segment"],
+    "torch": ["_dynamo", "_inductor", "_lazy", "_numpy", "onnx"],
+    "torch._export": ["db", "passes", "serde"],
+    "torch.ao": ["ns", "pruning"],
+    "torch.ao.quantization": ["backend_config", "fx"],
+    "torch.distributed": ["_composable", "_shard", "_symmetric_memory", "_tools", "checkpoint",
+                          "elastic", "fsdp", "nn", "optim", "tensor"],
+    "torch.fx.experimental": ["symbolic_shapes"],
+    "torch.testing._internal": ["common_device_type", "common_methods_invocations",
+                                "common_utils", "distributed", "opinfo"],
+    "torch.utils": ["_sympy", "cpp_extension", "hipify", "tensorboard"],
+}  # fmt: skip
 FIRST_FILES = ["wav", "mp3", "m4a", "flac", "ogg-vorbis"]
 
 pytestmark = [
@@ -149,14 +164,41 @@ def test_version_and_help_are_quick_and_quiet(machine):
         assert result.stdout.startswith(expected)
 
 
-def test_what_serving_never_needs_is_not_there():
+def test_utf8_mode_is_on_where_python_would_not_turn_it_on():
+    """Python does by itself for the locale C, but for no other, C.UTF-8 included."""
+    done = run_doctor("--json", command=[str(INSTALLED)], LC_ALL="C.UTF-8", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    python = json.loads(done.stdout)["python"]
+    assert (python["frozen"], python["utf8_mode"]) == (True, True)
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """Names of the Python modules inside the exe, in full."""
     archive = CArchiveReader(str(INSTALLED))
     (name,) = (name for name in archive.toc if name.startswith("PYZ"))
-    modules = {module.partition(".")[0] for module in archive.open_embedded_archive(name).toc}
-    assert {"keyscan", "librosa", "scipy", "torch"} <= modules
-    assert not modules & EXCLUDED.keys()
+    return set(archive.open_embedded_archive(name).toc)
+
+
+def test_what_serving_never_needs_is_not_there(modules):
+    packages = {module.partition(".")[0] for module in modules}
+    assert {"keyscan", "librosa", "scipy", "torch"} <= packages
+    assert not packages & EXCLUDED.keys()
     files = {path.name for path in (INSTALLED.parent / "_internal").iterdir()}
     assert not files & EXCLUDED.keys()
+
+
+@pytest.mark.parametrize("package", LEFT_OUT)
+def test_parts_of_packages_that_serving_never_needs_are_not_there(package, modules):
+    names = [f"{package}.{part}" for part in LEFT_OUT[package]]
+    assert package in modules
+    assert not [
+        module for module in modules for name in names if f"{module}.".startswith(f"{name}.")
+    ]
+    for name in names:
+        path = (INSTALLED.parent / "_internal").joinpath(*name.split("."))
+        assert not path.with_suffix(".py").exists()
+        assert not [*path.rglob("*.py")]
 
 
 def test_the_folder_is_small_enough():

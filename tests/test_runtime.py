@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,12 @@ from keyscan import runtime
 from keyscan.runtime import THREAD_VARIABLES, add_library_folders, pin_threads
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def own_pinned(monkeypatch):
+    """What these tests pin is forgotten after each."""
+    monkeypatch.setattr(runtime, "PINNED", set(runtime.PINNED))
 
 
 @pytest.fixture
@@ -61,15 +67,40 @@ def test_other_systems_are_left_alone(folder):
     assert environ == {"PATH": "/users/own"}
 
 
-def test_the_runtime_hook_does_both_before_numpy_is_imported(folder, monkeypatch):
-    """The hook's own file, run as the frozen app runs it, on a Windows that is not there."""
-    added: list[str] = []
-    environ = {"PATH": "/users/own", "MKL_NUM_THREADS": "2"}
-    monkeypatch.setattr(sys, "_MEIPASS", str(folder), raising=False)
-    monkeypatch.setattr(pin_threads, "__defaults__", (environ,))
-    monkeypatch.setattr(add_library_folders, "__defaults__", (environ, added.append))
+# Runs the hook as the frozen app does, before anything else, and as it would on Windows.
+RUN_THE_HOOK = """
+import os, runpy, sys
+hook, sys._MEIPASS, windows = sys.argv[1:]
+sys.frozen = True
+heavy = {"numpy", "scipy", "torch", "librosa"}
+steps = []
+if windows:
+    def add(folder):
+        assert not heavy & sys.modules.keys()
+        steps.append(os.path.relpath(folder, sys._MEIPASS))
+    os.add_dll_directory = add
+elif hasattr(os, "add_dll_directory"):
+    del os.add_dll_directory
+runpy.run_path(hook)
+assert not heavy & sys.modules.keys()
+print(*steps, sep="|")
+for name in sorted(os.environ):
+    if name == "PATH" or name.endswith(("_NUM_THREADS", "_MAXIMUM_THREADS")):
+        print(name, os.environ[name], sep="=")
+"""
+
+
+@pytest.mark.parametrize("windows", [True, False])
+def test_the_runtime_hook_does_both_before_numpy_is_imported(folder, windows):
+    own = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+    environ = {**own, "PYTHONPATH": str(ROOT), "PATH": "/users/own", "MKL_NUM_THREADS": "2"}
     hook = ROOT / "runtime_hooks" / "prepare.py"
-    exec(compile(hook.read_text(), hook, "exec"), vars(types.ModuleType("hook")))
-    assert str(folder / "torch" / "lib") in added
-    assert (environ["MKL_NUM_THREADS"], environ["OMP_NUM_THREADS"]) == ("2", "1")
-    assert runtime.add_library_folders is add_library_folders
+    command = [sys.executable, "-c", RUN_THE_HOOK, hook, folder, "windows" if windows else ""]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ)
+    assert (result.returncode, result.stderr) == (0, "")
+    added, *lines = result.stdout.splitlines()
+    expected = [".", "numpy.libs", str(Path("torch", "lib"))] if windows else []
+    assert added == "|".join(expected)
+    threads = {**dict.fromkeys(THREAD_VARIABLES, "1"), "MKL_NUM_THREADS": "2"}
+    path = os.pathsep.join([*(str(folder / name) for name in expected), "/users/own"])
+    assert dict(line.split("=", 1) for line in lines) == {**threads, "PATH": path}
