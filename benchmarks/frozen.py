@@ -2,13 +2,14 @@
 
 ``pyinstaller openkeyscan-analyzer.spec``, then ``python -m benchmarks.frozen`` as root on an idle
 Linux machine reproduces the README's tables. A track of our own is written in every format, as many
-files as are needed, and each line of the table is a fresh process of either program, in turns:
+files as are needed, and for each line of the table either program is started anew in every round:
 
 - *cold*: the page cache has been dropped, where the system lets us (Linux, as root; the table says
   if not), and HOME and the folders for caches and temporary files are new and empty;
 - *warm*: another process, right after that one, with the same folders;
 - *first*: seconds from the first request, to a server that is ready, to its reply;
-- *later*: seconds for each of the files that are asked for next, in batches of two for each worker.
+- *later*: seconds for each of the files that follow, in batches of two for each worker, which the
+  two programs get in turns, so that what else the machine does meets both.
 
 *start* is the time from the spawn to ``ready``, next to that of ``python -c "import torch"``.
 Python has its bytecode in ``__pycache__``, cold or warm, as after an installation. Seconds are the
@@ -20,6 +21,7 @@ the page cache: while one that runs Python's torch is there, Python's cold start
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -31,7 +33,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ ROOT = Path(__file__).parent.parent
 NAME = "openkeyscan-analyzer"
 EXTENSIONS = ("wav", "flac", "ogg", "mp3", "m4a", "aac")
 PIECE_SECONDS = 30.0
-BATCHES, FILES_EACH = 4, 2  # of later files in each process; files for each worker in a batch
+BATCHES, FILES_EACH = 12, 2  # of later files for each process; files for each worker in a batch
 FOLDERS = (
     *("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR"),
     *("USERPROFILE", "APPDATA", "LOCALAPPDATA", "TEMP", "TMP"),
@@ -66,13 +68,13 @@ class Case:
         return f"{self.extension} | {self.workers} | {cache_name(self.cold)}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
-    """Seconds of one process; ``later`` is for each file of the fastest batch."""
+    """Seconds of one process; ``later`` has one value a batch, for each of its files."""
 
     start: float
     first: float
-    later: float
+    later: list[float] = field(default_factory=list)
 
 
 Runs = dict[tuple[str, Case], list[Run]]
@@ -107,36 +109,42 @@ def drop_page_cache() -> bool:
     return True
 
 
-def serve(command: list[str], case: Case, music: Path, home: Path) -> Run:
-    """One process, from its spawn to its last reply."""
-    spawned = time.perf_counter()
-    with subprocess.Popen(
-        [*command, "--workers", str(case.workers)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=home,
-        env=environment(home),
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        messages: Iterator[dict[str, Any]] = map(json.loads, process.stdout)
-        if (ready := next(messages, {})).get("type") != "ready":
+class Server:
+    """One process of a program; a context manager that ends it in good order."""
+
+    def __init__(self, command: list[str], case: Case, home: Path) -> None:
+        spawned = time.perf_counter()
+        self._process = subprocess.Popen(
+            [*command, "--workers", str(case.workers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=home,
+            env=environment(home),
+        )
+        assert self._process.stdout is not None
+        self._messages: Iterator[dict[str, Any]] = map(json.loads, self._process.stdout)
+        if (ready := next(self._messages, {})).get("type") != "ready":
             raise SystemExit(f"{command[-1]} did not start: {ready.get('error', 'no message')}")
-        seconds = [time.perf_counter() - spawned]
-        number = 0
-        for amount in (1, *[FILES_EACH * case.workers] * BATCHES):
-            paths = [music / f"{number + i}.{case.extension}" for i in range(amount)]
-            number += amount
-            asked = time.perf_counter()
-            for path in paths:
-                process.stdin.write(json.dumps({"id": path.name, "path": str(path)}).encode())
-                process.stdin.write(b"\n")
-            process.stdin.flush()
-            answered(messages, amount)
-            seconds.append((time.perf_counter() - asked) / amount)
-        process.stdin.close()
-    start, first, *batches = seconds
-    return Run(start, first, min(batches))
+        self.start_seconds = time.perf_counter() - spawned
+
+    def ask(self, paths: list[Path]) -> float:
+        """Seconds for each of these files, asked for at once."""
+        assert self._process.stdin is not None
+        asked = time.perf_counter()
+        for path in paths:
+            line = json.dumps({"id": path.name, "path": str(path)}).encode()
+            self._process.stdin.write(line + b"\n")
+        self._process.stdin.flush()
+        answered(self._messages, len(paths))
+        return (time.perf_counter() - asked) / len(paths)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._process as process:
+            assert process.stdin is not None
+            process.stdin.close()
 
 
 def answered(messages: Iterator[dict[str, Any]], amount: int) -> None:
@@ -175,13 +183,12 @@ def measure(
     imports: Imports = defaultdict(list)
     turns = [(n, w, e) for n in range(rounds) for w in workers for e in EXTENSIONS]
     for number, amount, extension in tqdm(turns, leave=False, disable=not sys.stderr.isatty()):
-        for name in sorted(programs, reverse=number % 2 == 1):
-            with tempfile.TemporaryDirectory() as home:
-                for cold in (True, False):  # the cold run warms up for the other
-                    if cold:
-                        drop_page_cache()
-                    case = Case(extension, amount, cold)
-                    runs[name, case].append(serve(programs[name], case, music, Path(home)))
+        order = sorted(programs, reverse=number % 2 == 1)
+        with tempfile.TemporaryDirectory() as home:
+            for cold in (True, False):  # the cold run warms up for the other
+                case = Case(extension, amount, cold)
+                for name, run in race(programs, order, case, music, Path(home)).items():
+                    runs[name, case].append(run)
         if extension == EXTENSIONS[0]:
             with tempfile.TemporaryDirectory() as home:
                 for cold in (True, False):
@@ -189,6 +196,24 @@ def measure(
                         drop_page_cache()
                     imports[cold].append(import_torch(Path(home)))
     return runs, imports
+
+
+def race(
+    programs: dict[str, list[str]], order: list[str], case: Case, music: Path, home: Path
+) -> dict[str, Run]:
+    """A process of each program: one starts and has its first file, then the other, then turns."""
+    first, *later = (music / f"{n}.{case.extension}" for n in range(1 + FILES_EACH * case.workers))
+    with contextlib.ExitStack() as stack:
+        servers, runs = {}, {}
+        for name in order:
+            if case.cold:
+                drop_page_cache()
+            servers[name] = stack.enter_context(Server(programs[name], case, home))
+            runs[name] = Run(servers[name].start_seconds, servers[name].ask([first]))
+        for number in range(BATCHES):
+            for name in order if number % 2 else order[::-1]:
+                runs[name].later.append(servers[name].ask(later))
+    return runs
 
 
 def print_files(runs: Runs) -> None:
@@ -203,7 +228,7 @@ def print_files(runs: Runs) -> None:
         cells = []
         for stage, found in ratios.items():
             plain, frozen = (
-                min(getattr(run, stage) for run in runs[name, case]) for name in ("python", "exe")
+                min(seconds_of(run, stage) for run in runs[name, case]) for name in ("python", "exe")
             )
             found[case] = frozen / plain
             cells.append(f"{plain:.3f} | {frozen:.3f} | {found[case]:.2f}")
@@ -219,6 +244,11 @@ def print_files(runs: Runs) -> None:
         print(
             f"{what}: at worst {found[worst]:.2f} (| {worst} |), {over} of {len(found)} over {bar}"
         )
+
+
+def seconds_of(run: Run, stage: str) -> float:
+    """Of the first file, or the least of the batches of later ones."""
+    return run.first if stage == "first" else min(run.later)
 
 
 def print_start(runs: Runs, imports: Imports) -> None:
@@ -265,7 +295,7 @@ def main() -> None:
         "python": [sys.executable, str(ROOT / "openkeyscan_analyzer_server.py")],
     }
     with tempfile.TemporaryDirectory() as folder:
-        music, copies = Path(folder), 1 + BATCHES * FILES_EACH * workers[-1]
+        music, copies = Path(folder), 1 + FILES_EACH * workers[-1]
         # in a process of its own: what this one had mapped would never leave the page cache
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as executor:
