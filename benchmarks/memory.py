@@ -13,7 +13,8 @@ of the server and its workers together, in which pages that they share count onc
   not there. For the real file, a reset follows after ``--answers`` replies: the queue is longest
   at the beginning.
 
-Exit code: 1 if the longest track needs more than the bar beyond one of five minutes, otherwise 0.
+Exit code: 1 if a longer track needs more than the bar beyond one of five minutes, otherwise 0. The
+bar is not measured where ``--lengths`` has no 5m, or nothing beyond it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from keyscan.model_options import count
 
 SERVER = Path(__file__).parent.parent / "openkeyscan_analyzer_server.py"
 BAR_MB = 150
+VERDICTS = {True: "kept", False: "MISSED", None: "not measured"}
 MEASURED_FROM = 300.0  # seconds of music: the bar is about what a longer track needs beyond that
 PIECE_SECONDS = 60.0
 QUEUED_SECONDS = 4.0
@@ -176,11 +178,12 @@ def peak_of_queue(path: Path, length: int, answers: int, workers: int) -> Peak:
     return peak
 
 
-def table_of_tracks(options: argparse.Namespace, folder: Path, progress: tqdm) -> bool:
-    """Print it line by line; whether the longest tracks stay below the bar."""
+def table_of_tracks(options: argparse.Namespace, folder: Path, progress: tqdm) -> bool | None:
+    """Print it line by line; whether longer tracks stay below the bar, None if none was compared
+    with one of five minutes."""
     print("| length | format | all, MB | server | worker | above 5 minutes |")
     print("|---|---|---|---|---|---|")
-    flat = True
+    flat: bool | None = None
     for name in options.formats:
         usual: Peak | None = None
         for seconds in sorted(options.lengths):
@@ -194,13 +197,13 @@ def table_of_tracks(options: argparse.Namespace, folder: Path, progress: tqdm) -
             above = ""
             if usual is not None:
                 more = (peak.together - usual.together) / 1e6
-                above, flat = f"{more:+.0f}", flat and more <= BAR_MB
+                above, flat = f"{more:+.0f}", flat is not False and more <= BAR_MB
             if seconds == MEASURED_FROM:
                 usual = peak
             tell(
                 f"| {duration_name(seconds)} | {name.upper()} | {cells(peak)} | {above} |", progress
             )
-    print(f"\nbar: {BAR_MB} MB above 5 minutes; {'kept' if flat else 'MISSED'}\n")
+    print(f"\nbar: {BAR_MB} MB above 5 minutes; {VERDICTS[flat]}\n")
     return flat
 
 
@@ -275,11 +278,11 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
         with tqdm(total=lines, leave=False, disable=not sys.stderr.isatty()) as progress:
-            flat = not options.lengths or table_of_tracks(options, folder, progress)
+            flat = table_of_tracks(options, folder, progress) if options.lengths else None
             if options.queues:
                 table_of_queues(options, folder, progress)
     print(f"\n{options.workers} worker(s), {time.monotonic() - start:.0f} s")
-    return 0 if flat else 1
+    return 1 if flat is False else 0
 
 
 if __name__ == "__main__":

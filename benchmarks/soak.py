@@ -9,7 +9,8 @@ must be right, and the same each time. What the server and its children take of 
 looked at once a second, and told once a minute.
 
 At the end the median of the first quarter of the time after the warm-up is compared with that of
-the last. Exit code: 0 if all is flat and right, otherwise 1.
+the last. Exit code: 0 if all is flat and right, 1 if something is not, 2 if all is right and the
+time was too short to tell what is flat.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import psutil
 from tqdm import tqdm
 
 from benchmarks.soak_files import File, write_files
-from benchmarks.soak_report import Recorder, verdict
+from benchmarks.soak_report import Recorder, Verdict, verdict
 from keyscan.model_options import count
 from tests.ledger import Ledger, Violation
 from tests.server_process import COMMAND, ROOT, ServerProcess
@@ -38,6 +39,11 @@ FAULTY_COMMAND = [sys.executable, str(ROOT / "tests" / "faulty_server.py")]
 WINDOW = 50  # requests that wait for an answer at most
 BAD_LINES = (b"this is not JSON\n", b"[1, 2]\n", b'{"path": "a.mp3"}\n', b'{"id": null}\n')
 SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGSTOP)
+SAYINGS = {
+    Verdict.HELD: "it held",
+    Verdict.MISSED: "it did NOT hold",
+    Verdict.TOO_SHORT: "it was too short to tell",
+}
 BY_ACCIDENT = frozenset({"decoder_crashed", "timeout"})  # of a file whose worker was killed
 
 
@@ -176,7 +182,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run(options: argparse.Namespace, folder: Path) -> bool:
+def run(options: argparse.Namespace, folder: Path) -> Verdict:
     """Whether everything held."""
     temporary = folder / "temporary"
     temporary.mkdir()
@@ -201,23 +207,23 @@ def run(options: argparse.Namespace, folder: Path) -> bool:
             wrong = end(process, soak, temporary)
         except (AssertionError, queue.Empty) as error:
             print(f"\nwrong after {soak.requests:,} requests: {error or 'no message any more'}")
-            return False
+            return Verdict.MISSED
         finally:
             recorder.stop()
-    flat = verdict(recorder.samples)
+    held = verdict(recorder.samples)
     replies = ", ".join(f"{code} {n:,}" for code, n in sorted(soak.ledger.replies.items()))
     print(f"\n{soak.requests:,} requests, {soak.ledger.generation} resets; replies: {replies}")
     explained = options.faulty or accidents_explained(soak)
     print("\n".join(wrong) or "it ended clean")
-    return flat and explained and not wrong
+    return held if explained and not wrong else Verdict.MISSED
 
 
 def main() -> int:
     options = build_parser().parse_args()
     with tempfile.TemporaryDirectory() as folder:
         held = run(options, Path(folder))
-    print("it held" if held else "it did NOT hold")
-    return 0 if held else 1
+    print(SAYINGS[held])
+    return held.value
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import statistics
 import sys
 import threading
@@ -16,6 +17,7 @@ from benchmarks.processes import Usage, usage
 
 WARM_UP = 0.1  # of the whole time
 LINE_SECONDS = 60.0
+FEWEST_OF_A_QUARTER = 2  # samples: a rate needs two
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,23 @@ def medians(samples: list[Sample]) -> list[float]:
     return [rate, computed / replies * 1e3, *(statistics.median(column) for column in columns)]
 
 
-def verdict(samples: list[Sample]) -> bool:
-    """Print what is flat and what is not; whether all is."""
-    end = samples[-1].seconds
+class Verdict(enum.Enum):
+    """With the exit code."""
+
+    HELD = 0
+    MISSED = 1
+    TOO_SHORT = 2
+
+
+def verdict(samples: list[Sample]) -> Verdict:
+    """Print what is flat and what is not, where there are samples enough; whether all is."""
+    end = samples[-1].seconds if samples else 0.0
     warm = [sample for sample in samples if sample.seconds >= WARM_UP * end]
-    quarter = max(2, len(warm) // 4)
+    quarter = len(warm) // 4
+    if quarter < FEWEST_OF_A_QUARTER:
+        print(f"\ntoo short to tell what is flat: {len(samples)} looks, and "
+              f"{4 * FEWEST_OF_A_QUARTER} are needed after the warm-up")  # fmt: skip
+        return Verdict.TOO_SHORT
     rows = zip(QUANTITIES, titles(), medians(warm[:quarter]), medians(warm[-quarter:]), strict=True)
     print("\n| | first quarter | last quarter | tolerance | flat |\n|---|---|---|---|---|")
     flat = True
@@ -132,4 +146,4 @@ def verdict(samples: list[Sample]) -> bool:
         flat &= good
         answer = "yes" if good else "NO"
         print(f"| {title} | {first:.1f} | {last:.1f} | {quantity.tolerance()} | {answer} |")
-    return flat
+    return Verdict.HELD if flat else Verdict.MISSED
