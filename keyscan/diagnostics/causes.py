@@ -36,7 +36,7 @@ def _true_one(first: Any, second: Any) -> Sides:
 
 def _larger(first: Any, second: Any) -> Sides:
     """Neither where a report has no number."""
-    if first is None or second is None:
+    if not (isinstance(first, int | float) and isinstance(second, int | float)):
         return ()
     return (0,) if first > second else (1,)
 
@@ -45,15 +45,16 @@ def _smaller(first: Any, second: Any) -> Sides:
     return _larger(second, first)
 
 
-def _fewer_items(first: list[str], second: list[str]) -> Sides:
-    return _EITHER if len(first) == len(second) else _smaller(len(first), len(second))
+def _fewer_items(first: Any, second: Any) -> Sides:
+    a, b = (len(value) if isinstance(value, list) else 0 for value in (first, second))
+    return _EITHER if a == b else _smaller(a, b)
 
 
-def _more_threads(first: str | None, second: str | None) -> Sides:
+def _more_threads(first: Any, second: Any) -> Sides:
     """By the values of a variable: without one, a library takes all cores."""
     try:
         a, b = (float("inf") if value is None else int(value) for value in (first, second))
-    except ValueError:
+    except (ValueError, TypeError):
         return _EITHER
     return _larger(a, b)
 

@@ -152,8 +152,8 @@ def _runtimes(comparison: Comparison, side: int) -> dict[str, str]:
     return {name: file for name, file in facts.items() if _is_runtime(name)}
 
 
-def _base_name(file: str) -> str:
-    return PureWindowsPath(file).name  # which takes either slash for one
+def _base_name(file: object) -> str:
+    return PureWindowsPath(str(file)).name  # which takes either slash for one
 
 
 def _pair(values: tuple[Any, Any], names: tuple[str, str]) -> str:

@@ -11,6 +11,7 @@ import pytest
 from keyscan.diagnostics.compare import compare
 from keyscan.diagnostics.explain import explain
 from keyscan.diagnostics.import_times import REFERENCE_MODULES
+from keyscan.diagnostics.text import comparison_text
 from tests.diagnostics.doctor_process import run_doctor
 
 
@@ -246,6 +247,21 @@ def test_all_stages_slower_alike_look_like_a_throttled_processor(report):
     for timing in second["speed"]["benchmark"].values():
         timing.update(dict.fromkeys(timing, 0.2))
     assert "Every stage differs by about the same factor" in explanation(first, second)
+
+
+@pytest.mark.parametrize("junk", [None, 3, "x", [], [[]], {}])
+def test_no_fact_of_a_report_made_by_hand_is_too_strange_to_be_compared(report, junk):
+    for part, facts in report.items():
+        for name in facts if isinstance(facts, dict) and part != "speed" else ():
+            for inner in facts[name] if isinstance(facts[name], dict) else (None,):
+                a = copy.deepcopy(report)
+                if inner is None:
+                    a[part][name] = junk
+                else:
+                    a[part][name][inner] = junk
+                b = slower(slower(report, "inference"), "cqt")
+                comparison = compare(("a", "b"), a, b)
+                assert comparison_text(comparison)
 
 
 @pytest.mark.parametrize(
