@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PyInstaller.utils.hooks import copy_metadata  # imported while the platform is the real one
 
 from hooks.excluded import EXCLUDED
 from tests.server_process import ROOT
@@ -78,7 +79,7 @@ def test_what_is_taken_along(build, platform):
     assert asked.arguments == (["openkeyscan_analyzer_server.py"],)
     assert asked.options.pop("hiddenimports") == ["keyscan.analysis.reference"]
     assert asked.options == {
-        "datas": [("keyscan/data", "keyscan/data")],
+        "datas": [("keyscan/data", "keyscan/data"), *copy_metadata("typing_extensions")],
         "excludes": list(EXCLUDED),
         "hookspath": ["hooks"],
         "runtime_hooks": ["runtime_hooks/prepare.py"],
