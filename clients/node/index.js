@@ -23,6 +23,7 @@ class KeyAnalyzer extends EventEmitter {
   #waiting = new Set();
   #suspects = new Set();
   #asked = new Set();
+  #suspectLingers = false; // it was cancelled, and the server may still be working on it
   #listeners = new Map(); // signal -> { requests, abort }
   #pings = new Map();
   #resetsToComplete = [];
@@ -85,7 +86,7 @@ class KeyAnalyzer extends EventEmitter {
     const id = typeof promiseOrId === 'object' ? promiseOrId.id : promiseOrId;
     const request = this.#pending.get(id);
     if (!request) return false;
-    if (this.#asked.has(request)) this.#server.send({ type: 'cancel', id });
+    if (this.#asked.has(request)) this.#withdraw(request);
     const cause = request.signal?.aborted ? request.signal.reason : undefined;
     this.#reject(request, { code: 'cancelled', message: 'cancelled', cause });
     queueMicrotask(() => this.#pump()); // not with what is cancelled next
@@ -100,15 +101,8 @@ class KeyAnalyzer extends EventEmitter {
    */
   reset() {
     this.#rejectAll({ code: 'reset', message: 'everything asked so far was forgotten' });
-    const server = this.#server;
-    let complete = Promise.resolve({ idle: Promise.resolve() });
-    if (server?.ready) {
-      const idle = new Promise((resolve) => this.#resetsToIdle.push(resolve));
-      complete = new Promise((resolve) => {
-        this.#resetsToComplete.push(() => resolve({ idle }));
-      });
-      server.send({ type: 'reset' });
-    }
+    const nothingToReset = { idle: Promise.resolve() };
+    const complete = this.#server?.ready ? this.#resetServer() : Promise.resolve(nothingToReset);
     this.#pump();
     return complete;
   }
@@ -205,8 +199,29 @@ class KeyAnalyzer extends EventEmitter {
   }
 
   #hasRoom() {
-    const suspectIsTried = first(this.#asked)?.crashes > 0;
+    const suspectIsTried = this.#suspectLingers || first(this.#asked)?.crashes > 0;
     return !suspectIsTried && this.#asked.size < this.#window;
+  }
+
+  /** Of a suspect, which the server has alone, we have to know when it can do no more harm. */
+  #withdraw({ id, crashes }) {
+    if (crashes === 0) return this.#server.send({ type: 'cancel', id });
+    this.#suspectLingers = true;
+    this.#resetServer().then(async ({ idle }) => {
+      await idle;
+      this.#suspectLingers = false;
+      this.#pump();
+    });
+  }
+
+  /** What `reset` resolves to, of a server that is ready. */
+  #resetServer() {
+    const idle = new Promise((resolve) => this.#resetsToIdle.push(resolve));
+    const complete = new Promise((resolve) => {
+      this.#resetsToComplete.push(() => resolve({ idle }));
+    });
+    this.#server.send({ type: 'reset' });
+    return complete;
   }
 
   #serverEnded({ code, signal, reason, cause, hopeless }) {

@@ -157,6 +157,39 @@ test('a file that brings the server down twice is given up, and no other', PATIE
   assert.equal(restarts.length, 3, 'once with all, once with each of the two');
 });
 
+test('a suspect that is cancelled is not mistaken for the next', PATIENCE, async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'keys-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const analyzer = start(t, { workers: 1, ...QUICK });
+  const file = endless(folder);
+  const suspects = [analyzer.analyze(file), analyzer.analyze(file)];
+  const cancelled = Promise.allSettled(suspects);
+  const outcomes = ask(analyzer, TRACKS.slice(0, 2));
+  const oneRuns = async () => (await analyzer.ping()).running === 1;
+  const crash = async () => {
+    const exit = once(analyzer, 'exit');
+    process.kill(analyzer.pid, 'SIGKILL');
+    await exit;
+  };
+  await until(oneRuns);
+  await crash(); // all four had been handed over
+
+  await until(oneRuns);
+  analyzer.cancel(suspects[0]);
+  await new Promise(process.nextTick); // the client does what follows, but hears nothing
+  await crash(); // of what was cancelled: none of the others had been handed over again
+
+  await Promise.race([until(oneRuns), suspects[1]]); // which would be rejected
+  const survivor = analyzer.pid;
+  analyzer.cancel(suspects[1]);
+  (await outcomes).forEach(({ value, reason }, i) => {
+    assert.equal(reason, undefined);
+    assert.equal(value.camelot, TRACKS[i].camelot);
+  });
+  assert.equal(analyzer.pid, survivor);
+  assert.deepEqual(codes(await cancelled), ['cancelled', 'cancelled']);
+});
+
 test('after too many restarts without an answer it gives up', PATIENCE, async (t) => {
   const analyzer = start(t, { ...QUICK, maxRestarts: 3, maxRestartDelay: 20 }, [...FAKE, 'doomed']);
   const delays = [];
