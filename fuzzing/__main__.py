@@ -6,12 +6,17 @@ sends them to the real server, eight at a time to two decoding processes; in bet
 damaged lines. Every input is made from its number alone: ``--seed N`` starts at number N, and the
 summary says where to go on.
 
-A finding is what no input may cause: no reply, two replies, replies that are no JSON or have an
-undocumented code, ``timeout``, ``out_of_memory``, ``decoder_crashed``, ``internal_error`` or
-``worker_failed``, any text on stderr, the end of the server, a decoding process of more than
-400 MB, and a file or a connection that it should not have opened. A file that is found is tried
-again alone, and only the edits that it needs are kept, with the file itself, next to the list of
-findings.
+A finding is what no input may cause: no reply, two replies, replies that are no JSON, have an
+undocumented code, or for a file a code that is not about its bytes (``timeout``,
+``decoder_crashed``, ``internal_error``, but also ``file_not_found``), any text on stderr, the end
+of the server, a decoding process of more than 400 MB, a file left behind, and a file or a
+connection that it should not have opened. Open files and connections are looked at after every
+200 files, and after each that is tried alone: what is closed again before that is not seen. That no
+file is opened on the way is shown by ``tests/test_references.py``, under strace.
+
+A file that is found is tried again alone, and only the edits that it needs are kept. Next to the
+list of findings are then the file itself and a Python function that makes it, to be moved to
+``tests/crafted/found.py``.
 
 Exit code: 0 nothing new was found, 1 something was, 2 wrong usage.
 """
@@ -29,6 +34,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fuzzing.findings import Finding, Ledger
+from fuzzing.generator import source_of
 from fuzzing.inputs import FORMAT_NAMES, Originals
 from fuzzing.lines import Lines
 from fuzzing.media import Limits, Media
@@ -89,7 +95,9 @@ class Fuzzer:
             lambda some: alone.fails_alike(mutant, finding, some),
             _MINIMISE_SECONDS,
         )
-        self._ledger.keep(finding, edits, self._originals.bytes_of(mutant.with_edits(edits)))
+        data = self._originals.bytes_of(mutant.with_edits(edits))
+        source = source_of(finding, edits, mutant.checksums and b"OggS" in data)
+        self._ledger.keep(finding, edits, {"": data, ".py": source.encode()})
         self._progress.found(f"NEW {finding.signature}: {finding.format} number {finding.number}, "
                              f"{len(edits)} edit(s): {finding.why}")  # fmt: skip
 
@@ -109,7 +117,7 @@ class Fuzzer:
             lambda some: self._lines.try_edits(number, some) is not None,
             _MINIMISE_SECONDS,
         )
-        self._ledger.keep(finding, edits, self._lines.edited(number, edits))
+        self._ledger.keep(finding, edits, {"": self._lines.edited(number, edits)})
         self._progress.found(f"NEW {finding.signature}: line {number}: {finding.why}")
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fuzzing.edits import Edit
 
-_LONGEST_EDIT = 4096  # bytes of an edit that are worth a line
 _OURS = re.compile(r'File ".*?(keyscan[/\\].*?)", line (\d+)')
 _NUMBERS = re.compile(r"\d+")
 
@@ -61,18 +60,18 @@ class Ledger:
         """Whether one with this signature was kept before."""
         return finding.signature in self._known
 
-    def keep(self, finding: Finding, edits: Sequence[Edit], data: bytes) -> None:
-        """Append it, with the edits that are needed, and put the input next to the file."""
+    def keep(self, finding: Finding, edits: Sequence[Edit], files: Mapping[str, bytes]) -> None:
+        """Append it, with the edits that are needed; put ``files``, by suffix, next to the list."""
         self._known.add(finding.signature)
         folder = self._path.with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{finding.kind}.{finding.format}.{finding.number}").write_bytes(data)
+        name = f"{finding.kind}.{finding.format}.{finding.number}"
+        for suffix, data in files.items():
+            (folder / f"{name}{suffix}").write_bytes(data)
         record = {
             "signature": finding.signature,
             **asdict(finding),
-            "edits": [
-                [edit.at, edit.removed, edit.inserted[:_LONGEST_EDIT].hex()] for edit in edits
-            ],
+            "edits": [[edit.at, edit.removed, edit.inserted.hex()] for edit in edits],
         }
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fuzzing.edits import Edit, apply_all, draw_edits
 from fuzzing.rare_formats import RARE_FORMATS
-from keyscan.analysis.ogg import page_length, with_checksum
+from fuzzing.settled import repair_ogg, settled
 from tests.audio_files import FORMATS, music
 
 FORMAT_NAMES = (*FORMATS, *RARE_FORMATS)
@@ -48,7 +48,7 @@ class Originals:
     """
 
     def __init__(self, names: Iterable[str] = FORMAT_NAMES) -> None:
-        self._data = {name: _write(name) for name in names}
+        self._data = {name: original(name) for name in names}
 
     def mutant(self, format_name: str, number: int) -> Mutant:
         """The input of that format and number."""
@@ -62,19 +62,8 @@ class Originals:
         return repair_ogg(data) if mutant.checksums and b"OggS" in data else data
 
 
-def repair_ogg(data: bytes) -> bytes:
-    """``data`` with the right checksum in every Ogg page that can be found (RFC 3533)."""
-    parts, at = [], 0
-    while (found := data.find(b"OggS\0", at)) >= 0:
-        parts.append(data[at:found])
-        length = page_length(data, found) or 1
-        page = data[found : found + length]
-        parts.append(with_checksum(page) if length > 1 else page)
-        at = found + length
-    return b"".join([*parts, data[at:]])
-
-
-def _write(name: str) -> bytes:
+def original(name: str) -> bytes:
+    """A valid file of one of ``FORMAT_NAMES``, the same each time."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "music")
         if name in RARE_FORMATS:
@@ -82,4 +71,4 @@ def _write(name: str) -> bytes:
         else:
             rate = FORMATS[name].rate or _RATE
             FORMATS[name].write(path, music(rate, SECONDS), rate)
-        return path.read_bytes()
+        return settled(path.read_bytes())

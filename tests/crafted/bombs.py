@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from examples.track import encode
-from fuzzing.inputs import repair_ogg
+from fuzzing.settled import repair_ogg
 from tests.crafted.containers import (
     MP4_TYPE,
     box,

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzzing.inputs import repair_ogg
+from fuzzing.settled import repair_ogg
 from tests.audio_files import FORMATS, music
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import random
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from fuzzing.__main__ import main
 from fuzzing.edits import Edit, apply_all, draw_edits
 from fuzzing.findings import Finding, Ledger, place_of
-from fuzzing.inputs import Originals, repair_ogg
+from fuzzing.generator import name_of, source_of
+from fuzzing.inputs import Originals
 from fuzzing.lines import Lines
 from fuzzing.media import OF_A_FILE, Limits, Media, Problem, complaint
 from fuzzing.minimise import minimise
+from fuzzing.settled import repair_ogg
 from keyscan.analysis.ogg import check_pages
 from keyscan.analysis.source import SourceFile
 from keyscan.serving.protocol import ERROR_CODES
@@ -95,12 +101,47 @@ def test_a_finding_is_new_once(tmp_path):
     finding = Finding("media", "mp3", 7, "timeout", "no answer within 20 seconds")
     again = Finding("media", "mp3", 8, "timeout", "no answer within 40 seconds")
     assert not ledger.knows(finding)
-    ledger.keep(finding, [Edit(1, 2, b"\xff")], b"data")
+    long = Edit(1, 2, b"\xff" * 100_000)
+    ledger.keep(finding, [long], {"": b"data", ".py": b"source"})
     assert ledger.knows(again)
     assert Ledger(tmp_path / "found.jsonl").knows(again)
     record = json.loads((tmp_path / "found.jsonl").read_text())
-    assert (record["number"], record["edits"]) == (7, [[1, 2, "ff"]])
+    assert (record["number"], record["edits"]) == (7, [[1, 2, "ff" * 100_000]])
     assert (tmp_path / "found" / "media.mp3.7").read_bytes() == b"data"
+    assert (tmp_path / "found" / "media.mp3.7.py").read_bytes() == b"source"
+
+
+RESTLESS = (
+    "mp3",
+    "wav-float",
+    "aifc-float",
+    "ogg-opus",
+    "ogg-flac",
+    "webm",
+    "mka-flac",
+    "webm-video",
+)
+"""Formats whose writers draw numbers or look at the clock, and one that is not so."""
+
+
+def test_a_finding_becomes_a_function_that_makes_its_file(tmp_path):
+    originals, made = Originals(RESTLESS), {}
+    for number, name in enumerate(RESTLESS * 4):
+        mutant = originals.mutant(name, number)
+        finding = Finding("media", name, number, "timeout", 'a "quoted" \\why\n' * 9)
+        data = originals.bytes_of(mutant)
+        source = source_of(finding, mutant.edits, mutant.checksums and b"OggS" in data)
+        (tmp_path / f"{name_of(finding)}.py").write_text(source)
+        made[name_of(finding)] = hashlib.sha256(data).hexdigest()
+    (tmp_path / "main.py").write_text(
+        "import hashlib, importlib, json, sys\n"
+        "made = {name: getattr(importlib.import_module(name), name)() for name in sys.argv[1:]}\n"
+        "print(json.dumps({n: hashlib.sha256(m.data).hexdigest() for n, m in made.items()}))\n"
+    )
+    command = [sys.executable, tmp_path / "main.py", *made]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    output = subprocess.run(command, env=environ, capture_output=True, check=True, timeout=240)
+    assert json.loads(output.stdout) == made
 
 
 def test_the_place_of_a_crash_and_of_a_traceback():
@@ -188,6 +229,20 @@ def test_a_promise_broken_to_a_line_is_found(bad_server, tmp_path, promise, code
         finding = lines.try_edits(number, ())
     assert finding is not None
     assert (finding.code, finding.number) == (code, number)
+
+
+def test_what_is_found_is_kept_with_its_generator(bad_server, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("fuzzing.__main__.Originals", lambda: Originals(["wav"]))
+    bad_server("no such file")
+    failures = tmp_path / "found.jsonl"
+    options = ("--seconds", "5", "--only", "media", "--formats", "wav", "--seed", "5")
+    assert main([*options, "--failures", str(failures)]) == 1
+    assert "1 new finding(s)" in capsys.readouterr().out
+    (record,) = map(json.loads, failures.read_text().splitlines())
+    assert record["code"] == "file_not_found"
+    kept = tmp_path / "found" / f"media.wav.{record['number']}"
+    namespace = runpy.run_path(f"{kept}.py")
+    assert namespace[f"wav_file_not_found_{record['number']}"]().data == kept.read_bytes()
 
 
 def test_the_command(tmp_path):
