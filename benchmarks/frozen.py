@@ -228,7 +228,8 @@ def print_files(runs: Runs) -> None:
         cells = []
         for stage, found in ratios.items():
             plain, frozen = (
-                min(seconds_of(run, stage) for run in runs[name, case]) for name in ("python", "exe")
+                min(seconds_of(run, stage) for run in runs[name, case])
+                for name in ("python", "exe")
             )
             found[case] = frozen / plain
             cells.append(f"{plain:.3f} | {frozen:.3f} | {found[case]:.2f}")
