@@ -210,7 +210,7 @@ def test_the_folder_is_small_enough():
 # finds its modules on a path of its own, which a worker is told by whoever starts it.
 ASK_A_WORKER = """
 import multiprocessing.popen_spawn_posix, multiprocessing.resource_tracker
-import multiprocessing.spawn, sys, threading
+import multiprocessing.spawn, psutil, sys, threading
 from pathlib import Path
 import numpy as np
 from keyscan import runtime

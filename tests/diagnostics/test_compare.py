@@ -118,6 +118,8 @@ def with_slow_start(report):
 
 
 def test_the_frozen_app_explains_only_its_own_slow_start(report):
+    report = copy.deepcopy(report)
+    report["python"]["frozen"] = False  # it is the exe's where that is tested
     text = explanation(report, with_slow_start(frozen(report)))
     assert "start: b takes" in text
     assert "(numpy, torch).\n  - python.frozen: False in a, True in b: the frozen app" in text
