@@ -22,7 +22,7 @@ ORPHANED = 71
 def limit_memory(size: int) -> None:
     """Let the system refuse this process more than ``size`` bytes, where it can (Linux).
 
-    Elsewhere the server looks at what the process has, see ``resident_bytes``.
+    On every system the server looks at what the process has, see ``resident_bytes``.
     """
     if sys.platform == "linux":
         _lower(resource.RLIMIT_DATA, size)
