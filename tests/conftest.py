@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import struct
+from unittest import mock
 
 import pytest
 import soundfile
 from hypothesis import settings
 
 from examples.track import SAMPLE_RATE, render_track
+from keyscan.diagnostics.environment import PREFIXES
 from keyscan.keys import Key
 from tests.server_process import ServerProcess
 
 # a busy machine is no reason to fail
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# the tests say what they expect of numerical libraries' settings, whatever the user's are
+for name in [name for name in os.environ if name.startswith(PREFIXES)]:
+    del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def own_environment():
+    """What a test, or what it imports, does to the environment ends with it."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ class ServerProcess:
     def worker_pids(self) -> list[int]:
         """The decoding processes (Linux)."""
         children = Path(f"/proc/{self.pid}/task").glob("*/children")
-        pids = [int(pid) for file in children for pid in file.read_text().split()]
+        pids = [int(pid) for file in children for pid in read_process_file(file).split()]
         return [p for p in pids if b"--multiprocessing-fork" in command_line(p)]
 
     def __enter__(self) -> ServerProcess:
@@ -127,8 +127,16 @@ class ServerProcess:
 
 
 def command_line(pid: int) -> bytes:
-    """Of a running process, its arguments separated by NULs (Linux)."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    """Of a process, its arguments separated by NULs (Linux); empty once it has ended."""
+    return read_process_file(Path(f"/proc/{pid}/cmdline"))
+
+
+def read_process_file(path: Path) -> bytes:
+    """A file of ``/proc``; empty if its process or thread has ended."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def request(request_id: object, path: object) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import Literal
 
 from keyscan.runtime import PINNED, THREAD_VARIABLES
 
-_PREFIXES = (
+PREFIXES = (
     *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "VECLIB_", "NUMEXPR_"),
     *("TORCH_", "PYTORCH_", "ATEN_", "ONEDNN_", "DNNL_", "NPY_", "NUMBA_", "LIBROSA_"),
 )
+"""Of the variables that set up numerical libraries."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def variables(
     environ: Mapping[str, str] = os.environ, pinned: Collection[str] = PINNED
 ) -> dict[str, Variable]:
     """The variables that set threads, set or not, then what else of that kind is set."""
-    others = sorted(name for name in environ if name.startswith(_PREFIXES))
+    others = sorted(name for name in environ if name.startswith(PREFIXES))
     names = dict.fromkeys((*THREAD_VARIABLES, *others))
     return {name: _variable(name, environ, pinned) for name in names}
 

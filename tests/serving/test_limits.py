@@ -8,12 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from keyscan.serving import limits
-from tests.server_process import PATIENCE, ROOT, wait_for
+from tests.server_process import PATIENCE, ROOT, command_line, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="tries the limits of Linux")
 
@@ -107,10 +106,6 @@ def test_a_worker_that_asks_nobody_ends_with_its_server(work, tmp_path):
         wait_for(lambda: b"parent.py" not in command_line(child))
         parent.kill()
         wait_for(lambda: not is_running(child))
-
-
-def command_line(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def is_running(pid):
