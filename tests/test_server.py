@@ -31,9 +31,11 @@ def test_ready_success_and_a_clean_end(server, track):
         "openkey": "4m",
         "key": "F# minor/Gb minor",
         "class_id": 10,
+        "tonal": True,
         "filename": "träck 🎵.flac",
         "duration": 10.0,
         "warnings": [],
+        "cached": False,
         "generation": 0,
     }
     assert server.finish() == []

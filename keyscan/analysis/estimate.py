@@ -10,6 +10,7 @@ from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.model import MIN_FRAMES, KeyModel
 from keyscan.analysis.spectrogram import SILENCE
 from keyscan.analysis.stages import Stages
+from keyscan.analysis.timeline import Timeline
 from keyscan.keys import KEYS, Key
 
 _MOST_ALTERNATIVES = 3
@@ -32,11 +33,15 @@ class KeyEstimate:
     They are the softmax of the logits divided by the model's temperature for a track of that
     length, which does not change their order. ``tuning_cents``: how far the music lies above A =
     440 Hz, -47 to 53, with respect to which the key is meant; None where it cannot be told.
+    ``tonal``: there is music in a key at all, not just drums, speech or noise. ``timeline``: the
+    key over time, where it was asked for.
     """
 
     key: Key
     probabilities: tuple[float, ...]
     tuning_cents: float | None
+    tonal: bool = True
+    timeline: Timeline | None = None
 
     @property
     def confidence(self) -> float:

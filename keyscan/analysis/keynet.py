@@ -55,14 +55,17 @@ class KeyNet(nn.Module):
             self.add_module(f"conv{number}", ConvElu(inputs, outputs, kernel))
             inputs = outputs
 
-    def summarise(self, x: Tensor, first: int = 0, last: int | None = None) -> MapSum:
-        """Sum the class maps over frequency and over map frames ``first`` to ``last``."""
+    def features(self, x: Tensor) -> Tensor:
+        """A spectrogram (batch, 105, frames) -> class maps (batch, 24, 13, frames/8)."""
         x = x.unsqueeze(1)
         for number in range(1, len(LAYERS) + 1):
             x = self.get_submodule(f"conv{number}")(x)
             if number in _POOL_AFTER:
                 x = F.max_pool2d(x, 2)
-        x = x[..., first:last]
+        return x
+
+    def summarise(self, x: Tensor) -> MapSum:
+        """Sums over frequency and time of class maps, or of a part of them."""
         places = torch.full_like(x[:, 0, 0, 0], x.shape[-1] * x.shape[-2])
         return MapSum(x.sum(dim=(-2, -1)), places)
 
@@ -71,4 +74,4 @@ class KeyNet(nn.Module):
         return total.total / total.places[:, None]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conclude(self.summarise(x))
+        return self.conclude(self.summarise(self.features(x)))

@@ -101,7 +101,8 @@ class KeyModel:
                 high = frames if last_chunk else start + _CHUNK + network.halo
                 first = (start - low) // network.stride
                 kept = None if last_chunk else first + _CHUNK // network.stride
-                part = network.summarise(part_of(low, high), first, kept)
+                features = network.features(part_of(low, high))[..., first:kept]
+                part = network.summarise(features)
                 total = part if total is None else total.plus(part)
                 if last_chunk:
                     break

@@ -153,8 +153,8 @@ class EquivariantNetwork(nn.Module):
         below = share.cumsum(1) - share
         return torch.stack([*shifted, x * torch.exp(-_BASS_FADE * below)], dim=1)
 
-    def summarise(self, x: Tensor, first: int = 0, last: int | None = None) -> Summary:
-        """Sums over the feature frames ``first`` to ``last`` of a normalised spectrogram."""
+    def features(self, x: Tensor) -> Tensor:
+        """A normalised spectrogram (batch, 105, frames) -> (batch, channels, 12, frames/stride)."""
         x = self.pitch_in(self.stem(self._channels(x)))
         x = x + self.pitch(x)
         batch, channels, _, frames = x.shape
@@ -162,8 +162,10 @@ class EquivariantNetwork(nn.Module):
         x = self.ring_in(torch.cat([octaves.mean(2), octaves.amax(2)], dim=1))
         x = x + self.ring_time(x)
         x = x + self.ring(x)
-        x = x + self.phrase(x)
-        x = x[..., first:last]
+        return x + self.phrase(x)
+
+    def summarise(self, x: Tensor) -> Summary:
+        """Sums over the frames of ``features``, or of a part of them."""
         score = self.attention(x.mean(2).transpose(1, 2)).squeeze(-1)
         weight = torch.exp(3 * torch.tanh(score))
         return Summary(
@@ -183,7 +185,7 @@ class EquivariantNetwork(nn.Module):
         return rings.flatten(1)[:, self.class_order]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conclude(self.summarise(x))
+        return self.conclude(self.summarise(self.features(x)))
 
     def fold(self) -> None:
         """Make it faster for inference only: every batch norm goes into its convolution."""

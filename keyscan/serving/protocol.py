@@ -3,7 +3,8 @@
 A request is a JSON object on a line of its own, in UTF-8:
 
 ======================================  ==========================================================
-``{"id": 1, "path": "/music/a.mp3"}``   analyse a file; ``id`` is a string or a number
+``{"id": 1, "path": "/music/a.mp3"}``   analyse a file; ``id`` is a string or a number; with
+                                        ``"timeline": true`` the key over time as well
 ``{"type": "reset"}``                   forget everything asked so far
 ``{"type": "cancel", "id": 1}``         forget one file
 ``{"type": "ping"}``                    is anybody there?
@@ -26,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 from keyscan.keys import Key, Notation, Spelling
 
 if TYPE_CHECKING:
-    from keyscan.analysis.estimate import KeyEstimate  # and with it torch
+    from keyscan.analysis.estimate import Candidate, KeyEstimate  # and with it torch
+    from keyscan.analysis.timeline import Segment, Timeline
 
 PROTOCOL_VERSION = 2
 MAX_LINE_BYTES = 1 << 20
@@ -75,8 +77,11 @@ class KeyStyle:
 
 @dataclass(frozen=True, slots=True)
 class Analyze:
+    """``timeline``: the key over time is wanted as well."""
+
     id: RequestId
     path: str
+    timeline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,10 @@ def _request(value: dict[str, Any]) -> Request:
     if not isinstance(path, str) or not path:
         what = '"path" is missing' if "path" not in value else '"path" must be a non-empty string'
         raise BadRequest(what, known_id)
-    return Analyze(known_id, path)
+    timeline = value.get("timeline", False)
+    if not isinstance(timeline, bool):
+        raise BadRequest(f'"timeline" must be true or false, not {_shown(timeline)}', known_id)
+    return Analyze(known_id, path, timeline)
 
 
 def _is_id(value: object) -> bool:
@@ -196,9 +204,15 @@ def success(
     style: KeyStyle,
     duration: float,
     warnings: Sequence[Message],
+    cached: bool = False,
 ) -> Message:
-    """The key of a file; ``duration`` is what was analysed, in seconds."""
+    """The key of a file; ``duration`` is what was analysed, in seconds.
+
+    ``cached``: the answer was known before. The key over time is told if ``request`` wants it and
+    ``estimate`` has it.
+    """
     tuning = estimate.tuning_cents
+    timeline = estimate.timeline if request.timeline else None
     return {
         "id": request.id,
         "status": "success",
@@ -206,16 +220,35 @@ def success(
         **_key_fields(estimate.key, style),
         "class_id": estimate.key.class_id,
         "confidence": round(estimate.confidence, 4),
-        "alternatives": [
-            {**_key_fields(other.key, style), "confidence": round(other.confidence, 4)}
-            for other in estimate.alternatives
-        ],
+        "tonal": estimate.tonal,
+        "alternatives": [_candidate(other, style) for other in estimate.alternatives],
         "tuning_cents": None if tuning is None else round(tuning, 1),
         "filename": PurePath(request.path).name,
         "duration": round(duration, 3),
         "warnings": [*warnings, *([_BETWEEN_KEYS] if estimate.is_between_keys else [])],
+        "cached": cached,
+        **({} if timeline is None else _timeline_fields(timeline, style)),
         "generation": generation,
     }
+
+
+def _timeline_fields(timeline: Timeline, style: KeyStyle) -> Message:
+    return {
+        "timeline": [
+            {
+                "start": round(segment.start, 2),
+                "end": round(segment.end, 2),
+                **_candidate(segment, style),
+            }
+            for segment in timeline.segments
+        ],
+        "intro_key": _candidate(timeline.intro, style),
+        "outro_key": _candidate(timeline.outro, style),
+    }
+
+
+def _candidate(found: Candidate | Segment, style: KeyStyle) -> Message:
+    return {**_key_fields(found.key, style), "confidence": round(found.confidence, 4)}
 
 
 def _key_fields(key: Key, style: KeyStyle) -> Message:

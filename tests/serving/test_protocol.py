@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keyscan.analysis.estimate import KeyEstimate
+from keyscan.analysis.timeline import Segment, Timeline
 from keyscan.keys import KEYS, Key
 from keyscan.serving.protocol import (
     ERROR_CODES,
@@ -73,8 +75,10 @@ def test_nesting_of_any_depth_is_answered(depth):
 
 @given(ids, st.text(min_size=1), st.dictionaries(st.text(), json_values))
 def test_a_good_request_is_read_whatever_else_it_carries(request_id, path, extra):
-    line = json.dumps({**extra, "id": request_id, "path": path, "type": None}).encode()
-    assert parse(line) == Analyze(request_id, path)
+    for timeline in (True, False):
+        request = {"id": request_id, "path": path, "type": None, "timeline": timeline}
+        line = json.dumps({**extra, **request}).encode()
+        assert parse(line) == Analyze(request_id, path, timeline)
 
 
 @given(ids, st.text(min_size=1))
@@ -100,6 +104,8 @@ def test_ids_and_names_come_back_as_they_were_sent(request_id, path):
         (b'{"id": 1}', '"path" is missing'),
         (b'{"id": 1, "path": ""}', "non-empty string"),
         (b'{"id": 1, "path": 7}', "non-empty string"),
+        (b'{"id": 1, "path": "a", "timeline": 1}', '"timeline" must be true or false, not 1'),
+        (b'{"id": 1, "path": "a", "timeline": null}', "true or false, not null"),
         (b'{"type": "cancel"}', '"id" is missing'),
         (b'{"type": "frobnicate"}', 'unknown type: "frobnicate"'),
         (b'{"id": 1, "path": "\xff"}', "not UTF-8"),
@@ -149,7 +155,8 @@ def test_success_keeps_the_fields_of_the_existing_analyzer():
     }
     assert old.items() <= reply.items()
     assert reply.keys() - old.keys() == {
-        "code", "confidence", "alternatives", "tuning_cents", "duration", "warnings", "generation"
+        *("code", "confidence", "tonal", "alternatives", "tuning_cents", "duration", "warnings"),
+        *("cached", "generation"),
     }  # fmt: skip
     assert json.loads(encode(reply)) == reply
 
@@ -179,6 +186,36 @@ def test_tuning_and_music_between_two_keys(tuning, shown, between):
     assert reply["tuning_cents"] == shown
     codes = [warning["code"] for warning in reply["warnings"]]
     assert codes == ["truncated", "between_keys"] if between else ["truncated"]
+
+
+def test_the_key_over_time_is_told_to_those_who_ask():
+    first = Segment(0.0, 61.234, Key.parse("Em"), 0.91119)
+    second = Segment(61.234, 90.0, Key.parse("F#m"), 0.5)
+    found = replace(estimate("E minor"), timeline=Timeline((first, second), first, second))
+    style, asked = KeyStyle("camelot"), Analyze("x", "a.mp3", timeline=True)
+    reply = success(asked, 0, found, style=style, duration=90.0, warnings=())
+    assert reply["timeline"] == [
+        {"start": 0.0, "end": 61.23, "camelot": "9A", "openkey": "2m", "key": "9A",
+         "confidence": 0.9112},
+        {"start": 61.23, "end": 90.0, "camelot": "11A", "openkey": "4m", "key": "11A",
+         "confidence": 0.5},
+    ]  # fmt: skip
+    assert reply["intro_key"] == {
+        "camelot": "9A", "openkey": "2m", "key": "9A", "confidence": 0.9112
+    }  # fmt: skip
+    assert reply["outro_key"]["camelot"] == "11A"
+    assert not {"timeline", "intro_key", "outro_key"} & reply_to(found).keys()
+    none = success(asked, 0, estimate("E minor"), style=style, duration=90.0, warnings=())
+    assert "timeline" not in none
+
+
+def test_what_is_no_music_and_what_was_known():
+    noise = replace(estimate("E minor"), tonal=False)
+    reply = success(Analyze(1, "a"), 0, noise, style=KeyStyle(), duration=9.0, warnings=(),
+                    cached=True)  # fmt: skip
+    assert reply["tonal"] is False
+    assert reply["cached"] is True
+    assert (reply_to(estimate("E minor"))["tonal"], reply_to(noise)["cached"]) == (True, False)
 
 
 @pytest.mark.parametrize(
