@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,12 @@ from keyscan.diagnostics.profiling import (
     threading_lines,
 )
 from keyscan.diagnostics.stderr import STDERR
-from keyscan.keys import NOTATIONS, SPELLINGS
 from keyscan.model_options import add_model_options, model_options, warm_up
 from keyscan.runtime import usable_cores
 from keyscan.serving.pool import WorkerPool
-from keyscan.serving.protocol import KeyStyle, encode
+from keyscan.serving.protocol import encode
 from keyscan.serving.streams import read_some, write_all
+from keyscan.serving.style_options import add_style_options, key_style
 from keyscan.serving.worker_options import add_worker_options, seconds, worker_settings
 from keyscan.serving.worker_process import Started
 from keyscan.serving.workers import WorkerFailed
@@ -60,18 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add_worker_options(parser)
     add_model_options(parser)
-    add(
-        "--notation",
-        choices=NOTATIONS,
-        default="musical",
-        help="what the field 'key' holds: 'A minor', '8A' or '1m' (default: musical)",
-    )
-    add(
-        "--spelling",
-        choices=SPELLINGS,
-        default="both",
-        help="black keys as 'F# minor/Gb minor', or one of the two (default: both)",
-    )
+    add_style_options(parser)
     add(
         "--heartbeat",
         type=seconds,
@@ -120,7 +109,12 @@ def _doctor(arguments: Sequence[str]) -> int:
 
 def _serve(options: argparse.Namespace, requests: int, replies: int) -> int:
     try:
-        server = _build_server(options, requests, replies)
+        server = _build_server(
+            options,
+            read=lambda count: read_some(requests, count),
+            write=lambda line: write_all(replies, line),
+            on_pool=_end_on_signals,
+        )
     except (_StartFailure, WorkerFailed) as error:
         with contextlib.suppress(OSError):
             fatal = {"type": "fatal", "code": "start_failed", "error": str(error)}
@@ -142,8 +136,17 @@ class _StartFailure(Exception):
     """What keeps the server from starting, in words for the user."""
 
 
-def _build_server(options: argparse.Namespace, requests: int, replies: int) -> Server:
-    """Load everything; the first worker starts while torch is imported."""
+def _build_server(
+    options: argparse.Namespace,
+    *,
+    read: Callable[[int], bytes],
+    write: Callable[[bytes], None],
+    on_pool: Callable[[WorkerPool], None],
+) -> Server:
+    """Load everything; the first worker starts while torch is imported.
+
+    ``read`` and ``write`` are the server's; ``on_pool`` is called as soon as there are workers.
+    """
     profile = profiling_enabled()
     paid: dict[str, float] = {}
     start = time.perf_counter()
@@ -161,7 +164,7 @@ def _build_server(options: argparse.Namespace, requests: int, replies: int) -> S
             STDERR.write(startup_lines(names))
 
     pool = WorkerPool(options.workers, worker_settings(options), report_worker)
-    _end_on_signals(pool)
+    on_pool(pool)
     import torch
 
     measured("import torch")
@@ -184,9 +187,9 @@ def _build_server(options: argparse.Namespace, requests: int, replies: int) -> S
     return Server(
         model,
         pool,
-        ServerSettings(KeyStyle(options.notation, options.spelling), options.heartbeat, profile),
-        read=lambda count: read_some(requests, count),
-        write=lambda line: write_all(replies, line),
+        ServerSettings(key_style(options), options.heartbeat, profile),
+        read=read,
+        write=write,
     )
 
 

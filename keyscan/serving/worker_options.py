@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from keyscan.analysis.spectrogram import CQT_ENGINES, CqtEngine
 from keyscan.model_options import count
@@ -17,13 +18,15 @@ _RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}
 _RECYCLE_FILES = 2000
 
 
-def add_worker_options(parser: argparse.ArgumentParser) -> None:
-    """Let ``parser`` know the options that ``worker_settings`` reads, and ``--workers``."""
+def add_worker_options(
+    parser: argparse.ArgumentParser, workers: Sequence[str] = ("-w", "--workers")
+) -> None:
+    """Let ``parser`` know the options that ``worker_settings`` reads, and ``workers``."""
     add = parser.add_argument
     cores = usable_cores()
     add(
-        "-w",
-        "--workers",
+        *workers,
+        dest="workers",
         type=count,
         default=cores,
         metavar="N",
