@@ -1,4 +1,4 @@
-"""The command line: options in, a server on stdin and stdout or the doctor, an exit code."""
+"""The command line: a server on stdin and stdout, ``analyze`` for people, or the doctor."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
+from keyscan.batch import command as batch
+from keyscan.batch.options import parse_options
 from keyscan.diagnostics import doctor
 from keyscan.diagnostics.profiling import (
     profiling_enabled,
@@ -23,6 +26,13 @@ from keyscan.diagnostics.profiling import (
 from keyscan.diagnostics.stderr import STDERR
 from keyscan.model_options import add_model_options, model_options, warm_up
 from keyscan.runtime import usable_cores
+from keyscan.serving.cache_options import (
+    NoCache,
+    add_cache_option,
+    cache_path,
+    open_cache,
+    settings_digest,
+)
 from keyscan.serving.pool import WorkerPool
 from keyscan.serving.protocol import encode
 from keyscan.serving.streams import read_some, write_all
@@ -41,6 +51,8 @@ Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, {"type": "r
 {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
 which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 says where the time goes.
 
+"%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON, CSV or a playlist of their
+tracks' keys: see analyze --help.
 "%(prog)s doctor" tells why it is slow here, and tests the installation: see doctor --help.
 
 Exit code: 0 when the input has ended and all is answered, 1 when the server cannot start,
@@ -61,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_worker_options(parser)
     add_model_options(parser)
     add_style_options(parser)
+    add_cache_option(parser)
     add(
         "--heartbeat",
         type=seconds,
@@ -73,10 +86,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server until its input ends, or the doctor; returns the exit code."""
+    """Run the server until its input ends, or another command; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["doctor"]:
         return _doctor(arguments[1:])
+    if arguments[:1] == ["analyze"]:
+        return _analyze(arguments[1:])
     options = build_parser().parse_args(arguments)
     logging.basicConfig(stream=STDERR, level=logging.WARNING, format="keyscan: %(message)s")
     if os.isatty(0):
@@ -105,6 +120,18 @@ def _doctor(arguments: Sequence[str]) -> int:
         return code
     finally:
         STDERR.drain(timeout=1.0)
+
+
+def _analyze(arguments: Sequence[str]) -> int:
+    options = parse_options(arguments)
+    _, output = _take_streams()
+    try:
+        code = batch.run(options, output, _build_server)
+    except (_StartFailure, WorkerFailed) as error:
+        STDERR.write(f"keyscan: {error}\n")
+        code = EXIT_FAILED
+    STDERR.drain(timeout=1.0)
+    os._exit(code)  # at once, as the server ends
 
 
 def _serve(options: argparse.Namespace, requests: int, replies: int) -> int:
@@ -163,12 +190,18 @@ def _build_server(
                      "worker warm-up": started.warm_up_seconds}  # fmt: skip
             STDERR.write(startup_lines(names))
 
-    pool = WorkerPool(options.workers, worker_settings(options), report_worker)
+    try:
+        cache = open_cache(options)
+    except NoCache as error:
+        raise _StartFailure(str(error)) from error
+    settings = replace(worker_settings(options), cache=cache_path(options))
+    pool = WorkerPool(options.workers, settings, report_worker)
     on_pool(pool)
     import torch
 
     measured("import torch")
     from keyscan.analysis.model import ModelError, load_model
+    from keyscan.serving.cache_store import ResultStore
     from keyscan.serving.server import Server, ServerSettings
 
     measured("other imports")
@@ -190,6 +223,7 @@ def _build_server(
         ServerSettings(key_style(options), options.heartbeat, profile),
         read=read,
         write=write,
+        store=None if cache is None else ResultStore(cache, settings_digest(model, options)),
     )
 
 

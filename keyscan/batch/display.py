@@ -1,0 +1,75 @@
+"""Text for a terminal: names that a stranger chose, columns that line up."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import PurePath
+
+from wcwidth import iter_graphemes, width
+
+_CUT = "…"
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_JOINERS = "\u200c\u200d"  # which emoji and some scripts are written with
+
+
+def shown(text: str) -> str:
+    r"""``text`` on one line, with escapes for what would steer a terminal or deceive the eye.
+
+    So ``\x1b`` for the escape character, ``\u202e`` for what turns the direction around, and
+    ``\xff`` for a byte of a file's name that is no UTF-8.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _UNSEEN or character in _JOINERS:
+        return character
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:
+        number -= 0xDC00  # how Python keeps such a byte (PEP 383)
+    if number <= 0xFF:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+def stem(path: str) -> str:
+    """The name of a file without its extension, fit to be shown."""
+    return shown(PurePath(path).stem)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal ``text`` takes."""
+    return int(width(text))
+
+
+def fitted(text: str, size: int) -> str:
+    """``text`` in exactly ``size`` columns; of one that is too long, the middle is left out.
+
+    More is left of the end than of the start: there stand the title, the number and the format.
+    """
+    if (short := size - columns(text)) >= 0:
+        return text + " " * short
+    room = max(size - columns(_CUT), 0)
+    start = _first(list(iter_graphemes(text)), room * 2 // 5)
+    end = _first(list(iter_graphemes(text))[::-1], room - columns("".join(start)))
+    cut = "".join([*start, _CUT, *reversed(end)])
+    return cut + " " * (size - columns(cut))
+
+
+def _first(graphemes: list[str], size: int) -> list[str]:
+    taken = []
+    for grapheme in graphemes:
+        size -= columns(grapheme)
+        if size < 0:
+            break
+        taken.append(grapheme)
+    return taken
+
+
+def clock(seconds: float) -> str:
+    """``5:03`` or ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

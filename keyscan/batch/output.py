@@ -1,0 +1,86 @@
+"""Where the results go: to stdout, or to a file that is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_NOBODY_READS = (errno.EPIPE, errno.EINVAL)  # the second: Windows
+
+
+def write_text(parts: Iterable[str], output: BinaryIO) -> None:
+    """Write ``parts`` as UTF-8; nobody there to read them is no error.
+
+    Raises:
+        OSError: they cannot be written, for another reason.
+    """
+    try:
+        for part in parts:
+            output.write(part.encode("utf-8", "backslashreplace"))
+        output.flush()
+    except OSError as error:
+        if error.errno not in _NOBODY_READS:
+            raise
+
+
+def check_writable(path: Path) -> None:
+    """Fail before the work is done rather than behind it.
+
+    Raises:
+        OSError: there can be no file at ``path``.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if _is_stream(path):
+        return
+    new, descriptor = _beside(Path(os.path.realpath(path)))
+    os.close(descriptor)
+    new.unlink()
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """What is written in the block becomes the file at ``path`` at its end, if that is reached.
+
+    A link stays one, an older file's permissions stay, and into a device or a pipe is written
+    directly.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if _is_stream(path):
+        with path.open("wb") as stream:
+            yield stream
+        return
+    target = Path(os.path.realpath(path))
+    new, descriptor = _beside(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        if target.exists():
+            shutil.copymode(target, new)
+        new.replace(target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _beside(target: Path) -> tuple[Path, int]:
+    """A new file in the same folder, with the permissions that new files get."""
+    new = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return new, os.open(new, flags, 0o666)
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,119 @@
+"""How far it has got: a bar on a terminal, and what has to be said above it. Only on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TextIO, TypeVar
+
+from tqdm import tqdm
+
+from keyscan.batch.display import shown
+from keyscan.batch.tracks import Track
+
+_FORMAT = (
+    "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} files "
+    "[{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+)
+_SMOOTHING = 0.1  # tracks differ in length, and those from the cache take no time
+_Item = TypeVar("_Item")
+
+
+class Progress:
+    """A text stream as well, for ``logging``: each ``write`` is told above the bar, in one piece.
+
+    Thread-safe. A stderr that nobody reads stops nothing.
+    """
+
+    def __init__(self, *, bar: bool, stream: TextIO | None = None) -> None:
+        """``bar``: whether to draw one, if ``stream``, stderr by default, is a terminal."""
+        self._stream = sys.stderr if stream is None else stream
+        if isinstance(self._stream, io.TextIOWrapper):
+            self._stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        self._draws = bar and self._stream.isatty()
+        self._bar: tqdm[None] | None = None
+        self._failed = 0
+        # tqdm's own would be shared with other processes, for which macOS needs one more process
+        tqdm.set_lock(threading.RLock())
+
+    def finding(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """``items``, counted on the terminal if they take more than a moment to be found."""
+        yield from tqdm(
+            items,
+            desc="looking for files",
+            unit=" found",
+            delay=1.0,
+            leave=False,
+            file=self._stream,
+            disable=not self._draws,
+            dynamic_ncols=True,
+        )
+
+    def start(self, total: int) -> None:
+        """Draw the bar: ``total`` files are to come."""
+        self._bar = tqdm(
+            total=total,
+            unit=" files",
+            bar_format=_FORMAT,
+            smoothing=_SMOOTHING,
+            leave=False,
+            file=self._stream,
+            disable=not self._draws,
+            dynamic_ncols=True,
+        )
+
+    def restart_clock(self) -> None:
+        """The files come from now on: what was loaded before has no part in their rate."""
+        if self._bar is not None and self._draws:
+            self._bar.unpause()
+
+    def done(self, track: Track) -> None:
+        """One file more; say why, if it has failed."""
+        if not track.analysed:
+            self._failed += 1
+            self.write(f"failed: {shown(track.path)}: {shown(track.error)} ({track.code})\n")
+        if self._bar is not None:
+            if self._failed:
+                self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+            self._bar.update()
+
+    def tick(self) -> None:
+        """Let the time on the bar go on, though no file is done."""
+        if self._bar is not None:
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def write(self, text: str) -> None:
+        """Whole lines."""
+        with contextlib.suppress(OSError):
+            if self._draws:
+                tqdm.write(text, file=self._stream, end="")
+            else:
+                self._stream.write(text)
+                self._stream.flush()
+
+    def flush(self) -> None:
+        """For ``logging``; nothing is kept back."""
+
+
+def terminal_width(descriptor: int) -> int | None:
+    """The columns of the terminal that is written to; None if it is none.
+
+    ``COLUMNS`` has the last word, as it has in other programs.
+    """
+    if not os.isatty(descriptor):
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    with contextlib.suppress(OSError):
+        return os.get_terminal_size(descriptor).columns or None
+    return None
