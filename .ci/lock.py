@@ -56,6 +56,7 @@ def main() -> None:
             version, digest = resolve(name, "win_amd64")
             entry = {"hashes": [digest], "markers": marker, "version": f"=={version}"}
             lock[section][name] = entry
+    for section in lock.keys() - {"_meta"}:
         for entry in lock[section].values():
             entry.pop("index", None)
         lock[section] = dict(sorted(lock[section].items()))
