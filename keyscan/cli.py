@@ -15,8 +15,6 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
-from keyscan.batch import command as batch
-from keyscan.batch.options import parse_options
 from keyscan.diagnostics import doctor
 from keyscan.diagnostics.profiling import (
     profiling_enabled,
@@ -123,10 +121,13 @@ def _doctor(arguments: Sequence[str]) -> int:
 
 
 def _analyze(arguments: Sequence[str]) -> int:
+    from keyscan.batch import command  # and with it much that the server has no use for
+    from keyscan.batch.options import parse_options
+
     options = parse_options(arguments)
     _, output = _take_streams()
     try:
-        code = batch.run(options, output, _build_server)
+        code = command.run(options, output, _build_server)
     except (_StartFailure, WorkerFailed) as error:
         STDERR.write(f"keyscan: {error}\n")
         code = EXIT_FAILED
