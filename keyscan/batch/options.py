@@ -9,6 +9,7 @@ from pathlib import Path
 from keyscan.batch.extensions import is_music
 from keyscan.batch.tracks import ORDERS
 from keyscan.model_options import add_model_options
+from keyscan.serving.cache_options import add_cache_option
 from keyscan.serving.style_options import add_style_options
 from keyscan.serving.worker_options import add_worker_options
 
@@ -80,10 +81,11 @@ def build_parser() -> argparse.ArgumentParser:
         default=True,
         help="whether to look into the folders in a folder (default: yes)",
     )
+    add_cache_option(parser)
     add(
         "--changed-only",
         action="store_true",
-        help="leave out of the output what was in the --cache already",
+        help="leave out of the output what the cache knew already",
     )
     add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     add_style_options(parser)
@@ -96,7 +98,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """The options; wrong ones end the process with 2."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    if options.changed_only and getattr(options, "cache", None) is None:
+    if options.changed_only and options.cache is None:
         parser.error("--changed-only needs --cache FILE, which tells what was known before")
     if options.timeline and options.format == "m3u":
         parser.error("--timeline: a playlist has no place for it")
