@@ -34,7 +34,6 @@ EXCLUDED = {
     "pycparser": "reads C headers, for cffi, when a binding is built",
     "charset_normalizer": "reads Fortran sources, for numpy",
     "pygments": "coloured tracebacks",
-    "sqlite3": "reads the logs of a CUDA profiler, for torch",
     "pdb": "a debugger",
     "samplerate": "a resampler of librosa's that is not used",
     "resampy": "a resampler of librosa's that is not used",

@@ -24,13 +24,7 @@ from keyscan.diagnostics.profiling import (
 from keyscan.diagnostics.stderr import STDERR
 from keyscan.model_options import add_model_options, model_options, warm_up
 from keyscan.runtime import usable_cores
-from keyscan.serving.cache_options import (
-    NoCache,
-    add_cache_option,
-    cache_path,
-    open_cache,
-    settings_digest,
-)
+from keyscan.serving.cache_options import NoCache, add_cache_option, open_cache, result_store
 from keyscan.serving.pool import WorkerPool
 from keyscan.serving.protocol import encode
 from keyscan.serving.streams import read_some, write_all
@@ -195,14 +189,13 @@ def _build_server(
         cache = open_cache(options)
     except NoCache as error:
         raise _StartFailure(str(error)) from error
-    settings = replace(worker_settings(options), cache=cache_path(options))
+    settings = replace(worker_settings(options), cache=None if cache is None else cache.path)
     pool = WorkerPool(options.workers, settings, report_worker)
     on_pool(pool)
     import torch
 
     measured("import torch")
     from keyscan.analysis.model import ModelError, load_model
-    from keyscan.serving.cache_store import ResultStore
     from keyscan.serving.server import Server, ServerSettings
 
     measured("other imports")
@@ -224,7 +217,7 @@ def _build_server(
         ServerSettings(key_style(options), options.heartbeat, profile),
         read=read,
         write=write,
-        store=None if cache is None else ResultStore(cache, settings_digest(model, options)),
+        store=result_store(cache, model, options),
     )
 
 

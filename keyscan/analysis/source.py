@@ -53,20 +53,22 @@ class SourceFile:
         self._position = 0
         self._replaced = (0, b"")
         self._failure: OSError | None = None
+        file_status(path)  # before opening, as opening a device can already do something
         try:
-            name = literal_path(os.fspath(path)) if _ON_WINDOWS else path
-            # Asked before opening, as opening a device can already do something.
-            _require_content(os.stat(name))  # noqa: PTH116 - pathlib changes some names
-            self._descriptor = _open(name)
+            self._descriptor = _open(_native(path))
         except (OSError, ValueError) as error:
             _raise_for(error)
-        status = os.fstat(self._descriptor)
+        status = self.status()
         try:
             _require_content(status)  # another file may have come to the path in between
         except AnalysisError:
             self.close()
             raise
         self.end = status.st_size
+
+    def status(self) -> os.stat_result:
+        """Size and times of the file as it is now, wherever it may have been moved to."""
+        return os.fstat(self._descriptor)
 
     def replace(self, position: int, data: bytes) -> None:
         """Have everybody read ``data`` at the absolute ``position``, whatever the file holds."""
@@ -149,6 +151,24 @@ class SourceFile:
             new = new[first - at : last - at]
             data = data[: first - position] + new + data[last - position :]
         return data
+
+
+def file_status(path: str | os.PathLike[str]) -> os.stat_result:
+    """Size and times of the file at ``path``, which is not opened.
+
+    Raises:
+        FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed.
+    """
+    try:
+        status = os.stat(_native(path))  # noqa: PTH116 - pathlib changes some names
+    except (OSError, ValueError) as error:
+        _raise_for(error)
+    _require_content(status)
+    return status
+
+
+def _native(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    return literal_path(os.fspath(path)) if _ON_WINDOWS else path
 
 
 def _open(name: str | os.PathLike[str]) -> int:

@@ -20,18 +20,26 @@ def file_table(filename: str, seconds: Mapping[str, float], total: float) -> str
     """One block of text for one file.
 
     ``seconds`` by stage; ``total`` is the wall time from taking the request up to its reply, so
-    that what lies between the stages shows as a sum below 100 %.
+    that what lies between the stages shows as a sum below 100 %. With a cache there is a row for
+    looking the file up, reading it for its digest and storing the answer; a file that was in it has
+    no rows of the analysis.
     """
 
     def row(label: str, value: float) -> str:
         percent = 100 * value / total if total else 0.0
         return f"{label}: {value:.3f}s ({percent:.1f}%)"
 
-    preprocess = sum(seconds.get(stage, 0.0) for stage in PREPROCESS_STAGES)
+    answer_stages: tuple[str, ...] = ANSWER_STAGES
     lines = [f"[PROFILE] {filename}:"]
-    lines += [row(f"  - {stage}", seconds.get(stage, 0.0)) for stage in PREPROCESS_STAGES]
-    lines.append(row("  preprocess_audio", preprocess))
-    lines += [row(f"  {stage}", seconds.get(stage, 0.0)) for stage in ANSWER_STAGES]
+    if "cache" in seconds:
+        lines.append(row("  cache", seconds["cache"]))
+    if seconds.keys() & {*PREPROCESS_STAGES}:
+        lines += [row(f"  - {stage}", seconds.get(stage, 0.0)) for stage in PREPROCESS_STAGES]
+        preprocess = sum(seconds.get(stage, 0.0) for stage in PREPROCESS_STAGES)
+        lines.append(row("  preprocess_audio", preprocess))
+    else:
+        answer_stages = ("format_output",)
+    lines += [row(f"  {stage}", seconds.get(stage, 0.0)) for stage in answer_stages]
     lines.append(f"  TOTAL: {total:.3f}s")
     return "\n".join(lines) + "\n"
 

@@ -18,6 +18,7 @@ from keyscan.diagnostics.benchmark import FORMATS
 from keyscan.diagnostics.track import SAMPLE_RATE, Samples, render_track, try_to_write
 from keyscan.keys import Key
 from keyscan.model_options import ModelOptions, warm_up
+from keyscan.serving.cache_messages import Known
 from keyscan.serving.worker_process import Failure, WorkerSettings
 from keyscan.serving.workers import Worker, WorkerFailed
 
@@ -131,12 +132,14 @@ def _write(path: Path, samples: Samples) -> bool:
 def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> dict[str, Features | Failure]:
     """What a worker process of the server makes of the files."""
     worker = Worker(WorkerSettings(engine, FILE_SECONDS))
-    answers = {}
+    answers: dict[str, Features | Failure] = {}
     try:
         for name, path in paths.items():
             if not worker.alive:  # at first, and after a crash
                 worker.start()
-            answers[name] = worker.run(str(path), threading.Event())
+            answer = worker.run(str(path), threading.Event())
+            assert not isinstance(answer, Known)  # there is no cache
+            answers[name] = answer
     finally:
         worker.close()
     return answers

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from keyscan.analysis.spectrogram import Features
+from keyscan.serving.cache_messages import Known, Wanted
 from keyscan.serving.worker_process import Failure, Started, WorkerSettings
 from keyscan.serving.workers import Worker, WorkerFailed
 
@@ -62,12 +63,18 @@ class WorkerPool:
             for worker in self._workers:
                 worker.close()
 
-    def run(self, worker: Worker, path: str, abandoned: threading.Event) -> Features | Failure:
+    def run(
+        self,
+        worker: Worker,
+        path: str,
+        abandoned: threading.Event,
+        wanted: Wanted | None = None,
+    ) -> Features | Known | Failure:
         """``Worker.run`` with a second try for a process that had died of something else."""
         for _ in range(2):
             self.ensure_alive(worker)
             try:
-                return worker.run(path, abandoned)
+                return worker.run(path, abandoned, wanted)
             except WorkerFailed as error:
                 failed = error
         return Failure("worker_failed", str(failed))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from keyscan import __version__
 from keyscan.analysis.estimate import estimate_key
@@ -19,6 +20,8 @@ from keyscan.analysis.spectrogram import Features
 from keyscan.analysis.stages import Stages
 from keyscan.diagnostics.profiling import failure_table, file_table
 from keyscan.diagnostics.stderr import STDERR
+from keyscan.serving.cache_messages import Identified, Known
+from keyscan.serving.cache_record import Record, decode_record, encode_record
 from keyscan.serving.pool import WorkerPool
 from keyscan.serving.protocol import (
     PROTOCOL_VERSION,
@@ -40,11 +43,15 @@ from keyscan.serving.streams import LineWriter, read_lines
 from keyscan.serving.worker_process import Failure
 from keyscan.serving.workers import Worker
 
+if TYPE_CHECKING:
+    from keyscan.serving.cache_store import ResultStore  # and with it sqlite3
+
 log = logging.getLogger(__name__)
 
 _NOBODY_READS = (errno.EPIPE, errno.ECONNRESET, errno.EINVAL)  # the last: Windows
 _ORPHAN_SECONDS = 1.0  # behind the end of the input: whether anybody listens, a write tells
 _LAST_WORDS_SECONDS = 1.0  # for a client that is told to stop and does not read
+_LAST_ROWS_SECONDS = 5.0  # for a cache that somebody has locked at the end of the input
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,10 @@ class ServerSettings:
 
 @dataclass(frozen=True)
 class _Taken:
-    """A job whose features are there, or will never be; ``since`` is when a worker took it."""
+    """A job that a worker is done with; ``since`` is when it took it."""
 
     job: Job
-    outcome: Features | Failure
+    outcome: Features | Known | Failure
     since: float
 
 
@@ -80,9 +87,14 @@ class Server:
         *,
         read: Callable[[int], bytes],
         write: Callable[[bytes], None],
+        store: ResultStore | None = None,
     ) -> None:
-        """``read(n)`` gives up to ``n`` bytes of requests, ``write`` takes whole reply lines."""
+        """``read(n)`` gives up to ``n`` bytes of requests, ``write`` takes whole reply lines.
+
+        ``store`` is the cache that the workers of the pool look into; ``run`` closes it.
+        """
         self._model = model
+        self._store = store
         self._pool = pool
         self._settings = settings
         self._read = read
@@ -116,6 +128,8 @@ class Server:
         self._writer.close()
         while not self._writer.join(_LAST_WORDS_SECONDS) and not self._stopped:
             continue  # the client reads slowly
+        if self._store is not None:
+            self._store.close(_LAST_WORDS_SECONDS if self._stopped else _LAST_ROWS_SECONDS)
         if self._output_error is not None and self._output_error.errno not in _NOBODY_READS:
             raise self._output_error
 
@@ -180,10 +194,12 @@ class Server:
             if job is None:
                 return
             since = time.perf_counter()
+            request, store = job.request, self._store
+            wanted = None if store is None else store.wanted(timeline=request.timeline)
             try:
-                outcome = self._pool.run(worker, job.request.path, job.abandoned)
+                outcome = self._pool.run(worker, request.path, job.abandoned, wanted)
             except Exception as error:
-                log.exception("a worker thread failed on %r", job.request.path)
+                log.exception("a worker thread failed on %r", request.path)
                 outcome = Failure("internal_error", f"{type(error).__name__}: {error}")
             self._inbox_room.acquire()
             self._inbox.put(_Taken(job, outcome, since))
@@ -197,36 +213,51 @@ class Server:
     def _answer(self, taken: _Taken) -> None:
         """Exactly one reply for a job, whatever happens."""
         job, outcome, stages = taken.job, taken.outcome, Stages()
-        if isinstance(outcome, Features) and not job.abandoned.is_set():
-            try:
-                reply = self._estimate(job, outcome, stages)
-            except Exception as error:
-                log.exception("the model failed on %r", job.request.path)
-                outcome = Failure("internal_error", f"{type(error).__name__}: {error}")
-        elif isinstance(outcome, Features):
-            outcome = Failure("cancelled", "cancelled")
+        if not isinstance(outcome, Failure):
+            stages.seconds.update(outcome.seconds)
+            if job.abandoned.is_set():
+                outcome = Failure("cancelled", "cancelled")
+            else:
+                try:
+                    reply = self._success(job, outcome, stages)
+                except Exception as error:
+                    log.exception("the model failed on %r", job.request.path)
+                    outcome = Failure("internal_error", f"{type(error).__name__}: {error}")
         if isinstance(outcome, Failure):
             reply = failure(job.request, job.generation, outcome.code, outcome.message)
         with stages.measure("format_output"):
             self._scheduler.finish(job, reply)
         if self._settings.profile and not job.abandoned.is_set():
-            self._profile(taken, outcome, stages)
+            name, total = PurePath(job.request.path).name, time.perf_counter() - taken.since
+            if isinstance(outcome, Failure):
+                STDERR.write(failure_table(name, outcome.code, total))
+            else:
+                STDERR.write(file_table(name, stages.seconds, total))
 
-    def _profile(self, taken: _Taken, outcome: Features | Failure, stages: Stages) -> None:
-        name, total = PurePath(taken.job.request.path).name, time.perf_counter() - taken.since
-        if isinstance(outcome, Failure):
-            STDERR.write(failure_table(name, outcome.code, total))
+    def _success(self, job: Job, outcome: Features | Known, stages: Stages) -> Message:
+        if isinstance(outcome, Known):
+            record = decode_record(outcome.record)
         else:
-            STDERR.write(file_table(name, {**outcome.seconds, **stages.seconds}, total))
-
-    def _estimate(self, job: Job, features: Features, stages: Stages) -> Message:
-        estimate = estimate_key(self._model, features.spectrogram, stages)
+            estimate = estimate_key(self._model, outcome.spectrogram, stages)
+            record = Record(estimate, outcome.duration, outcome.warnings)
+        if self._store is not None:
+            with stages.measure("cache"):
+                _keep(self._store, outcome, record)
         with stages.measure("format_output"):
             return success(
                 job.request,
                 job.generation,
-                estimate,
+                record.estimate,
                 style=self._settings.style,
-                duration=features.duration,
-                warnings=[asdict(warning) for warning in features.warnings],
+                duration=record.duration,
+                warnings=[asdict(warning) for warning in record.warnings],
+                cached=isinstance(outcome, Known),
             )
+
+
+def _keep(store: ResultStore, outcome: Features | Known, record: Record) -> None:
+    if isinstance(outcome, Identified):
+        has_timeline = record.estimate.timeline is not None
+        store.keep(outcome.digest, outcome.file, encode_record(record), timeline=has_timeline)
+    elif isinstance(outcome, Known) and outcome.file is not None:
+        store.keep_file(outcome.file)

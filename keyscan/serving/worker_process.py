@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -10,11 +11,13 @@ import time
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.spectrogram import CqtEngine, Features
 from keyscan.runtime import open_missing_streams
+from keyscan.serving.cache_messages import Known, Wanted
 from keyscan.serving.limits import (
     end_with_the_server,
     leave_no_core,
@@ -22,6 +25,9 @@ from keyscan.serving.limits import (
     limit_processor_time,
 )
 from keyscan.serving.pipe import receive, send
+
+if TYPE_CHECKING:
+    from keyscan.serving.cache_lookup import KnownFiles
 
 OUT_OF_MEMORY = 70
 """The exit code of a worker that was refused memory."""
@@ -32,7 +38,7 @@ class WorkerSettings:
     """``timeout`` is in seconds per file, sizes are in bytes.
 
     A process ends after ``recycle_files`` files, or when it has ``recycle_size`` after one; it may
-    never have more than ``memory_limit``.
+    never have more than ``memory_limit``. ``cache``: the file of the result cache, None: none.
     """
 
     cqt: CqtEngine = "matrix"
@@ -40,6 +46,7 @@ class WorkerSettings:
     memory_limit: int = 1 << 30
     recycle_files: int = 2000
     recycle_size: int = 256 << 20
+    cache: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Work:
+    """``wanted``: what would answer it if the result cache has it; None: nothing would."""
+
     path: str
+    wanted: Wanted | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ class Failure:
 
 
 def worker_main(connection: Connection, settings: WorkerSettings) -> None:
-    """Answer every ``Work`` with ``Features`` or a ``Failure``, until the pipe closes."""
+    """Answer every ``Work`` by ``Features``, ``Known`` or ``Failure``, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
     open_missing_streams()
     faulthandler.enable()
@@ -94,6 +104,7 @@ def worker_main(connection: Connection, settings: WorkerSettings) -> None:
 
     imported = time.perf_counter()
     warm_up(settings.cqt)
+    known_files = _known_files(settings.cache)
     try:
         send(connection, Started(imported - start, time.perf_counter() - imported))
         while True:
@@ -103,13 +114,29 @@ def worker_main(connection: Connection, settings: WorkerSettings) -> None:
                 limit_processor_time(2 * settings.timeout)
                 faulthandler.dump_traceback_later(2 * settings.timeout, exit=True, file=nowhere)
                 send(connection, Taken())
-                send(connection, _analyse(message.path, settings.cqt, connection))
+                send(connection, _analyse(message, settings.cqt, connection, known_files))
                 faulthandler.cancel_dump_traceback_later()
     except (EOFError, OSError):
         return  # the server is gone
 
 
-def _analyse(path: str, cqt: CqtEngine, connection: Connection) -> Features | Failure:
+def _known_files(cache: str | None) -> KnownFiles | None:
+    if cache is None:
+        return None
+    from keyscan.serving.cache import Cache  # and with it sqlite3
+    from keyscan.serving.cache_lookup import PATIENCE, KnownFiles
+
+    return KnownFiles(Cache(cache, _warn, PATIENCE))
+
+
+def _warn(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads
+        sys.stderr.write(f"keyscan: {text}\n")
+
+
+def _analyse(
+    work: Work, cqt: CqtEngine, connection: Connection, known_files: KnownFiles | None = None
+) -> Features | Known | Failure:
     from keyscan.analysis.features import Stopped, extract_features
 
     def should_stop() -> bool:
@@ -118,8 +145,14 @@ def _analyse(path: str, cqt: CqtEngine, connection: Connection) -> Features | Fa
     def hand_over(spectrogram: FloatArray) -> None:
         send(connection, Part(spectrogram))
 
+    def extract() -> Features:
+        return extract_features(path, cqt, should_stop, hand_over)
+
     try:
-        return extract_features(_native(path), cqt, should_stop, hand_over)
+        path = _native(work.path)
+        if known_files is None or work.wanted is None:
+            return extract()
+        return known_files.answer(path, work.wanted, should_stop, extract)
     except AnalysisError as error:
         return Failure(error.code, str(error))
     except UnicodeEncodeError:

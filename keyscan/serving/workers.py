@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 
 from keyscan.analysis.spectrogram import Features
 from keyscan.serving.assembly import Assembly
+from keyscan.serving.cache_messages import Known, Wanted
 from keyscan.serving.limits import resident_bytes
 from keyscan.serving.pipe import receive, send
 from keyscan.serving.worker_process import (
@@ -35,7 +36,7 @@ _START_SECONDS = 60.0  # a cold disk and a virus scanner can take a long time ov
 _STOP_SECONDS = 1.0  # a decoder looks for the stop between blocks, far more often than that
 _POLL_SECONDS = 0.05
 
-_Answer = Taken | Part | Features | Failure
+_Answer = Taken | Part | Features | Known | Failure
 
 
 class WorkerFailed(Exception):
@@ -87,8 +88,12 @@ class Worker:
         self._forget()
         raise WorkerFailed(f"a decoding process could not be started: {reason}")
 
-    def run(self, path: str, abandoned: threading.Event) -> Features | Failure:
+    def run(
+        self, path: str, abandoned: threading.Event, wanted: Wanted | None = None
+    ) -> Features | Known | Failure:
         """Analyse one file; ends early, with any answer, once ``abandoned`` is set.
+
+        With ``wanted``, the features are ``Identified`` or the file is ``Known``, where possible.
 
         Raises:
             WorkerFailed: the process had died before it took the file.
@@ -102,7 +107,7 @@ class Worker:
         deadline = time.monotonic() + self._settings.timeout
         try:
             with self._killed_at(deadline):  # a stopped process reads nothing
-                send(connection, Work(path))
+                send(connection, Work(path, wanted))
             while True:
                 if connection.poll(_POLL_SECONDS):
                     match self._receive(connection, deadline):
@@ -112,8 +117,8 @@ class Worker:
                             spectrogram.add(part.spectrogram)
                         case Features() as rest:
                             return replace(rest, spectrogram=spectrogram.finish(rest.spectrogram))
-                        case failure:
-                            return failure
+                        case known_or_failure:
+                            return known_or_failure
                 now = time.monotonic()
                 if now > deadline:
                     return self._give_up(stop_sent)

@@ -8,7 +8,7 @@ import pytest
 
 from keyscan.analysis import features
 from keyscan.serving.pipe import send
-from keyscan.serving.worker_process import Failure, Stop, _analyse
+from keyscan.serving.worker_process import Failure, Stop, Work, _analyse
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_a_defect_of_ours_is_answered_and_logged(connection, monkeypatch, capsys
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(features, "extract_features", broken)
-    answer = _analyse("/a.mp3", "matrix", connection[0])
+    answer = _analyse(Work("/a.mp3"), "matrix", connection[0])
     assert answer == Failure("internal_error", "ZeroDivisionError: oh")
     captured = capsys.readouterr()
     assert "Traceback" in captured.err
@@ -32,7 +32,7 @@ def test_a_defect_of_ours_is_answered_and_logged(connection, monkeypatch, capsys
 
 
 def test_what_is_wrong_with_a_file_is_a_code(connection, tmp_path):
-    answer = _analyse(str(tmp_path), "matrix", connection[0])
+    answer = _analyse(Work(str(tmp_path)), "matrix", connection[0])
     assert isinstance(answer, Failure)
     assert answer.code == "not_a_file"
 
@@ -41,7 +41,7 @@ def test_a_stop_is_noticed_between_blocks(connection, monkeypatch):
     worker, server = connection
     monkeypatch.setattr(features, "AudioStream", EndlessStream)
     send(server, Stop())
-    assert _analyse("/a.mp3", "matrix", worker) == Failure("cancelled", "cancelled")
+    assert _analyse(Work("/a.mp3"), "matrix", worker) == Failure("cancelled", "cancelled")
 
 
 class EndlessStream:

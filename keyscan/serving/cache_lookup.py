@@ -1,0 +1,143 @@
+"""What a worker process does with the result cache: is the file known, and if not, what is it?"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keyscan.analysis.errors import AnalysisError, ReadFailed
+from keyscan.analysis.features import Stopped
+from keyscan.analysis.source import SourceFile, file_status
+from keyscan.analysis.spectrogram import Features
+from keyscan.analysis.stages import Stages
+from keyscan.serving.cache import Cache
+from keyscan.serving.cache_file import CacheBusy, CacheError
+from keyscan.serving.cache_messages import FileRow, Identified, Known, Stamp, Wanted
+
+PATIENCE = 5.0
+"""Seconds to wait for who has the cache locked; once that was in vain, none until it is free."""
+
+_BLOCK = 1 << 20
+_DIGEST_SIZE = 20
+_LARGEST_READ = 1 << 30
+"""Larger files are known by path, size and times alone: reading one twice takes too long."""
+_SETTLED_NS = 3_000_000_000
+"""A change this long ago has other times than one made now, on any file system (FAT: 2 s)."""
+
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class _Content:
+    """``stored``: the row is in the cache. ``settled``: the file's times tell of any change."""
+
+    row: FileRow
+    stored: bool
+    settled: bool
+
+    @property
+    def row_to_store(self) -> FileRow | None:
+        return self.row if self.settled and not self.stored else None
+
+
+class KnownFiles:
+    """Answers requests from the cache, and says of other files what they are.
+
+    The cache can only help: whatever is wrong with it, files are analysed.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._folder = os.getcwd()  # noqa: PTH109 - the process never leaves it
+
+    def answer(
+        self,
+        path: str,
+        wanted: Wanted,
+        should_stop: ShouldStop,
+        analyse: Callable[[], Features],
+    ) -> Known | Features:
+        """What is known of a file, or what ``analyse()`` gives.
+
+        That is ``Identified`` if the file had a content that did not change meanwhile.
+
+        Raises:
+            AnalysisError: the file cannot be read, or what ``analyse`` raises.
+            Stopped: ``should_stop()`` was true.
+        """
+        stages = Stages()
+        with stages.measure("cache"):
+            content = self._content(path, should_stop)
+            record = None if content is None else self._record(content, wanted)
+        if content is not None and record is not None:
+            return Known(record, content.row_to_store, stages.seconds)
+        features = analyse()
+        with stages.measure("cache"):
+            same = content is not None and self._is_unchanged(path, content, should_stop)
+        what = (features.spectrogram, features.duration, features.warnings)
+        seconds = {**features.seconds, **stages.seconds}
+        if content is None or not same:
+            return Features(*what, seconds)
+        return Identified(*what, seconds, content.row.digest, content.row_to_store)
+
+    def _content(self, path: str, should_stop: ShouldStop) -> _Content | None:
+        """None: it cannot be told, as the file changes or a part of it cannot be read."""
+        stamp = Stamp.of(file_status(path))
+        name = os.fsencode(os.path.join(self._folder, path))  # noqa: PTH118 - keeps ".." as it is
+        known = self._ask(lambda: self._cache.digest_of(name, stamp))
+        if known is not None:
+            return _Content(FileRow(name, stamp, known), stored=True, settled=True)
+        settled = _last_change(stamp) < time.time_ns() - _SETTLED_NS
+        if stamp.size <= _LARGEST_READ:
+            digest = _digest(path, stamp, should_stop)
+        else:
+            text = f"{name!r} {stamp!r}".encode()
+            digest = hashlib.blake2b(text, digest_size=_DIGEST_SIZE).digest() if settled else None
+        return None if digest is None else _Content(FileRow(name, stamp, digest), False, settled)
+
+    def _record(self, content: _Content, wanted: Wanted) -> bytes | None:
+        return self._ask(lambda: self._cache.record_of(content.row.digest, wanted))
+
+    def _is_unchanged(self, path: str, content: _Content, should_stop: ShouldStop) -> bool:
+        """The file at the path still has the content that was looked up before it was decoded."""
+        stamp = content.row.stamp
+        try:
+            if Stamp.of(file_status(path)) != stamp:
+                return False
+            return content.settled or _digest(path, stamp, should_stop) == content.row.digest
+        except AnalysisError:
+            return False
+
+    def _ask(self, look_up: Callable[[], bytes | None]) -> bytes | None:
+        try:
+            found = look_up()
+        except CacheBusy:
+            self._cache.patience = 0.0
+            return None
+        except CacheError:
+            return None
+        self._cache.patience = PATIENCE
+        return found
+
+
+def _last_change(stamp: Stamp) -> int:
+    return stamp.changed_ns if os.name == "posix" else stamp.modified_ns
+
+
+def _digest(path: str, stamp: Stamp, should_stop: ShouldStop) -> bytes | None:
+    """BLAKE2b (RFC 7693) of all bytes of the file with that stamp; None: it has changed."""
+    digest = hashlib.blake2b(digest_size=_DIGEST_SIZE)
+    with SourceFile(path) as source:
+        while block := source.read(_BLOCK):
+            if should_stop():
+                raise Stopped
+            digest.update(block)
+        try:
+            source.check()
+        except ReadFailed:
+            return None  # decoders may need less
+        unchanged = Stamp.of(source.status()) == stamp and not source.shrank
+    return digest.digest() if unchanged else None
