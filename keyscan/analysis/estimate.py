@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.model import MIN_FRAMES, KeyModel
 from keyscan.analysis.spectrogram import SILENCE
 from keyscan.analysis.stages import Stages
-from keyscan.analysis.timeline import Timeline
+from keyscan.analysis.timeline import Segment, Timeline, key_timeline
 from keyscan.keys import KEYS, Key
 
 _MOST_ALTERNATIVES = 3
@@ -66,36 +66,67 @@ class KeyEstimate:
 
 
 def estimate_key(
-    model: KeyModel, spectrogram: FloatArray, stages: Stages | None = None
+    model: KeyModel,
+    spectrogram: FloatArray,
+    stages: Stages | None = None,
+    *,
+    timeline: bool = False,
 ) -> KeyEstimate:
     """The most probable key of a whole track; ``spectrogram``: ``log1p(|C|)``, ``(105, frames)``.
 
-    The time of ``to_device`` and ``model_inference`` is added to ``stages``.
+    ``timeline``: the key over time as well. The time of ``to_device`` and ``model_inference`` is
+    added to ``stages``.
 
     Raises:
         ValueError: the spectrogram has another shape or too few frames.
     """
     stages = Stages() if stages is None else stages
+    first, end = _sounding(spectrogram)
     with stages.measure("to_device"):
-        x = model.to_input(_without_silent_ends(spectrogram))
+        x = model.to_input(spectrogram[:, first:end])
     with stages.measure("model_inference"):
-        inference = model(x)
+        inference = model(x, blocks=timeline)
+        over_time = inference.blocks and key_timeline(
+            model, inference.blocks, first=first, frames=end - first, total=spectrogram.shape[1]
+        )
     logits = inference.logits.astype(np.float64)
     odds = np.exp((logits - logits.max()) / model.temperature.at(x.shape[-1]))
-    probabilities = odds / odds.sum()
+    tonality = 1.0
+    if model.tonality is not None and inference.traits is not None:
+        tonality = model.tonality.probability(inference.traits)
+    probabilities = tuple(_believed(p, tonality) for p in (odds / odds.sum()).tolist())
     tuning = inference.tuning
     return KeyEstimate(
         KEYS[int(logits.argmax())],
-        tuple(probabilities.tolist()),
+        probabilities,
         tuning.cents if tuning.is_clear else None,
+        tonality >= 0.5,
+        over_time and _believed_timeline(over_time, tonality),
     )
 
 
-def _without_silent_ends(spectrogram: FloatArray) -> FloatArray:
-    """Minutes of nothing around seconds of music would have the last word."""
+def _believed(probability: float, tonality: float) -> float:
+    """Of a key, if there is one: where there is none, each of the 24 is as wrong."""
+    return tonality * probability + (1 - tonality) / len(KEYS)
+
+
+def _believed_timeline(timeline: Timeline, tonality: float) -> Timeline:
+    def believed(segment: Segment) -> Segment:
+        return replace(segment, confidence=_believed(segment.confidence, tonality))
+
+    return Timeline(
+        tuple(map(believed, timeline.segments)), believed(timeline.intro), believed(timeline.outro)
+    )
+
+
+def _sounding(spectrogram: FloatArray) -> tuple[int, int]:
+    """The first frame that is not silent and the one behind the last, for the model's needs.
+
+    Minutes of nothing around seconds of music would have the last word.
+    """
     sounding = np.flatnonzero(spectrogram.max(axis=0, initial=0) > SILENCE)
     if not len(sounding):
-        return spectrogram
+        return 0, spectrogram.shape[1]
     end = int(sounding[-1]) + 1
     first = min(int(sounding[0]), max(0, end - MIN_FRAMES))
-    return spectrogram[:, first : max(end, first + MIN_FRAMES)]
+    return first, min(spectrogram.shape[1], max(end, first + MIN_FRAMES))

@@ -14,16 +14,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from keyscan.analysis.keynet import KeyNet
-from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings
+from keyscan.analysis.keynet import KeyNet, MapSum
+from keyscan.analysis.network import N_BINS, EquivariantNetwork, NetworkSettings, Summary
 from keyscan.analysis.preparation import Preparation
 from keyscan.analysis.temperature import Temperature
+from keyscan.analysis.tonality import Tonality
 from keyscan.analysis.tuning import Tuning, estimate_tuning
 
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
 MIN_FRAMES = 8  # KeyNet halves the frames three times
-_CHUNK = 1600  # frames worked on at once: five minutes of music, so that memory is bounded
+BLOCK_FRAMES = 16  # a multiple of every network's stride
+_CHUNK = 100 * BLOCK_FRAMES  # frames worked on at once: five minutes, so that memory is bounded
 
 
 class ModelError(Exception):
@@ -42,16 +44,24 @@ class ModelInfo:
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """``logits``: shape ``(24,)``, in the order of ``class_id``."""
+    """``logits``: shape ``(24,)``, in the order of ``class_id``.
+
+    ``traits``: what the network sees in the track whatever its key is, ``(2 * channels,)``; None
+    for a KeyNet. ``blocks``, where they were asked for: what the network summed up over each
+    ``BLOCK_FRAMES`` frames, for ``KeyModel.conclude``.
+    """
 
     logits: npt.NDArray[np.float32]
     tuning: Tuning
+    traits: npt.NDArray[np.float32] | None = None
+    blocks: Summary | MapSum | None = None
 
 
 class KeyModel:
     """A network on a device, ready to infer.
 
-    ``temperature``: what the logits have to be divided by for their softmax to be honest.
+    ``temperature``: what the logits have to be divided by for their softmax to be honest;
+    ``tonality``: what tells music from drums, speech and noise, None if it was not trained.
     """
 
     def __init__(
@@ -59,10 +69,12 @@ class KeyModel:
         network: EquivariantNetwork | KeyNet,
         info: ModelInfo,
         temperature: Temperature,
+        tonality: Tonality | None = None,
         device: str = "cpu",
     ) -> None:
         self.info = info
         self.temperature = temperature
+        self.tonality = tonality
         self.device = torch.device(device)
         self._network = network.to(self.device).eval()
 
@@ -79,8 +91,8 @@ class KeyModel:
         array = np.asarray(spectrogram, np.float32)
         return torch.from_numpy(array).unsqueeze(0).to(self.device)
 
-    def __call__(self, x: Tensor) -> Inference:
-        """What the network says of what ``to_input`` gives.
+    def __call__(self, x: Tensor, *, blocks: bool = False) -> Inference:
+        """What the network says of what ``to_input`` gives; of every block of it too, if asked.
 
         Long tracks are worked through in chunks that overlap by as much as the network looks
         around, so that memory is bounded and the result is that of the whole.
@@ -95,6 +107,7 @@ class KeyModel:
             else:
                 tuning = estimate_tuning(x[0])
             total: Any = None
+            found: list[Any] = []
             for start in range(0, frames, _CHUNK):
                 low = max(0, start - network.halo)
                 last_chunk = start + _CHUNK + network.halo >= frames
@@ -104,14 +117,32 @@ class KeyModel:
                 features = network.features(part_of(low, high))[..., first:kept]
                 part = network.summarise(features)
                 total = part if total is None else total.plus(part)
+                if blocks:
+                    pieces = torch.split(features, BLOCK_FRAMES // network.stride, dim=-1)
+                    found.extend(map(network.summarise, pieces))
                 if last_chunk:
                     break
-            logits = network.conclude(total)[0].cpu()
-            return Inference(np.asarray(logits.numpy(), np.float32), tuning)
+            traits = None
+            if isinstance(network, EquivariantNetwork):
+                traits = np.asarray(network.traits(total)[0].cpu().numpy(), np.float32)
+            sums = _batch(found) if blocks else None
+            return Inference(self.conclude(total)[0], tuning, traits, sums)
+
+    def conclude(self, sums: Summary | MapSum) -> npt.NDArray[np.float32]:
+        """The logits, shape ``(batch, 24)``, for a batch of sums."""
+        with torch.inference_mode():
+            logits: Tensor = self._network.conclude(sums)  # type: ignore[arg-type]
+        return np.asarray(logits.cpu().numpy(), np.float32)
 
     def logits(self, spectrogram: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """``(105, frames)`` -> 24 logits in the order of ``class_id``; see ``to_input``."""
         return self(self.to_input(spectrogram)).logits
+
+
+def _batch(sums: list[Any]) -> Summary | MapSum:
+    """Sums of one each -> a batch of them."""
+    batch: Summary | MapSum = type(sums[0])(*map(torch.cat, zip(*sums, strict=True)))
+    return batch
 
 
 def _slice_of(x: Tensor) -> Callable[[int, int], Tensor]:
@@ -143,6 +174,9 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
     network, name, settings = _build(path, loaded)
     try:
         temperature = Temperature.from_checkpoint(settings)
+        tonality = Tonality.from_checkpoint(settings)
+        if tonality is not None and isinstance(network, EquivariantNetwork):
+            tonality.check(2 * network.settings.ring)
     except ValueError as error:
         raise ModelError(f"{path}: damaged checkpoint: {error}") from error
     info = ModelInfo(
@@ -152,7 +186,7 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
         settings=settings,
     )
     try:
-        return KeyModel(network, info, temperature, device)
+        return KeyModel(network, info, temperature, tonality, device)
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise ModelError(f"{path}: cannot be put on device {device!r}: {first_line}") from error

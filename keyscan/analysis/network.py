@@ -76,6 +76,13 @@ class Summary(NamedTuple):
         return Summary(*(a + b for a, b in zip(self, other, strict=True)))
 
 
+def _means(total: Summary) -> Tensor:
+    """Over time, plain and weighted by attention: ``(batch, 2 * channels, 12)``."""
+    mean = total.features / total.frames[:, None, None]
+    attended = total.attended / total.weight[:, None, None]
+    return torch.cat([mean, attended], dim=1)
+
+
 def normalise(spectrogram: Tensor, mean: Tensor | float | None = None) -> Tensor:
     """Make ``log1p(|C|)``, shape ``(..., bins, frames)``, independent of the track's loudness.
 
@@ -162,7 +169,8 @@ class EquivariantNetwork(nn.Module):
         x = self.ring_in(torch.cat([octaves.mean(2), octaves.amax(2)], dim=1))
         x = x + self.ring_time(x)
         x = x + self.ring(x)
-        return x + self.phrase(x)
+        features: Tensor = x + self.phrase(x)
+        return features
 
     def summarise(self, x: Tensor) -> Summary:
         """Sums over the frames of ``features``, or of a part of them."""
@@ -177,12 +185,14 @@ class EquivariantNetwork(nn.Module):
 
     def conclude(self, total: Summary) -> Tensor:
         """The logits, shape ``(batch, 24)``, for a track's sums."""
-        mean = total.features / total.frames[:, None, None]
-        attended = total.attended / total.weight[:, None, None]
-        x = self.dropout(torch.cat([mean, attended], dim=1)).unsqueeze(-1)
+        x = self.dropout(_means(total)).unsqueeze(-1)
         x = F.pad(self.head(x), (0, 0, 0, 11), mode="circular")
         rings: Tensor = self.logits(x)
         return rings.flatten(1)[:, self.class_order]
+
+    def traits(self, total: Summary) -> Tensor:
+        """What a track's sums say of it whatever its key is, shape ``(batch, 2 * channels)``."""
+        return _means(total).mean(-1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conclude(self.summarise(self.features(x)))

@@ -238,7 +238,8 @@ class Server:
         if isinstance(outcome, Known):
             record = decode_record(outcome.record)
         else:
-            estimate = estimate_key(self._model, outcome.spectrogram, stages)
+            timeline = job.request.timeline
+            estimate = estimate_key(self._model, outcome.spectrogram, stages, timeline=timeline)
             record = Record(estimate, outcome.duration, outcome.warnings)
         if self._store is not None:
             with stages.measure("cache"):
