@@ -8,11 +8,13 @@ import logging
 from keyscan.batch.display import shown
 from keyscan.batch.interruption import Interruption
 from keyscan.batch.output import check_writable
+from keyscan.batch.picture import draw_picture
 from keyscan.batch.progress import Progress
 from keyscan.batch.results import write_results
 from keyscan.batch.session import Batch, BuildServer
 from keyscan.batch.summary import summary_lines
 from keyscan.diagnostics.profiling import profiling_enabled
+from keyscan.plot import PlotError, check_picture
 from keyscan.serving.style_options import key_style
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -33,6 +35,9 @@ def run(options: argparse.Namespace, stdout: int, build_server: BuildServer) -> 
         where = "stdout" if options.output is None else shown(str(options.output))
         progress.write(f"keyscan: {where} cannot be written: {error.strerror}\n")
         code = EXIT_FAILED
+    except PlotError as error:
+        progress.write(f"keyscan: {shown(str(error))}\n")
+        code = EXIT_FAILED
     except KeyboardInterrupt:
         code = EXIT_FAILED
     finally:
@@ -50,6 +55,8 @@ def _run(
 ) -> int:
     if options.output is not None:
         check_writable(options.output)
+    if options.plot is not None:
+        check_picture(options.plot)
     batch = Batch(progress)
     try:
         batch.find(options)
@@ -65,4 +72,6 @@ def _run(
     if not options.quiet:
         lines = summary_lines(summary, key_style(options))
         progress.write("".join(f"{line}\n" for line in lines))
+    if options.plot is not None:
+        draw_picture(options, batch.tracks)
     return EXIT_FAILED if summary.failed else EXIT_OK

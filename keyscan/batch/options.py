@@ -9,6 +9,7 @@ from pathlib import Path
 from keyscan.batch.extensions import is_music
 from keyscan.batch.tracks import ORDERS
 from keyscan.model_options import add_model_options
+from keyscan.plot import THEME_NAMES, UnknownPictureFormat, picture_format
 from keyscan.serving.cache_options import add_cache_option
 from keyscan.serving.style_options import add_style_options
 from keyscan.serving.worker_options import add_worker_options
@@ -33,6 +34,7 @@ Examples:
   %(prog)s --m3u --output set.m3u8 ~/Music/techno
   %(prog)s --csv *.mp3 > keys.csv
   %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
+  %(prog)s --plot mix.svg mix.flac
   %(prog)s --cache ~/keys.sqlite --changed-only ~/Music
 
 Exit code: 0 when every file has been analysed, 1 when one has failed, there is none, the analyzer
@@ -64,6 +66,14 @@ def build_parser() -> argparse.ArgumentParser:
         )
     parser.set_defaults(format="table")
     add("-o", "--output", type=Path, metavar="FILE", help="write there instead of to stdout")
+    add(
+        "--plot",
+        type=_picture,
+        metavar="FILE.svg|FILE.png",
+        help="draw a picture as well: of a single file what sounds when, its key over time and how "
+        "probable each key is; of anything else how many tracks are in each key (needs matplotlib)",
+    )
+    add("--theme", choices=THEME_NAMES, default="light", help="of the picture (default: light)")
     add(
         "--sort",
         choices=ORDERS,
@@ -104,9 +114,19 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("--timeline: a playlist has no place for it")
     if options.output is not None and is_music(options.output.name):
         parser.error(f"--output {options.output}: that is the name of a file of music")
+    if options.plot is not None and options.plot == options.output:
+        parser.error(f"--plot and --output: both are {options.plot}")
     if options.sort is None:
         options.sort = "mix" if options.format == "m3u" else "given"
     return options
+
+
+def _picture(text: str) -> Path:
+    try:
+        picture_format(path := Path(text))
+    except UnknownPictureFormat as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return path
 
 
 def _path(text: str) -> str:

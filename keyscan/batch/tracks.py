@@ -12,7 +12,8 @@ from keyscan.serving.protocol import KeyStyle, Message
 Order = Literal["given", "key", "mix"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 
-_DOUBTFUL = 0.5
+DOUBTFUL = 0.5
+"""Below this confidence a key is more likely wrong than right."""
 _BY_CAMELOT = {key.camelot: key for key in KEYS}
 
 
@@ -60,7 +61,7 @@ class Track:
     @property
     def doubtful(self) -> bool:
         """The key is more likely wrong than right."""
-        return self.confidence < _DOUBTFUL
+        return self.confidence < DOUBTFUL
 
     @property
     def second(self) -> Guess | None:

@@ -1,0 +1,156 @@
+"""A library as a picture: how many tracks are in each key, and how many are doubtful or failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keyscan.batch.tracks import DOUBTFUL, Track, code
+from keyscan.keys import KEYS, Key
+from keyscan.plot.bars import Bar, draw_bars
+from keyscan.plot.picture import one_line, save, sheet, write_caption, write_head
+from keyscan.plot.text import number, percent
+from keyscan.plot.theme import THEMES, Theme, ThemeName
+from keyscan.plot.wheel import Cell, draw_wheel, rings, write_hub
+from keyscan.serving.protocol import KeyStyle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_STYLE = KeyStyle()
+_WIDTH, _HEIGHT = 12.0, 7.6  # inches
+_WHEEL = (0.02, 0.02, 0.53, 0.80)  # this and what follows: shares of the width or the height
+_BARS = ((0.60, 0.59, 0.38, 0.23), (0.60, 0.035, 0.38, 0.48))  # outcomes, keys
+_CODE_SIZE = 12.0  # points
+_MOST_KEYS = 10
+
+
+@dataclass(frozen=True)
+class Census:
+    """The tracks of a library, counted: by key where there is one, by error code where not."""
+
+    sure: Counter[Key]
+    doubtful: Counter[Key]
+    not_tonal: int
+    failed: Counter[str]
+
+    @classmethod
+    def of(cls, tracks: Sequence[Track]) -> Census:
+        done = [track for track in tracks if track.analysed]
+        with_key = [track for track in done if track.tonal]
+        return cls(
+            sure=Counter(track.key for track in with_key if not track.doubtful),
+            doubtful=Counter(track.key for track in with_key if track.doubtful),
+            not_tonal=len(done) - len(with_key),
+            failed=Counter(track.code for track in tracks if not track.analysed),
+        )
+
+    @property
+    def with_key(self) -> int:
+        return self.sure.total() + self.doubtful.total()
+
+    @property
+    def total(self) -> int:
+        return self.with_key + self.not_tonal + self.failed.total()
+
+    @property
+    def most(self) -> int:
+        """How many tracks the most common key has."""
+        return max(map(self.count, KEYS))
+
+    def count(self, key: Key) -> int:
+        """How many tracks are in a key, sure or not."""
+        return self.sure[key] + self.doubtful[key]
+
+
+def draw_library(
+    path: Path,
+    name: str,
+    tracks: Sequence[Track],
+    theme: ThemeName = "light",
+    style: KeyStyle = _STYLE,
+) -> None:
+    """Draw how many of the ``tracks`` are in each key into ``path``, an SVG or a PNG.
+
+    ``name`` is what the title calls the library; ``style`` is how keys are written.
+
+    Raises:
+        PlotError: the picture cannot be drawn or written; the class says why.
+    """
+    name = one_line(name)
+    colours = THEMES[theme]
+    with sheet(colours, _WIDTH, _HEIGHT) as figure:
+        compose_library(figure, name, Census.of(tracks), colours, style)
+        save(figure, path, name)
+
+
+def compose_library(
+    figure: Figure, name: str, census: Census, theme: Theme, style: KeyStyle
+) -> None:
+    """Put everything onto a sheet; see ``draw_library``."""
+    tracks = "track" if census.total == 1 else "tracks"
+    facts = [f"{number(census.total)} {tracks}", f"{number(census.with_key)} with a key"]
+    write_head(figure, name, facts)
+    _draw_keys(figure.add_axes(_WHEEL), census, theme, style)
+    _draw_outcomes(figure.add_axes(_BARS[0]), census, theme)
+    _draw_most_common(figure.add_axes(_BARS[1]), census, theme, style)
+
+
+def _draw_keys(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> None:
+    cells = {
+        key: Cell(
+            filled=census.count(key) / census.most,
+            doubtful=census.doubtful[key] / census.most,
+            note=number(census.count(key)),
+        )
+        for key in KEYS
+        if census.count(key)
+    }
+    write_caption(axes, "Tracks by key", theme)
+    write_caption(axes, rings(style), theme, right=True)
+    draw_wheel(axes, cells, theme, style, _CODE_SIZE)
+    write_hub(axes, number(census.with_key), "in a key", theme)
+
+
+def _draw_outcomes(axes: Axes, census: Census, theme: Theme) -> None:
+    colour = theme.paler(theme.muted, 0.45)
+    sure, doubtful = census.sure.total(), census.doubtful.total()
+    codes = [f"{code} {number(count)}" for code, count in census.failed.most_common(1)]
+    if len(census.failed) > 1:
+        codes.append("…")
+    total = census.total or 1
+
+    def bar(label: str, words: str, count: int, hatched: int = 0) -> Bar:
+        value = f"{number(count)} ({percent(count / total)})"
+        return Bar(label, words, value, colour, count / total, hatched / total)
+
+    write_caption(axes, "How sure the keys are", theme)
+    bars = [
+        bar("likely", f"{percent(DOUBTFUL)} or more", sure),
+        bar("doubtful", f"below {percent(DOUBTFUL)}, hatched", doubtful, doubtful),
+        bar("not tonal", "drums, speech, noise", census.not_tonal),
+        bar("failed", ", ".join(codes), census.failed.total()),
+    ]
+    draw_bars(axes, bars, len(bars), theme)
+
+
+def _draw_most_common(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> None:
+    keys = sorted((key for key in KEYS if census.count(key)), key=lambda key: -census.count(key))
+    if keys:
+        write_caption(axes, "Most common keys", theme)
+    bars = [
+        Bar(
+            code(key, style),
+            key.name(style.spelling),
+            f"{number(census.count(key))} ({percent(census.count(key) / census.with_key)})",
+            theme.colour(key),
+            census.count(key) / census.most,
+            census.doubtful[key] / census.most,
+        )
+        for key in keys[:_MOST_KEYS]
+    ]
+    draw_bars(axes, bars, _MOST_KEYS, theme)

@@ -1,0 +1,183 @@
+"""A sheet to draw on, and the file it becomes; all that is peculiar to matplotlib is here."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import unicodedata
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from keyscan.batch.display import shown
+from keyscan.batch.output import check_writable, replaced
+from keyscan.plot.errors import MissingPlotLibrary, PictureNotWritten, UnknownPictureFormat
+from keyscan.plot.theme import Theme
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PictureFormat = Literal["svg", "png"]
+
+_DOTS_PER_INCH = 150
+_TITLE_SIZE, _FACTS_SIZE, _CAPTION_SIZE = 17.0, 12.5, 10.0  # points
+_MARGIN = 0.02  # a share of the width
+_GAP = 2 * "\N{EM SPACE}"  # an SVG would show plain ones as a single one
+_FAMILIES = (
+    "DejaVu Sans",  # comes with matplotlib, and is wider than what an SVG's reader may have instead
+    "Verdana",
+    "Noto Sans CJK JP",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+)
+_SETTINGS: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": _FAMILIES,
+    "text.parse_math": False,  # a dollar in a file's name is a dollar
+    "svg.fonttype": "none",  # can be searched and read aloud, and the reader knows all scripts
+    "svg.hashsalt": "keyscan",
+}
+
+
+def picture_format(path: Path) -> PictureFormat:
+    """The format that the extension of ``path`` stands for.
+
+    Raises:
+        UnknownPictureFormat: it is neither ``.svg`` nor ``.png``.
+    """
+    match path.suffix.lower():
+        case ".svg":
+            return "svg"
+        case ".png":
+            return "png"
+    raise UnknownPictureFormat(f"{path}: a picture's name must end in .svg or .png")
+
+
+def check_picture(path: Path) -> None:
+    """Whether a picture can be drawn and written to ``path``; to be asked before the work is done.
+
+    Raises:
+        UnknownPictureFormat: the name has another extension than ``.svg`` or ``.png``.
+        PictureNotWritten: there can be no file at ``path``.
+        MissingPlotLibrary: matplotlib cannot be imported.
+    """
+    picture_format(path)
+    _import_library()
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+@contextmanager
+def sheet(theme: Theme, width: float, height: float) -> Iterator[Figure]:
+    """An empty figure of ``width`` x ``height`` inches, to be drawn on and saved in the block.
+
+    Neither the user's settings of matplotlib nor a display matter, and nothing is left behind in
+    matplotlib's state. Letters that no font has are drawn as boxes, without a word.
+
+    Raises:
+        MissingPlotLibrary: matplotlib cannot be imported.
+    """
+    _import_library()
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with warnings.catch_warnings(), matplotlib.rc_context():
+        warnings.simplefilter("ignore")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({**_SETTINGS, "text.color": theme.text})
+        figure = Figure(figsize=(width, height), facecolor=theme.background, dpi=_DOTS_PER_INCH)
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+def save(figure: Figure, path: Path, title: str) -> None:
+    """Write the figure to ``path``, as SVG or PNG by its extension: all of it or nothing.
+
+    The same figure makes the same bytes. ``title`` is for the file's metadata.
+
+    Raises:
+        UnknownPictureFormat: the name has another extension than ``.svg`` or ``.png``.
+        PictureNotWritten: the system refuses.
+    """
+    kind = picture_format(path)
+    own = {"Creator": "openkeyscan-analyzer", "Date": None} if kind == "svg" else {"Software": None}
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=_DOTS_PER_INCH, metadata={"Title": title, **own})
+    try:
+        with replaced(path) as file:
+            file.write(buffer.getbuffer())
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> PictureNotWritten:
+    return PictureNotWritten(f"{path} cannot be written: {error.strerror}")
+
+
+def write_head(figure: Figure, name: str, facts: Sequence[str]) -> None:
+    """The title, shortened if need be, and a line of facts below it."""
+    width = figure.get_size_inches()[0] * 72
+    title = shortened(name, _TITLE_SIZE, width * (1 - 2 * _MARGIN), bold=True)
+    figure.text(_MARGIN, 0.95, title, size=_TITLE_SIZE, weight="bold", va="center")
+    figure.text(_MARGIN, 0.9, _GAP.join(facts), size=_FACTS_SIZE, va="center")
+
+
+def write_caption(axes: Axes, text: str, theme: Theme, *, right: bool = False) -> None:
+    """A line of small print above ``axes``, at its left or right end."""
+    axes.annotate(text, (1, 1) if right else (0, 1), (0, 4), xycoords="axes fraction",
+                  textcoords="offset points", ha="right" if right else "left", va="bottom",
+                  size=_CAPTION_SIZE, color=theme.muted)  # fmt: skip
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """How wide a line is in points; what DejaVu Sans lacks is taken to be as wide as it is high."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    wide = "".join("W" if unicodedata.east_asian_width(c) in "WF" else c for c in text)
+    font = FontProperties(family="sans-serif", size=size, weight="bold" if bold else "normal")
+    return float(text_to_path.get_text_width_height_descent(wide, font, ismath=False)[0])
+
+
+def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str:
+    """``text`` with its middle left out if it is wider than ``room`` points."""
+    if text_width(text, size, bold=bold) <= room:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        head, tail = kept - kept // 3, kept // 3
+        shorter = f"{text[:head].rstrip()}…{text[len(text) - tail :].lstrip()}"
+        if text_width(shorter, size, bold=bold) <= room:
+            return shorter
+    return "…"
+
+
+def one_line(name: str) -> str:
+    """``name`` as ``shown`` gives it, but for the two characters that no XML may hold."""
+    return shown(name).translate(dict.fromkeys((0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}"))
+
+
+def _import_library() -> None:
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
+    try:
+        import matplotlib.backends.backend_agg
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        if getattr(sys, "frozen", False):
+            raise MissingPlotLibrary(
+                "the app draws no pictures: --plot needs the analyzer run by Python, "
+                "with matplotlib installed"
+            ) from None
+        raise MissingPlotLibrary(
+            f"pictures need matplotlib ({error}): pip install matplotlib"
+        ) from None
