@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import PurePath
 
@@ -9,7 +10,8 @@ from wcwidth import iter_graphemes, width
 
 _CUT = "…"
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-_JOINERS = "\u200c\u200d"  # which emoji and some scripts are written with
+_JOINED = re.compile(r"(?<=[^\s\u200c\u200d])[\u200c\u200d](?=[^\s\u200c\u200d])")
+"""The joiners that emoji and some scripts are written with, where they join something."""
 
 
 def shown(text: str) -> str:
@@ -20,11 +22,12 @@ def shown(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(map(_shown, text))
+    joined = {match.start() for match in _JOINED.finditer(text)}
+    return "".join(c if at in joined else _shown(c) for at, c in enumerate(text))
 
 
 def _shown(character: str) -> str:
-    if unicodedata.category(character) not in _UNSEEN or character in _JOINERS:
+    if unicodedata.category(character) not in _UNSEEN:
         return character
     number = ord(character)
     if 0xDC80 <= number <= 0xDCFF:
