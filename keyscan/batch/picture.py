@@ -62,7 +62,7 @@ def _listen_again(options: argparse.Namespace, path: str) -> tuple[Features, Key
     finally:
         worker.close()
     if isinstance(answer, Features):
-        return answer, estimate_key(model, answer.spectrogram)
+        return answer, estimate_key(model, answer.spectrogram, timeline=True)
     assert isinstance(answer, Failure)  # no cache was asked
     raise NothingToDraw(f"{options.plot} is not drawn: {answer.message}")
 

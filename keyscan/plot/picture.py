@@ -94,7 +94,9 @@ def sheet(theme: Theme, width: float, height: float) -> Iterator[Figure]:
     with warnings.catch_warnings(), matplotlib.rc_context():
         warnings.simplefilter("ignore")
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**_SETTINGS, "text.color": theme.text})
+        matplotlib.rcParams.update(
+            {**_SETTINGS, "text.color": theme.text, "axes.facecolor": theme.background}
+        )
         figure = Figure(figsize=(width, height), facecolor=theme.background, dpi=_DOTS_PER_INCH)
         FigureCanvasAgg(figure)
         yield figure
