@@ -12,7 +12,7 @@ from keyscan.keys import Harmony, Key
 from keyscan.serving.protocol import KeyStyle, Message
 
 _GAP = "  "
-_NAME_ROOM = 32  # columns that a name should have before others give way to it
+_NAME_ROOM = 26  # columns that a name should have before others give way to it
 _LEAST_NAME = 8
 _INDENT = "    "
 _NOTHING = "-"
