@@ -25,6 +25,7 @@ CHANGE_COST = 6.0
 """In nats; chosen on synthesised tracks whose changes are known (``training.timeline``)."""
 END_SECONDS = 30.0
 """Of the intro and of the outro."""
+_LEFT_OUT = 1  # frames at a track's end, by the front end
 
 _Floats = npt.NDArray[np.float64]
 
@@ -82,12 +83,12 @@ def key_timeline(
     if not kept.all():
         whole = _log_probabilities(model, _sums(blocks, cuts), np.diff(edges[cuts]))
     times = (first + edges[cuts]) / FRAMES_PER_SECOND
-    times[0], times[-1] = 0.0, total / FRAMES_PER_SECOND
+    times[0], times[-1] = 0.0, (total + _LEFT_OUT) / FRAMES_PER_SECOND
     segments = tuple(
         Segment(float(start), float(end), KEYS[key], float(np.exp(row[key])))
         for (start, end), key, row in zip(pairwise(times), keys[kept], whole, strict=True)
     )
-    start, end = first / FRAMES_PER_SECOND, (first + frames) / FRAMES_PER_SECOND
+    start, end = first / FRAMES_PER_SECOND, (first + frames + _LEFT_OUT) / FRAMES_PER_SECOND
     return Timeline(
         segments,
         _part(segments, start, min(end, start + END_SECONDS)),
