@@ -1,3 +1,23 @@
-"""Musical keys for DJ applications."""
+"""Musical keys for DJ applications: ``from keyscan import analyze``."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from keyscan.analysis.errors import AnalysisError
+from keyscan.keys import Key
+
+if TYPE_CHECKING:
+    from keyscan.api import Analysis, analyze
+
+__all__ = ["Analysis", "AnalysisError", "Key", "analyze"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch for those who analyse only, not for every process of the server."""
+    if name not in ("Analysis", "analyze"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from keyscan import api
+
+    return getattr(api, name)

@@ -1,0 +1,82 @@
+"""``from keyscan import analyze``, as a Python program uses it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from keyscan import Analysis, AnalysisError, Key, analyze
+from tests.server_process import ROOT, ServerProcess, request
+
+
+def test_a_track_is_analysed_in_one_line(track):
+    assert analyze(track).camelot == "11A"
+    analysis = analyze(str(track))
+    assert analysis == analyze(track)
+    assert (analysis.open_key, analysis.name) == ("4m", "F# minor/Gb minor")
+    assert analysis.key == Key.parse("F# minor")
+    assert analysis.path == str(track)
+    assert analysis.duration == pytest.approx(10.0)
+    assert (analysis.warnings, analysis.timeline, analysis.tonal) == ((), None, True)
+    assert sum(analysis.probabilities) == pytest.approx(1)
+
+
+def test_it_says_what_the_server_says(track):
+    analysis = analyze(track, timeline=True)
+    with ServerProcess() as server:
+        reply = server.ask({**request(1, track), "timeline": True})
+    assert reply["camelot"] == analysis.camelot
+    assert reply["class_id"] == analysis.key.class_id
+    assert reply["confidence"] == pytest.approx(analysis.confidence, abs=1e-3)
+    assert reply["tuning_cents"] == pytest.approx(analysis.tuning_cents, abs=0.1)
+    assert reply["duration"] == pytest.approx(analysis.duration, abs=1e-3)
+    segments = [(s.start, s.end, s.key.camelot) for s in analysis.timeline.segments]
+    assert [(s["start"], s["end"], s["camelot"]) for s in reply["timeline"]] == segments
+    assert reply["intro_key"]["camelot"] == analysis.timeline.intro.key.camelot
+    assert reply["outro_key"]["camelot"] == analysis.timeline.outro.key.camelot
+
+
+def test_what_cannot_be_analysed_raises_an_error_with_a_code(tmp_path):
+    (tmp_path / "text.mp3").write_text("no music")
+    for path, code in ((tmp_path / "none.mp3", "file_not_found"), (tmp_path, "not_a_file"),
+                       (tmp_path / "text.mp3", "unsupported_format")):  # fmt: skip
+        with pytest.raises(AnalysisError) as caught:
+            analyze(path)
+        assert caught.value.code == code
+        assert str(caught.value)
+
+
+def test_another_model_and_one_that_is_none(track):
+    packaged = ROOT / "keyscan" / "data" / "keyscan.pt"
+    assert analyze(track, model_path=packaged) == analyze(track)
+    with pytest.raises(Exception, match=r"README\.md: not a PyTorch file"):
+        analyze(track, model_path=ROOT / "README.md")
+
+
+def test_threads_share_the_model(track):
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(analyze, [track] * 8))) == 1
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    heavy = ["torch", "numpy", "av", "keyscan.api"]
+    code = f"import sys, keyscan; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == b"[]"
+    import keyscan
+
+    with pytest.raises(AttributeError, match="no attribute 'analyse'"):
+        keyscan.analyse  # noqa: B018
+
+
+def test_the_readme_explains_every_field():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("### From Python")[2].partition("\n### ")[0]
+    told = set(re.findall(r"`(\w+)`", section))
+    properties = {"camelot", "open_key", "name", "confidence", "alternatives", "is_between_keys"}
+    assert {field.name for field in dataclasses.fields(Analysis)} | properties <= told
