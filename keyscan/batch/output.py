@@ -9,25 +9,38 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
+_BLOCK = 1 << 16  # bytes
 _NOBODY_READS = (errno.EPIPE, errno.EINVAL)  # the second: Windows
 
 
-def write_text(parts: Iterable[str], output: BinaryIO) -> None:
+def write_text(parts: Iterable[str], output: RawIOBase) -> None:
     """Write ``parts`` as UTF-8; nobody there to read them is no error.
+
+    ``output`` has no buffer of its own, which would be written once more behind a Ctrl-C.
 
     Raises:
         OSError: they cannot be written, for another reason.
     """
     try:
+        block = bytearray()
         for part in parts:
-            output.write(part.encode("utf-8", "backslashreplace"))
-        output.flush()
+            block += part.encode("utf-8", "backslashreplace")
+            if len(block) >= _BLOCK:
+                _write_all(block, output)
+                block = bytearray()
+        _write_all(block, output)
     except OSError as error:
         if error.errno not in _NOBODY_READS:
             raise
+
+
+def _write_all(block: bytearray, output: RawIOBase) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[output.write(view) :]
 
 
 def check_writable(path: Path) -> None:
@@ -46,7 +59,7 @@ def check_writable(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def replaced(path: Path) -> Iterator[RawIOBase]:
     """What is written in the block becomes the file at ``path`` at its end, if that is reached.
 
     A link stays one, an older file's permissions stay, and into a device or a pipe is written
@@ -56,13 +69,13 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         OSError: it cannot be written.
     """
     if _is_stream(path):
-        with path.open("wb") as stream:
+        with path.open("wb", buffering=0) as stream:
             yield stream
         return
     target = Path(os.path.realpath(path))
     new, descriptor = _beside(target)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
             yield file
         if target.exists():
             shutil.copymode(target, new)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from keyscan.batch.display import shown
 from keyscan.batch.tracks import Track
+from keyscan.serving.streams import write_all
 
 _FORMAT = (
     "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} files "
@@ -96,9 +97,11 @@ class Progress:
         with contextlib.suppress(OSError):
             if self._draws:
                 tqdm.write(text, file=self._stream, end="")
-            else:
+            elif self._stream.isatty():
                 self._stream.write(text)
                 self._stream.flush()
+            else:  # without a lock, for which Ctrl-C would have to wait if nobody reads
+                write_all(self._stream.fileno(), text.encode("utf-8", "backslashreplace"))
 
     def flush(self) -> None:
         """For ``logging``; nothing is kept back."""

@@ -36,8 +36,7 @@ def write_results(options: argparse.Namespace, batch: Batch, stdout: int) -> Sum
     if options.output is None:
         if os.name != "nt":
             os.set_blocking(stdout, True)  # whoever shares the pipe with us may have changed that
-        # never closed: behind a reader who has gone, that fails
-        stream = os.fdopen(stdout, "wb", closefd=False)
+        stream = os.fdopen(stdout, "wb", buffering=0, closefd=False)
         write_text(_text(options, tracks, summary, terminal_width(stdout)), stream)
     else:
         with replaced(options.output) as file:
