@@ -6,8 +6,8 @@ import argparse
 import threading
 from collections.abc import Sequence
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
-from keyscan.analysis.estimate import KeyEstimate
 from keyscan.analysis.spectrogram import Features
 from keyscan.batch.tracks import Track
 from keyscan.model_options import model_options
@@ -16,6 +16,9 @@ from keyscan.serving.style_options import key_style
 from keyscan.serving.worker_options import worker_settings
 from keyscan.serving.worker_process import Failure
 from keyscan.serving.workers import Worker, WorkerFailed
+
+if TYPE_CHECKING:
+    from keyscan.analysis.estimate import KeyEstimate  # and with it torch
 
 
 def draw_picture(options: argparse.Namespace, tracks: Sequence[Track]) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from keyscan import keys
 from keyscan.batch.options import parse_options
 from tests.batch.analyze_process import run_analyze
 from tests.batch.conftest import KEYS
-from tests.server_process import ServerProcess, request
+from tests.server_process import ROOT, ServerProcess, request
 
 CAMELOT = {name: keys.Key.parse(key).camelot for name, key in KEYS.items()}
 
@@ -141,6 +142,12 @@ def test_results_that_cannot_be_written_are_said_before_the_work(library, tmp_pa
     assert done.returncode == 1
     assert "nowhere/a.txt cannot be written: No such file or directory" in done.stderr
     assert "analysed" not in done.stderr
+
+
+def test_nothing_heavy_is_imported_before_there_is_something_to_do():
+    code = "import sys, keyscan.batch.command; print({'torch', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "set()\n"
 
 
 def test_what_keeps_the_analyzer_from_starting_is_said(library):
