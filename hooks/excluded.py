@@ -6,7 +6,7 @@ EXCLUDED = {
     "sklearn": "librosa's decompositions and segments, which a constant-Q has no use for",
     "joblib": "librosa's cache on disk, which is off; see keyscan.analysis.stand_ins",
     "pooch": "librosa's downloads of examples; see keyscan.analysis.stand_ins",
-    "matplotlib": "librosa's, scipy's and tqdm's plots",
+    "matplotlib": "keyscan.plot, which then says so, and plots of librosa, scipy and tqdm",
     "mpl_toolkits": "matplotlib's",
     "PIL": "video frames as images, for PyAV",
     "tkinter": "windows",

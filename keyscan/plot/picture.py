@@ -7,6 +7,7 @@ import logging
 import sys
 import unicodedata
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,25 +143,29 @@ def write_caption(axes: Axes, text: str, theme: Theme, *, right: bool = False) -
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """How wide a line is in points; what DejaVu Sans lacks is taken to be as wide as it is high."""
+    """How wide a line is in points, with room for wide letters that only its reader has."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    wide = "".join("W" if unicodedata.east_asian_width(c) in "WF" else c for c in text)
     font = FontProperties(family="sans-serif", size=size, weight="bold" if bold else "normal")
-    return float(text_to_path.get_text_width_height_descent(wide, font, ismath=False)[0])
+    wide = "".join("W" if unicodedata.east_asian_width(c) in "WF" else c for c in text)
+    return max(
+        float(text_to_path.get_text_width_height_descent(line, font, ismath=False)[0])
+        for line in {text, wide}
+    )
 
 
 def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str:
     """``text`` with its middle left out if it is wider than ``room`` points."""
+
+    def cut(kept: int) -> str:
+        tail = kept // 3
+        return f"{text[: kept - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
+
     if text_width(text, size, bold=bold) <= room:
         return text
-    for kept in range(len(text) - 1, 1, -1):
-        head, tail = kept - kept // 3, kept // 3
-        shorter = f"{text[:head].rstrip()}…{text[len(text) - tail :].lstrip()}"
-        if text_width(shorter, size, bold=bold) <= room:
-            return shorter
-    return "…"
+    some = range(1, len(text))
+    return cut(bisect_right(some, room, key=lambda kept: text_width(cut(kept), size, bold=bold)))
 
 
 def one_line(name: str) -> str:

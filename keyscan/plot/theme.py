@@ -70,7 +70,7 @@ THEMES: dict[ThemeName, Theme] = {
         muted="#a3a9b5",
         line="#4b515d",
         minor=0.46,
-        major=0.54,
+        major=0.53,
         colormap="magma",
     ),
 }

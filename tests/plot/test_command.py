@@ -1,0 +1,141 @@
+"""``analyze --plot``, as people run it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from keyscan.batch.options import parse_options
+from keyscan.batch.picture import draw_picture
+from keyscan.plot import NothingToDraw
+from tests.batch.replies import analysed, failed
+from tests.plot.pictures import pixels, svg_words
+
+WITHOUT_MATPLOTLIB = """
+import sys
+sys.modules["matplotlib"] = None
+from keyscan.cli import main
+sys.exit(main())
+"""
+
+
+def analyze(*arguments, command=("-m", "keyscan")):
+    return subprocess.run(
+        [sys.executable, *command, "analyze", *map(str, arguments)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        encoding="utf-8",
+    )  # fmt: skip
+
+
+def test_a_track_is_drawn_beside_its_table(tmp_path, track):
+    path = tmp_path / "track.svg"
+    done = analyze("--plot", path, "--spelling", "flats", track)
+    assert done.returncode == 0, done.stderr
+    assert "11A" in done.stdout
+    words = svg_words(path)
+    assert track.name in words
+    assert "Gb minor" in words
+    assert any(word.startswith("begins in 11A") for word in words)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_drawn_as_a_library_failures_and_all(tmp_path, track):
+    folder = tmp_path / "Müsic"
+    folder.mkdir()
+    (folder / track.name).symlink_to(track)
+    (folder / "bad.mp3").write_text("no sound")
+    drawing, picture = tmp_path / "keys.svg", tmp_path / "keys.png"
+    done = analyze("--quiet", "--plot", drawing, folder)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1  # the failure
+    words = svg_words(drawing)
+    assert {"Müsic", "2 tracks\u2003\u20031 with a key", "unsupported_format 1"} <= set(words)
+    done = analyze("--quiet", "--theme", "dark", "--plot", picture, track, folder / "bad.mp3")
+    assert pixels(picture)[0, 0, :3].max() < 40
+
+
+def test_a_folder_with_one_file_is_a_library_all_the_same(tmp_path):
+    folder = tmp_path / "Music"
+    folder.mkdir()
+    options = parse_options(["--plot", str(tmp_path / "keys.svg"), str(folder)])
+    draw_picture(options, [analysed(str(folder / "a.mp3"))])
+    assert {"Music", "Tracks by key"} <= set(svg_words(tmp_path / "keys.svg"))
+
+
+def test_a_folder_has_its_own_name_wherever_one_is(tmp_path, monkeypatch):
+    (tmp_path / "Techno").mkdir()
+    (tmp_path / "House").mkdir()
+    monkeypatch.chdir(tmp_path / "Techno")
+    draw_picture(parse_options(["--plot", "keys.svg", ".", "../House"]), [])
+    assert {"Techno, House", "0 tracks\u2003\u20030 with a key"} <= set(svg_words("keys.svg"))
+
+
+@pytest.mark.parametrize("tracks", [[], [failed("a.mp3")]], ids=["not reached", "failed"])
+def test_a_track_without_a_key_is_not_drawn(tmp_path, tracks):
+    options = parse_options(["--plot", str(tmp_path / "a.svg"), "a.mp3"])
+    with pytest.raises(NothingToDraw, match=r"a\.svg is not drawn: there is no key"):
+        draw_picture(options, tracks)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_track_that_has_gone_meanwhile_is_not_drawn(tmp_path):
+    gone = str(tmp_path / "gone.mp3")
+    options = parse_options(["--plot", str(tmp_path / "a.svg"), gone])
+    with pytest.raises(NothingToDraw, match=r"a\.svg is not drawn: there is no file"):
+        draw_picture(options, [analysed(gone)])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--plot", "keys.jpg"], "argument --plot: keys.jpg: a picture's name must end in .svg or"),
+        (["--plot", ""], "must end in .svg or .png"),
+        (["--plot", "a.svg", "--output", "a.svg"], "--plot and --output: both are a.svg"),
+        (["--theme", "pink"], "invalid choice: 'pink'"),
+    ],
+)
+def test_wrong_usage(arguments, reason, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_options([*arguments, "a.mp3"])
+    assert caught.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_without_matplotlib_nothing_is_analysed_in_vain(tmp_path, track):
+    done = analyze("--plot", tmp_path / "a.svg", track, command=("-c", WITHOUT_MATPLOTLIB))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("keyscan: pictures need matplotlib")
+    assert "pip install matplotlib" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_plot_matplotlib_is_not_missed(track):
+    done = analyze(track, command=("-c", WITHOUT_MATPLOTLIB))
+    assert done.returncode == 0
+    assert "11A" in done.stdout
+
+
+def test_a_place_where_no_file_can_be_is_told_before_any_work(tmp_path, track):
+    done = analyze("--plot", tmp_path / "nowhere" / "a.svg", track)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a.svg cannot be written: No such file or directory" in done.stderr
+
+
+def test_ctrl_c_leaves_no_picture_of_a_track_that_was_not_reached(tmp_path, endless):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keyscan", "analyze", "--plot", tmp_path / "a.svg", endless],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not psutil.Process(process.pid).children():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert not list(tmp_path.iterdir())

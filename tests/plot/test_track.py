@@ -1,0 +1,261 @@
+"""A track's picture: what stands on it, that it can be read, and what its file is like."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from keyscan.keys import KEYS, Key
+from keyscan.plot.theme import THEMES, channels
+from keyscan.serving.protocol import KeyStyle
+from tests.plot.pictures import SVG, overlaps, pixels, svg_words, texts, words
+
+THEME_NAMES = ("light", "dark")
+
+
+def test_the_title_says_what_people_ask_for(song):
+    with song.sheet() as figure:
+        head = [text.get_text() for text in figure.texts]
+    assert head[0] == "Song.flac"
+    assert head[1].startswith("11A · 4m · F# minor/Gb minor")
+    assert "confidence 9" in head[1] or "confidence >99 %" in head[1]
+    assert re.search(r"tuning (0|[+−]\d) cents? \(A = 440 Hz\)", head[1])
+    assert head[1].endswith("0:30")
+
+
+def test_all_24_keys_are_on_the_wheel_and_the_best_one_in_its_middle(song):
+    with song.sheet() as figure:
+        shown = words(figure)
+    assert {key.camelot for key in KEYS} <= set(shown)
+    assert shown.count("11A") >= 3  # on the wheel, in its middle, in the list
+
+
+def test_a_probability_is_as_long_on_the_wheel_as_it_is_large(song):
+    shares = [0.0] * 24
+    shares[Key.parse("A minor").class_id], shares[Key.parse("C major").class_id] = 0.25, 0.75
+    track = song.estimated(probabilities=tuple(shares), key=Key.parse("C major"))
+    with track.sheet() as figure:
+        filled = {
+            patch.get_facecolor(): patch.width / 0.34
+            for axes in figure.axes
+            for patch in axes.patches
+            if type(patch).__name__ == "Wedge" and 0 < patch.width < 0.33
+        }
+        shown = words(figure)
+    theme = THEMES["light"]
+    assert filled == {
+        (*channels(theme.colour(key)), 1.0): pytest.approx(shares[key.class_id], abs=0.01)
+        for key in (Key.parse("A minor"), Key.parse("C major"))
+    }
+    assert {"75 %", "25 %"} <= set(shown)
+
+
+def test_a_modulation_is_a_band_of_two_colours_from_end_to_end(modulating):
+    with modulating.sheet() as figure:
+        band = figure.axes[2]
+        parts = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in band.patches]
+        shown = [text.get_text() for text in band.texts]
+        limits = band.get_xlim()
+    segments = modulating.estimate.timeline.segments
+    assert [segment.key.camelot for segment in segments] == ["8B", "12B"]
+    assert parts == [(segment.start, segment.end) for segment in segments]
+    assert [text for text in shown if text in ("8B", "12B")] == ["8B", "12B"]
+    assert any(re.fullmatch(r"begins in 8B \(.+ %\), ends in 12B \(.+ %\)", t) for t in shown)
+    assert limits == (0, modulating.duration)
+
+
+def test_the_less_sure_part_is_the_paler(song):
+    with song.in_parts(10).sheet() as figure:
+        colours = [patch.get_facecolor()[:3] for patch in figure.axes[2].patches]
+    segments = song.in_parts(10).estimate.timeline.segments
+    theme = THEMES["light"]
+    whites = [
+        np.linalg.norm(np.subtract((1, 1, 1), colour))
+        / np.linalg.norm(np.subtract((1, 1, 1), channels(theme.colour(segment.key))))
+        for colour, segment in zip(colours, segments, strict=True)
+    ]
+    by_confidence = np.argsort([segment.confidence for segment in segments], kind="stable")
+    assert np.all(np.diff(np.array(whites)[by_confidence]) > -0.02)
+    assert min(whites) > 0.2
+
+
+def test_without_a_timeline_the_whole_track_is_in_one_key(song):
+    with song.estimated(timeline=None).sheet() as figure:
+        shown = words(figure)
+        (patch,) = figure.axes[2].patches
+    assert "Key of the whole track" in shown
+    assert (patch.get_x(), patch.get_width()) == (0, song.duration)
+
+
+def test_drums_are_not_given_a_key(drums):
+    with drums.estimated(tonal=False, timeline=None).sheet() as figure:
+        shown = words(figure)
+        wedges = [p for axes in figure.axes for p in axes.patches if p.get_linewidth() == 2]
+    assert any(text.startswith("not tonal: drums, speech or noise") for text in shown)
+    assert shown.count("not tonal") == 2  # on the wheel, in the band
+    assert "?" in shown
+    assert not wedges  # the mark of the best key
+
+
+@pytest.mark.parametrize(
+    ("cents", "words_"),
+    [
+        (None, "tuning unknown"),
+        (-47.2, "tuning −47 cents (half-way between two keys)"),
+        (0.4, "tuning 0 cents (A = 440 Hz)"),
+    ],
+)
+def test_tuning(song, cents, words_):
+    with song.estimated(tuning_cents=cents).sheet() as figure:
+        assert words_ in figure.texts[1].get_text()
+
+
+def test_other_notation_and_spelling(song):
+    with song.sheet(style=KeyStyle("openkey", "flats")) as figure:
+        shown = words(figure)
+        places = {text.get_text(): text.xy for text in texts(figure) if hasattr(text, "xy")}
+    assert {key.open_key for key in KEYS} <= set(shown)
+    assert "Gb minor" in shown
+    assert "A: minor, B: major" not in shown
+    assert places["12d"][0] == pytest.approx(0, abs=1e-9)  # twelve o'clock
+    assert places["12d"][1] > 0
+
+
+ALIKE = (0.045,) * 22 + (0.005,) * 2
+EXTREMES = {
+    "as it is": lambda song, drums: song,
+    "not tonal": lambda song, drums: drums.estimated(tonal=False),
+    "no timeline": lambda song, drums: song.estimated(timeline=None),
+    "one part": lambda song, drums: song.in_parts(1),
+    "thirty parts": lambda song, drums: song.in_parts(30),
+    "two hours": lambda song, drums: song.repeated(2).in_parts(30),
+    "three seconds": lambda song, drums: replace(
+        song, spectrogram=song.spectrogram[:, :13], duration=3.0
+    ).in_parts(3),
+    "all keys alike": lambda song, drums: song.estimated(probabilities=ALIKE, tuning_cents=-47.0),
+    "certain": lambda song, drums: song.estimated(
+        key=KEYS[23], probabilities=(0.0,) * 23 + (1.0,), tuning_cents=-47.0
+    ),
+    "a long name": lambda song, drums: replace(song, name="A very long name " * 20 + "(mix).flac"),
+    "wide letters": lambda song, drums: replace(song, name=50 * "曲名" + ".flac"),
+    "one word": lambda song, drums: replace(song, name=255 * "W"),
+}
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_no_text_touches_another_or_leaves_the_sheet(case, song, drums):
+    with EXTREMES[case](song, drums).sheet() as figure:
+        assert overlaps(figure) == []
+
+
+def test_overlaps_would_be_found(song):
+    with song.sheet() as figure:
+        figure.text(0.02, 0.945, "over the title")
+        figure.text(0.99, 0.5, "over the edge")
+        figure.canvas.draw()
+        assert set(overlaps(figure)) == {
+            ("Song.flac", "over the title"),
+            ("over the edge", "the edge"),
+        }
+
+
+def test_parts_too_short_for_a_code_have_none_and_longer_ones_stand_upright(song):
+    with song.repeated(2).in_parts(60).sheet() as figure:
+        band = figure.axes[2]
+        codes = [text for text in band.texts if re.fullmatch(r"\d+[AB]", text.get_text())]
+        assert 12 <= len(codes) < 60
+        assert {text.get_rotation() for text in codes} == {0.0, 90.0}
+        for text in codes:
+            box = text.get_window_extent()
+            assert any(
+                part.get_window_extent().x0 <= box.x0 and box.x1 <= part.get_window_extent().x1
+                for part in band.patches
+            )
+
+
+@pytest.mark.parametrize(
+    ("hours", "last"), [(0.05, "3:00"), (0.5, "30:00"), (2, "2:00:00"), (9, "9:00:00")]
+)
+def test_times(song, hours, last):
+    with song.repeated(hours).sheet() as figure:
+        labels = [label.get_text() for label in figure.axes[2].get_xticklabels()]
+        times = [list(axes.get_xticks()) for axes in figure.axes[:3]]
+    assert (labels[0], labels[-1]) == ("0:00", last)
+    assert 4 <= len(labels) <= 11
+    assert times[0] == times[1] == times[2]
+
+
+def test_the_band_lies_below_what_sounds_at_that_time(modulating):
+    """The loudest bins change where the key does."""
+    with modulating.sheet() as figure:
+        (image,) = figure.axes[0].images
+        (notes,) = figure.axes[1].images
+        boundary = figure.axes[2].patches[0].get_width()
+        left, right, _, _ = image.get_extent()
+        assert notes.get_extent()[:2] == [left, right]
+        loud = np.asarray(notes.get_array())
+    frame = round((boundary - left) / (right - left) * loud.shape[1])
+    before, after = loud[:, :frame].mean(axis=1), loud[:, frame:].mean(axis=1)
+    assert before[0] > after[0]  # C
+    assert after[8] > before[8]  # G#
+
+
+@pytest.mark.parametrize("theme", THEME_NAMES)
+def test_png(tmp_path, modulating, theme):
+    image = pixels(modulating.draw(tmp_path / "track.PNG", theme))
+    assert image.shape == (1140, 1950, 4)
+    assert (image[..., 3] == 255).all()
+    background = np.round(255 * np.array(channels(THEMES[theme].background)))
+    for corner in (image[0, 0], image[0, -1], image[-1, 0], image[-1, -1]):
+        assert (corner[:3] == background).all()
+    spectrogram = image[220:640, 100:1280, :3] @ (1 << 16, 1 << 8, 1)
+    assert len(np.unique(spectrogram)) > 150
+
+
+@pytest.mark.parametrize("theme", THEME_NAMES)
+def test_svg(tmp_path, modulating, theme):
+    path = modulating.draw(tmp_path / "track.svg", theme)
+    root = ET.parse(path).getroot()
+    assert (root.tag, root.get("width"), root.get("height")) == (f"{SVG}svg", "936pt", "547.2pt")
+    assert {"Modulation.flac", "8B", "12B", "C6", "1:00", "C major"} <= set(svg_words(path))
+    assert len(list(root.iter(f"{SVG}image"))) == 2
+    first = next(root.iter(f"{SVG}path"))
+    assert f"fill: {THEMES[theme].background}" in first.get("style")
+    assert path.stat().st_size < 1_000_000
+    assert "dc:date" not in path.read_text(encoding="utf-8")
+
+
+def test_a_day_is_no_more_than_a_song(tmp_path, song):
+    day = song.repeated(24).in_parts(60)
+    with day.sheet() as figure:
+        assert overlaps(figure) == []
+        assert figure.axes[2].get_xticklabels()[-1].get_text() == "24:00:00"
+    assert day.draw(tmp_path / "day.svg").stat().st_size < 1_000_000
+
+
+STRANGE = [
+    "$x^2$ & <b>A$AP</b> \"'.mp3",
+    "日本語の曲名 한국어 中文.flac",
+    "עברית العربية हिन्दी.ogg",
+    "🎵🎶.m4a",
+    "new\nline\ttab\x1b[31m\u202e.wav",
+    "\udcff\udc80.wav",
+    "\ufffe\uffff.wav",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_strange_names(tmp_path, song, name, recwarn, caplog, capfd):
+    drawn = replace(song, name=name)
+    shown = svg_words(drawn.draw(tmp_path / "strange.svg"))
+    assert name in shown or not name or not name.isprintable()
+    with drawn.sheet():  # what a PNG is made from
+        pass
+    assert not recwarn.list
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
