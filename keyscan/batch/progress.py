@@ -21,6 +21,7 @@ _FORMAT = (
     "[{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
 )
 _SMOOTHING = 0.1  # tracks differ in length, and those from the cache take no time
+_USUAL_WIDTH = 80
 _Item = TypeVar("_Item")
 
 
@@ -117,6 +118,8 @@ def terminal_width(descriptor: int) -> int | None:
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns):
         return int(columns)
-    with contextlib.suppress(OSError):
-        return os.get_terminal_size(descriptor).columns or None
-    return None
+    for known in (descriptor, 2):  # Windows tells of the standard streams only
+        with contextlib.suppress(OSError, ValueError):
+            if found := os.get_terminal_size(known).columns:
+                return found
+    return _USUAL_WIDTH
