@@ -4,6 +4,8 @@ const { EventEmitter } = require('node:events');
 const { KeyAnalyzerError } = require('./error.js');
 const { withDefaults } = require('./options.js');
 const { ServerProcess } = require('./process.js');
+const { RequestQueue } = require('./queue.js');
+const { Signals } = require('./signals.js');
 
 const IN_FLIGHT_PER_WORKER = 4; // one decoding, two waiting for the model, one on its way
 const MAX_LINE_BYTES = 1 << 20; // the server reads no longer line
@@ -12,19 +14,13 @@ const MAX_LINE_BYTES = 1 << 20; // the server reads no longer line
  * The analyzer as a class: a promise for every file, over one server process that is started at
  * once, kept, and started again when it dies. index.d.ts has the types of all that is public.
  *
- * Every promise is settled exactly once. A request is in `#pending` until then, and in one of
- * `#waiting` (not handed over yet), `#suspects` (to be tried again alone, because the server died
- * with them) and `#asked` (the server has them).
+ * Every promise is settled exactly once; its request is in `#queue` until then.
  */
 class KeyAnalyzer extends EventEmitter {
   #options;
   #server = null;
-  #pending = new Map();
-  #waiting = new Set();
-  #suspects = new Set();
-  #asked = new Set();
-  #suspectLingers = false; // it was cancelled, and the server may still be working on it
-  #listeners = new Map(); // signal -> { requests, abort }
+  #queue = new RequestQueue();
+  #signals = new Signals((id) => this.cancel(id));
   #pings = new Map();
   #resetsToComplete = [];
   #resetsToIdle = [];
@@ -65,12 +61,11 @@ class KeyAnalyzer extends EventEmitter {
     const promise = new Promise((resolve, reject) => {
       const refusal = this.#refusal ?? refusalOf(id, path, signal);
       if (refusal) return reject(failure(refusal, path));
-      if (this.#pending.size === 0) this.#counts = { done: 0, failed: 0, total: 0 };
-      this.#counts.total += 1;
       const request = { id, path, resolve, reject, signal, crashes: 0 };
-      if (signal) this.#listen(request);
-      this.#pending.set(id, request);
-      this.#waiting.add(request);
+      this.#signals.listen(request);
+      if (this.#queue.size === 0) this.#counts = { done: 0, failed: 0, total: 0 };
+      this.#counts.total += 1;
+      this.#queue.add(request);
       this.#pump();
     });
     return Object.assign(promise, { id });
@@ -84,9 +79,9 @@ class KeyAnalyzer extends EventEmitter {
    */
   cancel(promiseOrId) {
     const id = typeof promiseOrId === 'object' ? promiseOrId.id : promiseOrId;
-    const request = this.#pending.get(id);
+    const request = this.#queue.get(id);
     if (!request) return false;
-    if (this.#asked.has(request)) this.#withdraw(request);
+    if (this.#queue.isAsked(request)) this.#withdraw(request);
     const cause = request.signal?.aborted ? request.signal.reason : undefined;
     this.#reject(request, { code: 'cancelled', message: 'cancelled', cause });
     queueMicrotask(() => this.#pump()); // not with what is cancelled next
@@ -170,7 +165,7 @@ class KeyAnalyzer extends EventEmitter {
   }
 
   #answer(reply) {
-    const request = this.#pending.get(reply.id);
+    const request = this.#queue.get(reply.id);
     if (!request) return; // cancelled or reset meanwhile
     this.#restarts = 0;
     if (reply.status === 'success') {
@@ -182,34 +177,26 @@ class KeyAnalyzer extends EventEmitter {
     this.#pump();
   }
 
-  /** Hand over what there is room for. A suspect goes alone: if it crashes again, we know who. */
+  /** Hand over what there is room for. */
   #pump() {
     const server = this.#server;
-    while (server?.ready && !server.blocked && this.#hasRoom()) {
-      const request = first(this.#suspects) ?? first(this.#waiting);
+    while (server?.ready && !server.blocked) {
+      const request = this.#queue.next(this.#window);
       if (!request) break;
-      this.#suspects.delete(request);
-      this.#waiting.delete(request);
-      this.#asked.add(request);
       server.send({ id: request.id, path: request.path });
     }
-    if (!this.#refusal || this.#pending.size > 0) return;
+    if (!this.#refusal || this.#queue.size > 0) return;
     if (server) server.endInput();
     else this.#end();
-  }
-
-  #hasRoom() {
-    const suspectIsTried = this.#suspectLingers || first(this.#asked)?.crashes > 0;
-    return !suspectIsTried && this.#asked.size < this.#window;
   }
 
   /** Of a suspect, which the server has alone, we have to know when it can do no more harm. */
   #withdraw({ id, crashes }) {
     if (crashes === 0) return this.#server.send({ type: 'cancel', id });
-    this.#suspectLingers = true;
+    this.#queue.held = true;
     this.#resetServer().then(async ({ idle }) => {
       await idle;
-      this.#suspectLingers = false;
+      this.#queue.held = false;
       this.#pump();
     });
   }
@@ -230,8 +217,11 @@ class KeyAnalyzer extends EventEmitter {
     for (const done of [...this.#resetsToComplete, ...this.#resetsToIdle]) done();
     this.#resetsToComplete = [];
     this.#resetsToIdle = [];
-    this.#blame(reason);
-    if (this.#refusal && this.#pending.size === 0) return this.#end();
+    for (const request of this.#queue.blame(this.#options.maxCrashes)) {
+      const message = `the server ended ${request.crashes} times while it had this file: ${reason}`;
+      this.#reject(request, { code: 'server_crashed', message });
+    }
+    if (this.#refusal && this.#queue.size === 0) return this.#end();
     if (hopeless && !this.#wasReady) {
       const message = `the server cannot be started: ${reason}`;
       return this.#giveUp({ code: 'start_failed', message, cause });
@@ -246,20 +236,6 @@ class KeyAnalyzer extends EventEmitter {
     this.#restarts += 1;
     this.#emit('restart', { attempt: this.#restarts, delay, reason });
     this.#restartTimer = setTimeout(() => this.#start(), delay);
-  }
-
-  /** Any of the files that the server had may have brought it down. */
-  #blame(reason) {
-    for (const request of this.#asked) {
-      request.crashes += 1;
-      if (request.crashes < this.#options.maxCrashes) {
-        this.#suspects.add(request);
-        continue;
-      }
-      const message = `the server ended ${request.crashes} times while it had this file: ${reason}`;
-      this.#reject(request, { code: 'server_crashed', message });
-    }
-    this.#asked.clear();
   }
 
   #giveUp(refusal) {
@@ -284,7 +260,7 @@ class KeyAnalyzer extends EventEmitter {
   }
 
   #rejectAll(refusal) {
-    for (const request of this.#pending.values()) {
+    for (const request of this.#queue.all()) {
       this.#forget(request);
       request.reject(failure(refusal, request.path));
     }
@@ -299,26 +275,8 @@ class KeyAnalyzer extends EventEmitter {
   }
 
   #forget(request) {
-    this.#pending.delete(request.id);
-    for (const set of [this.#waiting, this.#suspects, this.#asked]) set.delete(request);
-    const { signal } = request;
-    const listener = this.#listeners.get(signal);
-    listener?.requests.delete(request);
-    if (listener?.requests.size !== 0) return;
-    signal.removeEventListener('abort', listener.abort);
-    this.#listeners.delete(signal);
-  }
-
-  /** One listener a signal: a signal looks through all that it has before it takes another. */
-  #listen(request) {
-    const { signal } = request;
-    if (!this.#listeners.has(signal)) {
-      const requests = new Set();
-      const abort = () => requests.forEach(({ id }) => this.cancel(id));
-      this.#listeners.set(signal, { requests, abort });
-      signal.addEventListener('abort', abort);
-    }
-    this.#listeners.get(signal).requests.add(request);
+    this.#queue.forget(request);
+    this.#signals.forget(request);
   }
 
   /** Listeners run by themselves: one that throws must not cost anybody an answer. */
@@ -338,11 +296,6 @@ function refusalOf(id, path, signal) {
 
 function failure({ code, message, reply, cause }, path) {
   return new KeyAnalyzerError(code, message, { path, reply, cause });
-}
-
-/** The oldest of a set. */
-function first(set) {
-  return set.values().next().value;
 }
 
 module.exports = { KeyAnalyzer, KeyAnalyzerError };
