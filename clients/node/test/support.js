@@ -54,11 +54,15 @@ function alive(pid) {
 
 /** The processes that a process has started (Linux). */
 function children(pid) {
-  return fs
-    .readdirSync(`/proc/${pid}/task`)
-    .flatMap((task) => fs.readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' '))
-    .filter(Boolean)
-    .map(Number);
+  const ofThread = (task) => {
+    try {
+      return fs.readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ');
+    } catch (error) {
+      if (['ENOENT', 'ESRCH'].includes(error.code)) return []; // the thread has ended meanwhile
+      throw error;
+    }
+  };
+  return fs.readdirSync(`/proc/${pid}/task`).flatMap(ofThread).filter(Boolean).map(Number);
 }
 
 /** A WAV that takes many seconds to decode: two hours of silence, sparse on the disk. */
