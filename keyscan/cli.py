@@ -43,8 +43,8 @@ Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, {"type": "r
 {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
 which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 says where the time goes.
 
-"%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON, CSV or a playlist of their
-tracks' keys: see analyze --help.
+"%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON,
+CSV or a playlist of their tracks' keys, or a picture: see analyze --help.
 "%(prog)s doctor" tells why it is slow here, and tests the installation: see doctor --help.
 
 Exit code: 0 when the input has ended and all is answered, 1 when the server cannot start,

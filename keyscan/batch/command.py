@@ -65,7 +65,7 @@ def _run(
         interruption.kill()
     progress.close()
     summary = write_results(options, batch, stdout)
-    if not batch.found:
+    if not batch.found and interruption.number is None:
         folders = ", ".join(map(shown, options.paths))
         progress.write(f"keyscan: no audio files in {folders}\n")
         return EXIT_FAILED

@@ -65,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
             f"--{name}", action="store_const", const=name, dest="format", help=text
         )
     parser.set_defaults(format="table")
-    add("-o", "--output", type=Path, metavar="FILE", help="write there instead of to stdout")
+    add("-o", "--output", type=_output, metavar="FILE", help="write there instead of to stdout")
     add(
         "--plot",
         type=_picture,
@@ -127,6 +127,10 @@ def _picture(text: str) -> Path:
     except UnknownPictureFormat as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return path
+
+
+def _output(text: str) -> Path | None:
+    return None if text == "-" else Path(text)
 
 
 def _path(text: str) -> str:

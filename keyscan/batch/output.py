@@ -51,6 +51,8 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not os.access(path, os.W_OK):  # another could take its place all the same
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if _is_stream(path):
         return
     new, descriptor = _beside(Path(os.path.realpath(path)))

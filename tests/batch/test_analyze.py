@@ -11,8 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan import keys
 from keyscan.batch.options import parse_options
 from tests.batch.analyze_process import run_analyze
@@ -129,6 +131,10 @@ def test_wrong_usage_is_explained(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_a_dash_is_stdout():
+    assert parse_options(["--output", "-", "a.mp3"]).output is None
+
+
 def test_a_folder_without_music_is_said(tmp_path):
     (tmp_path / "notes.txt").write_text("no music")
     done = run_analyze("--json", tmp_path)
@@ -189,3 +195,20 @@ def test_help_is_complete():
     for word in ("--json", "--csv", "--m3u", "--jobs", "--no-recursive", "--changed-only",
                  "--timeline", "--cache", "--output", "Examples:", "Exit code:"):  # fmt: skip
         assert word in done.stdout
+
+
+def test_a_track_that_changes_its_key_tells_when(tmp_path):
+    parts = [render_track(keys.Key.parse(key), 60.0) for key in ("A minor", "D# minor")]
+    path = tmp_path / "change.flac"
+    write_audio(path, np.concatenate(parts), SAMPLE_RATE)
+    done = run_analyze("--json", "--timeline", path)
+    (track,) = json.loads(done.stdout)["tracks"]
+    assert (track["intro_key"]["camelot"], track["outro_key"]["camelot"]) == ("8A", "2A")
+    segments = track["timeline"]
+    assert segments[0]["camelot"] == "8A"
+    assert segments[-1]["camelot"] == "2A"
+    assert abs(segments[-1]["start"] - 60) < 10
+    done = run_analyze("--timeline", path)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines[2 + len(segments) :]] == ["intro", "outro"]
+    assert [line[1] for line in lines[2:]] == [*(s["camelot"] for s in segments), "8A", "2A"]
