@@ -2,6 +2,9 @@ import { EventEmitter } from 'node:events';
 
 type Hour = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12;
 
+/** A key on the Camelot wheel: `8A` is A minor, `8B` is C major. */
+export type Camelot = `${Hour}${'A' | 'B'}`;
+
 /** Counts are whole numbers; milliseconds are at most 2^31 - 1, as timers cannot be longer. */
 export interface KeyAnalyzerOptions {
   /** The server: the frozen app's executable, or Python with the script first in `args`. */
@@ -38,37 +41,59 @@ export interface Warning {
   message: string;
 }
 
-/** A key that it may be instead. */
-export interface Alternative {
-  camelot: `${Hour}${'A' | 'B'}`;
+/** A key, and how sure the server is of it. */
+export interface KeyGuess {
+  camelot: Camelot;
   openkey: `${Hour}${'m' | 'd'}`;
+  /** `F# minor/Gb minor`, or as the options `--notation` and `--spelling` have it. */
   key: string;
   /** The probability, 0 to 1, that this is the key. */
   confidence: number;
 }
 
+/** A part of a track in one key; `start` and `end` are in seconds. */
+export interface Segment extends KeyGuess {
+  start: number;
+  end: number;
+}
+
 /** The key of a file: the server's reply as it is. Later servers may add fields. */
-export interface Success {
+export interface Success extends KeyGuess {
   id: number;
   status: 'success';
   code: 'ok';
-  camelot: `${Hour}${'A' | 'B'}`;
-  openkey: `${Hour}${'m' | 'd'}`;
-  /** `F# minor/Gb minor`, or as the options `--notation` and `--spelling` have it. */
-  key: string;
   /** 0-11 for 1A-12A, 12-23 for 1B-12B. */
   class_id: number;
-  /** The probability, 0 to 1, that the key is right. */
-  confidence: number;
-  /** Up to three, the most probable first. */
-  alternatives: Alternative[];
+  /** False for drums, speech or noise: there is no key to tell, and `confidence` is low. */
+  tonal: boolean;
+  /** Up to three that it may be instead, the most probable first. */
+  alternatives: KeyGuess[];
   /** How far the music lies above A = 440 Hz; null where it cannot be told. */
   tuning_cents: number | null;
   filename: string;
   /** Seconds of sound that were analysed. */
   duration: number;
   warnings: Warning[];
+  /** Whether the server knew the answer from before. */
+  cached: boolean;
+  /** The key over time, without gaps; this and the next two only if `timeline` was asked for. */
+  timeline?: Segment[];
+  /** The key of the first half minute of music. */
+  intro_key?: KeyGuess;
+  /** The key of the last half minute of music. */
+  outro_key?: KeyGuess;
   generation: number;
+}
+
+/** A reply with the key over time. */
+export type SuccessWithTimeline = Success &
+  Required<Pick<Success, 'timeline' | 'intro_key' | 'outro_key'>>;
+
+export interface AnalyzeOptions {
+  /** Aborting it cancels. */
+  signal?: AbortSignal;
+  /** Whether the key over time is wanted as well. Default: false. */
+  timeline?: boolean;
 }
 
 /** The server's reply about a file without a key. */
@@ -130,6 +155,7 @@ export type ClientErrorCode =
   | 'reset'
   | 'closed'
   | 'invalid_path'
+  | 'bad_request'
   | 'server_crashed'
   | 'server_unavailable'
   | 'start_failed';
@@ -184,7 +210,11 @@ export class KeyAnalyzer extends EventEmitter {
   readonly pid: number | null;
 
   /** Ask for the key of a file; rejects with a KeyAnalyzerError. */
-  analyze(path: string, options?: { signal?: AbortSignal }): Promise<Success> & { id: number };
+  analyze(
+    path: string,
+    options: AnalyzeOptions & { timeline: true },
+  ): Promise<SuccessWithTimeline> & { id: number };
+  analyze(path: string, options?: AnalyzeOptions): Promise<Success> & { id: number };
 
   /** Reject a promise of `analyze` with `cancelled`; false if it was settled already. */
   cancel(promiseOrId: number | { id: number }): boolean;

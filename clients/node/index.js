@@ -5,10 +5,10 @@ const { KeyAnalyzerError } = require('./error.js');
 const { withDefaults } = require('./options.js');
 const { ServerProcess } = require('./process.js');
 const { RequestQueue } = require('./queue.js');
+const { messageOf, refusalOf } = require('./request.js');
 const { Signals } = require('./signals.js');
 
 const IN_FLIGHT_PER_WORKER = 4; // one decoding, two waiting for the model, one on its way
-const MAX_LINE_BYTES = 1 << 20; // the server reads no longer line
 
 /**
  * The analyzer as a class: a promise for every file, over one server process that is started at
@@ -53,15 +53,16 @@ class KeyAnalyzer extends EventEmitter {
    * Ask for the key of a file.
    *
    * @param {string} path
-   * @param {{ signal?: AbortSignal }} [options] aborting it cancels
+   * @param {{ signal?: AbortSignal, timeline?: boolean }} [options] `signal`: aborting it cancels;
+   *   `timeline`: the key over time as well
    * @returns {Promise<import('./index').Success> & { id: number }}
    */
-  analyze(path, { signal } = {}) {
+  analyze(path, { signal, timeline = false } = {}) {
     const id = this.#nextId++;
     const promise = new Promise((resolve, reject) => {
-      const refusal = this.#refusal ?? refusalOf(id, path, signal);
+      const request = { id, path, timeline, signal, resolve, reject, crashes: 0 };
+      const refusal = this.#refusal ?? refusalOf(request);
       if (refusal) return reject(failure(refusal, path));
-      const request = { id, path, resolve, reject, signal, crashes: 0 };
       this.#signals.listen(request);
       if (this.#queue.size === 0) this.#counts = { done: 0, failed: 0, total: 0 };
       this.#counts.total += 1;
@@ -183,7 +184,7 @@ class KeyAnalyzer extends EventEmitter {
     while (server?.ready && !server.blocked) {
       const request = this.#queue.next(this.#window);
       if (!request) break;
-      server.send({ id: request.id, path: request.path });
+      server.send(messageOf(request));
     }
     if (!this.#refusal || this.#queue.size > 0) return;
     if (server) server.endInput();
@@ -283,15 +284,6 @@ class KeyAnalyzer extends EventEmitter {
   #emit(...event) {
     process.nextTick(() => this.emit(...event));
   }
-}
-
-/** What keeps a request from being asked at all. */
-function refusalOf(id, path, signal) {
-  if (signal?.aborted) return { code: 'cancelled', message: 'cancelled', cause: signal.reason };
-  if (typeof path !== 'string') return { code: 'invalid_path', message: 'a path is a string' };
-  const bytes = Buffer.byteLength(JSON.stringify({ id, path }));
-  if (bytes <= MAX_LINE_BYTES) return null;
-  return { code: 'invalid_path', message: `a request of ${bytes} bytes is too long` };
 }
 
 function failure({ code, message, reply, cause }, path) {

@@ -20,7 +20,7 @@ test('a server that is killed in the middle costs no file', PATIENCE, async (t) 
   const analyzer = start(t, { workers: 2, ...QUICK });
   const exit = once(analyzer, 'exit');
   const restart = once(analyzer, 'restart');
-  const outcomes = ask(analyzer, TRACKS);
+  const outcomes = ask(analyzer, TRACKS, { timeline: true });
   const ping = analyzer.ping();
   const [ready] = await once(analyzer, 'ready');
   assert.equal(ready.workers, 2);
@@ -32,6 +32,7 @@ test('a server that is killed in the middle costs no file', PATIENCE, async (t) 
   (await outcomes).forEach(({ value, reason }, i) => {
     assert.equal(reason, undefined);
     assert.equal(value.camelot, TRACKS[i].camelot);
+    assert.ok(value.timeline, 'what is asked again is asked for the same');
   });
   const [[ended], [restarted]] = await reset;
   assert.deepEqual(ended, { code: null, signal: 'SIGKILL' });

@@ -11,7 +11,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 const client = require('openkeyscan-analyzer-client');
 const { DEFAULTS } = require('../options.js');
-const { alive, children, COMMAND, PATIENCE, TRACKS, until } = require('./support.js');
+const { alive, children, COMMAND, PATIENCE, start, TRACKS, until } = require('./support.js');
 
 const read = (name) => fs.readFileSync(path.join(__dirname, '..', name), 'utf8');
 const types = read('index.d.ts');
@@ -21,6 +21,12 @@ function members(declaration) {
   const body = types.split(`export ${declaration} {\n`)[1].split('\n}')[0];
   const names = [...body.matchAll(/^  (?:readonly )?(\w+)\??[(<:]/gm)].map(([, name]) => name);
   return new Set(names.filter((name) => name !== 'constructor'));
+}
+
+function temporaryFolder(t) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'keys-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  return folder;
 }
 
 test('the types declare every method, option, event and error', () => {
@@ -38,9 +44,33 @@ test('the types declare every method, option, event and error', () => {
   assert.deepEqual(members('interface KeyAnalyzerOptions'), new Set(Object.keys(DEFAULTS)));
   const emitted = [...read('index.js').matchAll(/#emit\('(\w+)'/g)].map(([, name]) => name);
   assert.deepEqual(members('interface KeyAnalyzerEvents'), new Set(emitted));
-  const codes = [...read('index.js').matchAll(/code: '(\w+)'/g)].map(([, code]) => code);
+  const sources = read('index.js') + read('request.js');
+  const codes = [...sources.matchAll(/code: '(\w+)'/g)].map(([, code]) => code);
   const declared = types.split('type ClientErrorCode =')[1].split(';')[0].matchAll(/'(\w+)'/g);
   assert.deepEqual(new Set([...declared].map(([, code]) => code)), new Set(codes));
+});
+
+test('the types declare every field of a reply, and no other', PATIENCE, async (t) => {
+  const half = path.join(temporaryFolder(t), 'half.wav'); // of which less is certain
+  const whole = fs.readFileSync(TRACKS[0].path);
+  fs.writeFileSync(half, whole.subarray(0, whole.length / 2));
+  const analyzer = start(t, { workers: 1 });
+  const guess = members('interface KeyGuess');
+  const declared = new Set([...guess, ...members('interface Success extends KeyGuess')]);
+  const reply = await analyzer.analyze(half, { timeline: true });
+  assert.deepEqual(new Set(Object.keys(reply)), declared);
+  const segment = new Set([...guess, ...members('interface Segment extends KeyGuess')]);
+  const { alternatives, timeline, intro_key, outro_key } = reply;
+  assert.ok(alternatives.length > 0 && timeline.length > 0);
+  for (const part of timeline) assert.deepEqual(new Set(Object.keys(part)), segment);
+  assert.equal(reply.warnings[0].code, 'truncated');
+  assert.deepEqual(new Set(Object.keys(reply.warnings[0])), members('interface Warning'));
+  for (const one of [...alternatives, intro_key, outro_key]) {
+    assert.deepEqual(new Set(Object.keys(one)), guess);
+  }
+  for (const field of ['timeline', 'intro_key', 'outro_key']) declared.delete(field);
+  const plain = await analyzer.analyze(half);
+  assert.deepEqual(new Set(Object.keys(plain)), declared);
 });
 
 test('import and require give the same', async () => {
@@ -61,8 +91,7 @@ test('the page shows the example that is tested, and names every option and erro
 
 /** The folder that an app ships, with an executable that is the server under test. */
 function resourcesFolder(t) {
-  const resources = fs.mkdtempSync(path.join(os.tmpdir(), 'resources-'));
-  t.after(() => fs.rmSync(resources, { recursive: true }));
+  const resources = temporaryFolder(t);
   const server = path.join(resources, 'openkeyscan-analyzer', 'openkeyscan-analyzer');
   fs.mkdirSync(path.dirname(server));
   const words = COMMAND.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');

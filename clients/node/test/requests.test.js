@@ -75,10 +75,38 @@ test('an error has the code, the path and the reply', PATIENCE, async () => {
   });
 });
 
+test('the key over time, for those who ask for it', PATIENCE, async () => {
+  const [track] = TRACKS;
+  const timed = await analyzer.analyze(track.path, { timeline: true });
+  const { timeline, intro_key, outro_key, camelot, duration } = timed;
+  assert.equal(camelot, track.camelot);
+  assert.equal(timeline[0].start, 0);
+  assert.ok(Math.abs(timeline.at(-1).end - duration) < 1);
+  timeline.slice(1).forEach(({ start }, i) => assert.equal(start, timeline[i].end));
+  for (const { confidence } of [...timeline, intro_key, outro_key]) {
+    assert.ok(confidence > 0 && confidence <= 1);
+  }
+  assert.equal(intro_key.camelot, timeline[0].camelot);
+  assert.equal(outro_key.camelot, timeline.at(-1).camelot);
+  assert.equal((await analyzer.analyze(track.path, { timeline: false })).timeline, undefined);
+});
+
 test('what the server could not read is not sent', PATIENCE, async () => {
   const outcomes = await ask(analyzer, [{ path: 'x'.repeat(1 << 20) }, { path: 7 }, {}]);
   assert.deepEqual(codes(outcomes), ['invalid_path', 'invalid_path', 'invalid_path']);
+  for (const timeline of ['yes', 1, 0, null, 2n, () => true]) {
+    const [outcome] = await ask(analyzer, TRACKS.slice(0, 1), { timeline });
+    outcomes.push(outcome);
+    assert.equal(outcome.reason.code, 'bad_request');
+  }
   assert.ok(outcomes.every(({ reason }) => reason.reply === null));
+  const fits = { path: 'x'.repeat((1 << 20) - 25) }; // beside it are 17 bytes, and the number
+  const [[read], [refused]] = await Promise.all([
+    ask(analyzer, [fits]),
+    ask(analyzer, [fits], { timeline: true }),
+  ]);
+  assert.deepEqual(codes([read, refused]), ['invalid_path', 'invalid_path']);
+  assert.ok(read.reason.reply && !refused.reason.reply);
   assert.equal((await analyzer.analyze(TRACKS[0].path)).camelot, TRACKS[0].camelot);
 });
 

@@ -1,7 +1,12 @@
 // Checked by hand when index.d.ts changes, since nothing here depends on TypeScript:
 //   npm install --no-save typescript @types/node
 //   npx tsc --noEmit --strict --module node16 --types node test/types.ts
-import { KeyAnalyzer, KeyAnalyzerError, type Success } from 'openkeyscan-analyzer-client';
+import {
+  KeyAnalyzer,
+  KeyAnalyzerError,
+  type KeyGuess,
+  type Success,
+} from 'openkeyscan-analyzer-client';
 
 async function main(): Promise<void> {
   const analyzer = new KeyAnalyzer({ command: '/opt/analyzer', args: ['--spelling', 'flats'] });
@@ -18,6 +23,15 @@ async function main(): Promise<void> {
     const { camelot, duration, warnings }: Success = await promise;
     const hour: '8A' | undefined = camelot === '8A' ? camelot : undefined;
     console.log(hour, duration.toFixed(), warnings[0]?.message, stillThere);
+    const timed = await analyzer.analyze('/music/a.mp3', { timeline: true });
+    const parts: string[] = timed.timeline.map(({ start, camelot }) => `${start} ${camelot}`);
+    const ends: KeyGuess[] = [timed.intro_key, timed.outro_key, ...timed.alternatives];
+    console.log(parts, ends, timed.id.toFixed(), timed.tonal && !timed.cached);
+    const wanted: boolean = parts.length > 1;
+    const perhaps = await analyzer.analyze('/music/a.mp3', { timeline: wanted });
+    console.log(perhaps.timeline?.[0]?.confidence.toFixed(), perhaps.intro_key?.key);
+    // @ts-expect-error: it was not asked for
+    console.log(perhaps.timeline.length);
   } catch (error) {
     if (error instanceof KeyAnalyzerError && error.code === 'file_not_found') {
       console.log(error.path?.length, error.reply?.filename);
@@ -35,6 +49,8 @@ async function main(): Promise<void> {
   analyzer.on('redy', () => {});
   // @ts-expect-error: a path is a string
   analyzer.analyze(7);
+  // @ts-expect-error: timeline is true or false
+  analyzer.analyze('/music/a.mp3', { timeline: 'yes' });
 }
 
 void main();

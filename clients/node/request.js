@@ -1,0 +1,23 @@
+'use strict';
+
+const MAX_LINE_BYTES = 1 << 20; // the server reads no longer line
+
+/** What the server is sent to be asked for a file. */
+function messageOf({ id, path, timeline }) {
+  return timeline ? { id, path, timeline } : { id, path };
+}
+
+/** What keeps a request from being asked at all; null if nothing does. */
+function refusalOf(request) {
+  const { path, timeline, signal } = request;
+  if (signal?.aborted) return { code: 'cancelled', message: 'cancelled', cause: signal.reason };
+  if (typeof path !== 'string') return { code: 'invalid_path', message: 'a path is a string' };
+  if (typeof timeline !== 'boolean') {
+    return { code: 'bad_request', message: 'timeline is true or false' };
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(messageOf(request)));
+  if (bytes <= MAX_LINE_BYTES) return null;
+  return { code: 'invalid_path', message: `a request of ${bytes} bytes is too long` };
+}
+
+module.exports = { messageOf, refusalOf };
