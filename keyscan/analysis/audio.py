@@ -43,6 +43,7 @@ _LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as fl
 class AudioStream:
     """One file as mono float32 blocks; a context manager, iterated once.
 
+    ``file`` is a path, or what was opened there: at its start, and closed in the end.
     ``sample_rate`` is the rate in Hz that blocks come at. ``stages`` collects the seconds spent
     in ``"decode"`` (opening and mix-down included) and ``"resample"``. ``decoder`` is the library
     that decodes (``"soundfile"`` or ``"pyav"``) and ``format`` what it found. ``duration``
@@ -58,7 +59,7 @@ class AudioStream:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        file: str | os.PathLike[str] | SourceFile,
         sample_rate: int = SAMPLE_RATE,
         stages: Stages | None = None,
     ) -> None:
@@ -70,7 +71,7 @@ class AudioStream:
         self._bad_samples = 0
         self._lost_pages = 0
         with self._stages.measure("decode"):
-            self._source = SourceFile(path)
+            self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
                 sniffed = sniff(self._source)
                 self._source.start, self._source.end = sniffed.start, sniffed.end

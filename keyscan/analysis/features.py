@@ -10,6 +10,7 @@ import numpy as np
 from keyscan.analysis.audio import AudioStream
 from keyscan.analysis.cqt import ConstantQ, FloatArray, load_filter_bank
 from keyscan.analysis.errors import Silent, TooLong, TooShort
+from keyscan.analysis.source import SourceFile
 from keyscan.analysis.spectrogram import (
     FRAMES_PER_SECOND,
     MAX_SECONDS,
@@ -29,13 +30,14 @@ class Stopped(Exception):
 
 
 def extract_features(
-    path: str | os.PathLike[str],
+    file: str | os.PathLike[str] | SourceFile,
     engine: CqtEngine = "matrix",
     should_stop: Callable[[], bool] = lambda: False,
     hand_over: Callable[[FloatArray], None] | None = None,
 ) -> Features:
     """Decode a file and transform it, in blocks; ``should_stop`` is asked between them.
 
+    ``file`` is a path, or what was opened there, see ``AudioStream``.
     ``hand_over`` is called with every hour of the spectrogram, ``(105, frames)``, as soon as it is
     there, and ``Features`` then have what comes behind it; None: they have all.
 
@@ -46,7 +48,7 @@ def extract_features(
     stages = Stages()
     transform = _ENGINES[engine]()
     loudest = 0.0
-    with AudioStream(path, transform.sample_rate, stages) as stream:
+    with AudioStream(file, transform.sample_rate, stages) as stream:
         for block in stream:
             if should_stop():
                 raise Stopped

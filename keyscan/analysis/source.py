@@ -115,9 +115,10 @@ class SourceFile:
         return self._position
 
     def check(self) -> None:
-        """Raise ReadFailed if the operating system failed to read what a decoder asked for."""
-        if self._failure is not None:
-            raise ReadFailed(f"the file could not be read: {self._failure.strerror}")
+        """Raise ReadFailed, once, if the operating system failed to read what was asked for."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise ReadFailed(f"the file could not be read: {failure.strerror}")
 
     def close(self) -> None:
         """Let go of the file; safe to call twice."""

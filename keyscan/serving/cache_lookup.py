@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -58,9 +59,9 @@ class KnownFiles:
         path: str,
         wanted: Wanted,
         should_stop: ShouldStop,
-        analyse: Callable[[], Features],
+        analyse: Callable[[str | SourceFile], Features],
     ) -> Known | Features:
-        """What is known of a file, or what ``analyse()`` gives.
+        """What is known of a file, or what ``analyse`` makes of the path, or of the opened file.
 
         That is ``Identified`` if the file had a content that did not change meanwhile.
 
@@ -69,12 +70,13 @@ class KnownFiles:
             Stopped: ``should_stop()`` was true.
         """
         stages = Stages()
-        with stages.measure("cache"):
-            content = self._content(path, should_stop)
-            record = None if content is None else self._record(content, wanted)
-        if content is not None and record is not None:
-            return Known(record, content.row_to_store, stages.seconds)
-        features = analyse()
+        with contextlib.ExitStack() as opened:
+            with stages.measure("cache"):
+                content, file = self._content(path, opened, should_stop)
+                record = None if content is None else self._record(content, wanted)
+            if content is not None and record is not None:
+                return Known(record, content.row_to_store, stages.seconds)
+            features = analyse(file)
         with stages.measure("cache"):
             same = content is not None and self._is_unchanged(path, content, should_stop)
         what = (features.spectrogram, features.duration, features.warnings)
@@ -83,20 +85,29 @@ class KnownFiles:
             return Features(*what, seconds)
         return Identified(*what, seconds, content.row.digest, content.row_to_store)
 
-    def _content(self, path: str, should_stop: ShouldStop) -> _Content | None:
-        """None: it cannot be told, as the file changes or a part of it cannot be read."""
+    def _content(
+        self, path: str, opened: contextlib.ExitStack, should_stop: ShouldStop
+    ) -> tuple[_Content | None, str | SourceFile]:
+        """What the file holds, and what to decode: if it had to be read, the file ``opened``.
+
+        None: its content cannot be told, as it changes or a part of it cannot be read.
+        """
         stamp = Stamp.of(file_status(path))
         name = os.fsencode(os.path.join(self._folder, path))  # noqa: PTH118 - keeps ".." as it is
         known = self._ask(lambda: self._cache.digest_of(name, stamp))
         if known is not None:
-            return _Content(FileRow(name, stamp, known), stored=True, settled=True)
+            return _Content(FileRow(name, stamp, known), stored=True, settled=True), path
+        file: str | SourceFile = path
         settled = _last_change(stamp) < time.time_ns() - _SETTLED_NS
         if stamp.size <= _LARGEST_READ:
-            digest = _digest(path, stamp, should_stop)
+            file = opened.enter_context(SourceFile(path))
+            digest = _digest(file, stamp, should_stop)
         else:
             text = f"{name!r} {stamp!r}".encode()
             digest = hashlib.blake2b(text, digest_size=_DIGEST_SIZE).digest() if settled else None
-        return None if digest is None else _Content(FileRow(name, stamp, digest), False, settled)
+        if digest is None:
+            return None, file
+        return _Content(FileRow(name, stamp, digest), stored=False, settled=settled), file
 
     def _record(self, content: _Content, wanted: Wanted) -> bytes | None:
         return self._ask(lambda: self._cache.record_of(content.row.digest, wanted))
@@ -107,7 +118,10 @@ class KnownFiles:
         try:
             if Stamp.of(file_status(path)) != stamp:
                 return False
-            return content.settled or _digest(path, stamp, should_stop) == content.row.digest
+            if content.settled:
+                return True
+            with SourceFile(path) as source:
+                return _digest(source, stamp, should_stop) == content.row.digest
         except AnalysisError:
             return False
 
@@ -127,17 +141,19 @@ def _last_change(stamp: Stamp) -> int:
     return stamp.changed_ns if os.name == "posix" else stamp.modified_ns
 
 
-def _digest(path: str, stamp: Stamp, should_stop: ShouldStop) -> bytes | None:
-    """BLAKE2b (RFC 7693) of all bytes of the file with that stamp; None: it has changed."""
+def _digest(source: SourceFile, stamp: Stamp, should_stop: ShouldStop) -> bytes | None:
+    """BLAKE2b (RFC 7693) of all bytes; None: they cannot be read, or are not those of ``stamp``.
+
+    ``source`` is then at its start again.
+    """
     digest = hashlib.blake2b(digest_size=_DIGEST_SIZE)
-    with SourceFile(path) as source:
-        while block := source.read(_BLOCK):
-            if should_stop():
-                raise Stopped
-            digest.update(block)
-        try:
-            source.check()
-        except ReadFailed:
-            return None  # decoders may need less
-        unchanged = Stamp.of(source.status()) == stamp and not source.shrank
-    return digest.digest() if unchanged else None
+    while block := source.read(_BLOCK):
+        if should_stop():
+            raise Stopped
+        digest.update(block)
+    source.seek(0)
+    try:
+        source.check()
+    except ReadFailed:
+        return None  # decoders may need less
+    return digest.digest() if Stamp.of(source.status()) == stamp else None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.errors import AnalysisError
+from keyscan.analysis.source import SourceFile
 from keyscan.analysis.spectrogram import CqtEngine, Features
 from keyscan.runtime import open_missing_streams
 from keyscan.serving.cache_messages import Known, Wanted
@@ -145,13 +146,13 @@ def _analyse(
     def hand_over(spectrogram: FloatArray) -> None:
         send(connection, Part(spectrogram))
 
-    def extract() -> Features:
-        return extract_features(path, cqt, should_stop, hand_over)
+    def extract(file: str | SourceFile) -> Features:
+        return extract_features(file, cqt, should_stop, hand_over)
 
     try:
         path = _native(work.path)
         if known_files is None or work.wanted is None:
-            return extract()
+            return extract(path)
         return known_files.answer(path, work.wanted, should_stop, extract)
     except AnalysisError as error:
         return Failure(error.code, str(error))

@@ -44,7 +44,7 @@ def settled(monkeypatch):
     monkeypatch.setattr(cache_lookup, "_SETTLED_NS", -(10**12))
 
 
-def features():
+def features(file=None):
     return Features(np.zeros((105, 9), np.float32), 9.0, (), {"decode": 1.0})
 
 
@@ -137,7 +137,7 @@ def test_other_settings_and_a_timeline_are_not_known(cache, known_files, track, 
 
 
 def analysed_while(change):
-    def analyse():
+    def analyse(file):
         change()
         return features()
 
@@ -177,6 +177,21 @@ def test_a_file_that_shrinks_while_it_is_looked_up(known_files, track, settled):
     assert type(answer(known_files, track, should_stop=cut)) is Features
 
 
+def test_what_was_read_is_what_is_decoded(known_files, track, settled):
+    """From its start, even if another file has come to the path."""
+    content = track.read_bytes()
+
+    def replace():
+        track.unlink(missing_ok=True)
+        return False
+
+    def analyse(file):
+        assert file.read() == content
+        return features()
+
+    assert type(answer(known_files, track, should_stop=replace, analyse=analyse)) is Features
+
+
 def test_nobody_waits_for_the_digest_of_a_file_that_is_not_wanted(known_files, track):
     with pytest.raises(Stopped):
         answer(known_files, track, should_stop=lambda: True, analyse=not_to_be_called)
@@ -209,10 +224,15 @@ def test_a_file_that_cannot_be_read_to_its_end_is_analysed(known_files, track, m
     def broken_disk(descriptor, count):
         raise OSError(5, "Input/output error")
 
+    def analyse(file):
+        patch.undo()
+        file.check()
+        assert len(file.read()) == 3_000_000
+        return features()
+
     with monkeypatch.context() as patch:
         patch.setattr(os, "read", broken_disk)
-        found = answer(known_files, track)
-    assert type(found) is Features
+        assert type(answer(known_files, track, analyse=analyse)) is Features
 
 
 # ------------------------------------------------------------------------- an unusable cache
