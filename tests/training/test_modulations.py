@@ -55,7 +55,7 @@ def chroma(track: KnownTrack, start: float, end: float) -> npt.NDArray[np.float6
 
 
 def in_key(energy: npt.NDArray[np.float64], key: Key) -> float:
-    """The share of the energy that is on the key's tonic triad and fifth degree, the tonic twice."""
+    """How much of the energy is on the tonic triad, the tonic counted twice."""
     third = 4 if key.mode == "major" else 3
     return float(sum(energy[(key.tonic + step) % 12] for step in (0, 0, third, 7)))
 
@@ -212,5 +212,5 @@ def test_a_damaged_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no tracks"):
         read_tracks(tmp_path)
     track_path(tmp_path, 0).write_bytes(b"PK\x03\x04 not a track")
-    with pytest.raises(CorpusError, match="track-00000.npz: damaged"):
+    with pytest.raises(CorpusError, match=r"track-00000\.npz: damaged"):
         read_tracks(tmp_path)

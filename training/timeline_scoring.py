@@ -1,0 +1,142 @@
+"""How good timelines of keys are: where they change, and how much of the time they are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mir_eval  # type: ignore[import-untyped]
+import numpy as np
+import numpy.typing as npt
+
+from keyscan.analysis.timeline import Segment
+from training.scoring import WEIGHTS, Interval, bootstrap
+
+WINDOW_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """Of a track that changes key: how many of those found are there, 0 to 1, and how many of
+    those that are there are found, within ``WINDOW_SECONDS``; ``f`` is their harmonic mean.
+    """
+
+    precision: float
+    recall: float
+    f: float
+
+
+@dataclass(frozen=True)
+class TrackScores:
+    """``exact``: the share of the time that the key is right; ``weighted``: by MIREX's weights.
+
+    ``boundaries``: None for a track in one key. ``changes``: that were found; ``surplus``: how many
+    more than there are.
+    """
+
+    boundaries: Boundaries | None
+    exact: float
+    weighted: float
+    changes: int
+    surplus: int
+
+
+def score_track(truth: Sequence[Segment], found: Sequence[Segment]) -> TrackScores:
+    """Compare a timeline with the true one; neighbouring segments in one key count as one.
+
+    Boundaries are matched as in MIREX's structural segmentation task, without the start and the end
+    (``mir_eval.segment.detection``, ``trim=True``). The end of the found timeline is that of the
+    truth: a spectrogram is two frames shorter than the sound.
+
+    Raises:
+        ValueError: a timeline is empty, does not start at 0, or has a gap.
+    """
+    truth = joined(truth)
+    found = _ending_at(joined(found), truth[-1].end)
+    true_intervals, found_intervals = _intervals(truth), _intervals(found)
+    times, true_keys, found_keys = mir_eval.util.merge_labeled_intervals(
+        true_intervals,
+        [segment.key for segment in truth],
+        found_intervals,
+        [segment.key for segment in found],
+    )
+    relations = [b.relation_to(a) for a, b in zip(true_keys, found_keys, strict=True)]
+    seconds = np.diff(times, axis=1)[:, 0]
+    matched = (0.0, 0.0, 0.0)
+    if len(truth) > 1 and len(found) > 1:
+        matched = mir_eval.segment.detection(
+            true_intervals, found_intervals, window=WINDOW_SECONDS, trim=True
+        )
+    return TrackScores(
+        boundaries=Boundaries(*matched) if len(truth) > 1 else None,
+        exact=float(np.average([r == "exact" for r in relations], weights=seconds)),
+        weighted=float(np.average([WEIGHTS[r] for r in relations], weights=seconds)),
+        changes=len(found) - 1,
+        surplus=len(found) - len(truth),
+    )
+
+
+def joined(segments: Sequence[Segment]) -> list[Segment]:
+    """The same keys over time, in segments that differ from their neighbours.
+
+    Raises:
+        ValueError: there are none, they do not start at 0, or there is a gap.
+    """
+    if not segments or segments[0].start != 0:
+        raise ValueError("a timeline starts at 0")
+    result = [segments[0]]
+    for segment in segments[1:]:
+        last = result[-1]
+        if segment.start != last.end:
+            raise ValueError(f"a timeline has no gaps: {last.end:g} s to {segment.start:g} s")
+        if segment.key == last.key:
+            result[-1] = Segment(last.start, segment.end, last.key, last.confidence)
+        else:
+            result.append(segment)
+    return result
+
+
+def _ending_at(segments: Sequence[Segment], end: float) -> list[Segment]:
+    kept = [segment for segment in segments if segment.start < end]
+    last = kept[-1]
+    return [*kept[:-1], Segment(last.start, end, last.key, last.confidence)]
+
+
+def _intervals(segments: Sequence[Segment]) -> npt.NDArray[np.float64]:
+    return np.array([(segment.start, segment.end) for segment in segments])
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over tracks with their 95 % bootstrap intervals; ``tracks``: how many.
+
+    ``as_many``: the share of tracks with as many changes as there are.
+    """
+
+    tracks: int
+    precision: Interval | None
+    recall: Interval | None
+    f: Interval | None
+    exact: Interval
+    weighted: Interval
+    changes: Interval
+    as_many: Interval
+
+
+def summarise(scores: Sequence[TrackScores]) -> Summary:
+    """The boundaries are those of the tracks that have any: None without such tracks.
+
+    Raises:
+        ValueError: there are no scores.
+    """
+    boundaries = [score.boundaries for score in scores if score.boundaries is not None]
+    return Summary(
+        tracks=len(scores),
+        precision=bootstrap([b.precision for b in boundaries]) if boundaries else None,
+        recall=bootstrap([b.recall for b in boundaries]) if boundaries else None,
+        f=bootstrap([b.f for b in boundaries]) if boundaries else None,
+        exact=bootstrap([score.exact for score in scores]),
+        weighted=bootstrap([score.weighted for score in scores]),
+        changes=bootstrap([score.changes for score in scores]),
+        as_many=bootstrap([float(score.surplus == 0) for score in scores]),
+    )
