@@ -117,7 +117,7 @@ def _draw_keys(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> Non
 
 
 def _draw_outcomes(axes: Axes, census: Census, theme: Theme) -> None:
-    colour = theme.paler(theme.muted, 0.45)
+    colour = theme.fainter(theme.muted, 0.45)
     sure, doubtful = census.sure.total(), census.doubtful.total()
     codes = [f"{code} {number(count)}" for code, count in census.failed.most_common(1)]
     if len(census.failed) > 1:

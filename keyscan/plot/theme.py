@@ -15,7 +15,7 @@ THEME_NAMES: tuple[ThemeName, ...] = ("light", "dark")
 
 _HUE_OF_TWELVE = 215.0  # degrees: cyan at the top, then green, yellow, red, blue, as DJs know it
 _CHROMA = 0.13  # as colourful as screens can make every hue but a few; those get less
-_PALEST = 0.3
+_FAINTEST = 0.3
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Theme:
         """The colour of a key, by its place on the Camelot wheel."""
         return key_colours(self.minor, self.major)[key.class_id]
 
-    def paler(self, colour: str, strength: float) -> str:
+    def fainter(self, colour: str, strength: float) -> str:
         """``colour`` for a ``strength`` from 1 (as it is) to 0, which is still not the ground."""
-        return mixed(self.background, colour, _PALEST + (1 - _PALEST) * strength)
+        return mixed(self.background, colour, _FAINTEST + (1 - _FAINTEST) * strength)
 
     def hatched(self, colour: str) -> dict[str, Any]:
         """The colours of a hatched area of that ``colour``, as matplotlib's patches want them."""
-        return {"facecolor": self.paler(colour, 0.1), "edgecolor": colour}
+        return {"facecolor": self.fainter(colour, 0.1), "edgecolor": colour}
 
     def tint(self, colour: str) -> str:
         """Hardly a colour: what an empty cell of the wheel is filled with."""

@@ -71,7 +71,7 @@ def draw_keys(
             axes.set_facecolor(theme.tint(theme.muted))
             axes.text(duration / 2, 0.5, "not tonal", size=_KEY_SIZE, ha="center", va="center")
     else:
-        write_caption(axes, "Key over time: the paler, the less sure", theme)
+        write_caption(axes, "Key over time: the fainter, the less sure", theme)
         ends = f"begins in {_named(timeline.intro, style)}, ends in {_named(timeline.outro, style)}"
         write_caption(axes, ends, theme, right=True)
         segments = timeline.segments
@@ -111,7 +111,7 @@ def _draw_segment(
     from matplotlib.patches import Rectangle
 
     width = (segment.end - segment.start) * points_a_second
-    colour = theme.paler(theme.colour(segment.key), segment.confidence)
+    colour = theme.fainter(theme.colour(segment.key), segment.confidence)
     axes.add_patch(
         Rectangle((segment.start, 0), segment.end - segment.start, 1, facecolor=colour,
                   edgecolor=theme.background, linewidth=min(0.8, width / 4))

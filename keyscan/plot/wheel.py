@@ -86,14 +86,15 @@ def _draw_cell(axes: Axes, key: Key, cell: Cell, middle: float, theme: Theme) ->
     if cell.doubtful > 0:
         part(sure, cell.filled, linewidth=0.6, hatch="////", **theme.hatched(colour))
     marked = cell.is_marked
-    part(0, 1, facecolor="none", edgecolor=theme.text if marked else theme.paler(colour, 0.5),
+    part(0, 1, facecolor="none", edgecolor=theme.text if marked else theme.fainter(colour, 0.5),
          linewidth=2.0 if marked else 0.8, zorder=3 if marked else 2)  # fmt: skip
 
 
 def _write_cell(
     axes: Axes, key: Key, name: str, note: str, middle: float, theme: Theme, size: float
 ) -> None:
-    radius = sum(_RINGS[key.mode]) / 2
+    inner, outer = _RINGS[key.mode]
+    radius = inner + 0.57 * (outer - inner)  # cells are wider there than in the middle
     angle = math.radians(middle)
     at = (radius * math.cos(angle), radius * math.sin(angle))
 
@@ -103,4 +104,4 @@ def _write_cell(
 
     write(name, 0.55 if note else 0, size=size, weight="bold")
     if note:
-        write(note, -0.6, size=0.88 * size)
+        write(note, -0.6, size=0.84 * size)

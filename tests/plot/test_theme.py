@@ -37,7 +37,7 @@ def test_text_can_be_read_on_all_that_it_stands_on(theme):
     assert contrast(theme.text, theme.tint(theme.muted)) > READABLE
     for key in KEYS:
         colour = theme.colour(key)
-        grounds = [theme.paler(colour, tenth / 10) for tenth in range(11)]
+        grounds = [theme.fainter(colour, tenth / 10) for tenth in range(11)]
         hatched = theme.hatched(colour)
         grounds += [theme.tint(colour), hatched["facecolor"], hatched["edgecolor"]]
         for ground in grounds:
