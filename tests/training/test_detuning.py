@@ -1,0 +1,154 @@
+"""Detuning: sound moves by the cents it is named for, and the table counts what is found again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from keyscan.analysis.cqt import load_filter_bank
+from keyscan.keys import Key
+from tests.second_generator import RATE as PIECE_RATE
+from tests.second_generator import pieces
+from training.datasets import Track
+from training.detuning import (
+    AMOUNTS,
+    Answer,
+    Comparison,
+    decode,
+    detune,
+    deviation,
+    is_key_kept,
+    report,
+)
+from training.detuning_rendered import (
+    PITCHES_OF_A,
+    Rendered,
+    additive,
+    chords,
+    measure,
+    tuning_found,
+    tuning_of_partials,
+    wrapped,
+)
+from training.detuning_rendered import report as report_rendered
+
+C, D_FLAT, A = Key(0, "major"), Key(1, "major"), Key(9, "minor")
+RATE = load_filter_bank().sample_rate
+
+
+@pytest.mark.parametrize("cents", [-35.0, 13.0])
+def test_sound_is_played_as_much_faster_as_it_is_higher(cents: float, tmp_path: Path) -> None:
+    t = np.arange(6 * 44100) / 44100
+    soundfile.write(tmp_path / "tone.flac", 0.5 * np.sin(2 * np.pi * 440 * t), 44100)
+    samples = decode(Track(tmp_path / "tone.flac", C, start=1.0, length=4.0))
+    assert len(samples) == 4 * RATE
+    moved = detune(samples, cents)
+    assert len(moved) / RATE == pytest.approx(4 / 2 ** (cents / 1200), abs=0.01)
+    spectrum = np.abs(np.fft.rfft(moved * np.hanning(len(moved)), 16 * len(moved)))
+    hertz = float(spectrum.argmax()) * RATE / (16 * len(moved))
+    assert 1200 * np.log2(hertz / 440) == pytest.approx(cents, abs=0.3)
+
+
+def test_deviations_are_on_the_circle_of_100_cents() -> None:
+    assert wrapped(98) == -2
+    assert wrapped(-51) == 49
+    assert deviation(Answer(C, 30.0), 35.0, Answer(C, -36.0)) == pytest.approx(-1)
+    assert deviation(Answer(C, 0.0), 13.0, Answer(C, 15.5)) == pytest.approx(2.5)
+    assert deviation(Answer(C, None), 13.0, Answer(C, 13.0)) is None
+    assert deviation(Answer(C, 0.0), 13.0, Answer(C, None)) is None
+
+
+def test_a_key_is_kept_when_it_names_the_same_pitches() -> None:
+    # 30 + 35 cents above C is 35 below D flat.
+    assert is_key_kept(Answer(C, 30.0), 35.0, Answer(D_FLAT, -35.0))
+    assert not is_key_kept(Answer(C, 30.0), 35.0, Answer(C, -35.0))
+    # 30 below C is 45 below D flat and 35 lower: 65 below C is 35 above B.
+    assert is_key_kept(Answer(C, -30.0), -35.0, Answer(Key(11, "major"), 35.0))
+    assert is_key_kept(Answer(A, 0.0), 13.0, Answer(A, 12.0))
+    assert not is_key_kept(Answer(A, 0.0), 13.0, Answer(C, 12.0))
+    assert is_key_kept(Answer(A, None), 45.0, Answer(A, 50.0))
+
+
+def test_the_table_counts_by_amount_and_over_all() -> None:
+    track = Track(Path("x"), C)
+
+    def comparison(own: float | None, *off: float | None) -> Comparison:
+        answers = [
+            Answer(C, None if error is None or own is None else own + amount + error)
+            for amount, error in zip(AMOUNTS, off, strict=True)
+        ]
+        return Comparison(track, Answer(C, own), tuple(answers))
+
+    compared = [
+        comparison(0.0, 0, 1, 2, 3, 4, 5),
+        comparison(2.0, 0, 0, 0, 0, None, None),
+        comparison(None, 0, 0, 0, 0, 0, 0),
+    ]
+    lines = report("some", compared).splitlines()
+    assert lines[0] == "some (3 recordings, the tuning of 1 not clear)"
+    rows = {line.split()[0]: line.split() for line in lines[2:]}
+    assert rows["-35"][1:5] == ["1", "0.00", "0.00", "0.00"]
+    assert rows["+45"][1:3] == ["2", "5.00"]
+    assert rows["+45"][5] == "0.0"
+    # Of the clear ones: four in six of one recording, four in four of the other.
+    assert rows["all"][1:3] == ["8", "0.50"]
+    assert float(rows["all"][5]) == pytest.approx((400 / 6 + 100) / 2, abs=0.1)
+    assert report("none", []) == "none: no answers\n"
+    assert "-" in report("unclear", compared[2:]).splitlines()[-1]
+
+
+@pytest.mark.parametrize("spectrum", ["sine", "saw"])
+def test_chords_are_in_the_tuning_they_are_asked_for(spectrum: str) -> None:
+    for cents in (-31.8, 0.0, 15.7):
+        sound = chords(additive(spectrum), cents)
+        assert tuning_of_partials(sound) == pytest.approx(cents, abs=3)
+        assert wrapped(tuning_found(sound).cents - cents) == pytest.approx(0, abs=3)
+
+
+def test_an_instrument_out_of_tune_is_measured_against_itself() -> None:
+    def flat(*arguments: object) -> np.ndarray:
+        notes, beat, samples, cents = arguments
+        return additive("saw")(notes, beat, samples, cents - 20)  # type: ignore[arg-type,operator]
+
+    against_itself, against_440 = (measure("flat", flat, sampled=s) for s in (True, False))
+    assert len(against_itself.deviations) == len(PITCHES_OF_A)
+    for own, concert in zip(against_itself.deviations, against_440.deviations, strict=True):
+        assert own == pytest.approx(0, abs=4)
+        assert concert == pytest.approx(-20, abs=3)
+
+
+def test_the_instruments_farthest_off_are_listed() -> None:
+    instruments = [
+        Rendered("good", (0.5, -1.0, 0.0)),
+        Rendered("bad", (1.0, -9.0, 2.0)),
+        Rendered("noise", (1.0, None, None)),
+    ]
+    lines = report_rendered("some", instruments, listed=2).splitlines()
+    assert lines[0] == "some (3 instruments)"
+    assert lines[3].split()[:3] == ["440", "1", "5.00"]
+    assert lines[3].split()[-1] == "50.0"
+    assert [line.split()[0] for line in lines[5:]] == ["noise", "bad"]
+
+
+def test_the_command_measures_real_files(tmp_path: Path) -> None:
+    piece = next(p for p in pieces() if p.style == "chorale")
+    soundfile.write(tmp_path / "hymn.flac", piece.render(), PIECE_RATE)
+    (tmp_path / "broken.mp3").write_bytes(b"no music")
+    lines = ["file\tkey", "hymn.flac\tC major", "broken.mp3\tC major", "gone.wav\tC major"]
+    (tmp_path / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "training.detuning", str(tmp_path), "--tracks"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    assert run.returncode == 0, run.stderr
+    assert f"{tmp_path.name} (1 recordings, the tuning of 0 not clear)" in run.stdout
+    overall = run.stdout.splitlines()[-2].split()
+    assert overall[0] == "all"
+    assert float(overall[4]) < 3
+    assert overall[5] == "100.0"
+    assert "broken.mp3: " in run.stderr
+    assert f"no such file: {tmp_path / 'gone.wav'}" in run.stderr
+    assert "Traceback" not in run.stderr
