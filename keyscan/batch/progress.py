@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -28,12 +28,12 @@ _Item = TypeVar("_Item")
 class Progress:
     """A text stream as well, for ``logging``: each ``write`` is told above the bar, in one piece.
 
-    Thread-safe. A stderr that nobody reads stops nothing.
+    Thread-safe. A stderr that is closed, or a terminal that is gone, stops nothing.
     """
 
-    def __init__(self, *, bar: bool, stream: TextIO | None = None) -> None:
-        """``bar``: whether to draw one, if ``stream``, stderr by default, is a terminal."""
-        self._stream = sys.stderr if stream is None else stream
+    def __init__(self, *, bar: bool) -> None:
+        """``bar``: whether to draw one, if stderr is a terminal."""
+        self._stream = sys.stderr
         if isinstance(self._stream, io.TextIOWrapper):
             self._stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         self._draws = bar and self._stream.isatty()
@@ -78,20 +78,24 @@ class Progress:
         if not track.analysed:
             self._failed += 1
             self.write(f"failed: {shown(track.path)}: {shown(track.error)} ({track.code})\n")
-        if self._bar is not None:
-            if self._failed:
-                self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        if self._bar is None:
+            return
+        if self._failed:
+            self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        with contextlib.suppress(OSError):
             self._bar.update()
 
     def tick(self) -> None:
         """Let the time on the bar go on, though no file is done."""
         if self._bar is not None:
-            self._bar.refresh()
+            with contextlib.suppress(OSError):
+                self._bar.refresh()
 
     def close(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
-            self._bar.close()
+            with contextlib.suppress(OSError):
+                self._bar.close()
 
     def write(self, text: str) -> None:
         """Whole lines."""

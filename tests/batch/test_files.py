@@ -12,6 +12,7 @@ import av
 import pytest
 from av.format import ContainerFormat
 
+from keyscan.batch import files
 from keyscan.batch.extensions import EXTENSIONS
 from keyscan.batch.files import UnreadableFolder, find_files, natural
 
@@ -147,6 +148,14 @@ def test_names_that_are_no_utf8(tmp_path):
     with open(path, "wb") as file:  # noqa: PTH123
         file.write(b"x")
     assert list(map(os.fsencode, found(tmp_path))) == [path]
+
+
+def test_on_windows_patterns_are_for_the_program_to_expand(music, monkeypatch):
+    monkeypatch.setattr(files, "_ON_WINDOWS", True)
+    (music / "[x]*.mp3").write_bytes(b"x")
+    patterns = [music / "*.MP3", music / "[x]*.mp3", music / "no*where"]
+    expected = ["2 a.MP3", "[x]*.mp3", "no*where"]
+    assert names(music, found(*patterns)) == expected
 
 
 def test_numbers_in_names_count_and_case_does_not():
