@@ -1,18 +1,21 @@
-"""The Node client's own tests, against the server: a promise per file, whatever its name."""
+"""The Node client's own tests, against the server: a promise per file, whatever its name. And its
+keys against ours."""
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 
 import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.keys import KEYS
+from keyscan.keys import KEYS, smooth_path
 from keyscan.serving.protocol import ERROR_CODES
 from tests.server_process import COMMAND, ROOT
 
@@ -70,3 +73,48 @@ def test_types_declare_every_error_code_of_the_server():
     types = (CLIENT / "index.d.ts").read_text(encoding="utf-8")
     union = types.split("type ServerErrorCode =")[1].split(";")[0]
     assert re.findall(r"'(\w+)'", union) == list(ERROR_CODES)
+
+
+def ask_client(function, *calls):
+    """What a function of the client returns for each list of arguments."""
+    script = """
+    const [, client, name] = process.argv;
+    const calls = JSON.parse(require('node:fs').readFileSync(0));
+    console.log(JSON.stringify(calls.map((values) => require(client)[name](...values))));
+    """
+    result = subprocess.run(
+        ["node", "-e", script, CLIENT, function],
+        input=json.dumps(calls), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return json.loads(result.stdout)
+
+
+def test_keys_that_mix_are_the_same_in_the_client():
+    expected = [
+        [{"camelot": other.camelot, "relation": why} for other, why in key.compatible().items()]
+        for key in KEYS
+    ]
+    assert ask_client("compatible", *([key.camelot] for key in KEYS)) == expected
+
+
+def test_distances_are_the_same_in_the_client():
+    pairs = [(key, other) for key in KEYS for other in KEYS]
+    distances = ask_client("distance", *([key.camelot, other.camelot] for key, other in pairs))
+    assert distances == [key.distance_to(other) for key, other in pairs]
+
+
+def test_smooth_paths_are_the_same_in_the_client():
+    rng = random.Random(0)
+    pools = [rng.sample(KEYS, rng.randint(1, 24 if n % 10 == 0 else 9)) for n in range(150)]
+    lists = [[], *(rng.choices(pool, k=rng.randint(1, 40)) for pool in pools)]
+    paths = ask_client("smoothPath", *([[key.camelot for key in keys]] for keys in lists))
+    for keys, path in zip(lists, paths, strict=True):
+        expected = smooth_path(keys)
+        assert sorted(path) == list(range(len(keys)))
+        assert steps(keys, path) == steps(keys, expected)
+        if len({key.hour for key in keys}) > 4:  # of fewer, Python's set may choose another start
+            assert path == expected
+
+
+def steps(keys, path):
+    return sum(keys[index].distance_to(keys[other]) for index, other in pairwise(path))

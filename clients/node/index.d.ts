@@ -1,9 +1,7 @@
 import { EventEmitter } from 'node:events';
+import { Camelot, Hour } from './keys.js';
 
-type Hour = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12;
-
-/** A key on the Camelot wheel: `8A` is A minor, `8B` is C major. */
-export type Camelot = `${Hour}${'A' | 'B'}`;
+export * from './keys.js';
 
 /** Counts are whole numbers; milliseconds are at most 2^31 - 1, as timers cannot be longer. */
 export interface KeyAnalyzerOptions {

@@ -290,4 +290,4 @@ function failure({ code, message, reply, cause }, path) {
   return new KeyAnalyzerError(code, message, { path, reply, cause });
 }
 
-module.exports = { KeyAnalyzer, KeyAnalyzerError };
+module.exports = { KeyAnalyzer, KeyAnalyzerError, ...require('./keys.js') };

@@ -75,10 +75,17 @@ test('the types declare every field of a reply, and no other', PATIENCE, async (
 
 test('import and require give the same', async () => {
   const imported = await import('openkeyscan-analyzer-client');
-  assert.equal(imported.KeyAnalyzer, client.KeyAnalyzer);
-  assert.equal(imported.KeyAnalyzerError, client.KeyAnalyzerError);
+  const keys = await import('openkeyscan-analyzer-client/keys');
+  for (const [name, value] of Object.entries(client)) assert.equal(imported[name], value, name);
+  const functions = [...read('keys.d.ts').matchAll(/^export function (\w+)/gm)];
+  for (const [, name] of functions) assert.equal(keys[name], client[name], name);
+  const classes = [...types.matchAll(/^export class (\w+)/gm)];
+  const declared = [...classes, ...functions].map(([, name]) => name);
+  assert.deepEqual(Object.keys(client).sort(), declared.sort());
   const { files, scripts } = JSON.parse(read('package.json'));
-  for (const file of files) assert.ok(read(file));
+  const folder = fs.readdirSync(path.join(__dirname, '..'));
+  const code = folder.filter((name) => /\.(js|d\.ts)$/.test(name));
+  assert.deepEqual([...files].sort(), code.sort());
   const tests = fs.readdirSync(__dirname).filter((name) => name.endsWith('.test.js'));
   assert.deepEqual(scripts.test.match(/\w+\.test\.js/g).sort(), tests.sort());
 });

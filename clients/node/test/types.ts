@@ -2,9 +2,12 @@
 //   npm install --no-save typescript @types/node
 //   npx tsc --noEmit --strict --module node16 --types node test/types.ts
 import {
+  compatible,
+  distance,
   KeyAnalyzer,
   KeyAnalyzerError,
   type KeyGuess,
+  smoothPath,
   type Success,
 } from 'openkeyscan-analyzer-client';
 
@@ -27,6 +30,9 @@ async function main(): Promise<void> {
     const parts: string[] = timed.timeline.map(({ start, camelot }) => `${start} ${camelot}`);
     const ends: KeyGuess[] = [timed.intro_key, timed.outro_key, ...timed.alternatives];
     console.log(parts, ends, timed.id.toFixed(), timed.tonal && !timed.cached);
+    const boost = compatible(timed.camelot).find((one) => one.relation === 'energy_boost');
+    const path: number[] = smoothPath([timed.camelot, boost?.camelot ?? '3B']);
+    console.log(path, distance(timed.intro_key.camelot, '8A').toFixed());
     const wanted: boolean = parts.length > 1;
     const perhaps = await analyzer.analyze('/music/a.mp3', { timeline: wanted });
     console.log(perhaps.timeline?.[0]?.confidence.toFixed(), perhaps.intro_key?.key);
@@ -49,6 +55,8 @@ async function main(): Promise<void> {
   analyzer.on('redy', () => {});
   // @ts-expect-error: a path is a string
   analyzer.analyze(7);
+  // @ts-expect-error: there is no such hour
+  distance('8A', '13A');
   // @ts-expect-error: timeline is true or false
   analyzer.analyze('/music/a.mp3', { timeline: 'yes' });
 }

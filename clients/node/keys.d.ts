@@ -1,0 +1,34 @@
+/** An hour of the Camelot wheel. */
+export type Hour = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12;
+
+/** A key on the Camelot wheel: `8A` is A minor, `8B` is C major. */
+export type Camelot = `${Hour}${'A' | 'B'}`;
+
+/**
+ * Why a key mixes well with another: it is the same or has the other letter (8A, 8B), lies an hour
+ * on (`up`, the fifth above) or back (`down`, the fifth below), or a whole tone or a semitone
+ * higher, which lifts the music (`energy_boost`).
+ */
+export type Harmony = 'same' | 'relative' | 'up' | 'down' | 'energy_boost';
+
+/**
+ * The keys that mix well with one, the closest first.
+ *
+ * @throws TypeError for what is no string, RangeError for a string that is no Camelot key
+ */
+export function compatible(camelot: Camelot): { camelot: Camelot; relation: Harmony }[];
+
+/**
+ * Steps on the Camelot wheel, 0-7: an hour is one, and so is the change of the letter.
+ *
+ * @throws TypeError for what is no string, RangeError for a string that is no Camelot key
+ */
+export function distance(a: Camelot, b: Camelot): number;
+
+/**
+ * The order in which to play tracks in these keys, as indices: few steps on the wheel in all.
+ * Tracks in the same key follow one another, in the order given.
+ *
+ * @throws TypeError for what is no array of strings, RangeError for one that is no Camelot key
+ */
+export function smoothPath(camelots: readonly Camelot[]): number[];
