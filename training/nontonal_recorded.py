@@ -1,0 +1,109 @@
+"""Recordings of what is in no key, to judge by: phrases, drum loops and drum kits become tracks.
+
+Everything is drawn from the names of folders, so that the same files give the same tracks. Such
+files are in Debian's packages asterisk-core-sounds-*-wav (phrases), lmms-common (loops) and
+hydrogen-drumkits, hydrogen-drumkits-effects (kits).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from tqdm import tqdm
+
+from keyscan.analysis.cqt import FloatArray, constant_q, load_filter_bank
+from training.datasets import DatasetError
+from training.nontonal import scatter
+
+_SUFFIXES = frozenset((".aif", ".aiff", ".flac", ".ogg", ".wav"))
+_RATE = load_filter_bank().sample_rate
+_SILENCE = 1e-3  # phrases that are pauses, kits' empty layers
+_SECONDS = (20, 60, 120)
+_LOOP_SECONDS = 45
+_SHOT_SECONDS = 5
+_PER_VOICE = 8
+_PER_KIT = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A track, ``log1p`` magnitudes ``(105, frames)``, and the folder or file it is made of."""
+
+    name: str
+    spectrogram: FloatArray
+
+
+def voices(folder: Path) -> Iterator[FloatArray]:
+    """Eight tracks of a folder's phrases, strung together in any order."""
+    phrases = _read_folder(folder)
+    for number in range(_PER_VOICE):
+        rng = random.Random(f"{folder.name}/{number}")
+        missing, parts = rng.choice(_SECONDS) * _RATE, []
+        while missing > 0:
+            pause = np.zeros(int(rng.uniform(0.05, 0.5) * _RATE), np.float32)
+            parts += [rng.choice(phrases), pause]
+            missing -= len(parts[-2]) + len(pause)
+        yield np.concatenate(parts)
+
+
+def loops(folder: Path) -> Iterator[FloatArray]:
+    """Each file of a folder, repeated for three quarters of a minute."""
+    for loop in _read_folder(folder):
+        yield np.tile(loop, -(-_LOOP_SECONDS * _RATE // len(loop)))
+
+
+def kits(folder: Path) -> Iterator[FloatArray]:
+    """Six tracks of three to six of a folder's shots, each in a pattern of its own."""
+    shots = [shot[: _SHOT_SECONDS * _RATE] for shot in _read_folder(folder)]
+    for number in range(_PER_KIT):
+        rng = random.Random(f"{folder.name}/{number}")
+        samples = rng.choice(_SECONDS) * _RATE
+        step = 60 / rng.uniform(80, 175) / 4 * _RATE
+        chosen = rng.sample(shots, min(len(shots), rng.randint(3, 6)))
+        yield scatter(rng, [shot / np.abs(shot).max() for shot in chosen], step, samples)
+
+
+KINDS: Mapping[str, Callable[[Path], Iterator[FloatArray]]] = {
+    "voices": voices,
+    "loops": loops,
+    "kits": kits,
+}
+
+
+def read_recorded(kind: str, folders: Iterable[Path]) -> list[Item]:
+    """What ``KINDS[kind]`` makes of each folder.
+
+    Raises:
+        DatasetError: a folder has no sound, or a file of it cannot be read.
+    """
+    bank = load_filter_bank()
+    return [
+        Item(f"{folder.name}/{number}", constant_q(samples, bank))
+        for folder in tqdm(folders, desc=kind, unit="folder", disable=None, leave=False)
+        for number, samples in enumerate(KINDS[kind](folder))
+    ]
+
+
+def _read_folder(folder: Path) -> Sequence[FloatArray]:
+    """Every sound below ``folder`` that is not silence, in the order of the names."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    sounds = [_read(path) for path in paths]
+    audible = [sound for sound in sounds if np.abs(sound).max(initial=0) > _SILENCE]
+    if not audible:
+        raise DatasetError(f"{folder}: no sound ({', '.join(sorted(_SUFFIXES))}) in this folder")
+    return audible
+
+
+def _read(path: Path) -> FloatArray:
+    """Mono at the analyser's rate."""
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DatasetError(f"{path}: cannot be read: {error}") from error
+    return np.asarray(soxr.resample(samples.mean(1), rate, _RATE), np.float32)
