@@ -1,0 +1,236 @@
+"""Tonality: a regression with a known answer, and the commands on a corpus of a few excerpts."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from keyscan.analysis.keynet import KeyNet
+from keyscan.analysis.model import PACKAGED_CHECKPOINT, ModelError, load_model
+from keyscan.analysis.tonality import Tonality
+from tests.second_generator import RATE, pieces
+from training.music.sampled import FloatArray, Instrument, SoundBankError, bank_path
+from training.music.timbres import SAMPLE_RATE
+from training.nontonal import NonTonalError
+from training.shards import CorpusError, open_corpus
+from training.soundbank import Recording, write_header, write_instrument
+from training.synth import make_shard
+from training.tonality import Material, fit, teach
+from training.tonality import main as tonality_command
+from training.tonality_evaluate import main as evaluate_command
+
+needs_espeak = pytest.mark.skipif(
+    shutil.which("espeak-ng") is None, reason="apt-get install espeak-ng"
+)
+EXCERPTS, NEGATIVES = 12, 8
+
+
+def clouds(separation: float, count: int = 400) -> tuple[FloatArray, FloatArray]:
+    """Two normal clouds in six dimensions, of which the fourth never changes; scales differ."""
+    scale = np.array([1, 100, 0.01, 0, 1, 1])
+    centre, offset = scale * [separation, separation, 0, 0, 0, 0], np.array([5, -300, 1, 7, 0, 0])
+    rng = np.random.default_rng(0)
+    tonal, other = (rng.normal(size=(count, 6)) * scale + offset for _ in range(2))
+    return (tonal + centre).astype(np.float32), other.astype(np.float32)
+
+
+def test_the_regression_finds_the_direction_and_the_middle() -> None:
+    tonal, other = clouds(2.0, 2000)
+    tonality = fit(tonal, other, odds=1.0)
+    # Two normal clouds with one spread: the log odds are linear, steepest between the centres.
+    slopes = np.array(tonality.weights) * [1, 100, 0.01, 0, 1, 1]
+    assert slopes[:2] == pytest.approx([slopes[0]] * 2, rel=0.25)
+    assert abs(slopes[2:]).max() < 0.2 * slopes[0]
+    assert tonality.weights[3] == 0
+    middle = (tonal.mean(0) + other.mean(0)) / 2
+    assert tonality.probability(middle) == pytest.approx(0.5, abs=0.15)
+    assert np.mean([tonality.probability(row) > 0.5 for row in tonal]) > 0.9
+    assert np.mean([tonality.probability(row) < 0.5 for row in other]) > 0.9
+
+
+def test_each_side_has_half_of_the_weight_however_many_it_has() -> None:
+    tonal, other = clouds(1.0)
+    middle = (tonal.mean(0) + other.mean(0)) / 2
+    assert fit(tonal, other[:100], odds=1.0).probability(middle) == pytest.approx(0.5, abs=0.1)
+
+
+def test_odds_shift_the_decision_and_nothing_else() -> None:
+    tonal, other = clouds(1.0)
+    even, more = fit(tonal, other, odds=1.0), fit(tonal, other, odds=20.0)
+    assert more.weights == even.weights
+    assert more.bias - even.bias == pytest.approx(math.log(20))
+
+
+def test_one_side_alone_is_refused() -> None:
+    tonal, other = clouds(1.0)
+    for sides in ((tonal, other[:0]), (tonal[:0], other)):
+        with pytest.raises(ValueError, match="tracks with a key and tracks without"):
+            fit(*sides)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    settings = {"seed": 3, "count": EXCERPTS, "seconds": 12.0, "shard": EXCERPTS}
+    open_corpus(folder, settings)
+    make_shard(folder, None, 3, EXCERPTS, 12.0, EXCERPTS, 0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bank")
+    write_header(folder)
+    noise = np.random.default_rng(0).standard_normal((4, SAMPLE_RATE))
+    fade = np.exp(-np.arange(SAMPLE_RATE) / (0.05 * SAMPLE_RATE))
+    shots = [
+        Recording(note, 110, (0.2 * row * fade).astype(np.float32), np.zeros(0, np.float32))
+        for note, row in zip((36, 38, 42, 45), noise, strict=True)
+    ]
+    write_instrument(bank_path(folder, "kit", Instrument("bursts", 0)), shots)
+    return folder
+
+
+def run(module: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"training.{module}", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=250)
+
+
+def options(corpus: Path, bank: Path, out: Path, *more: str | Path) -> list[str | Path]:
+    few = ["--excerpts", str(EXCERPTS), "--negatives", str(NEGATIVES)]
+    return ["--corpus", corpus, "--bank", bank, "--out", out, *few, *more]
+
+
+@pytest.fixture(scope="module")
+def taught(corpus: Path, bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("taught") / "taught.pt"
+    found = run("tonality", *options(corpus, bank, out, "--odds", "3"))
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith(f"{EXCERPTS} excerpts of music, 0.0 % of them taken for none")
+    assert not list(out.parent.glob("*.part"))
+    return out
+
+
+@needs_espeak
+def test_the_command_adds_tonality_and_changes_nothing_else(taught: Path, corpus: Path) -> None:
+    before, after = (torch.load(path, weights_only=True) for path in (PACKAGED_CHECKPOINT, taught))
+    added = {"tonality", "tonality_fit"}
+    assert set(after) == set(before) | added
+    for name in set(before) - added - {"state_dict"}:
+        assert after[name] == before[name]
+    assert list(after["state_dict"]) == list(before["state_dict"])
+    for name, value in before["state_dict"].items():
+        assert torch.equal(after["state_dict"][name], value), name
+    fitted = after["tonality_fit"]
+    assert (fitted["excerpts"], fitted["seed"], fitted["odds"]) == (EXCERPTS, 1, 3.0)
+    assert sum(fitted["negatives"].values()) == NEGATIVES
+    assert fitted["corpora"][0]["seed"] == 3
+    tonality = load_model(taught).tonality
+    assert tonality is not None
+    assert list(tonality.weights) == after["tonality"]["weights"]
+    assert tonality.bias == after["tonality"]["bias"]
+
+
+@needs_espeak
+def test_what_is_there_already_plays_no_part(taught: Path, corpus: Path, bank: Path) -> None:
+    first = Tonality.from_checkpoint(torch.load(taught, weights_only=True))
+    material = Material([corpus], bank, EXCERPTS, NEGATIVES)
+    second = Tonality.from_checkpoint(teach(taught, material, odds=3.0))
+    assert first is not None
+    assert second is not None
+    assert second.weights == pytest.approx(first.weights, rel=1e-4, abs=1e-6)
+    assert second.bias == pytest.approx(first.bias, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("music")
+    lines = ["file\tkey"]
+    for number, piece in enumerate(list(pieces())[:4]):
+        soundfile.write(folder / f"{number}.wav", piece.render(), RATE)
+        lines.append(f"{number}.wav\t{piece.key.name('flats')}")
+    (folder / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@needs_espeak
+def test_a_few_tracks_tell_music_from_noise(taught: Path, music: Path, tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    noise.mkdir()
+    for number in range(3):
+        white = np.random.default_rng(number).standard_normal(3 * SAMPLE_RATE)
+        soundfile.write(noise / f"{number}.wav", 0.1 * white, SAMPLE_RATE)
+    sets = [music, "--loops", noise, "--model", taught, "--odds", "3", "1e9", "1e-9"]
+    found = run("tonality_evaluate", *sets, "--tracks")
+    assert found.returncode == 0, found.stderr
+    *tracks, fitted, all_music, no_music = found.stdout.strip().split("odds ")
+    listed = [line.split("\t") for line in tracks[0].splitlines()]
+    assert [row[:2] for row in listed[-3:]] == [["loops", f"noise/{n}"] for n in range(3)]
+    assert len(listed) == 4 + 3
+    assert all((float(row[2]) > 0.5) == (row[0] == music.name) for row in listed)
+    for table, expected in ((fitted, (0, 100)), (all_music, (0, 0)), (no_music, (100, 100))):
+        rows = [line.split() for line in table.splitlines()[1:] if line]
+        assert [row[0] for row in rows] == [music.name, "loops"]
+        assert [int(row[1]) for row in rows] == [4, 3]
+        assert [float(row[2]) for row in rows] == list(expected)
+
+
+def test_what_cannot_be_taught_is_told(
+    corpus: Path, bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keynet, nowhere = tmp_path / "keynet.pt", tmp_path / "nowhere"
+    torch.save(KeyNet().state_dict(), keynet)
+    material = Material([corpus], bank, EXCERPTS, NEGATIVES)
+    with pytest.raises(ModelError, match=r"not a checkpoint of training\.train"):
+        teach(keynet, material)
+    with pytest.raises(CorpusError, match=r"not a corpus of training\.synth"):
+        teach(PACKAGED_CHECKPOINT, replace(material, corpora=[corpus, bank]))
+    with pytest.raises(SoundBankError, match="no sound bank"):
+        teach(PACKAGED_CHECKPOINT, replace(material, bank=nowhere))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NonTonalError, match="apt-get install espeak-ng"):
+        teach(PACKAGED_CHECKPOINT, material)
+
+
+def test_an_error_is_one_line_and_leaves_nothing(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = options(corpus, tmp_path / "nowhere", tmp_path / "out.pt")
+    monkeypatch.setattr(sys, "argv", ["training.tonality", *map(str, arguments)])
+    with pytest.raises(SystemExit, match=r"^training\.tonality: .*no sound bank"):
+        tonality_command()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wrong", [("--odds", "0"), ("--negatives", "0"), ("--seed", "-1")])
+def test_options_without_sense_are_refused(
+    wrong: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = options(tmp_path, tmp_path, tmp_path / "out.pt", *wrong)
+    monkeypatch.setattr(sys, "argv", ["training.tonality", *map(str, arguments)])
+    with pytest.raises(SystemExit, match="2"):
+        tonality_command()
+    assert f"{wrong[0]}: " in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_tonality_cannot_be_judged(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keynet = tmp_path / "keynet.pt"
+    torch.save(KeyNet().state_dict(), keynet)
+    arguments = ["training.tonality_evaluate", str(music), "--model", str(keynet)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match=r"^training\.tonality_evaluate: .*no tonality"):
+        evaluate_command()

@@ -1,0 +1,213 @@
+"""Teach a checkpoint to tell music in a key from drums, speech and noise.
+
+``python -m training.tonality --corpus FOLDER... --bank runs/bank --out FILE [--model CHECKPOINT]``
+
+A logistic regression on the network's traits (see ``keyscan.analysis.tonality``): excerpts of
+corpora of ``training.synth`` against what ``training.nontonal`` makes, each side with half of the
+weight. ``--odds``: how much commoner music in a key is than the other among what will be analysed;
+1 leaves a track in doubt to chance, more asks for more before a track is said to be in no key.
+
+Writes the checkpoint, all else unchanged, with its ``tonality``, and with ``tonality_fit``: what
+that was fitted to. The same checkpoint, corpora, bank and seed give the same weights, but for the
+last digits. ``training.tonality_evaluate`` judges them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from tqdm import tqdm
+
+from keyscan.analysis.cqt import FloatArray
+from keyscan.analysis.model import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
+from keyscan.analysis.network import N_BINS
+from keyscan.analysis.tonality import Tonality
+from training.files import write_whole
+from training.music.sampled import SoundBank, SoundBankError
+from training.music.timbres import SAMPLE_RATE
+from training.nontonal import NonTonalError, make_nontonal, spectrogram_of
+from training.shards import MARGIN_BINS, Corpus, CorpusError
+
+NEGATIVES, EXCERPTS, ODDS = 1500, 1500, 5.0
+_PENALTY = 1e-4  # on half the squared weights, beside the mean loss
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is fitted to: ``excerpts`` of each of the ``corpora``, as many as it has at most, and
+    ``negatives`` made with the ``bank``, all drawn with ``seed``.
+    """
+
+    corpora: Sequence[Path]
+    bank: Path
+    excerpts: int = EXCERPTS
+    negatives: int = NEGATIVES
+    seed: int = 1
+
+
+def traits_of(model: KeyModel, spectrogram: FloatArray) -> npt.NDArray[np.float32]:
+    """What the network sees in a track whatever its key is; see ``Inference.traits``.
+
+    Raises:
+        ModelError: the model is none that has traits.
+        ValueError: the spectrogram is not one that the model takes.
+    """
+    traits = model(model.to_input(spectrogram)).traits
+    if traits is None:
+        raise ModelError(f"a {model.info.name} has no traits to tell music by")
+    return traits
+
+
+def fit(
+    tonal: npt.NDArray[np.float32], other: npt.NDArray[np.float32], odds: float = ODDS
+) -> Tonality:
+    """The regression for traits ``(tracks, traits)`` of music and of what is in no key.
+
+    ``odds``: above 0.
+
+    Raises:
+        ValueError: there are no tracks on one side.
+    """
+    if not len(tonal) or not len(other):
+        raise ValueError("tracks with a key and tracks without are needed")
+    traits = np.concatenate([tonal, other]).astype(np.float64)
+    labels = np.repeat([1, 0], [len(tonal), len(other)])
+    mean, spread = traits.mean(axis=0), traits.std(axis=0)
+    spread[spread < 1e-9] = 1.0  # a trait that never changes says nothing
+    regression = LogisticRegression(
+        C=1 / (_PENALTY * len(traits)), class_weight="balanced", solver="newton-cholesky"
+    )
+    regression.fit((traits - mean) / spread, labels)
+    weights = regression.coef_[0] / spread
+    bias = float(regression.intercept_[0] - weights @ mean) + math.log(odds)
+    return Tonality(tuple(weights.tolist()), bias)
+
+
+def traits_of_corpora(model: KeyModel, material: Material) -> npt.NDArray[np.float32]:
+    """The traits of the excerpts, ``(excerpts, traits)``.
+
+    Raises:
+        CorpusError: a folder holds no corpus.
+        ModelError: see ``traits_of``.
+    """
+    rows = []
+    for number, folder in enumerate(material.corpora):
+        corpus = Corpus([folder])
+        rng = np.random.default_rng([material.seed, number])
+        count = min(material.excerpts, len(corpus))
+        drawn = rng.choice(len(corpus), count, replace=False).tolist()
+        for index in _shown(drawn, str(folder)):
+            wide = corpus.spectrogram(index)
+            seen = np.asarray(wide[MARGIN_BINS : MARGIN_BINS + N_BINS], np.float32)
+            rows.append(traits_of(model, seen))
+    return np.array(rows)
+
+
+def traits_of_negatives(
+    model: KeyModel, material: Material
+) -> tuple[npt.NDArray[np.float32], Counter[str]]:
+    """The traits of what is in no key, ``(negatives, traits)``, and how many are of each kind.
+
+    Raises:
+        NonTonalError, SoundBankError: see ``make_nontonal``.
+        ModelError: see ``traits_of``.
+    """
+    bank = SoundBank(material.bank)
+    rows, kinds = [], Counter[str]()
+    for index in _shown(range(material.negatives), "in no key"):
+        made = make_nontonal(material.seed, index, bank)
+        rows.append(traits_of(model, spectrogram_of(made.samples, SAMPLE_RATE)))
+        kinds[made.kind] += 1
+    return np.array(rows), kinds
+
+
+def _shown(indices: Sequence[int], what: str) -> Iterator[int]:
+    yield from tqdm(indices, desc=what, unit="track", disable=None, leave=False)
+
+
+def teach(path: Path, material: Material, odds: float = ODDS) -> dict[str, Any]:
+    """The checkpoint at ``path`` with its tonality and what that was fitted to.
+
+    Raises:
+        ModelError: it is no checkpoint of ``training.train``.
+        CorpusError, NonTonalError, SoundBankError: the material is not there.
+        ValueError: there is nothing to fit to.
+    """
+    model = load_model(path)
+    if model.info.name != "keyscan":
+        raise ModelError(f"{path}: not a checkpoint of training.train")
+    Corpus(material.corpora)  # what is wrong with them should be said at once
+    other, kinds = traits_of_negatives(model, material)
+    tonal = traits_of_corpora(model, material)
+    tonality = fit(tonal, other, odds)
+    fields = {
+        "excerpts": len(tonal),
+        "corpora": Corpus(material.corpora).settings,
+        "negatives": dict(sorted(kinds.items())),
+        "seed": material.seed,
+        "odds": odds,
+        "missed": _share_in_no_key(tonality, tonal),
+        "found": _share_in_no_key(tonality, other),
+    }
+    checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return checkpoint | tonality.to_checkpoint() | {"tonality_fit": fields}
+
+
+def _share_in_no_key(tonality: Tonality, traits: npt.NDArray[np.float32]) -> float:
+    """The share of the tracks that are said to be in no key, to three places."""
+    return round(float(np.mean([tonality.probability(row) < 0.5 for row in traits])), 3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--model", type=Path, default=PACKAGED_CHECKPOINT, help="default: the packaged one"
+    )
+    parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="of training.synth")
+    parser.add_argument("--bank", type=Path, required=True, help="of training.soundbank: its kits")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--excerpts", type=int, default=EXCERPTS, help="of each corpus")
+    parser.add_argument("--negatives", type=int, default=NEGATIVES, help="tracks in no key")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--odds", type=float, default=ODDS, help="of music in a key to the other")
+    arguments = parser.parse_args()
+    for name in ("excerpts", "negatives"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name}: at least 1, not {getattr(arguments, name)}")
+    if not 0 < arguments.odds < math.inf:
+        parser.error(f"--odds: a positive number is needed, not {arguments.odds:g}")
+    if arguments.seed < 0:
+        parser.error(f"--seed: must not be negative: {arguments.seed}")
+    material = Material(
+        arguments.corpus, arguments.bank, arguments.excerpts, arguments.negatives, arguments.seed
+    )
+    torch.set_num_threads(1)  # the order of additions depends on their number
+    try:
+        taught = teach(arguments.model, material, arguments.odds)
+        with write_whole(arguments.out) as file:
+            torch.save(taught, file)
+    except (
+        CorpusError, ModelError, NonTonalError, OSError, SoundBankError, ValueError,
+    ) as error:  # fmt: skip
+        sys.exit(f"training.tonality: {error}")
+    fitted = taught["tonality_fit"]
+    print(
+        f"{fitted['excerpts']} excerpts of music, {100 * fitted['missed']:.1f} % of them taken for "
+        f"none; {sum(fitted['negatives'].values())} without a key, {100 * fitted['found']:.1f} % "
+        f"of them found"
+    )
+
+
+if __name__ == "__main__":
+    main()
