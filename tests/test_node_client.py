@@ -106,7 +106,13 @@ def test_distances_are_the_same_in_the_client():
 def test_smooth_paths_are_the_same_in_the_client():
     rng = random.Random(0)
     pools = [rng.sample(KEYS, rng.randint(1, 24 if n % 10 == 0 else 9)) for n in range(150)]
-    lists = [[], *(rng.choices(pool, k=rng.randint(1, 40)) for pool in pools)]
+    rare = [  # moved to the end, and turned round as they are moved
+        "5A 10B 2B 10A 7B 12A 1A 11B 6B 9A 1B",
+        "4A 1A 10A 5A 11A 2B 6A 10B 12A 8A 2A 7B 8B 1B",
+    ]
+    camelot = {key.camelot: key for key in KEYS}
+    lists = [[], *([camelot[name] for name in names.split()] for names in rare)]
+    lists += [rng.choices(pool, k=rng.randint(1, 40)) for pool in pools]
     paths = ask_client("smoothPath", *([[key.camelot for key in keys]] for keys in lists))
     for keys, path in zip(lists, paths, strict=True):
         expected = smooth_path(keys)
