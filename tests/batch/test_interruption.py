@@ -94,18 +94,29 @@ def test_a_reader_who_goes_away_is_no_error(library):
     assert len(done.stderr.splitlines()) == 1  # and no bar, as stderr is no terminal
 
 
-def on_a_terminal(columns, *arguments, **environ):
-    """What the command writes to a terminal, and its exit code."""
+def on_a_terminal(columns, *arguments, ctrl_c_after=None, **environ):
+    """What the command writes to a terminal of its own, and its exit code.
+
+    Ctrl-C is pressed as soon as the text ``ctrl_c_after`` is there.
+    """
     main, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = start_analyze(
-        *arguments, stdout=terminal, stderr=terminal, env={**os.environ, **environ}
+        *arguments,
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, **environ},
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),
     )
     os.close(terminal)
     text = b""
     try:
         while part := os.read(main, 1 << 16):
             text += part
+            if ctrl_c_after is not None and ctrl_c_after in text.decode(errors="ignore"):
+                os.write(main, b"\x03")
+                ctrl_c_after = None
     except OSError:  # the other side is closed
         pass
     os.close(main)
@@ -139,3 +150,17 @@ def test_a_terminal_is_not_steered_and_columns_can_be_chosen(library, bad_files)
     assert "boost" in text
     assert "analysed" not in text
     assert text.count("failed: ") == 3
+
+
+def test_ctrl_c_at_a_terminal_wipes_the_bar_and_prints_the_table(library, endless):
+    track = library / next(iter(KEYS))
+    text, code = on_a_terminal(
+        100, "--jobs", 1, track, "missing", endless, ctrl_c_after="failed: missing"
+    )
+    assert code == 130
+    *_, after = re.split(r"\r +\r", text)
+    header, line, summary, *_ = after.splitlines()
+    assert header.startswith("track")
+    assert line.split()[-1] == "0:08"
+    assert summary.startswith("3 files: 1 analysed, 1 failed, 1 not reached (")
+    assert "Traceback" not in text
