@@ -135,6 +135,18 @@ def test_the_first_answer_of_the_reference_engine(machine):
         assert server.stderr == b""
 
 
+def test_a_cache(machine):
+    path = machine.music / "track.flac"
+    soundfile.write(path, render_track(Key.parse("F# minor"), 10.0), SAMPLE_RATE)
+    cache = ("--cache", str(machine.music / "keys.sqlite"))
+    for known in (False, True):
+        with machine.server(*cache) as server:
+            reply = server.ask(request(1, path))
+            assert (reply["camelot"], reply["cached"]) == ("11A", known)
+            server.finish()
+            assert server.stderr == b""
+
+
 def test_python_variables_of_the_user_are_none_of_its_business(track, tmp_path):
     (tmp_path / "numpy.py").write_text("raise SystemExit('the wrong numpy')")
     environ = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": str(tmp_path), "PYTHONOPTIMIZE": "2"}
