@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
@@ -134,25 +135,25 @@ def smooth_path(keys: Sequence[Key]) -> list[int]:
     walked around the wheel, then improved by reversing and moving parts of it (2-opt and or-opt:
     Croes, 1958; Or, 1976) until nothing helps.
     """
-    starts = {key.hour for key in keys}
+    starts = sorted({key.hour for key in keys})
     paths = [_improved(_around_the_wheel(set(keys), hour)) for hour in starts]
     path = min(paths, key=_steps, default=[])
-    places = {key: place for place, key in enumerate(path)}
-    return sorted(range(len(keys)), key=lambda index: places[keys[index]])
+    places = {class_id: place for place, class_id in enumerate(path)}
+    return sorted(range(len(keys)), key=lambda index: places[keys[index].class_id])
 
 
-def _around_the_wheel(keys: set[Key], start: int) -> list[Key]:
-    """From an hour on; within an hour, the letter of the one before first."""
+def _around_the_wheel(keys: set[Key], start: int) -> list[int]:
+    """Class ids from an hour on; within an hour, the letter of the one before first."""
     path: list[Key] = []
     for hour in (*range(start, 13), *range(1, start)):
         here = sorted((key for key in keys if key.hour == hour), key=lambda key: key.mode)
         if not here:
             continue
         path += here if not path or path[-1].mode == here[0].mode else here[::-1]
-    return path
+    return [key.class_id for key in path]
 
 
-def _improved(path: list[Key]) -> list[Key]:
+def _improved(path: list[int]) -> list[int]:
     while _steps(path) >= len(path):  # one step from key to key is the least there can be
         found = min(_neighbours(path), key=_steps, default=path)
         if _steps(found) >= _steps(path):
@@ -161,7 +162,7 @@ def _improved(path: list[Key]) -> list[Key]:
     return path
 
 
-def _neighbours(path: list[Key]) -> list[list[Key]]:
+def _neighbours(path: list[int]) -> list[list[int]]:
     """Every path with one part reversed, or moved elsewhere."""
     n = len(path)
     parts = [(a, b) for a in range(n) for b in range(a + 1, n + 1)]
@@ -174,8 +175,14 @@ def _neighbours(path: list[Key]) -> list[list[Key]]:
     return reversals + moves
 
 
-def _steps(path: list[Key]) -> int:
-    return sum(key.distance_to(other) for key, other in pairwise(path))
+def _steps(path: list[int]) -> int:
+    distances = _distances()
+    return sum(distances[one][other] for one, other in pairwise(path))
+
+
+@cache
+def _distances() -> list[list[int]]:
+    return [[one.distance_to(other) for other in KEYS] for one in KEYS]
 
 
 def _in_class_order() -> tuple[Key, ...]:
