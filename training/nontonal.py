@@ -37,7 +37,7 @@ _SYLLABLES = (
     "ba", "da", "fi", "gor", "ker", "ko", "la", "lam", "le", "men", "min", "ne", "pin", "ri", "ru",
     "shu", "so", "sol", "ta", "ti", "ve",
 )  # fmt: skip
-_WORDS_PER_SECOND = 1.5  # of the fastest speaker and the shortest words: more than enough
+_WORDS_PER_SECOND = 3.0  # of a fast speaker
 _SPEAKING_SECONDS = 120.0  # a text is read in less than one; then something is wrong
 
 
@@ -161,10 +161,10 @@ def _voice(rng: random.Random) -> tuple[str, ...]:
 
 
 def _spoken(scene: _Scene, voice: tuple[str, ...], samples: int) -> FloatArray:
-    """So many samples of nonsense."""
+    """So many samples of nonsense, from its start again where a fast speaker runs out of it."""
     rng = scene.rng
     words = []
-    for _ in range(20 + int(samples / SAMPLE_RATE * 2 * _WORDS_PER_SECOND)):
+    for _ in range(20 + int(samples / SAMPLE_RATE * _WORDS_PER_SECOND)):
         word = "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(1, 4)))
         words.append(word + rng.choice(("", "", "", "", ",", ".", "?")))
     said = _speak(" ".join(words), voice)
@@ -184,6 +184,8 @@ def _speak(text: str, voice: tuple[str, ...]) -> FloatArray:
         raise NonTonalError(f"espeak-ng failed with {error.returncode}: {said}") from error
     except (subprocess.TimeoutExpired, wave.Error, EOFError) as error:
         raise NonTonalError(f"espeak-ng gave no sound: {error}") from error
+    if not frames:
+        raise NonTonalError(f"espeak-ng gave no sound: {' '.join(voice)}")
     samples = np.frombuffer(frames, "<i2").astype(np.float32) / np.float32(32768)
     return np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.float32)
 

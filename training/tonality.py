@@ -39,7 +39,7 @@ from training.music.timbres import SAMPLE_RATE
 from training.nontonal import NonTonalError, make_nontonal, spectrogram_of
 from training.shards import MARGIN_BINS, Corpus, CorpusError
 
-NEGATIVES, EXCERPTS, ODDS = 1500, 1500, 5.0
+NEGATIVES, EXCERPTS, ODDS = 1500, 3000, 5.0
 _PENALTY = 1e-4  # on half the squared weights, beside the mean loss
 
 
