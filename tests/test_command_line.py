@@ -141,9 +141,10 @@ def test_readme_documents_every_option_and_code():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for code, meaning in ERROR_CODES.items():
         assert f"| `{code}` | {meaning} |\n" in readme
-    help_texts = run("--help").stdout + run("doctor", "--help").stdout
+    commands = ([], ["doctor"], ["analyze"])
+    help_texts = "".join(run(*command, "--help").stdout for command in commands)
     options = set(re.findall(r"--[a-z][a-z-]+", help_texts))
-    assert {"--workers", "--self-test"} <= options
+    assert {"--workers", "--self-test", "--m3u"} <= options
     assert {option for option in options if option not in readme} == set()
 
 

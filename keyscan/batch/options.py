@@ -26,12 +26,12 @@ name, how sure that is, the second choice, cents above A = 440 Hz, the keys that
 the length. On a terminal it is as wide as that, in a file or pipe as wide as it needs to be.
 --json is one document: {"tracks": [...], "summary": {...}}; a track is the reply of the server with
 its path and compatible keys, or the error. --csv has a line a file, failures too. --m3u is an
-extended M3U8 playlist with absolute paths, the key in front of each name, in an order in which
-neighbours mix well.
+extended M3U8 playlist with absolute paths, sorted by key, the key in front of each name; with
+--sort mix neighbours mix well.
 
 Examples:
   %(prog)s ~/Music/techno
-  %(prog)s --m3u --output set.m3u8 ~/Music/techno
+  %(prog)s --m3u --sort mix --output set.m3u8 ~/Music/techno
   %(prog)s --csv *.mp3 > keys.csv
   %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
   %(prog)s --plot mix.svg mix.flac
@@ -78,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--sort",
         choices=ORDERS,
         help="the order of tracks: as given and in folders by name, by key, or so that neighbours "
-        "mix well (default: given, with --m3u mix)",
+        "mix well (default: given, with --m3u key)",
     )
     add(
         "--timeline",
@@ -117,7 +117,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     if options.plot is not None and options.plot == options.output:
         parser.error(f"--plot and --output: both are {options.plot}")
     if options.sort is None:
-        options.sort = "mix" if options.format == "m3u" else "given"
+        options.sort = "key" if options.format == "m3u" else "given"
     return options
 
 

@@ -222,7 +222,7 @@ def success(
         "confidence": round(estimate.confidence, 4),
         "tonal": estimate.tonal,
         "alternatives": [_candidate(other, style) for other in estimate.alternatives],
-        "tuning_cents": None if tuning is None else round(tuning, 1),
+        "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
         "filename": PurePath(request.path).name,
         "duration": round(duration, 3),
         "warnings": [*warnings, *([_BETWEEN_KEYS] if estimate.is_between_keys else [])],
