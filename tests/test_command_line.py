@@ -143,7 +143,7 @@ def test_readme_documents_every_option_and_code():
         assert f"| `{code}` | {meaning} |\n" in readme
     commands = ([], ["doctor"], ["analyze"])
     help_texts = "".join(run(*command, "--help").stdout for command in commands)
-    options = set(re.findall(r"--[a-z][a-z-]+", help_texts))
+    options = set(re.findall(r"--[a-z][a-z0-9-]+", help_texts))
     assert {"--workers", "--self-test", "--m3u"} <= options
     assert {option for option in options if option not in readme} == set()
 
