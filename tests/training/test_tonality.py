@@ -100,11 +100,6 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(module: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"training.{module}", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=250)
-
-
 def options(corpus: Path, bank: Path, out: Path, *more: str | Path) -> list[str | Path]:
     few = ["--excerpts", str(EXCERPTS), "--negatives", str(NEGATIVES)]
     return ["--corpus", corpus, "--bank", bank, "--out", out, *few, *more]
@@ -113,7 +108,13 @@ def options(corpus: Path, bank: Path, out: Path, *more: str | Path) -> list[str 
 @pytest.fixture(scope="module")
 def taught(corpus: Path, bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("taught") / "taught.pt"
-    found = run("tonality", *options(corpus, bank, out, "--odds", "3"))
+    command = [
+        sys.executable,
+        "-m",
+        "training.tonality",
+        *options(corpus, bank, out, "--odds", "3"),
+    ]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith(f"{EXCERPTS} excerpts of music, 0.0 % of them taken for none")
     assert not list(out.parent.glob("*.part"))
@@ -163,16 +164,22 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_espeak
-def test_a_few_tracks_tell_music_from_noise(taught: Path, music: Path, tmp_path: Path) -> None:
+def test_a_few_tracks_tell_music_from_noise(
+    taught: Path,
+    music: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     noise = tmp_path / "noise"
     noise.mkdir()
     for number in range(3):
         white = np.random.default_rng(number).standard_normal(3 * SAMPLE_RATE)
         soundfile.write(noise / f"{number}.wav", 0.1 * white, SAMPLE_RATE)
-    sets = [music, "--loops", noise, "--model", taught, "--odds", "3", "1e9", "1e-9"]
-    found = run("tonality_evaluate", *sets, "--tracks")
-    assert found.returncode == 0, found.stderr
-    *tracks, fitted, all_music, no_music = found.stdout.strip().split("odds ")
+    sets = [music, "--loops", noise, "--model", taught, "--odds", "3", "1e9", "1e-9", "--tracks"]
+    monkeypatch.setattr(sys, "argv", ["training.tonality_evaluate", *map(str, sets)])
+    evaluate_command()
+    *tracks, fitted, all_music, no_music = capsys.readouterr().out.strip().split("odds ")
     listed = [line.split("\t") for line in tracks[0].splitlines()]
     assert [row[:2] for row in listed[-3:]] == [["loops", f"noise/{n}"] for n in range(3)]
     assert len(listed) == 4 + 3
