@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,9 +102,9 @@ def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tu
     return min(seconds[1:]), np.stack([model.logits(x) for x in spectrograms])
 
 
-def serve(options: ModelOptions, paths: list[Path]) -> float:
+def serve(options: Sequence[str], paths: Sequence[Path]) -> float:
     """Seconds from the first request, to a server that is ready, to its last reply."""
-    command = [sys.executable, str(SERVER), *command_line(options)]
+    command = [sys.executable, str(SERVER), *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -127,7 +128,7 @@ def measure(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as executor:
         model_seconds, logits = executor.submit(infer, options, spectrograms, repeats).result()
-    return Measured(model_seconds, serve(options, paths), logits)
+    return Measured(model_seconds, serve(command_line(options), paths), logits)
 
 
 def row(options: ModelOptions, runs: list[Measured], default: list[Measured]) -> str:

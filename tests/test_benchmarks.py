@@ -51,3 +51,13 @@ def test_memory_is_not_said_to_be_flat_where_nothing_was_compared():
     assert "| 1m | MP3 |" in result.stdout
     assert "not measured" in result.stdout
     assert "kept" not in result.stdout
+
+
+def test_what_the_cache_saves_is_measured_on_files_that_differ():
+    command = [sys.executable, "-m", "benchmarks.cache", "--tracks", "3", "--seconds", "20",
+               "--rows", "50"]  # fmt: skip
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stderr
+    rows = [line.split("|")[1].strip() for line in result.stdout.splitlines() if "|" in line]
+    assert rows[2:6] == ["no cache", "an empty cache", "unchanged", "moved"]
+    assert rows[-2:] == ["without timelines", "with timelines"]

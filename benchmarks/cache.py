@@ -1,0 +1,123 @@
+"""What ``--cache`` costs and saves: a library of MP3s, four times through the server.
+
+``python -m benchmarks.cache`` writes a track of its own as MP3 and copies of it that differ in
+their tags alone, so that each is a content of its own. A server goes through all of them without a
+cache, with an empty one, with all of them known, and after the folder was renamed, when each file
+is read once for its digest. Then a cache is filled with rows for a large library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from keyscan import runtime
+
+runtime.pin_threads()
+
+import numpy as np  # noqa: E402 - the threads must be pinned first
+
+from benchmarks.settings import PIECE_SECONDS, serve  # noqa: E402
+from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
+from keyscan.analysis.estimate import estimate_key  # noqa: E402
+from keyscan.analysis.features import extract_features  # noqa: E402
+from keyscan.analysis.model import load_model  # noqa: E402
+from keyscan.keys import KEYS  # noqa: E402
+from keyscan.serving.cache import Cache  # noqa: E402
+from keyscan.serving.cache_messages import FileRow, ResultRow, Stamp, Wanted  # noqa: E402
+from keyscan.serving.cache_record import Record, encode_record  # noqa: E402
+
+_BATCH = 1000  # rows stored at a time
+
+
+def write_library(folder: Path, tracks: int, seconds: float) -> list[Path]:
+    """One piece of music as MP3, with as many different ID3v1 tags."""
+    samples = np.tile(render_track(KEYS[0], PIECE_SECONDS), (round(seconds / PIECE_SECONDS), 1))
+    folder.mkdir()
+    paths = [folder / f"Some artist - A title of a track {n}.mp3" for n in range(tracks)]
+    write_audio(paths[0], samples, SAMPLE_RATE)
+    for number, path in enumerate(paths):
+        if number:
+            shutil.copy(paths[0], path)
+    for number, path in enumerate(paths):
+        with path.open("ab") as file:
+            file.write(f"TAG{number}".encode().ljust(128, b"\0"))
+    return paths
+
+
+def library_rows(folder: Path, tracks: int, seconds: float) -> list[str]:
+    """Lines of the table: seconds of each way through the library, and milliseconds a track."""
+    paths = write_library(folder / "music", tracks, seconds)
+    cache = ["--cache", str(folder / "keys.sqlite")]
+    rows = []
+    for what, options in (
+        ("no cache", []),
+        ("an empty cache", cache),
+        ("unchanged", cache),
+        ("moved", cache),
+    ):
+        if what == "moved":
+            paths = [path.rename(path.with_name(f"moved {path.name}")) for path in paths]
+        taken = serve(options, paths)
+        rows.append(f"| {what} | {taken:.2f} | {1000 * taken / tracks:.2f} |")
+    return rows
+
+
+def fill(path: Path, track: Path, tracks: int, *, timeline: bool) -> tuple[float, float]:
+    """Bytes a track, and milliseconds for the two look-ups of one, in a cache of so many."""
+    features = extract_features(track)
+    estimate = estimate_key(load_model(), features.spectrogram, timeline=timeline)
+    record = encode_record(Record(estimate, features.duration, features.warnings))
+    cache = Cache(str(path), sys.exit, 10.0)
+    stamp, settings = Stamp(10_000_000, time.time_ns(), time.time_ns()), bytes(16)
+    names = [
+        f"{track.parent}/{number % 997}/{track.name}{number}".encode() for number in range(tracks)
+    ]
+    digests = [number.to_bytes(20, "little") for number in range(tracks)]
+    for first in range(0, tracks, _BATCH):
+        part = slice(first, first + _BATCH)
+        cache.store(
+            [
+                FileRow(*row)
+                for row in zip(names[part], [stamp] * _BATCH, digests[part], strict=False)
+            ],
+            [ResultRow(digest, settings, timeline, record) for digest in digests[part]],
+        )
+    cache.close()
+    size = path.stat().st_size
+    some = np.random.default_rng(0).permutation(tracks)[:5000]
+    start = time.perf_counter()
+    for number in some:
+        digest = cache.digest_of(names[number], stamp)
+        assert digest is not None
+        assert cache.record_of(digest, Wanted(settings, timeline)) is not None
+    taken = time.perf_counter() - start
+    cache.close()
+    return size / tracks, 1000 * taken / len(some)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks.cache", description=__doc__)
+    parser.add_argument("--tracks", type=int, default=100, help="files that are analysed")
+    parser.add_argument("--seconds", type=float, default=300.0, help="length of a track")
+    parser.add_argument("--rows", type=int, default=100_000, help="tracks in the large cache")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        print(f"| {options.tracks} tracks of {options.seconds:g} s | s | ms a track |")
+        print("|---|---|---|")
+        print(*library_rows(folder, options.tracks, options.seconds), sep="\n")
+        (track,) = (folder / "music").glob("* 0.mp3")
+        print(f"\n| {options.rows:,} tracks in a cache | bytes a track | look-ups, ms |")
+        print("|---|---|---|")
+        for what, timeline in (("without timelines", False), ("with timelines", True)):
+            size, taken = fill(folder / what, track, options.rows, timeline=timeline)
+            print(f"| {what} | {size:.0f} | {taken:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
