@@ -6,7 +6,8 @@
 Every recording is decoded, played at another speed (resampled, as a turntable does it), and goes
 through the front end and the model. Printed, by amount, is how far the tuning found is from that of
 the recording itself and the amount, on the circle of 100 cents; and how often the key is that of
-the recording, moved by the semitones by which the tuning found has gone round that circle.
+the recording, moved by the semitones by which the tuning found has gone round that circle. Both
+are also printed by clarity: how far the partials of the recording agree on a tuning.
 ``--rendered`` asks for the tuning of chords at A = 432, 440 and 444 Hz, from an additive
 synthesiser and, with ``--bank``, from every sampled instrument.
 """
@@ -17,6 +18,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,7 @@ from keyscan.analysis.cqt import constant_q, load_filter_bank
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.estimate import estimate_key
 from keyscan.analysis.model import KeyModel, ModelError, load_model
+from keyscan.analysis.tuning import estimate_tuning
 from keyscan.keys import Key
 from training import detuning_rendered as rendered
 from training.datasets import DatasetError, Track, TrackSet
@@ -41,14 +44,19 @@ from training.sets import add_set_options, read_sets
 Samples = npt.NDArray[np.float32]
 
 AMOUNTS = (-35.0, -20.0, -7.0, 13.0, 30.0, 45.0)  # cents
+_CLARITIES = (0.0, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``cents`` above A = 440 Hz, in relation to which ``key`` is meant; None: not clear."""
+    """``cents`` above A = 440 Hz, in relation to which ``key`` is meant; None: not clear.
+
+    ``clarity``: how far the partials agree on the tuning, 0 to 1.
+    """
 
     key: Key
     cents: float | None
+    clarity: float
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,10 @@ def detune(samples: Samples, cents: float) -> Samples:
 
 def answer(model: KeyModel, samples: Samples) -> Answer:
     """Raises ValueError if there is too little of it."""
-    estimate = estimate_key(model, constant_q(samples, load_filter_bank()))
-    return Answer(estimate.key, estimate.tuning_cents)
+    spectrogram = constant_q(samples, load_filter_bank())
+    estimate = estimate_key(model, spectrogram)
+    clarity = estimate_tuning(torch.from_numpy(spectrogram)).clarity
+    return Answer(estimate.key, estimate.tuning_cents, clarity)
 
 
 def compare(model: KeyModel, track: Track) -> Comparison:
@@ -132,14 +142,18 @@ def report(name: str, compared: Sequence[Comparison]) -> str:
     unclear = sum(comparison.original.cents is None for comparison in compared)
     lines = [
         f"{name} ({len(compared)} recordings, the tuning of {unclear} not clear)",
-        f"  {'cents':>5}{'not clear':>11}{'median':>9}{'90 %':>7}{'95 %':>7}"
+        f"  {'cents':>11}{'not clear':>11}{'median':>9}{'90 %':>7}{'95 %':>7}"
         f"   within {CLOSE_CENTS:g} cents, %      key kept, %",
     ]
     every = range(len(AMOUNTS))
-    for label, columns in [(f"{cents:+g}", [i]) for i, cents in enumerate(AMOUNTS)] + [
-        ("all", list(every))
-    ]:
-        lines.append(f"  {label:>5}{_cells(compared, columns)}")
+    columns = {f"{AMOUNTS[i]:+g}": [i] for i in every} | {"all": list(every)}
+    lines += [f"  {label:>11}{_cells(compared, which)}" for label, which in columns.items()]
+    lines.append("  by clarity of the recording")
+    for low, high in pairwise(_CLARITIES):
+        some = [c for c in compared if low <= min(c.original.clarity, 0.999) < high]
+        if some:
+            cells = _cells(some, list(every))
+            lines.append(f"  {f'{low:g}-{high:g}':>11}{cells}   ({len(some)} recordings)")
     return "\n".join(lines) + "\n"
 
 
@@ -180,10 +194,14 @@ def _track_lines(name: str, compared: Sequence[Comparison]) -> list[str]:
             continue
         own = "-" if c.original.cents is None else f"{c.original.cents:+.1f}"
         cells = [
-            ("-" if value is None else f"{value:+.1f}") + ("" if same else f" {answer.key.camelot}")
-            for value, same, (_, answer) in zip(found, kept, pairs, strict=True)
+            ("-" if value is None else f"{value:+.1f}")
+            + ("" if same else f" {detuned.key.camelot}")
+            for value, same, (_, detuned) in zip(found, kept, pairs, strict=True)
         ]
-        lines.append("\t".join((name, c.track.path.name, own, c.original.key.camelot, *cells)))
+        clarity = f"{c.original.clarity:.2f}"
+        lines.append(
+            "\t".join((name, c.track.path.name, own, clarity, c.original.key.camelot, *cells))
+        )
     return lines
 
 
@@ -205,8 +223,8 @@ def main() -> None:
     add_set_options(parser)
     parser.add_argument("--model", type=Path, help="a checkpoint; default: the packaged one")
     parser.add_argument("--tracks", action="store_true",
-                        help="list recordings: tuning and key, then by amount how far off the "
-                             "tuning is, and the key where it is another")  # fmt: skip
+                        help="list recordings: tuning, clarity, key, then by amount how far off "
+                             "the tuning is, and the key where it is another")  # fmt: skip
     parser.add_argument("--rendered", action="store_true", help="chords in known tunings instead")
     parser.add_argument("--bank", type=Path, help="sampled instruments, see training.soundbank")
     arguments = parser.parse_intermixed_args()

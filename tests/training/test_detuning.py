@@ -41,6 +41,10 @@ C, D_FLAT, A = Key(0, "major"), Key(1, "major"), Key(9, "minor")
 RATE = load_filter_bank().sample_rate
 
 
+def answer(key: Key, cents: float | None) -> Answer:
+    return Answer(key, cents, clarity=0.1 if cents is None else 0.6)
+
+
 @pytest.mark.parametrize("cents", [-35.0, 13.0])
 def test_sound_is_played_as_much_faster_as_it_is_higher(cents: float, tmp_path: Path) -> None:
     t = np.arange(6 * 44100) / 44100
@@ -57,21 +61,21 @@ def test_sound_is_played_as_much_faster_as_it_is_higher(cents: float, tmp_path: 
 def test_deviations_are_on_the_circle_of_100_cents() -> None:
     assert wrapped(98) == -2
     assert wrapped(-51) == 49
-    assert deviation(Answer(C, 30.0), 35.0, Answer(C, -36.0)) == pytest.approx(-1)
-    assert deviation(Answer(C, 0.0), 13.0, Answer(C, 15.5)) == pytest.approx(2.5)
-    assert deviation(Answer(C, None), 13.0, Answer(C, 13.0)) is None
-    assert deviation(Answer(C, 0.0), 13.0, Answer(C, None)) is None
+    assert deviation(answer(C, 30.0), 35.0, answer(C, -36.0)) == pytest.approx(-1)
+    assert deviation(answer(C, 0.0), 13.0, answer(C, 15.5)) == pytest.approx(2.5)
+    assert deviation(answer(C, None), 13.0, answer(C, 13.0)) is None
+    assert deviation(answer(C, 0.0), 13.0, answer(C, None)) is None
 
 
 def test_a_key_is_kept_when_it_names_the_same_pitches() -> None:
     # 30 + 35 cents above C is 35 below D flat.
-    assert is_key_kept(Answer(C, 30.0), 35.0, Answer(D_FLAT, -35.0))
-    assert not is_key_kept(Answer(C, 30.0), 35.0, Answer(C, -35.0))
+    assert is_key_kept(answer(C, 30.0), 35.0, answer(D_FLAT, -35.0))
+    assert not is_key_kept(answer(C, 30.0), 35.0, answer(C, -35.0))
     # 30 below C is 45 below D flat and 35 lower: 65 below C is 35 above B.
-    assert is_key_kept(Answer(C, -30.0), -35.0, Answer(Key(11, "major"), 35.0))
-    assert is_key_kept(Answer(A, 0.0), 13.0, Answer(A, 12.0))
-    assert not is_key_kept(Answer(A, 0.0), 13.0, Answer(C, 12.0))
-    assert is_key_kept(Answer(A, None), 45.0, Answer(A, 50.0))
+    assert is_key_kept(answer(C, -30.0), -35.0, answer(Key(11, "major"), 35.0))
+    assert is_key_kept(answer(A, 0.0), 13.0, answer(A, 12.0))
+    assert not is_key_kept(answer(A, 0.0), 13.0, answer(C, 12.0))
+    assert is_key_kept(answer(A, None), 45.0, answer(A, 50.0))
 
 
 def test_the_table_counts_by_amount_and_over_all() -> None:
@@ -79,10 +83,10 @@ def test_the_table_counts_by_amount_and_over_all() -> None:
 
     def comparison(own: float | None, *off: float | None) -> Comparison:
         answers = [
-            Answer(C, None if error is None or own is None else own + amount + error)
+            answer(C, None if error is None or own is None else own + amount + error)
             for amount, error in zip(AMOUNTS, off, strict=True)
         ]
-        return Comparison(track, Answer(C, own), tuple(answers))
+        return Comparison(track, answer(C, own), tuple(answers))
 
     compared = [
         comparison(0.0, 0, 1, 2, 3, 4, 5),
@@ -98,6 +102,9 @@ def test_the_table_counts_by_amount_and_over_all() -> None:
     # Of the clear ones: four in six of one recording, four in four of the other.
     assert rows["all"][1:3] == ["8", "0.50"]
     assert float(rows["all"][5]) == pytest.approx((400 / 6 + 100) / 2, abs=0.1)
+    # The one that is not clear is by itself.
+    assert rows["0-0.15"][-2:] == ["(1", "recordings)"]
+    assert rows["0.5-1"][1:3] == ["2", "0.50"]
     assert report("none", []) == "none: no answers\n"
     assert "-" in report("unclear", compared[2:]).splitlines()[-1]
 
@@ -145,8 +152,7 @@ def test_the_command_measures_real_files(tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert run.returncode == 0, run.stderr
     assert f"{tmp_path.name} (1 recordings, the tuning of 0 not clear)" in run.stdout
-    overall = run.stdout.splitlines()[-2].split()
-    assert overall[0] == "all"
+    overall = next(row for line in run.stdout.splitlines() if (row := line.split())[:1] == ["all"])
     assert float(overall[4]) < 3
     assert overall[5] == "100.0"
     assert "broken.mp3: " in run.stderr
