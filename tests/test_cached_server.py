@@ -256,6 +256,7 @@ def test_a_corrupt_cache_is_set_aside_with_a_warning(start, cache, music, damage
     server = start()
     assert not cached(server, music["8A"])
     end(server)
+    change(cache, "PRAGMA wal_checkpoint(TRUNCATE)")  # from the log it would be repaired
     damage(cache)
     server = start()
     assert answer(server, music["8A"])["camelot"] == "8A"

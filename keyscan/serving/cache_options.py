@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import logging
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 ENGINE = 1
 """To be raised when the same file gets another answer or record from the same ``__version__``."""
+
+
+_START_PATIENCE = 1.0  # seconds: nobody waits long for a server to start
 
 
 class NoCache(Exception):
@@ -47,15 +51,17 @@ def open_cache(options: argparse.Namespace) -> Cache | None:
     path = os.path.realpath(options.cache)  # SQLite keeps its log beside the real file
     _require_place(path)
     from keyscan.serving.cache import Cache  # and with it sqlite3, which not everybody pays for
-    from keyscan.serving.cache_file import CacheError
+    from keyscan.serving.cache_file import CacheBusy, CacheError
     from keyscan.serving.cache_store import PATIENCE
 
-    cache = Cache(path, log.warning, PATIENCE)
+    cache = Cache(path, log.warning, _START_PATIENCE)
     try:
-        cache.check()
+        with contextlib.suppress(CacheBusy):  # it may be free when there is something to store
+            cache.check()
     except CacheError as error:
         log.warning("the cache %s cannot be used: %s; answers are not stored", path, error)
         return None
+    cache.patience = PATIENCE
     return cache
 
 

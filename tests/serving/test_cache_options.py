@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import subprocess
 import sys
 
@@ -64,6 +65,18 @@ def test_a_name_is_a_file_name_whatever_sqlite_would_make_of_it(tmp_path, monkey
 def test_where_there_can_be_none(tmp_path, place):
     with pytest.raises(NoCache):
         open_cache(parse("--cache", tmp_path / place))
+
+
+def test_a_cache_that_is_locked_at_the_start_may_be_free_later(tmp_path, caplog):
+    lock = sqlite3.connect(tmp_path / "keys-lock", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    cache = open_cache(parse("--cache", tmp_path / "keys"))
+    assert not (tmp_path / "keys").exists()
+    lock.close()
+    cache.check()
+    assert (tmp_path / "keys").is_file()
+    cache.close()
+    assert caplog.messages == []
 
 
 def test_nobody_else_pays_for_the_database():
