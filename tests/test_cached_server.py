@@ -256,8 +256,7 @@ def test_a_corrupt_cache_is_set_aside_with_a_warning(start, cache, music, damage
     server = start()
     assert not cached(server, music["8A"])
     end(server)
-    change(cache, "PRAGMA wal_checkpoint(TRUNCATE)")  # from the log it would be repaired
-    damage(cache)
+    damage(cache)  # which is all there is: nothing is left in the log
     server = start()
     assert answer(server, music["8A"])["camelot"] == "8A"
     assert cached(server, music["8A"])
@@ -266,7 +265,7 @@ def test_a_corrupt_cache_is_set_aside_with_a_warning(start, cache, music, damage
     assert line.startswith(f"keyscan: the cache {cache} is damaged (")
     assert line.endswith(f"it is now {cache}.corrupt-1")
     assert server.process.returncode == 0
-    assert [path.name for path in cache.parent.glob("*corrupt*")] == [f"{cache.name}.corrupt-1"]
+    assert [path.name for path in cache.parent.glob("*corrupt-?")] == [f"{cache.name}.corrupt-1"]
 
 
 @LINUX

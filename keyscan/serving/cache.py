@@ -98,5 +98,11 @@ class Cache:
     def close(self) -> None:
         """Let go of the file, complete without its log; any other method opens it again."""
         with contextlib.suppress(CacheError):
-            self._file.run(lambda connection: connection.execute("PRAGMA wal_checkpoint"))
+            self._file.run(_empty_log)
         self._file.close()
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    """As far as no other process is in the way, which must not be waited for at the end."""
+    connection.execute("PRAGMA busy_timeout = 100")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
