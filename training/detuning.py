@@ -32,7 +32,7 @@ from keyscan.analysis.cqt import constant_q, load_filter_bank
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.estimate import estimate_key
 from keyscan.analysis.model import KeyModel, ModelError, load_model
-from keyscan.analysis.tuning import estimate_tuning
+from keyscan.analysis.tuning import Tuning, estimate_tuning
 from keyscan.keys import Key
 from training import detuning_rendered as rendered
 from training.datasets import DatasetError, Track, TrackSet
@@ -49,14 +49,15 @@ _CLARITIES = (0.0, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Answer:
-    """``cents`` above A = 440 Hz, in relation to which ``key`` is meant; None: not clear.
-
-    ``clarity``: how far the partials agree on the tuning, 0 to 1.
-    """
+    """A key, and the tuning in relation to which it is meant where that is clear."""
 
     key: Key
-    cents: float | None
-    clarity: float
+    tuning: Tuning
+
+    @property
+    def cents(self) -> float | None:
+        """What a reply has: None where the tuning is not certain."""
+        return self.tuning.cents if self.tuning.is_certain else None
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,7 @@ def answer(model: KeyModel, samples: Samples) -> Answer:
     """Raises ValueError if there is too little of it."""
     spectrogram = constant_q(samples, load_filter_bank())
     estimate = estimate_key(model, spectrogram)
-    clarity = estimate_tuning(torch.from_numpy(spectrogram)).clarity
-    return Answer(estimate.key, estimate.tuning_cents, clarity)
+    return Answer(estimate.key, estimate_tuning(torch.from_numpy(spectrogram)))
 
 
 def compare(model: KeyModel, track: Track) -> Comparison:
@@ -104,7 +104,7 @@ def compare(model: KeyModel, track: Track) -> Comparison:
 
 
 def deviation(original: Answer, amount: float, detuned: Answer) -> float | None:
-    """Cents, -50 to 50, from where the tuning should be; None where one of the two is not clear."""
+    """Cents, -50 to 50, from where the tuning should be; None where one of the two is not told."""
     if original.cents is None or detuned.cents is None:
         return None
     return wrapped(detuned.cents - original.cents - amount)
@@ -116,9 +116,9 @@ def is_key_kept(original: Answer, amount: float, detuned: Answer) -> bool:
     35 cents above 30 cents is either 65 cents above a key, or 35 below the key a semitone higher.
     Where a tuning is not clear, the key has to be the same.
     """
-    if original.cents is None or detuned.cents is None:
+    if not original.tuning.is_clear or not detuned.tuning.is_clear:
         return detuned.key == original.key
-    semitones = round((original.cents + amount - detuned.cents) / 100)
+    semitones = round((original.tuning.cents + amount - detuned.tuning.cents) / 100)
     return detuned.key == Key((original.key.tonic + semitones) % 12, original.key.mode)
 
 
@@ -141,8 +141,8 @@ def report(name: str, compared: Sequence[Comparison]) -> str:
         return f"{name}: no answers\n"
     unclear = sum(comparison.original.cents is None for comparison in compared)
     lines = [
-        f"{name} ({len(compared)} recordings, the tuning of {unclear} not clear)",
-        f"  {'cents':>11}{'not clear':>11}{'median':>9}{'90 %':>7}{'95 %':>7}"
+        f"{name} ({len(compared)} recordings, the tuning of {unclear} not told)",
+        f"  {'cents':>11}{'not told':>11}{'median':>9}{'90 %':>7}{'95 %':>7}"
         f"   within {CLOSE_CENTS:g} cents, %      key kept, %",
     ]
     every = range(len(AMOUNTS))
@@ -150,7 +150,7 @@ def report(name: str, compared: Sequence[Comparison]) -> str:
     lines += [f"  {label:>11}{_cells(compared, which)}" for label, which in columns.items()]
     lines.append("  by clarity of the recording")
     for low, high in pairwise(_CLARITIES):
-        some = [c for c in compared if low <= min(c.original.clarity, 0.999) < high]
+        some = [c for c in compared if low <= min(c.original.tuning.clarity, 0.999) < high]
         if some:
             cells = _cells(some, list(every))
             lines.append(f"  {f'{low:g}-{high:g}':>11}{cells}   ({len(some)} recordings)")
@@ -198,7 +198,7 @@ def _track_lines(name: str, compared: Sequence[Comparison]) -> list[str]:
             + ("" if same else f" {detuned.key.camelot}")
             for value, same, (_, detuned) in zip(found, kept, pairs, strict=True)
         ]
-        clarity = f"{c.original.clarity:.2f}"
+        clarity = f"{c.original.tuning.clarity:.2f}"
         lines.append(
             "\t".join((name, c.track.path.name, own, clarity, c.original.key.camelot, *cells))
         )

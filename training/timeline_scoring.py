@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import mir_eval  # type: ignore[import-untyped]
+import mir_eval
 import numpy as np
 import numpy.typing as npt
 

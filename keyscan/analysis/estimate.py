@@ -99,7 +99,7 @@ def estimate_key(
     return KeyEstimate(
         KEYS[int(logits.argmax())],
         probabilities,
-        tuning.cents if tuning.is_clear else None,
+        tuning.cents if tuning.is_certain else None,
         tonality >= 0.5,
         over_time and _believed_timeline(over_time, tonality),
     )

@@ -22,6 +22,7 @@ _LOWEST_BIN = 12  # below are the drums, whose pitch is not the music's
 _FRAMES = 1600  # about so many, evenly spread; fewer may keep step with the beat
 _LOUD = 0.1  # a peak counts above this share of the loudest bin of its frame
 _CLEAR = 0.12  # less agreement than this among the peaks is no tuning
+_CERTAIN = 0.25  # below, more than one recording in five is found over 3 cents off
 # Tracks are as often above concert pitch (A = 442 or 443 Hz) as exactly on it, less often below.
 _HIGHEST = 53.0
 _FLOOR = 1e-4
@@ -39,6 +40,11 @@ class Tuning:
     def is_clear(self) -> bool:
         """Whether the peaks agree enough to be moved."""
         return self.clarity >= _CLEAR
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether they agree enough to tell ``cents`` to people."""
+        return self.clarity >= _CERTAIN
 
 
 def estimate_tuning(spectrogram: Tensor) -> Tuning:

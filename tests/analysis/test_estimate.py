@@ -112,6 +112,15 @@ def test_the_tuning_is_that_of_the_music(model: KeyModel, cents: float) -> None:
     assert estimate.is_between_keys == (cents == 45)
 
 
+def test_a_tuning_that_is_not_certain_is_not_told(model: KeyModel) -> None:
+    """Chords in noise: clear enough to be moved, but not within three cents."""
+    music, noise = chords(30).numpy(), np.random.default_rng(2).random((105, 39), np.float32)
+    found = [model(model.to_input(music + k * noise)).tuning for k in np.arange(0, 1.5, 0.05)]
+    told = [estimate_key(model, music + k * noise).tuning_cents for k in np.arange(0, 1.5, 0.05)]
+    assert [cents is not None for cents in told] == [tuning.clarity >= 0.25 for tuning in found]
+    assert any(tuning.is_clear and not tuning.is_certain for tuning in found)
+
+
 def test_noise_has_no_tuning(model: KeyModel) -> None:
     noise = np.random.default_rng(0).random((105, 400), np.float32)
     assert estimate_key(model, noise).tuning_cents is None

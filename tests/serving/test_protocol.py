@@ -177,8 +177,8 @@ def test_what_is_out_of_the_question_is_no_alternative():
 
 @pytest.mark.parametrize(
     ("tuning", "shown", "between"),
-    [(3.14159, 3.1, False), (-0.04, 0.0, False), (-39.0, -39.0, False), (-41.0, -41.0, True), (50.3, 50.3, True),
-     (None, None, False)],
+    [(3.14159, 3.1, False), (-0.04, 0.0, False), (-39.0, -39.0, False),
+     (-41.0, -41.0, True), (50.3, 50.3, True), (None, None, False)],
 )  # fmt: skip
 def test_tuning_and_music_between_two_keys(tuning, shown, between):
     cut = {"code": "truncated", "message": "x"}

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from keyscan.analysis.cqt import load_filter_bank
+from keyscan.analysis.tuning import Tuning
 from keyscan.keys import Key
 from tests.second_generator import RATE as PIECE_RATE
 from tests.second_generator import pieces
@@ -42,7 +43,7 @@ RATE = load_filter_bank().sample_rate
 
 
 def answer(key: Key, cents: float | None) -> Answer:
-    return Answer(key, cents, clarity=0.1 if cents is None else 0.6)
+    return Answer(key, Tuning(0.0, 0.1) if cents is None else Tuning(cents, 0.6))
 
 
 @pytest.mark.parametrize("cents", [-35.0, 13.0])
@@ -76,6 +77,10 @@ def test_a_key_is_kept_when_it_names_the_same_pitches() -> None:
     assert is_key_kept(answer(A, 0.0), 13.0, answer(A, 12.0))
     assert not is_key_kept(answer(A, 0.0), 13.0, answer(C, 12.0))
     assert is_key_kept(answer(A, None), 45.0, answer(A, 50.0))
+    # 0.2 is enough to move the music, not to tell the tuning.
+    vague = Answer(C, Tuning(30.0, 0.2))
+    assert is_key_kept(vague, 35.0, Answer(D_FLAT, Tuning(-35.0, 0.2)))
+    assert vague.cents is None
 
 
 def test_the_table_counts_by_amount_and_over_all() -> None:
@@ -94,7 +99,7 @@ def test_the_table_counts_by_amount_and_over_all() -> None:
         comparison(None, 0, 0, 0, 0, 0, 0),
     ]
     lines = report("some", compared).splitlines()
-    assert lines[0] == "some (3 recordings, the tuning of 1 not clear)"
+    assert lines[0] == "some (3 recordings, the tuning of 1 not told)"
     rows = {line.split()[0]: line.split() for line in lines[2:]}
     assert rows["-35"][1:5] == ["1", "0.00", "0.00", "0.00"]
     assert rows["+45"][1:3] == ["2", "5.00"]
@@ -151,7 +156,7 @@ def test_the_command_measures_real_files(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training.detuning", str(tmp_path), "--tracks"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert run.returncode == 0, run.stderr
-    assert f"{tmp_path.name} (1 recordings, the tuning of 0 not clear)" in run.stdout
+    assert f"{tmp_path.name} (1 recordings, the tuning of 0 not told)" in run.stdout
     overall = next(row for line in run.stdout.splitlines() if (row := line.split())[:1] == ["all"])
     assert float(overall[4]) < 3
     assert overall[5] == "100.0"
