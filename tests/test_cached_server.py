@@ -154,9 +154,10 @@ def test_failures_are_not_kept(shared, music, tmp_path):
     assert answer(shared, path)["camelot"] == "8A"
 
 
-def test_a_timeline_is_computed_once_it_is_asked_for(shared, track):
-    assert not cached(shared, track)
-    assert not cached(shared, track, timeline=True)
+def test_a_timeline_is_known_before_it_is_asked_for(shared, track):
+    first = shared.ask(request(1, track))
+    assert not first["cached"]
+    assert "timeline" not in first
     rich = shared.ask({**request(1, track), "timeline": True})
     assert rich["cached"]
     assert rich["timeline"][0]["camelot"] == rich["intro_key"]["camelot"] == "8A"

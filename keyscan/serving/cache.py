@@ -1,7 +1,7 @@
 """The result cache: which content a file has, and what was found out about it.
 
 An unchanged file costs a look at its size and times and two look-ups, one that was moved or copied
-is read once for its digest, and one that was changed is a new one. Rows take about 1 kB a track;
+is read once for its digest, and one that was changed is a new one. Rows take about 1.3 kB a track;
 what belongs to contents that no file has any more stays.
 """
 
@@ -9,23 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import Callable, Sequence
 
-from keyscan.serving.cache_file import CacheError, CacheFile, checksum
-from keyscan.serving.cache_messages import FileRow, ResultRow, Stamp, Wanted
+from keyscan.serving.cache_file import CacheError, CacheFile
+from keyscan.serving.cache_messages import FileRow, ResultRow, Stamp
 
 _FIND_FILE = "SELECT size, modified_ns, changed_ns, digest FROM files WHERE path = ?"
-_FIND_RESULT = """
-    SELECT checksum, record FROM results WHERE digest = ? AND settings = ? AND timeline >= ?
-"""
+_FIND_RESULT = "SELECT checksum, record FROM results WHERE digest = ? AND settings = ?"
 _STORE_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)"
-# What has a timeline is not replaced by what has none, unless it cannot be read any more.
-_STORE_RESULT = """
-    INSERT INTO results VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (digest, settings) DO UPDATE SET
-        timeline = excluded.timeline, checksum = excluded.checksum, record = excluded.record
-    WHERE excluded.timeline >= timeline OR checksum(record) != checksum
-"""
+_STORE_RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)"
 
 
 class Cache:
@@ -64,13 +57,12 @@ class Cache:
 
         return self._file.run(find)
 
-    def record_of(self, digest: bytes, wanted: Wanted) -> bytes | None:
-        """What was found out about a content, if that is all that is wanted."""
+    def record_of(self, digest: bytes, settings: bytes) -> bytes | None:
+        """What was found out about a content with these settings, if it can be read."""
 
         def find(connection: sqlite3.Connection) -> bytes | None:
-            key = (digest, wanted.settings, wanted.timeline)
-            row = connection.execute(_FIND_RESULT, key).fetchone()
-            if row is None or checksum(row[1]) != row[0]:
+            row = connection.execute(_FIND_RESULT, (digest, settings)).fetchone()
+            if row is None or _checksum(row[1]) != row[0]:
                 return None
             record: bytes = row[1]
             return record
@@ -84,8 +76,7 @@ class Cache:
             for row in files
         ]
         result_rows = [
-            (row.digest, row.settings, row.timeline, checksum(row.record), row.record)
-            for row in results
+            (row.digest, row.settings, _checksum(row.record), row.record) for row in results
         ]
 
         def write(connection: sqlite3.Connection) -> None:
@@ -100,6 +91,11 @@ class Cache:
         with contextlib.suppress(CacheError):
             self._file.run(_empty_log)
         self._file.close()
+
+
+def _checksum(record: object) -> int:
+    """CRC-32 of a record: SQLite does not notice when bytes of it change."""
+    return zlib.crc32(record) if isinstance(record, bytes) else -1
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:

@@ -10,19 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-FORMAT = 1
+FORMAT = 2
 """Of the tables; a file with a higher number is left to the newer version that made it."""
 
 _APPLICATION_ID = 0x6B657973  # "keys"
 _TABLES = {
     "files": """path BLOB PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
         changed_ns INTEGER NOT NULL, digest BLOB NOT NULL""",
-    "results": """digest BLOB NOT NULL, settings BLOB NOT NULL, timeline INTEGER NOT NULL,
-        checksum INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE (digest, settings)""",
+    "results": """digest BLOB NOT NULL, settings BLOB NOT NULL, checksum INTEGER NOT NULL,
+        record BLOB NOT NULL, UNIQUE (digest, settings)""",
 }
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _MOST_ASIDE = 99
@@ -181,11 +180,6 @@ class CacheFile:
         self._warn(f"the cache {self._path} is damaged ({damage}): it is now {aside}")
 
 
-def checksum(record: object) -> int:
-    """CRC-32 of a record: SQLite does not notice when bytes of it change."""
-    return zlib.crc32(record) if isinstance(record, bytes) else -1
-
-
 def _prepare(connection: sqlite3.Connection) -> None:
     """Make the tables, or see that they are there."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -196,10 +190,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if version > FORMAT:
         raise CacheUnusable("a newer version of this program made it")
     if tables and version < FORMAT:
-        raise _Damaged("it has no format number")
+        raise _Damaged(f"its format number is {version}, not {FORMAT}")
     connection.execute("PRAGMA journal_mode = WAL")  # or what it was, where that cannot be
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.create_function("checksum", 1, checksum, deterministic=True)
     if not tables:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -208,7 +201,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("SELECT path, size, modified_ns, changed_ns, digest FROM files LIMIT 1")
-    connection.execute("SELECT digest, settings, timeline, checksum, record FROM results LIMIT 1")
+    connection.execute("SELECT digest, settings, checksum, record FROM results LIMIT 1")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from keyscan.analysis.spectrogram import Features
 from keyscan.analysis.stages import Stages
 from keyscan.serving.cache import Cache
 from keyscan.serving.cache_file import CacheBusy, CacheError
-from keyscan.serving.cache_messages import FileRow, Identified, Known, Stamp, Wanted
+from keyscan.serving.cache_messages import FileRow, Identified, Known, Stamp
 
 PATIENCE = 5.0
 """Seconds to wait for who has the cache locked; once that was in vain, none until it is free."""
@@ -57,7 +57,7 @@ class KnownFiles:
     def answer(
         self,
         path: str,
-        wanted: Wanted,
+        settings: bytes,
         should_stop: ShouldStop,
         analyse: Callable[[str | SourceFile], Features],
     ) -> Known | Features:
@@ -73,7 +73,7 @@ class KnownFiles:
         with contextlib.ExitStack() as opened:
             with stages.measure("cache"):
                 content, file = self._content(path, opened, should_stop)
-                record = None if content is None else self._record(content, wanted)
+                record = None if content is None else self._record(content, settings)
             if content is not None and record is not None:
                 return Known(record, content.row_to_store, stages.seconds)
             features = analyse(file)
@@ -109,8 +109,8 @@ class KnownFiles:
             return None, file
         return _Content(FileRow(name, stamp, digest), stored=False, settled=settled), file
 
-    def _record(self, content: _Content, wanted: Wanted) -> bytes | None:
-        return self._ask(lambda: self._cache.record_of(content.row.digest, wanted))
+    def _record(self, content: _Content, settings: bytes) -> bytes | None:
+        return self._ask(lambda: self._cache.record_of(content.row.digest, settings))
 
     def _is_unchanged(self, path: str, content: _Content, should_stop: ShouldStop) -> bool:
         """The file at the path still has the content that was looked up before it was decoded."""

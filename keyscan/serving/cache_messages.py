@@ -35,20 +35,11 @@ class FileRow:
 
 @dataclass(frozen=True)
 class ResultRow:
-    """What was found out about a content with some settings; ``timeline``: the record has one."""
+    """What was found out about a content with some settings."""
 
     digest: bytes
     settings: bytes
-    timeline: bool
     record: bytes
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which records answer a request."""
-
-    settings: bytes
-    timeline: bool
 
 
 @dataclass(frozen=True)

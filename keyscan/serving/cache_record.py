@@ -14,7 +14,7 @@ from keyscan.keys import KEYS
 
 @dataclass(frozen=True)
 class Record:
-    """``duration`` is in seconds; the timeline is the estimate's, and may not have been wanted."""
+    """``duration`` is in seconds; the estimate has a timeline if the record is to be kept."""
 
     estimate: KeyEstimate
     duration: float
@@ -24,12 +24,13 @@ class Record:
 def encode_record(record: Record) -> bytes:
     """JSON in UTF-8, from which ``decode_record`` makes an equal record."""
     estimate = record.estimate
+    assert estimate.timeline is not None  # no server with a cache leaves it out
     value = {
         "key": estimate.key.class_id,
         "probabilities": estimate.probabilities,
         "tuning_cents": estimate.tuning_cents,
         "tonal": estimate.tonal,
-        "timeline": None if estimate.timeline is None else _plain(estimate.timeline),
+        "timeline": _plain(estimate.timeline),
         "duration": record.duration,
         "warnings": [[warning.code, warning.message] for warning in record.warnings],
     }
@@ -44,13 +45,12 @@ def decode_record(text: bytes) -> Record:
     """
     try:
         value = json.loads(text)
-        timeline = value["timeline"]
         estimate = KeyEstimate(
             KEYS[value["key"]],
             tuple(value["probabilities"]),
             value["tuning_cents"],
             value["tonal"],
-            None if timeline is None else _timeline(timeline),
+            _timeline(value["timeline"]),
         )
         warnings = tuple(AudioWarning(code, message) for code, message in value["warnings"])
         return Record(estimate, value["duration"], warnings)

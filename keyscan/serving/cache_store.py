@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from keyscan.serving.cache import Cache
 from keyscan.serving.cache_file import CacheBusy, CacheError
-from keyscan.serving.cache_messages import FileRow, ResultRow, Wanted
+from keyscan.serving.cache_messages import FileRow, ResultRow
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class ResultStore:
     def __init__(self, cache: Cache, settings: bytes) -> None:
         """``settings`` tells answers apart that the same file gets from other models and so on."""
         self._cache = cache
-        self._settings = settings
+        self.settings = settings
         self._queue: queue.SimpleQueue[_Rows | None] = queue.SimpleQueue()
         self._behind = False
         self._closed = threading.Event()
@@ -44,20 +44,16 @@ class ResultStore:
         self._thread = threading.Thread(target=self._run, name="cache", daemon=True)
         self._thread.start()
 
-    def wanted(self, *, timeline: bool) -> Wanted:
-        """What a worker has to look for."""
-        return Wanted(self._settings, timeline)
-
     def keep_file(self, file: FileRow) -> None:
         """A content that is known was found at another path, or with other times."""
         self._put(_Rows(file, None))
 
-    def keep(self, digest: bytes, file: FileRow | None, record: bytes, *, timeline: bool) -> None:
+    def keep(self, digest: bytes, file: FileRow | None, record: bytes) -> None:
         """A content has a record; returns when it is written, or after a second at most.
 
         While what came before still waits to be written, nothing is waited for.
         """
-        rows = _Rows(file, ResultRow(digest, self._settings, timeline, record))
+        rows = _Rows(file, ResultRow(digest, self.settings, record))
         self._put(rows)
         if not self._behind:
             self._behind = not rows.written.wait(_REPLY_WAITS)

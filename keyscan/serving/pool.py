@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from keyscan.analysis.spectrogram import Features
-from keyscan.serving.cache_messages import Known, Wanted
+from keyscan.serving.cache_messages import Known
 from keyscan.serving.worker_process import Failure, Started, WorkerSettings
 from keyscan.serving.workers import Worker, WorkerFailed
 
@@ -68,13 +68,13 @@ class WorkerPool:
         worker: Worker,
         path: str,
         abandoned: threading.Event,
-        wanted: Wanted | None = None,
+        settings: bytes | None = None,
     ) -> Features | Known | Failure:
         """``Worker.run`` with a second try for a process that had died of something else."""
         for _ in range(2):
             self.ensure_alive(worker)
             try:
-                return worker.run(path, abandoned, wanted)
+                return worker.run(path, abandoned, settings)
             except WorkerFailed as error:
                 failed = error
         return Failure("worker_failed", str(failed))

@@ -194,12 +194,12 @@ class Server:
             if job is None:
                 return
             since = time.perf_counter()
-            request, store = job.request, self._store
-            wanted = None if store is None else store.wanted(timeline=request.timeline)
+            path = job.request.path
+            settings = None if self._store is None else self._store.settings
             try:
-                outcome = self._pool.run(worker, request.path, job.abandoned, wanted)
+                outcome = self._pool.run(worker, path, job.abandoned, settings)
             except Exception as error:
-                log.exception("a worker thread failed on %r", request.path)
+                log.exception("a worker thread failed on %r", path)
                 outcome = Failure("internal_error", f"{type(error).__name__}: {error}")
             self._inbox_room.acquire()
             self._inbox.put(_Taken(job, outcome, since))
@@ -238,7 +238,8 @@ class Server:
         if isinstance(outcome, Known):
             record = decode_record(outcome.record)
         else:
-            timeline = job.request.timeline
+            # what is kept answers later requests too, whatever they ask for
+            timeline = job.request.timeline or self._store is not None
             estimate = estimate_key(self._model, outcome.spectrogram, stages, timeline=timeline)
             record = Record(estimate, outcome.duration, outcome.warnings)
         if self._store is not None:
@@ -258,7 +259,6 @@ class Server:
 
 def _keep(store: ResultStore, outcome: Features | Known, record: Record) -> None:
     if isinstance(outcome, Identified):
-        has_timeline = record.estimate.timeline is not None
-        store.keep(outcome.digest, outcome.file, encode_record(record), timeline=has_timeline)
+        store.keep(outcome.digest, outcome.file, encode_record(record))
     elif isinstance(outcome, Known) and outcome.file is not None:
         store.keep_file(outcome.file)

@@ -18,7 +18,7 @@ from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.spectrogram import CqtEngine, Features
 from keyscan.runtime import open_missing_streams
-from keyscan.serving.cache_messages import Known, Wanted
+from keyscan.serving.cache_messages import Known
 from keyscan.serving.limits import (
     end_with_the_server,
     leave_no_core,
@@ -60,10 +60,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Work:
-    """``wanted``: what would answer it if the result cache has it; None: nothing would."""
+    """``settings``: what a record of the result cache must be of to answer it; None: none would."""
 
     path: str
-    wanted: Wanted | None = None
+    settings: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -151,9 +151,9 @@ def _analyse(
 
     try:
         path = _native(work.path)
-        if known_files is None or work.wanted is None:
+        if known_files is None or work.settings is None:
             return extract(path)
-        return known_files.answer(path, work.wanted, should_stop, extract)
+        return known_files.answer(path, work.settings, should_stop, extract)
     except AnalysisError as error:
         return Failure(error.code, str(error))
     except UnicodeEncodeError:

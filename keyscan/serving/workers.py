@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 
 from keyscan.analysis.spectrogram import Features
 from keyscan.serving.assembly import Assembly
-from keyscan.serving.cache_messages import Known, Wanted
+from keyscan.serving.cache_messages import Known
 from keyscan.serving.limits import resident_bytes
 from keyscan.serving.pipe import receive, send
 from keyscan.serving.worker_process import (
@@ -89,11 +89,12 @@ class Worker:
         raise WorkerFailed(f"a decoding process could not be started: {reason}")
 
     def run(
-        self, path: str, abandoned: threading.Event, wanted: Wanted | None = None
+        self, path: str, abandoned: threading.Event, settings: bytes | None = None
     ) -> Features | Known | Failure:
         """Analyse one file; ends early, with any answer, once ``abandoned`` is set.
 
-        With ``wanted``, the features are ``Identified`` or the file is ``Known``, where possible.
+        With ``settings``, which a record must be of, the features are ``Identified`` or the file is
+        ``Known``, where possible.
 
         Raises:
             WorkerFailed: the process had died before it took the file.
@@ -107,7 +108,7 @@ class Worker:
         deadline = time.monotonic() + self._settings.timeout
         try:
             with self._killed_at(deadline):  # a stopped process reads nothing
-                send(connection, Work(path, wanted))
+                send(connection, Work(path, settings))
             while True:
                 if connection.poll(_POLL_SECONDS):
                     match self._receive(connection, deadline):

@@ -14,13 +14,11 @@ import pytest
 
 from keyscan.serving.cache import Cache
 from keyscan.serving.cache_file import FORMAT, CacheBusy, CacheUnusable
-from keyscan.serving.cache_messages import FileRow, ResultRow, Stamp, Wanted
+from keyscan.serving.cache_messages import FileRow, ResultRow, Stamp
 from tests.server_process import PATIENCE, ROOT
 
 STAMP = Stamp(size=5_000_000_000, modified_ns=1_700_000_000_123_456_789, changed_ns=7)
 SETTINGS = b"settings"
-WANTED = Wanted(SETTINGS, timeline=False)
-WITH_TIMELINE = Wanted(SETTINGS, timeline=True)
 ROWS = 300
 
 
@@ -57,8 +55,8 @@ def file_row(path=b"/music/a.mp3", stamp=STAMP, digest=b"digest"):
     return FileRow(path, stamp, digest)
 
 
-def result_row(record=b"record", digest=b"digest", settings=SETTINGS, timeline=False):
-    return ResultRow(digest, settings, timeline, record)
+def result_row(record=b"record", digest=b"digest", settings=SETTINGS):
+    return ResultRow(digest, settings, record)
 
 
 def change(path, statement):
@@ -103,31 +101,19 @@ def test_a_path_may_be_any_bytes(cache):
 
 def test_a_record_is_that_of_its_settings(cache):
     cache.store([], [result_row(b"one"), result_row(b"two", settings=b"other model")])
-    assert cache.record_of(b"digest", WANTED) == b"one"
-    assert cache.record_of(b"digest", Wanted(b"other model", timeline=False)) == b"two"
-    assert cache.record_of(b"digest", Wanted(b"third", timeline=False)) is None
-    assert cache.record_of(b"other digest", WANTED) is None
-
-
-def test_a_timeline_is_added_and_never_lost(cache):
-    cache.store([], [result_row(b"plain")])
-    assert cache.record_of(b"digest", WITH_TIMELINE) is None
-    cache.store([], [result_row(b"rich", timeline=True)])
-    assert cache.record_of(b"digest", WITH_TIMELINE) == b"rich"
-    cache.store([], [result_row(b"plain")])
-    assert cache.record_of(b"digest", WITH_TIMELINE) == b"rich"
-    assert cache.record_of(b"digest", WANTED) == b"rich"
-    cache.store([], [result_row(b"richer", timeline=True)])
-    assert cache.record_of(b"digest", WANTED) == b"richer"
+    assert cache.record_of(b"digest", SETTINGS) == b"one"
+    assert cache.record_of(b"digest", b"other model") == b"two"
+    assert cache.record_of(b"digest", b"third") is None
+    assert cache.record_of(b"other digest", SETTINGS) is None
 
 
 @pytest.mark.parametrize("record", ["'rubbish'", "x'00'", "7", "record || 'x'"])
 def test_a_record_whose_bytes_have_changed_is_none_and_is_replaced(cache, path, record):
-    cache.store([], [result_row(b"good", timeline=True)])
+    cache.store([], [result_row(b"good")])
     change(path, f"UPDATE results SET record = {record}")
-    assert cache.record_of(b"digest", WANTED) is None
+    assert cache.record_of(b"digest", SETTINGS) is None
     cache.store([], [result_row(b"new")])
-    assert cache.record_of(b"digest", WANTED) == b"new"
+    assert cache.record_of(b"digest", SETTINGS) == b"new"
 
 
 def test_a_digest_that_is_none_is_not_known(cache, path):
@@ -144,7 +130,7 @@ def test_what_is_stored_is_there_for_who_comes_later(open_cache, path, warnings)
     assert {file.name for file in path.parent.iterdir()} == {"keys.sqlite", "keys.sqlite-lock"}
     for cache in (open_cache(), first):
         assert cache.digest_of(b"/music/a.mp3", STAMP) == b"digest"
-        assert cache.record_of(b"digest", WANTED) == b"record"
+        assert cache.record_of(b"digest", SETTINGS) == b"record"
     assert warnings == []
 
 
@@ -153,7 +139,7 @@ def test_what_is_stored_is_there_for_who_comes_later(open_cache, path, warnings)
 WRITER = """
 import sys
 from keyscan.serving.cache import Cache
-from tests.serving.test_cache import ROWS, SETTINGS, STAMP, WANTED, file_row, result_row
+from tests.serving.test_cache import ROWS, SETTINGS, STAMP, file_row, result_row
 path, who = sys.argv[1:]
 cache = Cache(path, lambda text: print(text, file=sys.stderr), 60.0)
 print("ready", flush=True)
@@ -162,7 +148,7 @@ for number in range(ROWS):
     name = f"{who} {number}".encode()
     cache.store([file_row(name, digest=name)], [result_row(name * 100, name)])
     if number % 10 == 0:
-        assert cache.record_of(name, WANTED) == name * 100
+        assert cache.record_of(name, SETTINGS) == name * 100
     print(number, flush=True)
 """
 
@@ -192,7 +178,7 @@ class Writer:
 
 
 def stored(cache, who, numbers):
-    found = [cache.record_of(f"{who} {number}".encode(), WANTED) for number in numbers]
+    found = [cache.record_of(f"{who} {number}".encode(), SETTINGS) for number in numbers]
     return [number for number, record in zip(numbers, found, strict=True) if record]
 
 
@@ -234,7 +220,7 @@ def test_a_process_that_is_killed_while_it_writes(cache, path, warnings):
     said += [int(line) for line in writer.rest()[0]]
     assert stored(cache, "victim", said) == said
     cache.store([file_row()], [result_row()])
-    assert cache.record_of(b"digest", WANTED) == b"record"
+    assert cache.record_of(b"digest", SETTINGS) == b"record"
     cache.close()
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -256,10 +242,10 @@ def test_who_writes_waits_for_who_has_it_locked_and_who_reads_does_not(cache, lo
     cache.patience = 0.1
     with pytest.raises(CacheBusy, match="another program keeps it locked"):
         cache.store([], [result_row(b"new", b"other")])
-    assert cache.record_of(b"digest", WANTED) == b"record"
+    assert cache.record_of(b"digest", SETTINGS) == b"record"
     locked.execute("ROLLBACK")
     cache.store([], [result_row(b"new", b"other")])
-    assert cache.record_of(b"other", WANTED) == b"new"
+    assert cache.record_of(b"other", SETTINGS) == b"new"
 
 
 def test_who_opens_it_waits_for_who_opens_it(open_cache, path):
@@ -277,7 +263,7 @@ def test_a_lock_that_is_no_lock_is_not_needed(open_cache, path, rubbish):
     Path(f"{path}-lock").write_bytes(rubbish)
     cache = open_cache()
     cache.store([], [result_row()])
-    assert cache.record_of(b"digest", WANTED) == b"record"
+    assert cache.record_of(b"digest", SETTINGS) == b"record"
 
 
 # ------------------------------------------------------------------------------------- damage
@@ -339,10 +325,10 @@ def use(cache):
     for number in range(500):
         name = f"/music/{number:04}".encode()
         cache.digest_of(name, STAMP)
-        cache.record_of(name, WANTED)
+        cache.record_of(name, SETTINGS)
     cache.store([file_row()], [result_row()])
     assert cache.digest_of(b"/music/a.mp3", STAMP) == b"digest"
-    assert cache.record_of(b"digest", WANTED) == b"record"
+    assert cache.record_of(b"digest", SETTINGS) == b"record"
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -442,7 +428,7 @@ def test_a_file_that_is_deleted_while_it_is_open(cache, path, warnings, log_too)
     path.unlink()
     if log_too:
         Path(f"{path}-wal").unlink()
-    assert cache.record_of(b"digest", WANTED) is None
+    assert cache.record_of(b"digest", SETTINGS) is None
     use(cache)
     assert names(path) == ["keys.sqlite"]
     assert warnings == []
@@ -474,7 +460,7 @@ FULL = """
 import resource, sys
 from keyscan.serving.cache import Cache
 from keyscan.serving.cache_file import CacheUnusable
-from tests.serving.test_cache import ROWS, WANTED, result_row
+from tests.serving.test_cache import ROWS, SETTINGS, result_row
 cache = Cache(sys.argv[1], lambda text: sys.exit(text), 10.0)
 cache.store([], [result_row()])
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
@@ -485,10 +471,10 @@ for number in range(ROWS):
     except CacheUnusable:
         failed += 1
 assert failed, "the disk was not full"
-assert cache.record_of(b"digest", WANTED) == b"record"
+assert cache.record_of(b"digest", SETTINGS) == b"record"
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 cache.store([], [result_row(b"later", b"later")])
-assert cache.record_of(b"later", WANTED) == b"later"
+assert cache.record_of(b"later", SETTINGS) == b"later"
 """
 
 

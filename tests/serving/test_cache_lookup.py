@@ -14,9 +14,9 @@ from keyscan.analysis.spectrogram import Features
 from keyscan.serving import cache_lookup
 from keyscan.serving.cache import Cache
 from keyscan.serving.cache_lookup import PATIENCE, KnownFiles
-from keyscan.serving.cache_messages import Identified, Known, ResultRow, Stamp, Wanted
+from keyscan.serving.cache_messages import Identified, Known, ResultRow, Stamp
 
-WANTED = Wanted(b"settings", timeline=False)
+SETTINGS = b"settings"
 
 
 @pytest.fixture
@@ -48,18 +48,18 @@ def features(file=None):
     return Features(np.zeros((105, 9), np.float32), 9.0, (), {"decode": 1.0})
 
 
-def answer(known_files, path, wanted=WANTED, analyse=features, should_stop=lambda: False):
-    return known_files.answer(str(path), wanted, should_stop, analyse)
+def answer(known_files, path, settings=SETTINGS, analyse=features, should_stop=lambda: False):
+    return known_files.answer(str(path), settings, should_stop, analyse)
 
 
 def not_to_be_called(*arguments):
     raise AssertionError
 
 
-def keep(cache, found, wanted=WANTED):
+def keep(cache, found, settings=SETTINGS):
     """What the server does with features of a known content."""
     assert isinstance(found, Identified)
-    row = ResultRow(found.digest, wanted.settings, wanted.timeline, b"record")
+    row = ResultRow(found.digest, settings, b"record")
     cache.store([] if found.file is None else [found.file], [row])
 
 
@@ -123,14 +123,13 @@ def test_a_changed_file_is_not_known_even_if_size_and_time_are_the_same(
     assert isinstance(answer(known_files, track), Identified)
 
 
-def test_other_settings_and_a_timeline_are_not_known(cache, known_files, track, settled):
+def test_a_record_of_other_settings_is_no_answer(cache, known_files, track, settled):
     keep(cache, answer(known_files, track))
-    for wanted in (Wanted(b"other", timeline=False), Wanted(b"settings", timeline=True)):
-        found = answer(known_files, track, wanted)
-        assert isinstance(found, Identified)
-        assert found.file is None  # but which content it is
-        keep(cache, found, wanted)
-        assert isinstance(answer(known_files, track, wanted), Known)
+    found = answer(known_files, track, b"other")
+    assert isinstance(found, Identified)
+    assert found.file is None  # but which content it is
+    keep(cache, found, b"other")
+    assert isinstance(answer(known_files, track, b"other"), Known)
 
 
 # -------------------------------------------------------------- what changes while it is read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 
@@ -32,7 +33,7 @@ estimates = st.builds(
     st.lists(numbers, min_size=24, max_size=24).map(tuple),
     st.none() | numbers,
     st.booleans(),
-    st.none() | timelines,
+    timelines,
 )
 warnings = st.builds(AudioWarning, st.text(), st.text())
 records = st.builds(Record, estimates, numbers, st.lists(warnings).map(tuple))
@@ -47,6 +48,14 @@ def test_a_record_comes_back_equal(record):
 def test_what_is_no_record(text):
     with pytest.raises(ValueError, match=r"."):
         decode_record(text)
+
+
+@given(records, st.sampled_from([None, [], {"segments": []}]))
+def test_a_record_without_a_timeline_is_none(record, timeline):
+    value = json.loads(encode_record(record))
+    text = json.dumps({**value, "timeline": timeline})
+    with pytest.raises(ValueError, match="no record of ours"):
+        decode_record(text.encode())
 
 
 @pytest.fixture
@@ -77,15 +86,9 @@ def make_store(path):
 
 def test_what_is_kept_is_there_when_the_reply_is_sent(cache, make_store):
     store = make_store()
-    plain, rich = store.wanted(timeline=False), store.wanted(timeline=True)
-    store.keep(b"digest", FILE, b"record", timeline=False)
+    store.keep(b"digest", FILE, b"record")
     assert cache.digest_of(b"/a.mp3", STAMP) == b"digest"
-    assert (cache.record_of(b"digest", plain), cache.record_of(b"digest", rich)) == (
-        b"record",
-        None,
-    )
-    store.keep(b"digest", None, b"richer", timeline=True)
-    assert cache.record_of(b"digest", rich) == b"richer"
+    assert cache.record_of(b"digest", b"settings") == b"record"
 
 
 def test_the_end_waits_for_what_is_to_be_written(cache, make_store):
@@ -101,15 +104,14 @@ def test_a_locked_cache_holds_up_one_answer_for_a_moment(cache, make_store, path
     store = make_store(patience=0.2)
     start = time.monotonic()
     for number in range(200):
-        store.keep(b"%d" % number, None, b"record", timeline=False)
+        store.keep(b"%d" % number, None, b"record")
     assert time.monotonic() - start < PATIENCE  # and not 200 times a second
     while not caplog.messages:
         time.sleep(0.05)
     lock.close()
-    store.keep(b"last", None, b"record", timeline=False)
+    store.keep(b"last", None, b"record")
     store.close(PATIENCE)
-    wanted = store.wanted(timeline=False)
-    assert all(cache.record_of(b"%d" % number, wanted) for number in range(200))
+    assert all(cache.record_of(b"%d" % number, b"settings") for number in range(200))
     (message,) = caplog.messages
     assert "another program keeps it locked" in message
 
@@ -118,7 +120,7 @@ def test_the_end_does_not_wait_for_a_lock_that_stays(cache, make_store, path):
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     store = make_store(patience=0.1)
-    store.keep(b"digest", FILE, b"record", timeline=False)
+    store.keep(b"digest", FILE, b"record")
     store.close(PATIENCE)
     lock.close()
     assert cache.digest_of(b"/a.mp3", STAMP) is None
@@ -127,7 +129,7 @@ def test_the_end_does_not_wait_for_a_lock_that_stays(cache, make_store, path):
 def test_what_cannot_be_stored_is_said_once(tmp_path, caplog):
     store = ResultStore(Cache(str(tmp_path / "no folder" / "x"), pytest.fail, 0.1), b"settings")
     for _ in range(3):
-        store.keep(b"digest", FILE, b"record", timeline=False)
+        store.keep(b"digest", FILE, b"record")
     store.close(PATIENCE)
     (message,) = caplog.messages
     assert message.endswith("answers are not stored")
