@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import signal
 import sys
 import zipfile
@@ -30,6 +29,7 @@ from keyscan.keys import KEYS
 from training.files import write_whole
 from training.modulations_tracks import make_track
 from training.music.sampled import SoundBankError
+from training.processes import one_thread_each
 from training.shards import MARGIN_BINS, CorpusError, open_corpus, read_settings, wide_bank
 from training.synth import open_bank
 
@@ -114,9 +114,8 @@ def synthesise(folder: Path, count: int, seed: int, jobs: int, bank: Path | None
     recorded = sorted({i.soundfont for i in sounds.instruments}) if sounds else []
     open_corpus(folder, {"modulations": _FORMAT, "seed": seed, "soundfonts": recorded})
     missing = [index for index in range(count) if not track_path(folder, index).exists()]
-    # One thread of BLAS in each process: the processes are the parallelism.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
     with (
+        one_thread_each(),
         multiprocessing.get_context("spawn").Pool(jobs) as pool,
         tqdm(total=count, initial=count - len(missing), unit="track", mininterval=2) as progress,
     ):

@@ -16,7 +16,6 @@ import argparse
 import csv
 import hashlib
 import multiprocessing
-import os
 import signal
 import sys
 import zipfile
@@ -36,6 +35,7 @@ from tqdm import tqdm
 from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.model import PACKAGED_CHECKPOINT, ModelError, load_model
 from training.files import write_whole
+from training.processes import one_thread_each
 from training.shards import CorpusError, open_corpus, write_shard
 from training.synth import SHARD_SIZE
 from training.teachers import RULES_HELP, Heard, Rules, Verdict, hear, judge
@@ -239,10 +239,8 @@ def label(
     labelled = {recording.digest for recording in recordings}
     asked |= {recording: () for recording in apart if recording.digest not in labelled}
     missing = [r for r in asked if not _heard_path(out, r).exists()]
-    # One thread of BLAS in each process: the processes are the parallelism.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context) as pool:
+    with one_thread_each(), ProcessPoolExecutor(jobs, context) as pool:
         futures = [pool.submit(_hear_to_disk, r, out, asked[r], rules) for r in missing]
         done = len(asked) - len(missing)
         with tqdm(total=len(asked), initial=done, unit="track", disable=None) as progress:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
-import os
 import signal
 import sys
 import time
@@ -25,6 +24,7 @@ from keyscan.analysis.cqt import constant_q
 from keyscan.analysis.features import MIN_SECONDS
 from training.music.excerpt import make_excerpt
 from training.music.sampled import SoundBank, SoundBankError
+from training.processes import one_thread_each
 from training.shards import CorpusError, open_corpus, shard_path, wide_bank, write_shard
 
 SHARD_SIZE = 500
@@ -82,10 +82,9 @@ def synthesise(
     missing = [number for number in numbers if not shard_path(folder, number).exists()]
     made = count - sum(min(shard_size, count - number * shard_size) for number in missing)
     work = partial(make_shard, folder, bank, seed, count, seconds, shard_size)
-    # One thread of BLAS in each process: the processes are the parallelism.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
     reported = time.monotonic()
     with (
+        one_thread_each(),
         multiprocessing.get_context("spawn").Pool(jobs) as pool,
         tqdm(total=count, initial=made, unit="excerpt", disable=None) as progress,
     ):
