@@ -70,7 +70,7 @@ def library_rows(folder: Path, tracks: int, seconds: float) -> list[str]:
 def fill(path: Path, track: Path, tracks: int) -> tuple[float, float]:
     """Bytes a track, and milliseconds for the two look-ups of one, in a cache of so many."""
     features = extract_features(track)
-    estimate = estimate_key(load_model(), features.spectrogram, timeline=True)
+    estimate = estimate_key(load_model(), features.spectrogram, timeline_until=features.duration)
     record = encode_record(Record(estimate, features.duration, features.warnings))
     cache = Cache(str(path), sys.exit, 10.0)
     stamp, settings = Stamp(10_000_000, time.time_ns(), time.time_ns()), bytes(16)

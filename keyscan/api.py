@@ -63,7 +63,9 @@ def analyze(
     """
     model = _model(None if model_path is None else Path(model_path))
     features = extract_features(path)
-    estimate = estimate_key(model, features.spectrogram, timeline=timeline)
+    estimate = estimate_key(
+        model, features.spectrogram, timeline_until=features.duration if timeline else None
+    )
     return Analysis(
         **vars(estimate),
         path=os.fspath(path),

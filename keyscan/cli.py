@@ -39,12 +39,13 @@ if TYPE_CHECKING:
 EXIT_OK, EXIT_FAILED = 0, 1
 
 _EPILOG = """\
-Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, {"type": "reset"},
-{"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
-which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 says where the time goes.
+Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, with "timeline": true for the
+key over time; {"type": "reset"}, {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON
+lines on stdout, in the order in which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 says
+where the time goes.
 
-"%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON,
-CSV or a playlist of their tracks' keys, or a picture: see analyze --help.
+"%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON, CSV or a playlist of
+their tracks' keys, or a picture: see analyze --help.
 "%(prog)s doctor" tells why it is slow here, and tests the installation: see doctor --help.
 
 Exit code: 0 when the input has ended and all is answered, 1 when the server cannot start,

@@ -22,6 +22,7 @@ SPELLINGS: tuple[Spelling, ...] = ("both", "sharps", "flats")
 _SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_WHEEL_TEXT = re.compile(r"^\s*(1[0-2]|[1-9])([ABmd])\s*$")
 _KEY_TEXT = re.compile(r"^\s*([A-Ga-g])([#b♯♭]?)\s*[ :]?\s*(major|maj|minor|min|m)?\s*$")
 
 
@@ -74,9 +75,13 @@ class Key:
     def parse(cls, text: str) -> Key:
         """Read ``"F# minor"``, ``"Gb major"``, ``"Am"``, ``"C"`` or ``"f#:min"`` (no mode: major).
 
+        So are ``"11A"`` (Camelot) and ``"4m"`` (Open Key).
+
         Raises:
             ValueError: the text names no key.
         """
+        if wheel := _WHEEL_TEXT.match(text):
+            return next(key for key in KEYS if wheel.group().strip() in (key.camelot, key.open_key))
         match = _KEY_TEXT.match(text)
         if match is None:
             raise ValueError(f"not a key: {text!r}")
@@ -86,6 +91,10 @@ class Key:
             (_LETTERS[letter.upper()] + shift) % 12,
             "minor" if mode in ("minor", "min", "m") else "major",
         )
+
+    def transposed(self, semitones: int) -> Key:
+        """The key so many semitones higher."""
+        return Key((self.tonic + semitones) % 12, self.mode)
 
     def relation_to(self, reference: Key) -> Relation:
         """What an estimate ``self`` is to the true key ``reference``, in the terms of MIREX.

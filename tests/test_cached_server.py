@@ -343,6 +343,20 @@ def test_where_there_can_be_no_cache_the_server_does_not_start(tmp_path, place):
         assert server.stderr.decode() == f"keyscan: {fatal['error']}\n"
 
 
+@pytest.mark.parametrize("name", ["music.flac", "music", "new.mp3"])
+def test_music_is_no_cache(name, track, tmp_path):
+    """Neither what is music, nor what is called so: a slip must not cost a track its name."""
+    if name != "new.mp3":
+        shutil.copy(track, tmp_path / name)
+    before = sorted(tmp_path.iterdir())
+    with ServerProcess("--cache", str(tmp_path / name), wait=False) as server:
+        (fatal,) = server.rest()
+        assert fatal["code"] == "start_failed"
+        assert "music" in fatal["error"]
+    assert sorted(tmp_path.iterdir()) == before
+    assert name == "new.mp3" or (tmp_path / name).read_bytes() == track.read_bytes()
+
+
 READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
 FULL = 'mount -t tmpfs -o size=100k none "$0" && exec "$@"'
 

@@ -72,7 +72,20 @@ def test_spellings_found_in_key_files(text, expected):
     assert Key.parse(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "H minor", "C dorian", "A##", "minor", "8A", "C major minor"])
+def test_names_on_the_wheel_are_read_back():
+    for key in KEYS:
+        assert Key.parse(key.camelot) == Key.parse(f" {key.open_key}\n") == key
+    assert Key.parse("1d") == Key.parse("C major")
+
+
+def test_transposition():
+    assert Key.parse("B minor").transposed(1) == Key.parse("C minor")
+    assert Key.parse("C major").transposed(-13) == Key.parse("B major")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "H minor", "C dorian", "A##", "minor", "0A", "13B", "8C", "8 A", "C major minor"]
+)
 def test_what_is_no_key_is_refused(text):
     with pytest.raises(ValueError, match="not a key"):
         Key.parse(text)

@@ -62,7 +62,7 @@ def timelines_of(model: KeyModel, track: KnownTrack, costs: Sequence[float]) -> 
     rows = {_BLOCKS: 0.0} | {f"change cost {cost:g}": cost for cost in costs}
     for row, cost in rows.items():
         found[row] = key_timeline(
-            model, inference.blocks, first=0, frames=frames, total=frames, change_cost=cost
+            model, inference.blocks, first=0, frames=frames, end=whole.end, change_cost=cost
         ).segments
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,12 +71,12 @@ def estimate_key(
     spectrogram: FloatArray,
     stages: Stages | None = None,
     *,
-    timeline: bool = False,
+    timeline_until: float | None = None,
 ) -> KeyEstimate:
     """The most probable key of a whole track; ``spectrogram``: ``log1p(|C|)``, ``(105, frames)``.
 
-    ``timeline``: the key over time as well. The time of ``to_device`` and ``model_inference`` is
-    added to ``stages``.
+    ``timeline_until``: the track's duration in seconds, if the key over time is wanted as well. The
+    time of ``to_device`` and ``model_inference`` is added to ``stages``.
 
     Raises:
         ValueError: the spectrogram has another shape or too few frames.
@@ -85,38 +86,69 @@ def estimate_key(
     with stages.measure("to_device"):
         x = model.to_input(spectrogram[:, first:end])
     with stages.measure("model_inference"):
-        inference = model(x, blocks=timeline)
-        over_time = inference.blocks and key_timeline(
-            model, inference.blocks, first=first, frames=end - first, total=spectrogram.shape[1]
-        )
+        inference = model(x, blocks=timeline_until is not None)
+        timeline = None
+        if inference.blocks is not None and timeline_until is not None:
+            timeline = key_timeline(
+                model, inference.blocks, first=first, frames=end - first, end=timeline_until
+            )
     logits = inference.logits.astype(np.float64)
     odds = np.exp((logits - logits.max()) / model.temperature.at(x.shape[-1]))
     tonality = 1.0
     if model.tonality is not None and inference.traits is not None:
         tonality = model.tonality.probability(inference.traits)
-    probabilities = tuple(_believed(p, tonality) for p in (odds / odds.sum()).tolist())
-    tuning = inference.tuning
+    tonal, tuning = tonality >= 0.5, inference.tuning
+    cents = tuning.cents if tonal and tuning.is_certain else None
+    doubt = _Doubt(tonality, cents or 0.0)
     return KeyEstimate(
         KEYS[int(logits.argmax())],
-        probabilities,
-        tuning.cents if tuning.is_certain else None,
-        tonality >= 0.5,
-        over_time and _believed_timeline(over_time, tonality),
+        doubt.share((odds / odds.sum()).tolist()),
+        cents,
+        tonal,
+        timeline and doubt.share_timeline(timeline),
     )
 
 
-def _believed(probability: float, tonality: float) -> float:
-    """Of a key, if there is one: where there is none, each of the 24 is as wrong."""
-    return tonality * probability + (1 - tonality) / len(KEYS)
+@dataclass(frozen=True)
+class _Doubt:
+    """Whether there is a key at all, and which of two it is where the tuning is between them.
 
+    ``tonality``: the probability that there is one; where there is none, each of the 24 is as
+    wrong. ``cents``: the tuning; half-way, the key a semitone further is as right.
+    """
 
-def _believed_timeline(timeline: Timeline, tonality: float) -> Timeline:
-    def believed(segment: Segment) -> Segment:
-        return replace(segment, confidence=_believed(segment.confidence, tonality))
+    tonality: float
+    cents: float
 
-    return Timeline(
-        tuple(map(believed, timeline.segments)), believed(timeline.intro), believed(timeline.outro)
-    )
+    @property
+    def _next_share(self) -> float:
+        """Of the key a semitone further: a half at 50 cents, nothing from 40 cents down."""
+        return max(0.0, 0.5 - abs(50 - abs(self.cents)) / (2 * _HALF_WAY))
+
+    def share(self, probabilities: Sequence[float]) -> tuple[float, ...]:
+        """Those of 24 keys, in the order of ``class_id``."""
+        step = 1 if self.cents > 0 else -1
+        return tuple(
+            self._believed(
+                (1 - self._next_share) * probabilities[key.class_id]
+                + self._next_share * probabilities[key.transposed(-step).class_id]
+            )
+            for key in KEYS
+        )
+
+    def share_timeline(self, timeline: Timeline) -> Timeline:
+        """One whose segments are as sure as they can be."""
+
+        def shared(segment: Segment) -> Segment:
+            confidence = self._believed((1 - self._next_share) * segment.confidence)
+            return replace(segment, confidence=confidence)
+
+        return Timeline(
+            tuple(map(shared, timeline.segments)), shared(timeline.intro), shared(timeline.outro)
+        )
+
+    def _believed(self, probability: float) -> float:
+        return self.tonality * probability + (1 - self.tonality) / len(KEYS)
 
 
 def _sounding(spectrogram: FloatArray) -> tuple[int, int]:

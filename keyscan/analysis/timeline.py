@@ -25,7 +25,7 @@ CHANGE_COST = 6.0
 """In nats; chosen on synthesised tracks whose changes are known (``training.timeline``)."""
 END_SECONDS = 30.0
 """Of the intro and of the outro."""
-_LEFT_OUT = 1  # frames at a track's end, by the front end
+_LEFT_OUT = 0.5  # seconds at a track's end, at most, by the front end
 
 _Floats = npt.NDArray[np.float64]
 
@@ -63,13 +63,13 @@ def key_timeline(
     *,
     first: int,
     frames: int,
-    total: int,
+    end: float,
     change_cost: float = CHANGE_COST,
 ) -> Timeline:
     """The keys of a track, of which the model saw ``frames`` frames from ``first`` on.
 
-    ``blocks`` are ``Inference.blocks``; ``total`` is the number of frames with the silent ends,
-    which belong to the music beside them.
+    ``blocks`` are ``Inference.blocks``; ``end`` is that of the track, in seconds. Its silent ends
+    belong to the music beside them.
     """
     count = len(blocks[0])
     edges = np.minimum(np.arange(count + 1) * BLOCK_FRAMES, frames)
@@ -83,16 +83,18 @@ def key_timeline(
     if not kept.all():
         whole = _log_probabilities(model, _sums(blocks, cuts), np.diff(edges[cuts]))
     times = (first + edges[cuts]) / FRAMES_PER_SECOND
-    times[0], times[-1] = 0.0, (total + _LEFT_OUT) / FRAMES_PER_SECOND
+    times[0], times[-1] = 0.0, end
     segments = tuple(
-        Segment(float(start), float(end), KEYS[key], float(np.exp(row[key])))
-        for (start, end), key, row in zip(pairwise(times), keys[kept], whole, strict=True)
+        Segment(float(start), float(stop), KEYS[key], float(np.exp(row[key])))
+        for (start, stop), key, row in zip(pairwise(times), keys[kept], whole, strict=True)
     )
-    start, end = first / FRAMES_PER_SECOND, (first + frames + _LEFT_OUT) / FRAMES_PER_SECOND
+    start, stop = first / FRAMES_PER_SECOND, (first + frames) / FRAMES_PER_SECOND
+    if end - stop < _LEFT_OUT:
+        stop = end
     return Timeline(
         segments,
-        _part(segments, start, min(end, start + END_SECONDS)),
-        _part(segments, max(start, end - END_SECONDS), end),
+        _part(segments, start, min(stop, start + END_SECONDS)),
+        _part(segments, max(start, stop - END_SECONDS), stop),
     )
 
 

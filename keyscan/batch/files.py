@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from keyscan.batch.extensions import is_music
+from keyscan.analysis.extensions import is_music
 
 _ON_WINDOWS = os.name == "nt"
 _DIGITS = re.compile(r"(\d+)")
@@ -62,10 +62,13 @@ class _Walk:
                 yield _unreadable(path, error)
                 continue
             inner = []
+            own = {_inside(real, entry) for entry in entries if not entry.is_symlink()}
             for entry in entries:
-                target = os.path.join(real, entry.name)  # noqa: PTH118 - a name, byte by byte
+                target = _inside(real, entry)
                 if entry.is_symlink():
                     target = os.path.realpath(target)
+                    if target in own:  # by its own name, wherever that stands
+                        continue
                 if _is_folder(entry):
                     inner.append((entry.path, target))
                 elif is_music(entry.name):
@@ -85,6 +88,10 @@ def natural(name: str) -> tuple[list[str | int], str]:
     """What to sort names by as people do: ``2.mp3`` before ``10.mp3``, ``a`` beside ``A``."""
     parts = _DIGITS.split(name.casefold())
     return [int(part) if index % 2 else part for index, part in enumerate(parts)], name
+
+
+def _inside(folder: str, entry: os.DirEntry[str]) -> str:
+    return os.path.join(folder, entry.name)  # noqa: PTH118 - a name, byte by byte
 
 
 def _visible(folder: str) -> list[os.DirEntry[str]]:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from keyscan.batch.extensions import is_music
+from keyscan.analysis.extensions import is_music
 from keyscan.batch.tracks import ORDERS
 from keyscan.model_options import add_model_options
 from keyscan.plot import THEME_NAMES, UnknownPictureFormat, picture_format

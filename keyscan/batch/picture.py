@@ -65,7 +65,7 @@ def _listen_again(options: argparse.Namespace, path: str) -> tuple[Features, Key
     finally:
         worker.close()
     if isinstance(answer, Features):
-        return answer, estimate_key(model, answer.spectrogram, timeline=True)
+        return answer, estimate_key(model, answer.spectrogram, timeline_until=answer.duration)
     assert isinstance(answer, Failure)  # no cache was asked
     raise NothingToDraw(f"{options.plot} is not drawn: {answer.message}")
 

@@ -167,7 +167,7 @@ def _marks(track: Track) -> str:
 
 
 def _percent(probability: float) -> str:
-    return f"{100 * probability:.0f}%"
+    return ">99%" if probability > 0.995 else f"{100 * probability:.0f}%"
 
 
 def _beneath(track: Track, style: KeyStyle) -> Iterator[str]:

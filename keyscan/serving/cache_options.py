@@ -12,6 +12,10 @@ import stat
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
+from keyscan.analysis.errors import AnalysisError
+from keyscan.analysis.extensions import is_music
+from keyscan.analysis.sniff import sniff
+from keyscan.analysis.source import SourceFile
 
 if TYPE_CHECKING:
     from keyscan.analysis.model import KeyModel
@@ -94,6 +98,9 @@ def settings_digest(model: KeyModel, options: argparse.Namespace) -> bytes:
 
 
 def _require_place(path: str) -> None:
+    """Raises NoCache where there can be none; a track must not be taken for a damaged cache."""
+    if is_music(os.path.basename(path)):  # noqa: PTH119
+        raise NoCache(f"the cache {path} cannot be used: that is the name of a file of music")
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - paths are text here
     except (OSError, ValueError):
@@ -104,3 +111,6 @@ def _require_place(path: str) -> None:
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no file"
         raise NoCache(f"the cache {path} cannot be used: it is {kind}")
+    with contextlib.suppress(AnalysisError), SourceFile(path) as source:
+        if sniff(source).kind:
+            raise NoCache(f"the cache {path} cannot be used: it is a file of music")

@@ -61,12 +61,6 @@ ERROR_CODES = {
 }
 
 
-_BETWEEN_KEYS = {
-    "code": "between_keys",
-    "message": "the music is tuned half-way to the same key a semitone higher or lower",
-}
-
-
 @dataclass(frozen=True)
 class KeyStyle:
     """How the field ``key`` is written."""
@@ -225,11 +219,19 @@ def success(
         "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
         "filename": PurePath(request.path).name,
         "duration": round(duration, 3),
-        "warnings": [*warnings, *([_BETWEEN_KEYS] if estimate.is_between_keys else [])],
+        "warnings": [*warnings, *_between_keys(estimate)],
         "cached": cached,
         **({} if timeline is None else _timeline_fields(timeline, style)),
         "generation": generation,
     }
+
+
+def _between_keys(estimate: KeyEstimate) -> list[Message]:
+    if not estimate.is_between_keys or estimate.tuning_cents is None:
+        return []
+    other = estimate.key.transposed(1 if estimate.tuning_cents > 0 else -1)
+    message = f"the music is tuned half-way between this key and {other.camelot}, {other.name()}"
+    return [{"code": "between_keys", "message": message}]
 
 
 def _timeline_fields(timeline: Timeline, style: KeyStyle) -> Message:

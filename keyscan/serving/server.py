@@ -240,7 +240,8 @@ class Server:
         else:
             # what is kept answers later requests too, whatever they ask for
             timeline = job.request.timeline or self._store is not None
-            estimate = estimate_key(self._model, outcome.spectrogram, stages, timeline=timeline)
+            until = outcome.duration if timeline else None
+            estimate = estimate_key(self._model, outcome.spectrogram, stages, timeline_until=until)
             record = Record(estimate, outcome.duration, outcome.warnings)
         if self._store is not None:
             with stages.measure("cache"):

@@ -112,6 +112,35 @@ def test_the_tuning_is_that_of_the_music(model: KeyModel, cents: float) -> None:
     assert estimate.is_between_keys == (cents == 45)
 
 
+@pytest.mark.parametrize(
+    ("cents", "semitones", "share"), [(38.0, 1, 0.0), (45.0, 1, 0.25), (50.0, 1, 0.5),
+                                      (-44.0, -1, 0.2)],
+)  # fmt: skip
+def test_half_way_between_two_keys_either_may_be_meant(
+    model: KeyModel, cents: float, semitones: int, share: float
+) -> None:
+    estimate = estimate_key(model, chords(cents).numpy())
+    neighbour = estimate.key.transposed(semitones)
+    assert estimate.tuning_cents is not None
+    assert abs(estimate.tuning_cents - cents) < 2
+    both = estimate.confidence + estimate.probabilities[neighbour.class_id]
+    assert estimate.probabilities[neighbour.class_id] / both == pytest.approx(share, abs=0.11)
+    assert (neighbour in [other.key for other in estimate.alternatives]) == (share > 0)
+    assert sum(estimate.probabilities) == pytest.approx(1)
+
+
+def test_what_is_no_music_has_no_tuning(model: KeyModel, tmp_path: Path) -> None:
+    """A kick drum may ring at a pitch."""
+    torch.save(
+        torch.load(PACKAGED_CHECKPOINT, weights_only=True)
+        | {"tonality": {"weights": [0.0] * 96, "bias": -9.0}},
+        tmp_path / "model.pt",
+    )
+    music = chords(20).numpy()
+    assert estimate_key(model, music).tuning_cents is not None
+    assert estimate_key(load_model(tmp_path / "model.pt"), music).tuning_cents is None
+
+
 def test_a_tuning_that_is_not_certain_is_not_told(model: KeyModel) -> None:
     """Chords in noise: clear enough to be moved, but not within three cents."""
     music, noise = chords(30).numpy(), np.random.default_rng(2).random((105, 39), np.float32)

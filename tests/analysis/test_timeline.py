@@ -43,8 +43,12 @@ def piece(*parts: tuple[str, float]) -> Spectrogram:
     return constant_q(soxr.resample(samples, SAMPLE_RATE, bank.sample_rate), bank)
 
 
+def seconds_of(spectrogram: Spectrogram) -> float:
+    return float((spectrogram.shape[1] + 1) / 5)
+
+
 def timeline_of(model: KeyModel, spectrogram: Spectrogram) -> Timeline:
-    timeline = estimate_key(model, spectrogram, timeline=True).timeline
+    timeline = estimate_key(model, spectrogram, timeline_until=seconds_of(spectrogram)).timeline
     assert timeline is not None
     return timeline
 
@@ -64,12 +68,18 @@ def test_a_change_of_key_is_found_where_it_is(model: KeyModel) -> None:
 
 
 def test_music_in_one_key_is_one_segment_and_as_sure_as_the_answer(model: KeyModel) -> None:
-    estimate = estimate_key(model, piece(("D major", 60)), timeline=True)
+    estimate = estimate_key(model, piece(("D major", 60)), timeline_until=60.0)
     assert estimate.timeline is not None
     (segment,) = estimate.timeline.segments
     assert segment.key == estimate.key == Key.parse("D major")
     assert segment.confidence == pytest.approx(estimate.confidence, abs=1e-5)
     assert (segment.start, segment.end) == (0.0, 60.0)
+
+
+def test_it_ends_where_the_track_does(model: KeyModel) -> None:
+    estimate = estimate_key(model, piece(("D major", 60)), timeline_until=60.137)
+    assert estimate.timeline is not None
+    assert estimate.timeline.segments[-1].end == estimate.timeline.outro.end == 60.137
 
 
 def test_intro_and_outro(model: KeyModel) -> None:
@@ -104,7 +114,7 @@ def test_a_short_track_is_intro_and_outro(model: KeyModel, seconds: float) -> No
 def test_the_answer_is_the_same_with_and_without(model: KeyModel) -> None:
     spectrogram = np.random.default_rng(1).random((105, 3333), np.float32)
     plain = estimate_key(model, spectrogram)
-    more = estimate_key(model, spectrogram, timeline=True)
+    more = estimate_key(model, spectrogram, timeline_until=seconds_of(spectrogram))
     assert plain.timeline is None
     assert plain.probabilities == more.probabilities
     assert plain.tuning_cents == more.tuning_cents

@@ -12,8 +12,8 @@ import av
 import pytest
 from av.format import ContainerFormat
 
+from keyscan.analysis.extensions import EXTENSIONS
 from keyscan.batch import files
-from keyscan.batch.extensions import EXTENSIONS
 from keyscan.batch.files import UnreadableFolder, find_files, natural
 
 NOBODY = 65534
@@ -172,3 +172,12 @@ def test_every_extension_is_one_that_the_decoders_know():
                 known |= {*container.extensions, name}
     for extension in EXTENSIONS:
         assert OTHER_NAMES.get(extension, extension) in known
+
+
+def test_a_link_beside_its_file_does_not_take_its_place(tmp_path):
+    (tmp_path / "z.flac").write_bytes(b"music")
+    (tmp_path / "a.flac").symlink_to("z.flac")
+    (tmp_path / "m.flac").symlink_to("../elsewhere.flac")
+    assert list(find_files([str(tmp_path)], recursive=True)) == [
+        str(tmp_path / name) for name in ("m.flac", "z.flac")
+    ]

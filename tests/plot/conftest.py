@@ -21,7 +21,7 @@ def heard(samples):
 
 
 def as_drawn(name, spectrogram):
-    estimate = estimate_key(load_model(), spectrogram, timeline=True)
+    estimate = estimate_key(load_model(), spectrogram, timeline_until=spectrogram.shape[1] / 5)
     return Drawn(name, spectrogram, spectrogram.shape[1] / FRAMES_PER_SECOND + 0.4, estimate)
 
 

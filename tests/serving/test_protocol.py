@@ -187,6 +187,9 @@ def test_tuning_and_music_between_two_keys(tuning, shown, between):
     assert "-0.0" not in json.dumps(reply)
     codes = [warning["code"] for warning in reply["warnings"]]
     assert codes == ["truncated", "between_keys"] if between else ["truncated"]
+    if between:
+        other = "4A, F minor" if tuning > 0 else "2A, D# minor/Eb minor"
+        assert reply["warnings"][1]["message"].endswith(f"between this key and {other}")
 
 
 def test_the_key_over_time_is_told_to_those_who_ask():
