@@ -12,10 +12,6 @@ import stat
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
-from keyscan.analysis.errors import AnalysisError
-from keyscan.analysis.extensions import is_music
-from keyscan.analysis.sniff import sniff
-from keyscan.analysis.source import SourceFile
 
 if TYPE_CHECKING:
     from keyscan.analysis.model import KeyModel
@@ -99,6 +95,11 @@ def settings_digest(model: KeyModel, options: argparse.Namespace) -> bytes:
 
 def _require_place(path: str) -> None:
     """Raises NoCache where there can be none; a track must not be taken for a damaged cache."""
+    from keyscan.analysis.errors import AnalysisError  # as below: not everybody has a cache
+    from keyscan.analysis.extensions import is_music
+    from keyscan.analysis.sniff import sniff
+    from keyscan.analysis.source import SourceFile
+
     if is_music(os.path.basename(path)):  # noqa: PTH119
         raise NoCache(f"the cache {path} cannot be used: that is the name of a file of music")
     try:

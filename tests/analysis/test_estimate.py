@@ -129,6 +129,15 @@ def test_half_way_between_two_keys_either_may_be_meant(
     assert sum(estimate.probabilities) == pytest.approx(1)
 
 
+def test_half_way_between_two_keys_no_segment_is_sure_either(model: KeyModel) -> None:
+    for cents in (0.0, 50.0):
+        estimate = estimate_key(model, chords(cents).numpy(), timeline_until=8.0)
+        assert estimate.timeline is not None
+        (segment,) = estimate.timeline.segments
+        assert segment.key == estimate.key
+        assert segment.confidence == pytest.approx(estimate.confidence, abs=0.05)
+
+
 def test_what_is_no_music_has_no_tuning(model: KeyModel, tmp_path: Path) -> None:
     """A kick drum may ring at a pitch."""
     torch.save(
