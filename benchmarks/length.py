@@ -1,0 +1,224 @@
+"""Does a minute of music cost the same in a short file and in a long one?
+
+``python -m benchmarks.length`` asks one server with one worker, warm, for files from 10 seconds to
+10 hours: from the request's line to its reply, in seconds for each minute of music. All lengths of
+a format take turns, short ones as often as fit into ``--turn`` seconds, so that what else the
+machine does meets all of them; files are read once before, so that they come from the page cache
+where they fit into it.
+
+- *s/min*: wall time, the median of all runs; *ms*: the same for the whole file;
+- *processor*: what server and worker computed, the mean of all runs;
+- *spread*: from the dearest length to the cheapest, as a share of the mean over the lengths.
+
+The music is our own, one minute of it repeated: 16-bit WAV (RF64 above 4 GB), FLAC, MP3 of
+320 kbit/s, AAC of 256 kbit/s. What is written stays in ``--folder`` if that is given; otherwise
+there is one format at a time on the disk, and WAV takes 9 GB.
+
+Exit code: 1 if a format's spread is above the bar, otherwise 0. It is not measured where there is
+one length only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+import soundfile
+from tqdm import tqdm
+
+from benchmarks.memory import PIECE_SECONDS, VERDICTS, Server, piece, write_wav
+from benchmarks.processes import usage
+from examples.track import SAMPLE_RATE, encode
+
+BAR = 0.20
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass
+class Row:
+    """A file of one length, and what it took: wall seconds of each run, processor seconds of all."""
+
+    path: Path
+    seconds: float
+    wall: list[float] = field(default_factory=list)
+    processor: float = 0.0
+
+    @property
+    def per_minute(self) -> float:
+        return statistics.median(self.wall) * 60 / self.seconds
+
+    def cells(self) -> str:
+        """As a line of the table; lengths and times as the titles say."""
+        milliseconds = statistics.median(self.wall) * 1000
+        processor = self.processor / len(self.wall) * 60 / self.seconds
+        return (
+            f"{self.path.suffix[1:].upper()} | {length_name(self.seconds)} | {len(self.wall)} | "
+            f"{milliseconds:.1f} | {self.per_minute:.4f} | {processor:.4f}"
+        )
+
+
+def write_flac(path: Path, seconds: float) -> None:
+    """A piece of music, repeated."""
+    samples = (piece() * 32767).astype(np.int16)
+    left = round(seconds * SAMPLE_RATE)
+    with soundfile.SoundFile(path, "w", SAMPLE_RATE, samples.shape[1]) as file:
+        while left > 0:
+            file.write(samples[:left])
+            left -= len(samples)
+
+
+def write_packets(path: Path, seconds: float) -> None:
+    """The packets of a coded piece of music, repeated; an MP3's need no other one's bits."""
+    part = path.with_name(f"piece{path.suffix}")
+    codec, kilobits = {".mp3": ("libmp3lame", 320), ".m4a": ("aac", 256)}[path.suffix]
+    samples = piece()[: round(seconds * SAMPLE_RATE)]
+    options = {"reservoir": "0"} if path.suffix == ".mp3" else {}
+    encode(part, samples, SAMPLE_RATE, codec, bit_rate=kilobits * 1000, encoder_options=options)
+    with av.open(str(part)) as source, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(source.streams.audio[0])
+        packets = [packet for packet in source.demux(audio=0) if packet.size]
+        at = 0
+        for _ in range(max(1, round(seconds / PIECE_SECONDS))):
+            for packet in packets:
+                packet.stream, packet.pts, packet.dts = stream, at, at
+                at += packet.duration
+                output.mux(packet)
+    part.unlink()
+
+
+WRITERS: dict[str, Callable[[Path, float], None]] = {
+    "wav": write_wav,
+    "flac": write_flac,
+    "mp3": write_packets,
+    "m4a": write_packets,
+}
+
+
+def prepare(path: Path, seconds: float) -> Row:
+    """Write the file unless it is there, and have the system keep what it can of it."""
+    if not path.exists():
+        unfinished = path.with_name(f"unfinished-{path.name}")
+        WRITERS[path.suffix[1:]](unfinished, seconds)
+        unfinished.rename(path)
+    with path.open("rb") as file:
+        while file.read(1 << 24):
+            pass
+    return Row(path, seconds)
+
+
+def run(server: Server, row: Row) -> None:
+    """Ask for a row's file once.
+
+    Raises:
+        SystemExit: the reply is no key, or has a warning, or another length.
+    """
+    process = psutil.Process(server.pid)
+    before = usage(process).processor_seconds
+    start = time.perf_counter()
+    server.send({"id": 1, "path": str(row.path)})
+    reply = server.receive()
+    row.wall.append(time.perf_counter() - start)
+    row.processor += usage(process).processor_seconds - before
+    short = abs(reply.get("duration", 0.0) - row.seconds) > max(0.2, 0.01 * row.seconds)
+    if reply["code"] != "ok" or reply["warnings"] or short:
+        raise SystemExit(f"{row.path.name} was not analysed well: {reply}")
+
+
+def measure(rows: list[Row], rounds: int, turn: float, progress: tqdm) -> None:
+    """All rows in turns, on one server that has had a file."""
+    server = Server(workers=1)
+    with contextlib.closing(server):
+        run(server, Row(rows[0].path, rows[0].seconds))
+        for number in range(rounds):
+            for row in rows[:: -1 if number % 2 else 1]:
+                progress.set_description(row.path.name)
+                end = time.perf_counter() + turn
+                run(server, row)
+                while time.perf_counter() + statistics.median(row.wall) < end:
+                    run(server, row)
+                progress.update()
+
+
+def spread(rows: list[Row]) -> float:
+    """From the dearest to the cheapest minute, as a share of the mean."""
+    costs = [row.per_minute for row in rows]
+    return (max(costs) - min(costs)) / statistics.fmean(costs)
+
+
+def length_name(seconds: float) -> str:
+    """As the options write it: ``10s``, ``5m``, ``10h``."""
+    unit = max((u for u, size in _UNITS.items() if seconds >= size), key=lambda u: _UNITS[u])
+    return f"{seconds / _UNITS[unit]:g}{unit}"
+
+
+def _length(text: str) -> float:
+    match = re.fullmatch(r"([1-9]\d*)([smh])", text)
+    seconds = float(match[1]) * _UNITS[match[2]] if match is not None else 0.0
+    if seconds < 5 or (seconds > PIECE_SECONDS and seconds % PIECE_SECONDS):
+        raise argparse.ArgumentTypeError(
+            f"must be a length from 5s, beyond a minute in whole minutes, not {text!r}"
+        )
+    return seconds
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All options with their defaults."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.length",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    lengths = [_length(text) for text in ("10s", "30s", "1m", "5m", "30m", "1h", "3h", "10h")]
+    add("--lengths", type=_length, nargs="+", default=lengths, help="of tracks: 10s 5m 10h")
+    add("--formats", choices=WRITERS, nargs="+", default=["mp3", "wav", "m4a"])
+    add("--rounds", type=int, default=3, help="of all lengths of a format")
+    add("--turn", type=float, default=5.0, help="seconds for a length in a round, at the least")
+    add("--folder", type=Path, help="where the files are and stay")
+    return parser
+
+
+def main() -> int:
+    options = build_parser().parse_args()
+    lengths = sorted(set(options.lengths))
+    even: dict[str, bool | None] = {}
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        tqdm(
+            total=options.rounds * len(lengths) * len(options.formats),
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        ) as progress,
+    ):
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        progress.write("| format | length | runs | ms | s/min | processor, s/min |")
+        progress.write("|---|---|---|---|---|---|")
+        for name in options.formats:
+            rows = [prepare(folder / f"{length_name(s)}.{name}", s) for s in lengths]
+            measure(rows, options.rounds, options.turn, progress)
+            for row in rows:
+                progress.write(f"| {row.cells()} |")
+                if options.folder is None:
+                    row.path.unlink()
+            found = spread(rows) if len(rows) > 1 else None
+            even[name] = None if found is None else found <= BAR
+            text = "" if found is None else f"spread {found:.0%}, "
+            progress.write(f"\n{name.upper()}: {text}bar {BAR:.0%}: {VERDICTS[even[name]]}\n")
+            sys.stdout.flush()
+    return 1 if False in even.values() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
