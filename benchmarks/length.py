@@ -47,7 +47,7 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass
 class Row:
-    """A file of one length, and what it took: wall seconds of each run, processor seconds of all."""
+    """A file of one length; seconds of wall time of each run, of processor time of all."""
 
     path: Path
     seconds: float
@@ -92,7 +92,7 @@ def write_packets(path: Path, seconds: float) -> None:
         for _ in range(max(1, round(seconds / PIECE_SECONDS))):
             for packet in packets:
                 packet.stream, packet.pts, packet.dts = stream, at, at
-                at += packet.duration
+                at += packet.duration or 0
                 output.mux(packet)
     part.unlink()
 
