@@ -1,0 +1,225 @@
+"""A library too large for one machine: every track's key with Ray Data, a row a track, as Parquet.
+
+``python -m examples.distributed LIBRARY OUTPUT``, where ``LIBRARY`` is a folder, a text file with a
+path a line, or a Parquet file or folder with a column ``path`` (``.parquet``), which alone is read
+by all machines and may name more tracks than one machine can remember. Paths are to be unique, and
+good on every machine; so are this checkout (``PYTHONPATH``) and ``OUTPUT``, a shared drive or an
+object store. A rerun skips what has been written, and what a killed run left half done is done
+again (Ray's checkpoints, in ``OUTPUT-done``).
+
+``analyse_partition`` knows nothing of Ray: Spark's ``mapPartitions`` takes it as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from keyscan.batch.files import UnreadableFolder, find_files
+from keyscan.model_options import count
+from keyscan.runtime import THREAD_VARIABLES
+from keyscan.serving.pool import WorkerPool
+from keyscan.serving.worker_options import seconds
+from keyscan.serving.worker_process import Failure, WorkerSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-not-found]
+
+    from keyscan import Analysis
+    from keyscan.serving.workers import Worker
+
+Row = dict[str, Any]
+TIMEOUT = 120.0  # seconds
+_BOOKKEEPING_CPUS = 2
+
+
+def analyse_partition(paths: Iterable[str], timeout: float = TIMEOUT) -> Iterator[Row]:
+    """Analyse files one after the other; a row each, in their order, whatever a file does.
+
+    A row says what ``keyscan.analyze`` says, or in ``code`` and ``error`` why there is no key; the
+    names are those of ``schema``. Model and decoding process are this process's, and stay for the
+    next partition. A file that takes longer than ``timeout`` seconds is given up.
+
+    Raises:
+        ModelError, WorkerFailed: not even the first file can be analysed here.
+    """
+    engine = _engine(timeout)
+    for path in paths:
+        yield engine.row(path)
+
+
+class Engine:
+    """``keyscan.analyze`` with the server's limits: a decoder that dies takes a process of its own.
+
+    The model is in this process, one file is worked on at a time: that makes one busy core.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # all cores have engines
+        self._pool = WorkerPool(1, WorkerSettings(timeout=timeout), on_started=lambda _: None)
+        import torch  # while the decoding process starts
+
+        from keyscan.analysis.model import load_model
+
+        torch.set_num_threads(1)  # where torch was imported before
+        self._model = load_model()
+        workers: SimpleQueue[Worker] = SimpleQueue()
+        self._pool.open(workers.put)
+        self._worker = workers.get()
+
+    def row(self, path: str) -> Row:
+        """One of ``schema``."""
+        try:
+            found = self._analyze(path)
+        except Exception as error:  # a defect of ours must not cost the other tracks
+            found = Failure("internal_error", f"{type(error).__name__}: {error}")
+        if isinstance(found, Failure):
+            return {"path": path, "status": "error", "code": found.code, "error": found.message}
+        return {
+            "path": path,
+            "status": "success",
+            "code": "ok",
+            "camelot": found.camelot,
+            "open_key": found.open_key,
+            "key": found.name,
+            "confidence": found.confidence,
+            "tonal": found.tonal,
+            "tuning_cents": found.tuning_cents,
+            "duration": found.duration,
+            "warnings": [warning.code for warning in found.warnings],
+        }
+
+    def _analyze(self, path: str) -> Analysis | Failure:
+        from keyscan import Analysis
+        from keyscan.analysis.estimate import estimate_key
+        from keyscan.analysis.spectrogram import Features
+
+        features = self._pool.run(self._worker, path, Event())
+        if not isinstance(features, Features):
+            assert isinstance(features, Failure)  # nothing is known before: there is no cache
+            return features
+        estimate = estimate_key(self._model, features.spectrogram)
+        return Analysis(
+            **vars(estimate), path=path, duration=features.duration, warnings=features.warnings
+        )
+
+
+@cache
+def _engine(timeout: float) -> Engine:
+    return Engine(timeout)
+
+
+class Analyst:
+    """What a Ray actor is: the same work on a block of the library."""
+
+    def __init__(self, timeout: float) -> None:
+        _engine(timeout)
+        self._timeout = timeout
+
+    def __call__(self, block: pa.Table) -> pa.Table:
+        import pyarrow as pa
+
+        rows = analyse_partition(block["path"].to_pylist(), self._timeout)
+        return pa.Table.from_pylist(list(rows), schema())
+
+
+def schema() -> pa.Schema:
+    """Of the output; what is not known is null."""
+    import pyarrow as pa
+
+    text = ("path", "status", "code", "error", "camelot", "open_key", "key")
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in text),
+            ("confidence", pa.float32()),
+            ("tonal", pa.bool_()),
+            ("tuning_cents", pa.float32()),
+            ("duration", pa.float64()),
+            ("warnings", pa.list_(pa.string())),
+        ]
+    )
+
+
+def write_manifest(library: Path, manifest: Path) -> None:
+    """The paths of a folder or a text file as Parquet, each once, which all machines can read.
+
+    A name that is not UTF-8 has ``\\xff`` for such a byte, and will not be found.
+
+    Raises:
+        OSError: the list cannot be read.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet  # type: ignore[import-not-found]
+
+    if library.is_dir():
+        paths = []
+        for found in find_files([str(library.absolute())], recursive=True):
+            if isinstance(found, UnreadableFolder):
+                print(f"{found.path}: {found.error}", file=sys.stderr)
+            else:
+                paths.append(os.fsencode(found))
+    else:
+        paths = library.read_bytes().splitlines()
+    names = [path.decode(errors="backslashreplace") for path in dict.fromkeys(paths) if path]
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.table({"path": pa.array(names, pa.string())}), manifest)
+
+
+def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> None:
+    """Analyse what ``output`` lacks of ``manifest``, in files of ``block`` rows."""
+    import ray  # type: ignore[import-not-found]
+    from ray.data.checkpoint import CheckpointConfig  # type: ignore[import-not-found]
+
+    ray.data.DataContext.get_current().checkpoint_config = CheckpointConfig(
+        "path", f"{output}-done", delete_checkpoint_on_success=False
+    )
+    library = ray.data.read_parquet(manifest, columns=["path"])
+    blocks = library.repartition(target_num_rows_per_block=block)
+    rows = blocks.map_batches(
+        Analyst,
+        fn_constructor_args=[timeout],
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=actors),
+        num_cpus=1,
+    )
+    rows.write_parquet(output, mode="append")
+
+
+def main() -> int:
+    """Exit code 0: every track has a row."""
+    parser = argparse.ArgumentParser(prog="examples.distributed", description=__doc__)
+    add = parser.add_argument
+    add("library", help="a folder, a text file of paths, or Parquet with a column 'path'")
+    add("output", help="the folder for the rows")
+    add("--address", default="local", help="of a Ray cluster (default: this machine)")
+    add("--actors", type=count, default=os.cpu_count(), help="processes, one CPU each")
+    add("--block", type=int, default=200, help="tracks in one file and at stake in a crash")
+    add("--timeout", type=seconds, default=TIMEOUT, help="seconds until a file is given up")
+    options = parser.parse_args()
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told
+    if options.address == "local":  # to read and to write takes little, but a CPU on Ray's books
+        ray.init("local", num_cpus=options.actors + _BOOKKEEPING_CPUS, include_dashboard=False)
+    else:
+        ray.init(options.address)
+    manifest = options.library
+    if not manifest.endswith(".parquet"):
+        manifest = f"{options.output}-manifest.parquet"
+        write_manifest(Path(options.library), Path(manifest))
+    run(manifest, options.output, options.actors, options.block, options.timeout)
+    return 0
+
+
+if __name__ == "__main__":
+    from examples.distributed import main as imported_main  # actors import what they run by name
+
+    sys.exit(imported_main())

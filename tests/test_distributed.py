@@ -1,0 +1,92 @@
+"""The example for many machines: its work on a partition, with Ray, and what is foretold of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from examples.distributed import analyse_partition
+from keyscan import analyze
+from tests.server_process import ROOT
+
+HOOK = """
+import sys
+if "--multiprocessing-fork" in sys.orig_argv:
+    from tests.faulty_server import _order_faults
+    _order_faults()
+"""
+
+
+@pytest.fixture
+def faults(tmp_path, monkeypatch):
+    """Decoding processes, whoever starts them, do to a file what its name says."""
+    folder = tmp_path / "hook"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HOOK)
+    monkeypatch.setenv("PYTHONPATH", f"{folder}:{ROOT}")
+
+
+def test_a_partition_has_a_row_for_every_track_whatever_it_does(track, tmp_path, faults):
+    (tmp_path / "text.mp3").write_text("no music")
+    paths = [str(track), "/no/such.mp3", str(tmp_path / "text.mp3"), "segfault.mp3", "loop.mp3",
+             "half\udcff.mp3", "nul\0.mp3", str(track)]  # fmt: skip
+    first, *bad, last = list(analyse_partition(iter(paths), timeout=5.0))
+    analysis = analyze(track)
+    assert first == last == {
+        "path": str(track), "status": "success", "code": "ok", "camelot": "11A", "open_key": "4m",
+        "key": "F# minor/Gb minor", "confidence": pytest.approx(analysis.confidence, abs=1e-6),
+        "tonal": True, "tuning_cents": pytest.approx(analysis.tuning_cents, abs=1e-3),
+        "duration": analysis.duration, "warnings": [],
+    }  # fmt: skip
+    assert [row["path"] for row in bad] == paths[1:-1]
+    assert [row["code"] for row in bad] == [
+        "file_not_found", "unsupported_format", "decoder_crashed", "timeout",
+        "file_not_found", "invalid_path",
+    ]  # fmt: skip
+    assert all(row["status"] == "error" and row["error"] for row in bad)
+
+
+def run(library, output):
+    command = [sys.executable, "-m", "examples.distributed", library, output]
+    options = ["--actors", "2", "--block", "2", "--timeout", "5"]
+    done = subprocess.run(
+        [*map(str, command), *options], cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ray runs on Linux and macOS")
+def test_ray_writes_a_row_a_track_and_a_rerun_what_is_missing(track, tmp_path, faults):
+    pytest.importorskip("ray")
+    from pyarrow import parquet
+
+    music, output = tmp_path / "music", tmp_path / "rows"
+    music.mkdir()
+    for name in ("a.flac", "b.flac", "c.flac"):
+        shutil.copy(track, music / name)
+    (music / "segfault.mp3").write_bytes(b"never opened")
+    (music / "text.mp3").write_text("no music")
+    run(music, output)
+    expected = {"a": "ok", "b": "ok", "c": "ok", "segfault": "decoder_crashed",
+                "text": "unsupported_format"}  # fmt: skip
+    assert codes(parquet.read_table(output)) == sorted(expected.items())
+    before = {file: file.stat().st_mtime_ns for file in output.iterdir()}
+    list_of_paths = tmp_path / "library.txt"
+    lines = [str(file) for file in sorted(music.iterdir())]
+    list_of_paths.write_bytes("\r\n".join([*lines, "", "/no/such.mp3", "/no/such.mp3"]).encode())
+    run(list_of_paths, output)
+    rows = parquet.read_table(output)
+    assert codes(rows) == sorted([*expected.items(), ("such", "file_not_found")])
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    keys = {row["camelot"] for row in rows.to_pylist() if row["status"] == "success"}
+    assert keys == {"11A"}
+
+
+def codes(table):
+    """The name without extension and the code of every row."""
+    return sorted(
+        (row["path"].rpartition("/")[2].partition(".")[0], row["code"]) for row in table.to_pylist()
+    )
