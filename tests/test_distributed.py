@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from benchmarks.scale import Cluster, Library, draw, on_a_core, simulate
 from examples.distributed import analyse_partition
 from keyscan import analyze
 from tests.server_process import ROOT
@@ -26,7 +29,7 @@ def faults(tmp_path, monkeypatch):
     folder = tmp_path / "hook"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(HOOK)
-    monkeypatch.setenv("PYTHONPATH", f"{folder}:{ROOT}")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{ROOT}")
 
 
 def test_a_partition_has_a_row_for_every_track_whatever_it_does(track, tmp_path, faults):
@@ -90,3 +93,54 @@ def codes(table):
     return sorted(
         (row["path"].rpartition("/")[2].partition(".")[0], row["code"]) for row in table.to_pylist()
     )
+
+
+CLUSTER = Cluster(cores=64, hours_to_loss=float("inf"))
+SMALL = Library(tracks=50_010)
+
+
+def drawn(seed=0, library=SMALL):
+    return draw(library, np.random.default_rng(seed))
+
+
+def outcome(seconds, cluster, seed=0):
+    return simulate(seconds, cluster, np.random.default_rng(seed))
+
+
+def test_every_track_is_drawn_and_the_same_seed_draws_the_same():
+    one, again, other = drawn(), drawn(), drawn(1)
+    assert len(one.seconds) == 251  # 250 blocks of 200 tracks, and one of 10
+    assert one.seconds[-1] < one.seconds[:-1].min()
+    assert np.array_equal(one.seconds, again.seconds)
+    assert not np.array_equal(one.seconds, other.seconds)
+    assert one.seconds.sum() == pytest.approx(other.seconds.sum(), rel=0.03)
+
+
+@pytest.mark.parametrize("cores", [1, 7, 64, 1000])
+def test_without_losses_the_run_is_within_the_bounds_of_list_scheduling(cores):
+    """R. L. Graham, Bounds on Multiprocessing Timing Anomalies (1969): work and longest job."""
+    cluster = Cluster(cores=cores, hours_to_loss=float("inf"))
+    seconds = on_a_core(drawn(), cluster)
+    wall = outcome(seconds, cluster).wall - cluster.start
+    assert wall >= max(seconds.sum() / cores, seconds.max()) - 1e-6
+    assert wall <= seconds.sum() / cores + seconds.max()
+
+
+def test_lost_machines_cost_what_their_cores_held_and_no_block():
+    seconds = np.full(2000, 100.0)
+    lossy = Cluster(cores=64, hours_to_loss=1.0)
+    whole, run = outcome(seconds, CLUSTER), outcome(seconds, lossy)
+    assert run == outcome(seconds, lossy)
+    assert run != outcome(seconds, lossy, seed=1)
+    assert run.working == whole.working == seconds.sum()
+    assert 0 == whole.lost < run.lost
+    assert run.wall * 64 >= run.working + run.lost
+    assert run.wall > whole.wall
+
+
+def test_a_store_gives_no_more_than_it_has():
+    blocks = drawn()
+    slow = Cluster(cores=64, store=0.01, hours_to_loss=float("inf"))
+    seconds = on_a_core(blocks, slow)
+    assert (seconds >= on_a_core(blocks, CLUSTER)).all()
+    assert outcome(seconds, slow).wall >= blocks.megabytes.sum() / 10.0

@@ -1,0 +1,274 @@
+"""What a library of 100 million tracks costs, foretold from what a thousand cost here.
+
+``python -m benchmarks.scale`` draws every track of the library, gives blocks of them to the cores
+of a cluster that reads from one store and loses machines, and prints how long it takes;
+``python -m benchmarks.scale --measure FOLDER`` measures what it knows of files: it analyses those
+of a folder one at a time and prints, by format, a line of ``RATES``. [scale.md](scale.md) says
+which of the other numbers are measured, and which are assumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import sys
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Seconds = NDArray[np.float64]
+_DRAWN_AT_A_TIME = 1 << 20  # tracks
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What files of a format cost: core-seconds a file and a minute of sound, MB a minute.
+
+    ``share`` of the library is of that format (assumed). ``spread`` is the standard deviation of
+    the ratio between what a file takes and what this says.
+    """
+
+    share: float
+    per_file: float
+    per_minute: float
+    spread: float
+    megabytes: float
+
+
+RATES = {
+    "mp3": Rate(1.0, 0.0, 0.1, 0.1, 2.0),
+}
+
+
+@dataclass(frozen=True)
+class Library:
+    """Lengths are log-normal about ``minutes``, the mean, but for recordings of a night.
+
+    Of these there are ``night_share``, from 1 to 10 hours, each order of length as often as others.
+    ``hung_share`` of the files is given up after ``timeout`` seconds.
+    """
+
+    tracks: int = 100_000_000
+    block: int = 200
+    minutes: float = 4.5
+    length_spread: float = 0.35
+    night_share: float = 1e-3
+    hung_share: float = 1e-5
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """``store`` and ``link`` (of a machine) are in GB/s, ``latency`` in seconds a file.
+
+    A machine is lost every ``hours_to_loss`` on average, with all that its cores have in their
+    hands, and replaced ``replaced_after`` seconds later; a core needs ``start`` seconds.
+    """
+
+    cores: int
+    store: float = 25.0
+    cores_per_machine: int = 16
+    link: float = 1.25
+    latency: float = 0.05
+    hours_to_loss: float = 720.0
+    replaced_after: float = 600.0
+    start: float = 10.0
+
+
+CLUSTERS = ((64, 25.0), (1_000, 25.0), (1_000, 5.0), (10_000, 25.0), (10_000, 250.0))
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """One value a block of tracks: core-seconds and MB. ``tracks``: how many a full one has."""
+
+    seconds: Seconds
+    megabytes: Seconds
+    tracks: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """In seconds: until the last block is done, and of all cores in what machines took with them.
+
+    ``working`` is what the blocks take on a core, waiting for the store included.
+    """
+
+    wall: float
+    working: float
+    lost: float
+
+
+def draw(library: Library, rng: np.random.Generator) -> Blocks:
+    """Every track of the library, summed by block."""
+    seconds, megabytes = [], []
+    left = library.tracks
+    chunk = max(1, _DRAWN_AT_A_TIME // library.block) * library.block
+    while left:
+        count = min(left, chunk)
+        left -= count
+        starts = np.arange(0, count, library.block)
+        cost, size = _draw_tracks(library, count, rng)
+        seconds.append(np.add.reduceat(cost, starts))
+        megabytes.append(np.add.reduceat(size, starts))
+    return Blocks(np.concatenate(seconds), np.concatenate(megabytes), library.block)
+
+
+def _draw_tracks(library: Library, count: int, rng: np.random.Generator) -> tuple[Seconds, Seconds]:
+    rates = list(RATES.values())
+    table = np.array([(r.per_file, r.per_minute, r.spread, r.megabytes) for r in rates])
+    drawn = table[rng.choice(len(rates), count, p=[rate.share for rate in rates])]
+    per_file, per_minute, spread, megabytes = drawn.T
+    sigma = library.length_spread
+    minutes = library.minutes * np.exp(sigma * rng.standard_normal(count) - sigma**2 / 2)
+    nights = rng.random(count) < library.night_share
+    minutes[nights] = 60 * 10 ** rng.random(int(nights.sum()))
+    noise = np.maximum(0.1, 1 + spread * rng.standard_normal(count))
+    cost = (per_file + per_minute * minutes) * noise
+    cost[rng.random(count) < library.hung_share] = library.timeout
+    return cost, minutes * megabytes
+
+
+def on_a_core(blocks: Blocks, cluster: Cluster) -> Seconds:
+    """What each block takes: it is read as it is decoded, and never faster than the store gives."""
+    link = 1e3 * cluster.link / cluster.cores_per_machine  # MB/s
+    alone = blocks.seconds + blocks.megabytes / link + cluster.latency * blocks.tracks
+    return np.maximum(alone, blocks.megabytes / (1e3 * cluster.store / cluster.cores))
+
+
+def simulate(seconds: Seconds, cluster: Cluster, rng: np.random.Generator) -> Outcome:
+    """Give blocks to cores as they become free, until all are done; those lost are begun again."""
+    run = _Run(seconds.tolist(), cluster, rng)
+    while run.left:
+        run.step()
+    return Outcome(run.wall, float(seconds.sum()), run.lost)
+
+
+class _Run:
+    """The state between two events: a core is free, or a machine is lost."""
+
+    def __init__(self, seconds: list[float], cluster: Cluster, rng: np.random.Generator) -> None:
+        self.left = len(seconds)
+        self.wall = self.lost = 0.0
+        self._seconds = seconds
+        self._cluster = cluster
+        self._rng = rng
+        self._waiting = deque(range(len(seconds)))
+        self._held: list[int | None] = [None] * cluster.cores
+        self._since = [0.0] * cluster.cores
+        self._life = [0] * cluster.cores  # events of a core's earlier life are void
+        self._idle: set[int] = set()
+        self._free = [(cluster.start, core, 0) for core in range(cluster.cores)]
+        machines = -(-cluster.cores // cluster.cores_per_machine)
+        self._losses = [(self._next_loss(0.0), machine) for machine in range(machines)]
+        heapq.heapify(self._losses)
+
+    def step(self) -> None:
+        if self._losses[0][0] <= self._free[0][0]:
+            self._lose(*heapq.heappop(self._losses))
+            return
+        time, core, life = heapq.heappop(self._free)
+        if life != self._life[core]:
+            return
+        if self._held[core] is not None:
+            self._held[core] = None
+            self.left -= 1
+            self.wall = time
+        if self._waiting:
+            block = self._waiting.popleft()
+            self._held[core], self._since[core] = block, time
+            heapq.heappush(self._free, (time + self._seconds[block], core, life))
+        else:
+            self._idle.add(core)
+
+    def _lose(self, time: float, machine: int) -> None:
+        size = self._cluster.cores_per_machine
+        back = time + self._cluster.replaced_after
+        for core in range(machine * size, min(self._cluster.cores, (machine + 1) * size)):
+            block = self._held[core]
+            if block is not None:
+                self.lost += time - self._since[core]
+                self._waiting.appendleft(block)
+                self._held[core] = None
+            self._idle.discard(core)
+            self._life[core] += 1
+            heapq.heappush(self._free, (back + self._cluster.start, core, self._life[core]))
+        for _ in range(min(len(self._idle), len(self._waiting))):
+            core = self._idle.pop()
+            heapq.heappush(self._free, (time, core, self._life[core]))
+        heapq.heappush(self._losses, (self._next_loss(back), machine))
+
+    def _next_loss(self, time: float) -> float:
+        return time + float(self._rng.exponential(3600 * self._cluster.hours_to_loss))
+
+
+def print_forecast(library: Library, seed: int) -> None:
+    """The library's totals, and a line a cluster."""
+    blocks = draw(library, np.random.default_rng(seed))
+    total = blocks.seconds.sum()
+    print(f"{library.tracks:,} tracks: {total / 3600:,.0f} core-hours, "
+          f"{blocks.megabytes.sum() / 1e6:,.0f} TB read\n")  # fmt: skip
+    print("| cores | store, GB/s | hours | core-hours | efficiency | reading | lost | idle |")
+    print("|---|---|---|---|---|---|---|---|")
+    for cores, store in CLUSTERS:
+        cluster = Cluster(cores, store)
+        outcome = simulate(on_a_core(blocks, cluster), cluster, np.random.default_rng(seed))
+        paid = outcome.wall * cores
+        shares = (total, outcome.working - total, outcome.lost,
+                  paid - outcome.working - outcome.lost)  # fmt: skip
+        cells = " | ".join(f"{100 * share / paid:.1f} %" for share in shares)
+        print(f"| {cores:,} | {store:g} | {outcome.wall / 3600:,.1f} | {paid / 3600:,.0f} "
+              f"| {cells} |")  # fmt: skip
+
+
+def measure(folder: Path) -> dict[str, list[tuple[float, float, float]]]:
+    """By extension, for every file: minutes of sound, core-seconds of all processes, MB."""
+    import psutil
+
+    from benchmarks.processes import usage
+    from examples.distributed import TIMEOUT, Engine
+
+    engine, process = Engine(TIMEOUT), psutil.Process()
+    found = defaultdict(list)
+    before = usage(process).processor_seconds
+    for path in sorted(folder.iterdir()):
+        row = engine.row(str(path))
+        after = usage(process).processor_seconds
+        if row["status"] == "success":
+            size = path.stat().st_size / 1e6
+            found[path.suffix[1:]].append((row["duration"] / 60, after - before, size))
+        before = usage(process).processor_seconds  # to look costs time, too
+    return found
+
+
+def print_rates(found: dict[str, list[tuple[float, float, float]]]) -> None:
+    """Straight lines through what was measured, as in ``RATES``."""
+    print("| format | files | minutes | core-s a file | core-s a minute | spread | MB a minute |")
+    print("|---|---|---|---|---|---|---|")
+    for kind, files in sorted(found.items()):
+        minutes, seconds, megabytes = np.array(files).T
+        per_minute, per_file = np.polyfit(minutes, seconds, 1)
+        spread = (seconds / (per_file + per_minute * minutes)).std()
+        print(f"| {kind} | {len(files)} | {minutes.sum():.0f} | {per_file:.3f} | {per_minute:.4f} "
+              f"| {spread:.2f} | {megabytes.sum() / minutes.sum():.2f} |")  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.scale", description=__doc__)
+    add = parser.add_argument
+    add("--measure", type=Path, metavar="FOLDER", help="measure the files of a folder instead")
+    add("--tracks", type=int, default=Library.tracks, help="of the library (default: 100 million)")
+    add("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.measure is not None:
+        print_rates(measure(options.measure))
+    else:
+        print_forecast(Library(tracks=options.tracks), options.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
