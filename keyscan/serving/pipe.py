@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -16,7 +17,8 @@ def send(connection: Connection, message: object) -> None:
     arrays: list[pickle.PickleBuffer] = []
     text = pickle.dumps(message, protocol=5, buffer_callback=arrays.append)
     views = [array.raw() for array in arrays]
-    connection.send((text, [view.nbytes for view in views]))
+    sizes = struct.pack(f"<I{len(views)}Q", len(views), *(view.nbytes for view in views))
+    connection.send_bytes(sizes + text)  # Connection.send would pickle it all once more
     for view in views:
         connection.send_bytes(view)
 
@@ -27,8 +29,10 @@ def receive(connection: Connection) -> Any:
     Raises:
         EOFError, OSError: the other side is gone.
     """
-    text, sizes = connection.recv()
+    data = memoryview(connection.recv_bytes())
+    (count,) = struct.unpack_from("<I", data)
+    sizes = struct.unpack_from(f"<{count}Q", data, 4)
     arrays = [bytearray(size) for size in sizes]
     for array in arrays:
         connection.recv_bytes_into(array)
-    return pickle.loads(text, buffers=arrays)
+    return pickle.loads(data[4 + 8 * count :], buffers=arrays)

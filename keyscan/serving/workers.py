@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from keyscan.analysis.spectrogram import Features
 from keyscan.serving.assembly import Assembly
 from keyscan.serving.cache_messages import Known
+from keyscan.serving.guard import Guard
 from keyscan.serving.limits import resident_bytes
 from keyscan.serving.pipe import receive, send
 from keyscan.serving.worker_process import (
@@ -53,6 +54,7 @@ class Worker:
         self._files = 0
         self._spawning = threading.Lock()
         self._closed = False
+        self._guard = Guard(self._kill)  # of a pipe that blocks
 
     @property
     def alive(self) -> bool:
@@ -107,10 +109,10 @@ class Worker:
         spectrogram = Assembly()
         deadline = time.monotonic() + self._settings.timeout
         try:
-            with self._killed_at(deadline):  # a stopped process reads nothing
+            with self._guard.until(deadline):  # a stopped process reads nothing
                 send(connection, Work(path, settings))
             while True:
-                if connection.poll(_POLL_SECONDS):
+                if spoke := connection.poll(_POLL_SECONDS):
                     match self._receive(connection, deadline):
                         case Taken():
                             taken = True
@@ -123,11 +125,11 @@ class Worker:
                 now = time.monotonic()
                 if now > deadline:
                     return self._give_up(stop_sent)
-                if self._resident_bytes() > self._settings.memory_limit:
+                if not spoke and self._resident_bytes() > self._settings.memory_limit:
                     self._forget()
                     return self._out_of_memory()
                 if abandoned.is_set() and not stop_sent:
-                    with self._killed_at(deadline):
+                    with self._guard.until(deadline):
                         send(connection, Stop())
                     stop_sent, deadline = True, min(deadline, now + _STOP_SECONDS)
         except (OSError, EOFError):
@@ -160,6 +162,7 @@ class Worker:
         self._closed = True
         with self._spawning:  # a process killed half-way through its start would complain
             self._kill()
+        self._guard.close()
 
     def _kill(self) -> None:
         process = self._process
@@ -172,22 +175,11 @@ class Worker:
 
     def _receive(self, connection: Connection, deadline: float) -> _Answer:
         """Read the answer that has begun; a process may stall halfway."""
-        with self._killed_at(deadline):
+        with self._guard.until(deadline):
             answer = receive(connection)
         if not isinstance(answer, _Answer):
             raise TypeError(f"a {type(answer).__name__}")
         return answer
-
-    @contextmanager
-    def _killed_at(self, deadline: float) -> Iterator[None]:
-        """Kill the process if the pipe is still blocked then."""
-        guard = threading.Timer(max(0.0, deadline - time.monotonic()), self._kill)
-        guard.daemon = True
-        guard.start()
-        try:
-            yield
-        finally:
-            guard.cancel()
 
     def _give_up(self, stop_sent: bool) -> Failure:
         self._forget()
