@@ -17,12 +17,37 @@ import numpy.typing as npt
 from keyscan.analysis.cqt import FILTER_BANK_PATH, FilterBank, save_filter_bank
 
 REFERENCE_RATE = 44100
+DECIMATION = 12  # to 3,675 Hz: the top bin, at 1,310 Hz, is well within what a resampler leaves
 SPARSITY = 0.01  # librosa.cqt's default: this share of a filter's spectrum is set to zero
 
 
+def analyser_bank() -> FilterBank:
+    """Those of ``librosa.cqt`` at 44.1 kHz, for music at a twelfth of that rate."""
+    return decimated(build_filter_bank(REFERENCE_RATE, REFERENCE_RATE // 5), DECIMATION)
+
+
+def decimated(bank: FilterBank, factor: int) -> FilterBank:
+    """The same filters, ``factor`` times shorter, for samples at a ``factor``-th of the rate.
+
+    ``librosa.cqt`` keeps of a filter's spectrum what is around its frequency, so that nothing is
+    lost with the samples in between.
+    """
+    octaves = []
+    for filters in bank.octaves:
+        centre = filters.shape[1] // 2
+        octaves.append(np.ascontiguousarray(factor * filters[:, centre % factor :: factor]))
+    return FilterBank(
+        sample_rate=bank.sample_rate // factor,
+        hop_length=bank.hop_length // factor,
+        fmin=bank.fmin,
+        bins_per_octave=bank.bins_per_octave,
+        octaves=tuple(octaves),
+    )
+
+
 def build_filter_bank(
-    sample_rate: int = 11025,
-    hop_length: int = 2205,
+    sample_rate: int,
+    hop_length: int,
     fmin: float = 65.0,
     n_bins: int = 105,
     bins_per_octave: int = 24,
@@ -68,7 +93,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FILTER_BANK_PATH)
     arguments = parser.parse_args()
     try:
-        save_filter_bank(build_filter_bank(), arguments.out)
+        save_filter_bank(analyser_bank(), arguments.out)
     except OSError as error:
         sys.exit(f"training.filterbank: {error}")
 

@@ -9,6 +9,7 @@ from types import TracebackType
 import numpy as np
 import soxr
 
+from keyscan.analysis.ahead import Ahead
 from keyscan.analysis.decoding import Block, Decoder, Refused
 from keyscan.analysis.errors import (
     AnalysisError,
@@ -26,12 +27,13 @@ from keyscan.analysis.soundfile_decoder import SoundfileDecoder
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.stages import Stages
 
-SAMPLE_RATE = 11025
+SAMPLE_RATE = 3675  # that of the filter bank
 _SOUNDFILE_KINDS = frozenset(
     ("wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ogg vorbis", "ogg opus", "ogg flac")
 )
 # FFmpeg knows more of these, or notices damage that libsndfile does not; libsndfile some others.
 _EITHER_KINDS = frozenset(("aifc", "ogg"))
+_BLOCKS_AHEAD = 4  # decoded while one is resampled and transformed: seconds of music
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SHARE_OF_AVI = 0.01  # its length is a count at a mean rate that writers round
@@ -70,6 +72,7 @@ class AudioStream:
         self._samples = 0
         self._bad_samples = 0
         self._lost_pages = 0
+        self._ahead: Ahead[Block] | None = None
         with self._stages.measure("decode"):
             self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
@@ -104,7 +107,8 @@ class AudioStream:
     def __iter__(self) -> Iterator[Mono]:
         """Blocks (samples,) of float32, any size above zero."""
         resampler, rate = None, 0
-        for block in self._decoded():
+        self._ahead = Ahead(self._decoded(), _BLOCKS_AHEAD)
+        for block in self._ahead:
             if resampler is None or block.sample_rate != rate:
                 yield from self._resampled(resampler, np.empty(0, np.float32), last=True)
                 rate = block.sample_rate
@@ -114,6 +118,8 @@ class AudioStream:
 
     def close(self) -> None:
         """Let go of the file."""
+        if self._ahead is not None:
+            self._ahead.close()
         self._decoder.close()
         self._source.close()
 
@@ -224,8 +230,9 @@ class AudioStream:
 
     def _silence_nonsense(self, samples: Mono) -> None:
         """Set what is no number, or absurdly large, to zero in place."""
-        if max(samples.max(), -samples.min()) <= _LOUDEST:  # false if there is a NaN
-            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.dot(samples, samples) <= _LOUDEST**2:  # not so of a NaN, nor of anything louder
+                return
         bad = ~(np.abs(samples) <= _LOUDEST)
         samples[bad] = 0
         self._bad_samples += int(np.count_nonzero(bad))

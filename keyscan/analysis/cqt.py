@@ -108,7 +108,7 @@ def save_filter_bank(bank: FilterBank, path: Path) -> None:
 class ConstantQ:
     """Accumulates mono blocks; memory is one block, and 2 kB for a second that is not yet taken."""
 
-    _HOPS_AT_ONCE = 64  # a product of that many frames runs at full speed and stays in the cache
+    _HOPS_AT_ONCE = 128  # a product of that many frames runs at full speed and stays in the cache
 
     def __init__(self, bank: FilterBank) -> None:
         self._bank = bank

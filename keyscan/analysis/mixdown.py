@@ -15,15 +15,16 @@ _quiet = np.errstate(over="ignore", invalid="ignore")
 
 
 @_quiet
-def mean_of_interleaved(samples: Mono) -> Mono:
-    """(frames, channels) float32 to (frames,).
+def mean_of_interleaved(samples: NDArray[np.float32] | NDArray[np.int16]) -> Mono:
+    """(frames, channels) of float32 or int16 to (frames,).
 
-    A matrix product, as numpy's ``mean(1)`` on interleaved stereo takes forty times as long.
+    Integers come out with a full scale of +-1. A matrix product, as numpy's ``mean(1)`` on
+    interleaved stereo takes forty times as long.
     """
     channels = samples.shape[1]
-    if channels == 1:
-        return samples[:, 0].copy()
-    mean: Mono = samples @ np.full(channels, 1 / channels, np.float32)
+    full_scale = 32768 if samples.dtype == np.int16 else 1
+    weights = np.full(channels, 1 / (full_scale * channels), np.float32)
+    mean: Mono = samples.astype(np.float32, copy=False) @ weights
     return mean
 
 
@@ -34,9 +35,7 @@ def mean_of_planar(channels: Sequence[NDArray[Any]]) -> Mono:
     Integers come out with a full scale of +-1.
     """
     kind, count = channels[0].dtype, len(channels)
-    mean: Mono = channels[0].astype(np.float32)
-    for channel in channels[1:]:
-        mean += channel
+    mean: Mono = channels[0].astype(np.float32) if count == 1 else _sum(channels)
     if kind.kind == "f":
         if count > 1:
             mean *= np.float32(1 / count)
@@ -46,3 +45,10 @@ def mean_of_planar(channels: Sequence[NDArray[Any]]) -> Mono:
     if kind.kind == "u":  # unsigned samples rest at the middle of their range
         mean -= np.float32(1)
     return mean
+
+
+def _sum(channels: Sequence[NDArray[Any]]) -> Mono:
+    total: Mono = np.add(channels[0], channels[1], dtype=np.float32)
+    for channel in channels[2:]:
+        np.add(total, channel, out=total, dtype=np.float32)
+    return total

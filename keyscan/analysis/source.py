@@ -29,6 +29,7 @@ _ON_WINDOWS = os.name == "nt"
 _FARTHEST = (1 << 63) - 1  # what the decoders can be told of a position
 _LONGEST_LEASE = 60.0  # seconds; Linux takes a file back after 45
 _LEASE_POLL = 0.05
+_READ_AHEAD = 1 << 18  # bytes
 _NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.EILSEQ)
 # What Windows says of names that can be none; all it has no errno for comes as EINVAL too.
 _WINDOWS_NAME_ERRORS = (123, 161, 206, 1921)  # invalid, bad, too long, a loop of links
@@ -52,6 +53,7 @@ class SourceFile:
         self.shrank = False
         self._position = 0
         self._replaced = (0, b"")
+        self._ahead_at, self._ahead = 0, memoryview(b"")
         self._failure: OSError | None = None
         file_status(path)  # before opening, as opening a device can already do something
         try:
@@ -99,8 +101,20 @@ class SourceFile:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill ``buffer`` as far as the file reaches; returns the bytes written to it."""
-        data = self.read(len(buffer))
+        """Fill ``buffer`` as far as the file reaches; returns the bytes written to it.
+
+        libsndfile asks for 8 kB at a time: small requests are met out of one large read.
+        """
+        count = len(buffer)
+        if count >= _READ_AHEAD:
+            data = memoryview(self.read(count))
+        else:
+            offset = self._position - self._ahead_at
+            if not 0 <= offset <= len(self._ahead) - count:
+                offset, self._ahead_at = 0, self._position
+                self._ahead = memoryview(self.read(_READ_AHEAD))
+            data = self._ahead[offset : offset + count]
+            self._position = self._ahead_at + offset + len(data)
         buffer[: len(data)] = data
         return len(data)
 

@@ -18,7 +18,7 @@ from keyscan.analysis.model import PACKAGED_CHECKPOINT, KeyModel, ModelError, lo
 from keyscan.analysis.network import EquivariantNetwork, NetworkSettings, normalise
 from keyscan.keys import KEYS, Key
 
-RATE = 11025
+RATE = load_filter_bank().sample_rate
 Spectrogram = npt.NDArray[np.float32]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from keyscan.analysis.cqt import load_filter_bank
 from training.datasets import DatasetError
 from training.music.sampled import FloatArray, Instrument, SoundBank, bank_path
 from training.music.timbres import SAMPLE_RATE
@@ -115,7 +116,7 @@ def sounds(tmp_path: Path) -> Path:
 
 
 def test_recordings_become_tracks(sounds: Path) -> None:
-    rate = 11025
+    rate = load_filter_bank().sample_rate
     phrases, beats, patterns = list(voices(sounds)), list(loops(sounds)), list(kits(sounds))
     assert [len(tracks) for tracks in (phrases, beats, patterns)] == [8, 3, 6]
     assert all(20 * rate <= len(track) < 123 * rate for track in phrases)
