@@ -1,0 +1,99 @@
+"""What a developer would write first: librosa decodes, librosa transforms, a CNN of torch answers.
+
+``python -m benchmarks.baseline`` reads paths, or ``{"id", "path"}`` lines, on stdin and answers
+each with a line: ``librosa.load`` at 44.1 kHz, ``librosa.cqt`` as our front end defines it, and a
+CNN of 461,540 parameters. All libraries keep their defaults: numba compiles, and BLAS and torch
+take as many threads as they like. The first file is slow, as numba has yet to compile; the weights
+are random ones, so that the keys mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import audioread  # type: ignore[import-untyped]
+import av
+import librosa
+import numba
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from benchmarks.line_program import serve
+from keyscan.analysis.keynet import KeyNet
+from keyscan.keys import KEYS
+
+SAMPLE_RATE = 44100
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def load(path: str) -> FloatArray:
+    """Mono samples at 44.1 kHz.
+
+    librosa hands what libsndfile cannot read to ``ffmpeg``; where that is not installed, PyAV
+    decodes, as apps do that ship without it, and that is faster.
+    """
+    try:
+        samples, _ = librosa.load(path, sr=SAMPLE_RATE)
+    except audioread.NoBackendError:
+        samples = load_with_pyav(path)
+    return np.asarray(samples)
+
+
+def load_with_pyav(path: str) -> FloatArray:
+    """The same with PyAV, frame by frame as its examples do it."""
+    with av.open(path) as container:
+        resampler = av.AudioResampler(format="fltp")
+        frames = [
+            part.to_ndarray()
+            for frame in container.decode(audio=0)
+            for part in resampler.resample(frame)
+        ]
+        rate = container.streams.audio[0].codec_context.sample_rate
+    samples = np.concatenate(frames, axis=1).mean(axis=0)
+    if rate != SAMPLE_RATE:
+        samples = librosa.resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE)
+    return np.asarray(samples, np.float32)
+
+
+def spectrogram(samples: FloatArray) -> FloatArray:
+    """``log1p(|C|)``, shape ``(105, frames)``."""
+    transform = librosa.cqt(
+        samples, sr=SAMPLE_RATE, hop_length=8820, n_bins=105, bins_per_octave=24, fmin=65
+    )
+    magnitudes: FloatArray = np.log1p(np.abs(transform))
+    return magnitudes
+
+
+def network() -> KeyNet:
+    """The CNN, with random weights, always the same."""
+    torch.manual_seed(0)
+    return KeyNet().eval()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.baseline",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
+    net = network()
+
+    def analyse(path: str) -> str:
+        with torch.inference_mode():
+            logits = net(torch.from_numpy(spectrogram(load(path)))[None])
+        return KEYS[int(logits.argmax())].name("sharps")
+
+    serve(
+        analyse,
+        librosa=librosa.__version__,
+        numba=numba.__version__,  # type: ignore[attr-defined]
+        compiles=not numba.config.DISABLE_JIT,  # type: ignore[attr-defined]
+        threads=torch.get_num_threads(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The floor: decode a file and throw the samples away.
+
+``python -m benchmarks.floor`` reads paths, or ``{"id", "path"}`` lines, on stdin and answers each
+once it is decoded in its own rate and channels: by soundfile what is WAV, FLAC or Ogg Vorbis, by
+PyAV all else. Both libraries keep their defaults.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+
+from benchmarks.line_program import serve
+
+BY_SOUNDFILE = {".wav", ".flac", ".ogg"}
+BLOCK = 1 << 16  # frames read at once
+
+
+def decode(path: str) -> str:
+    """The library that did it."""
+    if Path(path).suffix.lower() in BY_SOUNDFILE:
+        with soundfile.SoundFile(path) as file:
+            buffer = np.empty((BLOCK, file.channels), np.float32)
+            while len(file.read(out=buffer)):
+                pass
+        return "soundfile"
+    with av.open(path) as container:
+        for _ in container.decode(audio=0):
+            pass
+    return "PyAV"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.floor",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
+    serve(decode, soundfile=soundfile.__version__, av=av.__version__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The peers, each as a long-lived process that answers paths with keys.
+
+``PYTHON -m benchmarks.peer_adapters NAME``, with a Python in which the peer is installed (3.8 or
+newer; nothing of ours is needed). ``peers.md`` says how to install each, and ``serve`` what is read
+and written. The peers' defaults are kept, but for what a comment gives a reason for.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Callable, Dict  # noqa: UP035 - as Python 3.8 has them
+
+from benchmarks.line_program import serve
+
+
+def serve_essentia() -> None:
+    """MonoLoader and KeyExtractor: an HPCP against key profiles ("bgate")."""
+    import essentia  # type: ignore[import-not-found]
+
+    essentia.log.infoActive = False
+    essentia.log.warningActive = False  # else a line a frame, as no graph of nodes is in use
+    from essentia.standard import (  # type: ignore[import-not-found]
+        KeyExtractor,
+        MonoLoader,
+    )
+
+    extract = KeyExtractor()
+
+    def analyse(path: str) -> str:
+        tonic, mode, _ = extract(MonoLoader(filename=path)())
+        return f"{tonic} {mode}"
+
+    serve(analyse, essentia=essentia.__version__)
+
+
+def serve_madmom() -> None:
+    """CNNKeyRecognitionProcessor; it decodes all but WAV with ``ffmpeg`` from PATH."""
+    import madmom  # type: ignore[import-not-found]
+    from madmom.features.key import (  # type: ignore[import-not-found]
+        CNNKeyRecognitionProcessor,
+        key_prediction_to_label,
+    )
+
+    process = CNNKeyRecognitionProcessor()
+    serve(lambda path: str(key_prediction_to_label(process(path))), madmom=madmom.__version__)
+
+
+PEERS: Dict[str, Callable[[], None]] = {  # noqa: UP006
+    "essentia": serve_essentia,
+    "madmom": serve_madmom,
+}
+
+if __name__ == "__main__":
+    PEERS[sys.argv[1]]()

@@ -1,0 +1,197 @@
+"""One long file, side by side: the floor, our server, librosa's pipeline, and other key finders.
+
+``python -m benchmarks.peers`` writes a track of nine minutes in five formats;
+``python -m benchmarks.peers FILE ...`` takes real files. Every program is a process of its own that
+is kept running and warm. All get the same files in turns, one request at a time, so that what else
+the machine does meets all of them; seconds are from writing the request to having read the reply,
+medians of all rounds.
+
+- *floor*: PyAV (MP3, M4A) or soundfile (WAV, FLAC, Ogg) decodes the file, and no more;
+- *ours*: the server as an app starts it, or the exe given with ``--exe``;
+- *baseline*: ``librosa.load``, ``librosa.cqt`` and a CNN, as ``python -m benchmarks.baseline``;
+- the peers given with ``--peer``; ``benchmarks/peers.md`` says how to install them.
+
+A program that needs more than 20 seconds for a file is measured once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.peer_adapters import PEERS
+from benchmarks.peer_music import EXTENSIONS, write_music
+from benchmarks.peer_programs import BASELINE, FLOOR, Program, peer_command, server_command
+from keyscan.keys import Key
+from keyscan.model_options import count
+
+FLOOR_NAME, OURS, BASELINE_NAME = "floor", "ours", "baseline"
+SLOW_SECONDS = 20.0
+BASELINE_BARS = {".wav": 10.0, ".flac": 4.0, ".mp3": 4.0, ".m4a": 4.0}
+FLOOR_BARS = {".wav": 3.0, ".flac": 1.5, ".mp3": 1.5, ".m4a": 1.5}
+
+
+@dataclass(frozen=True)
+class Results:
+    """``seconds``: by program and file, of all rounds; ``failures``: what could not be answered."""
+
+    seconds: dict[tuple[str, Path], list[float]]
+    failures: dict[tuple[str, Path], str]
+
+    def median(self, program: str, path: Path) -> float | None:
+        """None: it has no answer."""
+        seconds = self.seconds.get((program, path))
+        return statistics.median(seconds) if seconds else None
+
+    def ratio(self, program: str, path: Path, other: str = OURS) -> float | None:
+        """How many times the seconds of ``other``."""
+        seconds, of_other = self.median(program, path), self.median(other, path)
+        return None if seconds is None or of_other is None else seconds / of_other
+
+    def is_slow(self, program: str) -> bool:
+        return any(
+            max(seconds) > SLOW_SECONDS
+            for (name, _), seconds in self.seconds.items()
+            if name == program and seconds
+        )
+
+
+def measure(programs: list[Program], paths: list[Path], repeats: int) -> Results:
+    """Warm up, then ask all programs for all files in turns."""
+    results = Results(defaultdict(list), {})
+    progress = tqdm(range(repeats + 1), leave=False, disable=not sys.stderr.isatty())
+    for program in programs:
+        warm_up(program, paths)
+    progress.update()
+    for number in range(repeats):
+        going = [p for p in programs if not results.is_slow(p.name)]
+        for path in paths:
+            for program in going if number % 2 else going[::-1]:
+                answer = program.ask(path)
+                if answer.error:
+                    results.failures[program.name, path] = answer.error
+                else:
+                    results.seconds[program.name, path].append(answer.seconds)
+        progress.update()
+    progress.close()
+    return results
+
+
+def warm_up(program: Program, paths: list[Path]) -> None:
+    """Each file once, but few for who is slow."""
+    for path in paths:
+        if program.ask(path).seconds > SLOW_SECONDS:
+            return
+
+
+def print_seconds(programs: list[Program], paths: list[Path], results: Results) -> None:
+    """The table of medians, and what is to be said of it."""
+    print(f"| seconds (times ours) | {' | '.join(path.name for path in paths)} |")
+    print("|---" * (1 + len(paths)) + "|")
+    for program in programs:
+        cells = []
+        for path in paths:
+            seconds, ratio = results.median(program.name, path), results.ratio(program.name, path)
+            known = seconds is not None and ratio is not None
+            cells.append(f"{seconds:.2f} ({ratio:.2f})" if known else "no answer")
+        print(f"| {program.name} | {' | '.join(cells)} |")
+    print()
+    for program in programs:
+        about = [f"{name} {value}" for name, value in program.about.items() if name != "type"]
+        once = ["measured once"] if results.is_slow(program.name) else []
+        print(f"- {program.name}: {', '.join([*about, *once])}")
+    for (name, path), error in results.failures.items():
+        print(f"- {name}, {path.name}: {error}")
+    if missing := sorted(set(PEERS) - {program.name for program in programs}):
+        print(f"- not measured: {', '.join(missing)} (`--peer NAME=PYTHON`, see peers.md)")
+
+
+def print_bars(paths: list[Path], results: Results) -> None:
+    """The ratios that are asked for, by file."""
+    print(f"\n| ratio (bar) | {' | '.join(path.name for path in paths)} |")
+    print("|---" * (1 + len(paths)) + "|")
+    cells = [
+        bar_cell(results.ratio(BASELINE_NAME, path), least=BASELINE_BARS.get(path.suffix.lower()))
+        for path in paths
+    ]
+    print(f"| baseline / ours | {' | '.join(cells)} |")
+    cells = [
+        bar_cell(results.ratio(OURS, path, FLOOR_NAME), most=FLOOR_BARS.get(path.suffix.lower()))
+        for path in paths
+    ]
+    print(f"| ours / floor | {' | '.join(cells)} |")
+
+
+def bar_cell(ratio: float | None, least: float | None = None, most: float | None = None) -> str:
+    """A ratio, and whether it is at least or at most what is asked for; None: nothing is."""
+    if ratio is None:
+        return "no answer"
+    if least is not None:
+        return f"{ratio:.2f} (at least {least:g}: {'met' if ratio >= least else 'missed'})"
+    if most is not None:
+        return f"{ratio:.2f} (at most {most:g}: {'met' if ratio <= most else 'missed'})"
+    return f"{ratio:.2f}"
+
+
+def commands_of(exe: Path | None, peers: dict[str, str]) -> dict[str, list[str]]:
+    """All programs, by the name that they have in the table."""
+    return {
+        FLOOR_NAME: list(FLOOR),
+        OURS: server_command(exe),
+        BASELINE_NAME: list(BASELINE),
+        **{name: peer_command(name, python) for name, python in peers.items()},
+    }
+
+
+def peer(text: str) -> tuple[str, str]:
+    """``NAME=PYTHON``.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such peer.
+    """
+    name, _, python = text.partition("=")
+    if name not in PEERS or not python:
+        raise argparse.ArgumentTypeError(f"NAME=PYTHON with a name of {', '.join(PEERS)}")
+    return name, python
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.peers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="*", type=Path, help="real files instead of our own")
+    parser.add_argument("--seconds", type=float, default=540.0, help="length of our own track")
+    parser.add_argument("--repeats", type=count, default=5, help="rounds of all files")
+    parser.add_argument("--exe", type=Path, help="the frozen server, instead of Python's")
+    parser.add_argument(
+        "--peer", type=peer, action="append", default=[], metavar="NAME=PYTHON",
+        help=f"a Python in which a peer is installed; names: {', '.join(PEERS)}",
+    )  # fmt: skip
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        paths = options.files
+        if not paths:
+            paths = [Path(folder) / f"track.{extension}" for extension in EXTENSIONS]
+            for path in tqdm(paths, leave=False, disable=not sys.stderr.isatty()):
+                write_music(path, Key.parse("A minor"), options.seconds)
+        programs = [
+            stack.enter_context(Program(name, command))
+            for name, command in commands_of(options.exe, dict(options.peer)).items()
+        ]
+        results = measure(programs, paths, options.repeats)
+        print_seconds(programs, paths, results)
+        print_bars(paths, results)
+
+
+if __name__ == "__main__":
+    main()
