@@ -1,0 +1,80 @@
+"""The benchmarks of a track's length and of the idle server run to their tables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.length import WRITERS, Row, length_name, spread
+from keyscan.analysis.audio import AudioStream
+from tests.server_process import ROOT
+
+
+def run(module, *options):
+    return subprocess.run(
+        [sys.executable, "-m", module, *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def rows(output):
+    """The cells of every line of a table but its titles."""
+    lines = [line for line in output.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("seconds", [10.0, 120.0])
+@pytest.mark.parametrize("extension", WRITERS)
+def test_files_have_the_length_they_are_called_by(extension, seconds, tmp_path):
+    path = tmp_path / f"a.{extension}"
+    WRITERS[extension](path, seconds)
+    with AudioStream(path) as stream:
+        assert sum(map(len, stream)) == pytest.approx(seconds * stream.sample_rate, rel=0.02)
+        assert stream.warnings == ()
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_the_spread_is_a_share_of_the_mean(tmp_path):
+    short, long = Row(tmp_path, 60.0, [0.5, 1.0, 9.0]), Row(tmp_path, 120.0, [6.0])
+    assert (short.per_minute, long.per_minute) == (1.0, 3.0)
+    assert spread([short, long]) == 1.0
+
+
+@pytest.mark.parametrize("name", ["10s", "5m", "10h"])
+def test_lengths_are_named_as_they_are_asked_for(name):
+    assert length_name({"10s": 10.0, "5m": 300.0, "10h": 36000.0}[name]) == name
+
+
+def test_lengths_are_compared_within_a_format():
+    result = run(
+        "benchmarks.length",
+        *("--lengths", "10s", "5s", "--formats", "mp3", "--rounds", "1", "--turn", "0.1"),
+    )
+    assert result.returncode in (0, 1), result.stderr  # whether the bar is kept is not our matter
+    assert [row[:2] for row in rows(result.stdout)] == [["MP3", "5s"], ["MP3", "10s"]]
+    assert all(float(cell) > 0 for row in rows(result.stdout) for cell in row[2:5])
+    assert result.stdout.count("spread") == 1
+
+
+def test_one_length_is_no_comparison():
+    result = run(
+        "benchmarks.length",
+        *("--lengths", "5s", "--formats", "wav", "--rounds", "1", "--turn", "0"),
+    )
+    assert result.returncode == 0, result.stderr
+    assert "not measured" in result.stdout
+
+
+def test_the_idle_server_beside_torch():
+    result = run("benchmarks.idle", "--rounds", "1")
+    assert result.returncode in (0, 1), result.stderr
+    torch, server = rows(result.stdout)
+    assert (torch[0], server[0]) == ("import torch", "server")
+    assert torch[2] == torch[4] == "1.00"
+    assert all(float(server[column]) > 0 for column in (1, 2, 3, 4))
+    assert "bars: ready 1.3" in result.stdout
