@@ -185,6 +185,8 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
         sha256=hashlib.sha256(content).hexdigest(),
         settings=settings,
     )
+    if isinstance(network, EquivariantNetwork):
+        network.fold()
     try:
         return KeyModel(network, info, temperature, tonality, device)
     except (RuntimeError, AssertionError) as error:
@@ -203,7 +205,6 @@ def _build(path: Path, loaded: object) -> tuple[EquivariantNetwork | KeyNet, str
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: damaged checkpoint: {error!r}") from error
         _fill(path, network, weights)
-        network.fold()
         return network, "keyscan", {k: v for k, v in loaded.items() if k != "state_dict"}
     weights = loaded.get("state_dict", loaded)
     if isinstance(weights, dict) and "conv1.conv.weight" in weights:

@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from keyscan.analysis.ring import CircularConv, RingConv, RingProduct, at_inference
 from keyscan.keys import KEYS
 
 BINS_PER_OCTAVE = 24
@@ -27,6 +26,7 @@ _BELOW = 24  # an octave of silent bins: room for the fundamentals that the fron
 _RING = 144  # six octaves: those, the 105 bins, and 15 silent ones where the top meets the bottom
 _CONTRAST = 6.0  # how far above a track's mean magnitude the logarithm starts to compress
 _STRIDES = (1, 2, 4, 8)  # tracks are worked through in pieces of a multiple of these
+_STEP = 16  # frames of features: at inference only multiples of it are worked on, see ``fold``
 _BASS_FADE = 6.0  # e-fold after this share (1/6) of a frame's energy lies lower
 
 
@@ -94,38 +94,6 @@ def normalise(spectrogram: Tensor, mean: Tensor | float | None = None) -> Tensor
     return torch.log1p(magnitude * (_CONTRAST / (mean + 1e-9)))
 
 
-class RingConv(nn.Module):
-    """Convolution over (ring of frequencies or pitch classes, time), batch norm, GELU."""
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: tuple[int, int],
-        stride: tuple[int, int] = (1, 1),
-        spacing: int = 1,
-    ) -> None:
-        """``spacing``: frames between the taps in time."""
-        super().__init__()
-        self.turn = ((kernel[0] - 1) // 2, kernel[0] // 2)
-        padding = (0, spacing * (kernel[1] // 2))
-        self.conv = nn.Conv2d(
-            inputs, outputs, kernel, stride, padding, dilation=(1, spacing), bias=False
-        )
-        self.norm: nn.BatchNorm2d | nn.Identity = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.pad(x, (0, 0, *self.turn), mode="circular")
-        convolved: Tensor = self.norm(self.conv(x))
-        return F.gelu(convolved)
-
-    def fold(self) -> None:
-        """Let the convolution do what batch norm does at inference, for good."""
-        if isinstance(self.norm, nn.BatchNorm2d):
-            self.conv = fuse_conv_bn_eval(self.conv, self.norm)
-            self.norm = nn.Identity()
-
-
 class EquivariantNetwork(nn.Module):
     """Spectrogram (batch, 105, frames), normalised -> 24 logits in the order of ``class_id``."""
 
@@ -136,6 +104,7 @@ class EquivariantNetwork(nn.Module):
         s = self.settings = settings or NetworkSettings()
         self.stride = s.stride  # frames of the spectrogram a frame of features
         self.halo = 13 * s.stride  # frames a feature looks back and ahead, rounded up
+        self._step = 1
         self.stem = RingConv(len(s.harmonics) + 1, s.stem, (5, 5), (2, s.stride))
         self.pitch_in = RingConv(s.stem, s.pitch, (3, 3))
         self.pitch = RingConv(s.pitch, s.pitch, (3, 3))
@@ -146,31 +115,51 @@ class EquivariantNetwork(nn.Module):
         self.attention = nn.Linear(s.ring, 1)
         self.dropout = nn.Dropout(s.dropout)
         self.head = RingConv(2 * s.ring, s.head, (12, 1))
-        self.logits = nn.Conv2d(s.head, 2, (12, 1))
+        self.logits: CircularConv | RingProduct = CircularConv(
+            s.head, 2, (12, 1), turn=(0, 11), bias=True
+        )
         # The ring gives (minor, major) x (C, C#, ..., B); bin 0 of the spectrogram is a C.
         order = [12 * (key.mode == "major") + key.tonic for key in KEYS]
         self.register_buffer("class_order", torch.tensor(order), persistent=False)
 
-    def _channels(self, x: Tensor) -> Tensor:
-        """Each bin with its harmonics beside it, and what is left of it as a bass note."""
-        x = F.pad(x, (0, 0, _BELOW, _RING - N_BINS - _BELOW))
-        shifted = [F.pad(x, (0, 0, -shift, shift)) for shift in self.settings.harmonics]
+    def _channels(self, x: Tensor, frames: int) -> Tensor:
+        """Each bin with its harmonics beside it, and what is left of it as a bass note.
+
+        ``frames``: at least those of ``x``; the rest is silence.
+        """
         energy = torch.expm1(x)
         share = energy / (energy.sum(1, keepdim=True) + 1e-6)
         below = share.cumsum(1) - share
-        return torch.stack([*shifted, x * torch.exp(-_BASS_FADE * below)], dim=1)
+        bass = x * torch.exp(-_BASS_FADE * below)
+        layers = [*((shift, x) for shift in self.settings.harmonics), (0, bass)]
+        channels = x.new_zeros(len(x), len(layers), _RING, frames)
+        for channel, (shift, bins) in enumerate(layers):
+            low = _BELOW - shift  # where on the ring bin 0 comes to lie
+            first, end = max(0, low), max(0, low, min(_RING, low + N_BINS))
+            channels[:, channel, first:end, : x.shape[-1]] = bins[:, first - low : end - low]
+        return channels
 
     def features(self, x: Tensor) -> Tensor:
         """A normalised spectrogram (batch, 105, frames) -> (batch, channels, 12, frames/stride)."""
-        x = self.pitch_in(self.stem(self._channels(x)))
+        frames = -(-x.shape[-1] // self.stride)
+        padded = -(-frames // self._step) * self._step
+
+        def silenced(y: Tensor) -> Tensor:
+            """Behind the end, where a convolution in time is to see what it would in the dark."""
+            if padded > frames:
+                y[..., frames:] = 0
+            return y
+
+        x = silenced(self.stem(self._channels(x, padded * self.stride)))
+        x = silenced(self.pitch_in(x))
         x = x + self.pitch(x)
-        batch, channels, _, frames = x.shape
-        octaves = x.view(batch, channels, -1, 12, frames)
-        x = self.ring_in(torch.cat([octaves.mean(2), octaves.amax(2)], dim=1))
+        batch, channels, _, _ = x.shape
+        octaves = x.view(batch, channels, -1, 12, padded)
+        x = silenced(self.ring_in(torch.cat([octaves.mean(2), octaves.amax(2)], dim=1)))
         x = x + self.ring_time(x)
-        x = x + self.ring(x)
+        x = silenced(x + self.ring(x))
         features: Tensor = x + self.phrase(x)
-        return features
+        return features[..., :frames]
 
     def summarise(self, x: Tensor) -> Summary:
         """Sums over the frames of ``features``, or of a part of them."""
@@ -186,8 +175,7 @@ class EquivariantNetwork(nn.Module):
     def conclude(self, total: Summary) -> Tensor:
         """The logits, shape ``(batch, 24)``, for a track's sums."""
         x = self.dropout(_means(total)).unsqueeze(-1)
-        x = F.pad(self.head(x), (0, 0, 0, 11), mode="circular")
-        rings: Tensor = self.logits(x)
+        rings: Tensor = self.logits(self.head(x))
         return rings.flatten(1)[:, self.class_order]
 
     def traits(self, total: Summary) -> Tensor:
@@ -198,8 +186,15 @@ class EquivariantNetwork(nn.Module):
         return self.conclude(self.summarise(self.features(x)))
 
     def fold(self) -> None:
-        """Make it faster for inference only: every batch norm goes into its convolution."""
+        """Make it faster, for inference only.
+
+        Every batch norm goes into its convolution, and tracks of like lengths have one length: for
+        every other one, oneDNN would compile its kernels and keep them, megabytes and milliseconds.
+        """
         self.eval()
+        self._step = _STEP
         for module in self.modules():
             if isinstance(module, RingConv):
                 module.fold()
+        if isinstance(self.logits, CircularConv):
+            self.logits = at_inference(self.logits)
