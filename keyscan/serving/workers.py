@@ -51,7 +51,7 @@ class Worker:
         self._settings = settings
         self._process: multiprocessing.process.BaseProcess | None = None
         self._connection: Connection | None = None
-        self._files = 0
+        self._files = self._files_sized = 0  # of this process; at the last look at its size
         self._spawning = threading.Lock()
         self._closed = False
         self._guard = Guard(self._kill)  # of a pipe that blocks
@@ -78,7 +78,7 @@ class Worker:
                 if not self._closed:
                     self._process.start()
             theirs.close()
-            self._files = 0
+            self._files = self._files_sized = 0
             self._resident_bytes()  # its import is paid for while the process starts
             if self._connection.poll(_START_SECONDS):
                 started: Started = receive(self._connection)
@@ -151,8 +151,9 @@ class Worker:
 
         What a decoder leaks or breaks in its own process never gets old that way.
         """
-        if not self._files:
+        if self._files == self._files_sized:
             return
+        self._files_sized = self._files
         grown = self._resident_bytes() > self._settings.recycle_size
         if grown or self._files >= self._settings.recycle_files:
             self._forget()
