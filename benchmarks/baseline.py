@@ -88,7 +88,7 @@ def main() -> None:
 
     serve(
         analyse,
-        librosa=librosa.__version__,
+        librosa=librosa.__version__,  # type: ignore[attr-defined]
         numba=numba.__version__,  # type: ignore[attr-defined]
         compiles=not numba.config.DISABLE_JIT,  # type: ignore[attr-defined]
         threads=torch.get_num_threads(),

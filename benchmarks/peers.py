@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import statistics
 import sys
 import tempfile
@@ -101,7 +102,7 @@ def print_seconds(programs: list[Program], paths: list[Path], results: Results) 
         for path in paths:
             seconds, ratio = results.median(program.name, path), results.ratio(program.name, path)
             known = seconds is not None and ratio is not None
-            cells.append(f"{seconds:.2f} ({ratio:.2f})" if known else "no answer")
+            cells.append(f"{seconds:.3f} ({ratio:.2f})" if known else "no answer")
         print(f"| {program.name} | {' | '.join(cells)} |")
     print()
     for program in programs:
@@ -155,11 +156,13 @@ def peer(text: str) -> tuple[str, str]:
     """``NAME=PYTHON``.
 
     Raises:
-        argparse.ArgumentTypeError: there is no such peer.
+        argparse.ArgumentTypeError: there is no such peer, or no such program.
     """
     name, _, python = text.partition("=")
     if name not in PEERS or not python:
         raise argparse.ArgumentTypeError(f"NAME=PYTHON with a name of {', '.join(PEERS)}")
+    if shutil.which(python) is None:
+        raise argparse.ArgumentTypeError(f"there is no program {python}")
     return name, python
 
 

@@ -1,0 +1,185 @@
+"""A mixed library, in files a second: our server on one core and on all, and librosa's pipeline.
+
+``python -m benchmarks.library`` writes 100 tracks in five formats, each with music and a length of
+its own; ``python -m benchmarks.library FILE ...`` takes real files. The programs get the whole
+library one after the other, as processes that are kept running and warm:
+
+- *ours, one core*: held to one core, with one worker, all requests at once;
+- *ours, all cores*: as an app starts it (or the exe given with ``--exe``), all requests at once;
+- *baseline*: ``python -m benchmarks.baseline``, which takes one file after the other, with the
+  threads its libraries take by default;
+- *baseline, a process a core*: as many of them as there are cores, each given a file when it has
+  answered the last.
+
+Processor seconds are those of all processes of a program. Linux only, for the one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import multiprocessing
+import queue
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.peer_music import EXTENSIONS, write_music
+from benchmarks.peer_programs import BASELINE, Answer, Program, on_one_core, server_command
+from benchmarks.peers import bar_cell
+from keyscan.keys import KEYS
+from keyscan.model_options import count
+from keyscan.runtime import usable_cores
+
+ONE_CORE, ALL_CORES = "ours, one core", "ours, all cores"
+BASELINE_NAME, BASELINES = "baseline", "baseline, a process a core"
+CORES_BAR, BASELINE_BAR = 1.8, 6.0
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Once through the library: seconds by the clock, and of the processors."""
+
+    seconds: float
+    processor_seconds: float
+
+
+Ways = dict[str, Callable[[Sequence[Path]], Pass]]
+
+
+def write_library(folder: Path, files: int, shortest: float, longest: float) -> list[Path]:
+    """Tracks in all keys and formats; their lengths in seconds are drawn between the two."""
+    lengths = np.random.default_rng(0).uniform(shortest, longest, files)
+    paths = [folder / f"{n}.{EXTENSIONS[n % len(EXTENSIONS)]}" for n in range(files)]
+    keys = [KEYS[n % len(KEYS)] for n in range(files)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(usable_cores(), mp_context=context) as executor:
+        written = executor.map(write_music, paths, keys, lengths, range(files))
+        list(tqdm(written, total=files, leave=False, disable=not sys.stderr.isatty()))
+    return paths
+
+
+def at_once(program: Program) -> Callable[[Sequence[Path]], Pass]:
+    """The program is sent all requests and left to it."""
+
+    def go(paths: Sequence[Path]) -> Pass:
+        before = program.processor_seconds()
+        answers = program.ask_all(paths)
+        check(answers)
+        return Pass(answers[-1].seconds, program.processor_seconds() - before)
+
+    return go
+
+
+def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
+    """Each of the programs is given a file whenever it has answered."""
+
+    def go(paths: Sequence[Path]) -> Pass:
+        free: queue.SimpleQueue[Program] = queue.SimpleQueue()
+        for program in programs:
+            free.put(program)
+
+        def ask(path: Path) -> Answer:
+            program = free.get()
+            answer = program.ask(path)
+            free.put(program)
+            return answer
+
+        before = sum(program.processor_seconds() for program in programs)
+        start = time.perf_counter()
+        with ThreadPoolExecutor(len(programs)) as executor:
+            check(list(executor.map(ask, paths)))
+        seconds = time.perf_counter() - start
+        return Pass(seconds, sum(program.processor_seconds() for program in programs) - before)
+
+    return go
+
+
+def check(answers: Sequence[Answer]) -> None:
+    """Raises SystemExit if a file has no key: seconds would say nothing."""
+    if failed := [answer.error for answer in answers if answer.error]:
+        raise SystemExit(f"{len(failed)} of {len(answers)} files failed: {failed[0]}")
+
+
+def start_all(exe: Path | None, stack: contextlib.ExitStack) -> Ways:
+    """All programs, started; they end with ``stack``."""
+    server = server_command(exe)
+    with on_one_core():
+        one = stack.enter_context(Program(ONE_CORE, [*server, "--workers", "1"]))
+    every = stack.enter_context(Program(ALL_CORES, server))
+    baselines = [
+        stack.enter_context(Program(f"{BASELINE_NAME} {number}", BASELINE))
+        for number in range(usable_cores())
+    ]
+    return {
+        ONE_CORE: at_once(one),
+        ALL_CORES: at_once(every),
+        BASELINE_NAME: dealt(baselines[:1]),
+        BASELINES: dealt(baselines),
+    }
+
+
+def measure(ways: Ways, paths: Sequence[Path], rounds: int) -> dict[str, Pass]:
+    """Medians of all rounds, after a few files each to warm up."""
+    passes: dict[str, list[Pass]] = defaultdict(list)
+    for go in ways.values():
+        go(paths[: 2 * len(EXTENSIONS)])
+    turns = [name for number in range(rounds) for name in (ways if number % 2 else [*ways][::-1])]
+    for name in tqdm(turns, leave=False, disable=not sys.stderr.isatty()):
+        passes[name].append(ways[name](paths))
+    return {
+        name: Pass(
+            statistics.median(run.seconds for run in passes[name]),
+            statistics.median(run.processor_seconds for run in passes[name]),
+        )
+        for name in ways
+    }
+
+
+def print_passes(passes: dict[str, Pass], files: int) -> None:
+    """The table, and the ratios that are asked for."""
+    print(f"| {files} files | seconds | files a second | processor seconds a file |")
+    print("|---|---|---|---|")
+    for name, run in passes.items():
+        rate, processor = files / run.seconds, run.processor_seconds / files
+        print(f"| {name} | {run.seconds:.2f} | {rate:.2f} | {processor:.3f} |")
+    print("\n| files a second | ratio (bar) |")
+    print("|---|---|")
+    ours = passes[ALL_CORES]
+    for name, bar in ((ONE_CORE, CORES_BAR), (BASELINE_NAME, BASELINE_BAR), (BASELINES, None)):
+        ratio = passes[name].seconds / ours.seconds
+        print(f"| {ALL_CORES} / {name} | {bar_cell(ratio, least=bar)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.library",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="*", type=Path, help="real files instead of our own")
+    parser.add_argument("--tracks", type=count, default=100, help="how many of our own")
+    parser.add_argument("--shortest", type=float, default=120.0, help="seconds of our own tracks")
+    parser.add_argument("--longest", type=float, default=420.0)
+    parser.add_argument("--rounds", type=count, default=1, help="through all of it")
+    parser.add_argument("--exe", type=Path, help="the frozen server, instead of Python's")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        paths = options.files or write_library(
+            Path(folder), options.tracks, options.shortest, options.longest
+        )
+        passes = measure(start_all(options.exe, stack), paths, options.rounds)
+    print_passes(passes, len(paths))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""The comparison with other programs: each is what it says it is, and the tables are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.library import dealt
+from benchmarks.peer_music import EXTENSIONS, write_music
+from benchmarks.peer_programs import BASELINE, FLOOR, Program
+from benchmarks.peers import SLOW_SECONDS, Results, bar_cell, measure, print_seconds
+from keyscan import analyze
+from keyscan.keys import Key
+from tests.server_process import ROOT
+
+SECONDS = 25.0
+# Of log1p magnitudes around 1; what the front ends themselves differ by is a tenth of it.
+TOLERANCE = 0.003
+DIFFERENCES = """
+import json, sys
+import numpy as np
+from benchmarks import baseline
+from keyscan.analysis.features import extract_features
+for path in sys.argv[1:]:
+    ours = extract_features(path).spectrogram
+    theirs = baseline.spectrogram(baseline.load(path))[:, : ours.shape[1]]
+    print(json.dumps([float(np.abs(ours - theirs).mean()), float(ours.mean())]))
+"""
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    paths = [tmp_path_factory.mktemp("music") / f"track.{name}" for name in EXTENSIONS]
+    for path in paths:
+        write_music(path, Key.parse("F# minor"), SECONDS, seed=1)
+    return paths
+
+
+def run(*arguments: str | Path, one_core: bool = False) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        preexec_fn=hold_to_one_core if one_core else None,
+    )
+
+
+def hold_to_one_core() -> None:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def rows(output: str) -> dict[str, list[str]]:
+    """The cells of all tables, by the first of their line."""
+    lines = [line.strip("| ").split(" | ") for line in output.splitlines() if line[:1] == "|"]
+    return {cells[0]: cells[1:] for cells in lines}
+
+
+def test_repeated_packets_are_a_track_of_that_length_in_its_key(music):
+    for path in music:
+        found = analyze(path)
+        assert found.duration == pytest.approx(SECONDS, abs=0.1), path
+        assert found.key == Key.parse("F# minor"), path
+        assert not found.warnings, path
+
+
+def test_the_baseline_computes_our_features_in_its_own_way(music):
+    result = run("-c", DIFFERENCES, *music)
+    assert result.returncode == 0, result.stderr
+    differences = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(differences) == len(EXTENSIONS)
+    for (difference, level), path in zip(differences, music, strict=True):
+        assert level > 0.1, path
+        assert difference < TOLERANCE, path
+
+
+def test_the_baseline_keeps_what_its_libraries_do_by_default():
+    default = run("-c", "import torch; print(torch.get_num_threads())")
+    with Program("baseline", BASELINE) as program:
+        assert program.about["compiles"] is True
+        assert program.about["threads"] == int(default.stdout)
+        assert program.about["numba"][0].isdigit()
+        missing = program.ask(Path("no such file.wav"))
+        assert missing.error
+        assert not missing.key
+
+
+def test_the_floor_is_decoded_by_the_library_that_is_named(music):
+    with Program("floor", FLOOR) as program:
+        decoders = [program.ask(path).key for path in music]
+    assert decoders == ["soundfile", "soundfile", "soundfile", "PyAV", "PyAV"]
+
+
+def test_one_file_side_by_side():
+    result = run("-m", "benchmarks.peers", "--seconds", "20", "--repeats", "1")
+    assert result.returncode == 0, result.stderr
+    table = rows(result.stdout)
+    for name in ("floor", "ours", "baseline", "baseline / ours", "ours / floor"):
+        assert len(table[name]) == len(EXTENSIONS)
+        assert all(float(cell.split()[0]) > 0 for cell in table[name]), name
+    assert "at least 10: " in table["baseline / ours"][0]
+    assert "at most 3: " in table["ours / floor"][0]
+    assert "- not measured: essentia, madmom" in result.stdout
+
+
+def test_a_file_without_an_answer_has_no_seconds(music, tmp_path, capsys):
+    broken = tmp_path / "broken.flac"
+    broken.write_bytes(b"fLaC" + bytes(1000))
+    paths = [music[0], broken]
+    with Program("ours", FLOOR) as program:
+        results = measure([program], paths, repeats=2)
+        print_seconds([program], paths, results)
+    assert len(results.seconds["ours", music[0]]) == 2
+    output = capsys.readouterr().out
+    assert rows(output)["ours"][1] == "no answer"
+    assert "- ours, broken.flac: LibsndfileError" in output
+
+
+def test_a_peer_without_its_python_is_refused_at_once():
+    result = run("-m", "benchmarks.peers", "--peer", "essentia=/no/such/python")
+    assert result.returncode == 2
+    assert "there is no program /no/such/python" in result.stderr
+
+
+def test_a_library_side_by_side():
+    """On one core there is one baseline, and one compilation by numba, which takes long."""
+    options = ["--tracks", "5", "--shortest", "10", "--longest", "15"]
+    result = run("-m", "benchmarks.library", *options, one_core=True)
+    assert result.returncode == 0, result.stderr
+    table = rows(result.stdout)
+    for name in ("ours, one core", "ours, all cores", "baseline", "baseline, a process a core"):
+        seconds, rate, processor = map(float, table[name])
+        assert rate == pytest.approx(5 / seconds, rel=0.2), name
+        assert 0 < 5 * processor < 1.5 * seconds, name
+    assert "at least 1.8: " in table["ours, all cores / ours, one core"][0]
+    assert "at least 6: " in table["ours, all cores / baseline"][0]
+
+
+def test_a_library_is_dealt_to_several_processes(music, tmp_path):
+    with Program("one", FLOOR) as one, Program("other", FLOOR) as other:
+        run_through = dealt([one, other])
+        spent = run_through(music * 4)
+        assert spent.seconds > 0
+        assert one.processor_seconds() > 0
+        assert 0 < spent.processor_seconds < one.processor_seconds() + other.processor_seconds()
+        with pytest.raises(SystemExit, match="1 of 6 files failed: LibsndfileError"):
+            run_through([*music, tmp_path / "missing.wav"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (bar_cell(4.0, least=4.0), "4.00 (at least 4: met)"),
+        (bar_cell(3.99, least=4.0), "3.99 (at least 4: missed)"),
+        (bar_cell(1.5, most=1.5), "1.50 (at most 1.5: met)"),
+        (bar_cell(1.51, most=1.5), "1.51 (at most 1.5: missed)"),
+        (bar_cell(2.0), "2.00"),
+        (bar_cell(None, least=4.0), "no answer"),
+    ],
+)
+def test_a_ratio_is_said_to_meet_its_bar_or_not(cell, expected):
+    assert cell == expected
+
+
+def test_medians_ratios_and_who_is_slow():
+    path = Path("track.wav")
+    seconds = {("ours", path): [1.0, 9.0, 2.0], ("peer", path): [SLOW_SECONDS + 1]}
+    results = Results(seconds, {})
+    assert results.median("ours", path) == 2.0
+    assert results.ratio("peer", path) == (SLOW_SECONDS + 1) / 2
+    assert results.ratio("other", path) is None
+    assert results.is_slow("peer")
+    assert not results.is_slow("ours")
