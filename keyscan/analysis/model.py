@@ -118,8 +118,7 @@ class KeyModel:
                 part = network.summarise(features)
                 total = part if total is None else total.plus(part)
                 if blocks:
-                    pieces = torch.split(features, BLOCK_FRAMES // network.stride, dim=-1)
-                    found.extend(map(network.summarise, pieces))
+                    found.append(_block_sums(network, features))
                 if last_chunk:
                     break
             traits = None
@@ -139,8 +138,16 @@ class KeyModel:
         return self(self.to_input(spectrogram)).logits
 
 
+def _block_sums(network: EquivariantNetwork | KeyNet, features: Tensor) -> Summary | MapSum:
+    """The sums over each ``BLOCK_FRAMES`` frames of a track, or of what is left at its end."""
+    frames = BLOCK_FRAMES // network.stride
+    if isinstance(network, EquivariantNetwork):
+        return network.summarise_blocks(features, frames)
+    return _batch([network.summarise(part) for part in torch.split(features, frames, dim=-1)])
+
+
 def _batch(sums: list[Any]) -> Summary | MapSum:
-    """Sums of one each -> a batch of them."""
+    """Batches of sums -> one batch of them all."""
     batch: Summary | MapSum = type(sums[0])(*map(torch.cat, zip(*sums, strict=True)))
     return batch
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from keyscan.analysis.ring import CircularConv, RingConv, RingProduct, at_inference
 from keyscan.keys import KEYS
@@ -88,7 +89,11 @@ def normalise(spectrogram: Tensor, mean: Tensor | float | None = None) -> Tensor
 
     ``mean``: of ``|C|``, where ``spectrogram`` is a part of a track; None: it is the whole.
     """
-    magnitude = torch.expm1(spectrogram)
+    return normalise_magnitude(torch.expm1(spectrogram), mean)
+
+
+def normalise_magnitude(magnitude: Tensor, mean: Tensor | float | None = None) -> Tensor:
+    """As ``normalise``, of ``|C|``."""
     if mean is None:
         mean = magnitude.mean(dim=(-2, -1), keepdim=True)
     return torch.log1p(magnitude * (_CONTRAST / (mean + 1e-9)))
@@ -163,14 +168,21 @@ class EquivariantNetwork(nn.Module):
 
     def summarise(self, x: Tensor) -> Summary:
         """Sums over the frames of ``features``, or of a part of them."""
+        return self.summarise_blocks(x, x.shape[-1])
+
+    def summarise_blocks(self, x: Tensor, frames: int) -> Summary:
+        """As ``summarise``, of every so many frames of a single track: ``(blocks, ...)``."""
         score = self.attention(x.mean(2).transpose(1, 2)).squeeze(-1)
-        weight = torch.exp(3 * torch.tanh(score))
-        return Summary(
-            x.sum(-1),
-            (x * weight[:, None, None]).sum(-1),
-            torch.full_like(weight[:, 0], x.shape[-1]),
-            weight.sum(-1),
-        )
+        weight = torch.exp(3 * torch.tanh(score))[:, None, None]
+        count = torch.ones_like(weight)
+
+        def sums(values: Tensor) -> Tensor:
+            """``(batch, channels, places, frames)`` -> ``(batch * blocks, channels, places)``."""
+            values = F.pad(values, (0, -values.shape[-1] % frames))
+            summed = values.reshape(*values.shape[:-1], -1, frames).sum(-1)
+            return summed.movedim(-1, 1).flatten(0, 1)
+
+        return Summary(sums(x), sums(x * weight), sums(count).flatten(), sums(weight).flatten())
 
     def conclude(self, total: Summary) -> Tensor:
         """The logits, shape ``(batch, 24)``, for a track's sums."""

@@ -49,32 +49,38 @@ class Tuning:
 
 def estimate_tuning(spectrogram: Tensor) -> Tuning:
     """``log1p`` magnitudes ``(105, frames)`` -> how they are tuned; silence has no clarity."""
-    frames = spectrogram.shape[1]
-    magnitude = torch.expm1(spectrogram[:, :: max(1, frames // _FRAMES)])
-    level = torch.log(magnitude + _FLOOR * magnitude.mean() + 1e-12)
-    below, centre, above = level[:-2], level[1:-1], level[2:]
-    loud = magnitude[1:-1] > _LOUD * magnitude.amax(0)
-    peaks = loud & (centre > below) & (centre >= above)
-    peaks[: _LOWEST_BIN - 1] = False
+    return tuning_of(torch.expm1(_evenly_spread(spectrogram)))
+
+
+def tuning_of(magnitude: Tensor) -> Tuning:
+    """As ``estimate_tuning``, of magnitudes ``(105, frames)``."""
+    magnitude = _evenly_spread(magnitude)  # what is spread already stays as it is
+    upper = magnitude[_LOWEST_BIN - 1 :]
+    below, centre, above = upper[:-2], upper[1:-1], upper[2:]
+    peaks = (centre > _LOUD * magnitude.amax(0)) & (centre > below) & (centre >= above)
     bins, columns = peaks.nonzero(as_tuple=True)
     if not len(bins):
         return Tuning(0.0, 0.0)
-    low, mid, high = below[bins, columns], centre[bins, columns], above[bins, columns]
-    positions = bins + 1 + 0.5 * (low - high) / (low - 2 * mid + high)
+    bins += _LOWEST_BIN  # the peak's own
+    floor = _FLOOR * magnitude.mean() + 1e-12
+    loudness = magnitude[bins, columns]
+    low, high = magnitude[bins - 1, columns], magnitude[bins + 1, columns]
+    low, mid, high = torch.log(torch.stack([low, loudness, high]) + floor)
+    positions = bins + 0.5 * (low - high) / (low - 2 * mid + high)
     angles = (positions * _BIN_CENTS + _FIRST_CENTS) * (2 * math.pi / 100)
     # Every frame has the same say, but for those that are next to silent.
     frame = magnitude.sum(0)
-    weights = magnitude[bins + 1, columns] / (frame + _QUIET * frame.mean())[columns]
+    weights = loudness / (frame + _QUIET * frame.mean())[columns]
     total = float(weights.sum())
     x, y = float((weights * angles.cos()).sum()), float((weights * angles.sin()).sum())
     cents = math.atan2(y, x) / (2 * math.pi) * 100
     return Tuning((cents - _HIGHEST) % -100 + _HIGHEST, math.hypot(x, y) / total)
 
 
-def retune(spectrogram: Tensor, cents: float, mean: Tensor | float | None = None) -> Tensor:
-    """Music ``cents`` above concert pitch -> as if it were on it; same shape, ``log1p`` magnitudes.
+def retune(magnitude: Tensor, cents: float, mean: Tensor | float | None = None) -> Tensor:
+    """Music ``cents`` above concert pitch -> as if it were on it; magnitudes of the same shape.
 
-    ``mean``: of the magnitudes, where ``spectrogram`` is a part of a track; None: it is the whole.
+    ``mean``: of the magnitudes, where ``magnitude`` is a part of a track; None: it is the whole.
     Cubic interpolation over the bins (Catmull & Rom, 1974) of the logarithm, in which the main lobe
     of a peak is nearly a parabola.
     """
@@ -87,16 +93,21 @@ def retune(spectrogram: Tensor, cents: float, mean: Tensor | float | None = None
         0.5 * t + 2 * t**2 - 1.5 * t**3,
         -0.5 * t**2 + 0.5 * t**3,
     )
-    magnitude = torch.expm1(spectrogram)
     floor = _FLOOR * (magnitude.mean() if mean is None else mean) + 1e-12
     level = F.pad(torch.log(magnitude + floor)[None], (0, 0, 3, 3), mode="replicate")[0]
-    bins = len(spectrogram)
-    first = 2 + whole
-    moved = sum(tap * level[first + k : first + k + bins] for k, tap in enumerate(taps))
-    return torch.log1p((torch.exp(torch.as_tensor(moved)) - floor).clamp(min=0))
+    bins = len(magnitude)
+    moved = torch.zeros_like(magnitude)
+    for first, tap in enumerate(taps, start=2 + whole):
+        moved.add_(level[first : first + bins], alpha=tap)
+    return moved.exp_().sub_(floor).clamp_(min=0)
 
 
 def in_tune(spectrogram: Tensor) -> Tensor:
     """The spectrogram of the same music at concert pitch; as it is, where no tuning is clear."""
-    tuning = estimate_tuning(spectrogram)
-    return retune(spectrogram, tuning.cents) if tuning.is_clear else spectrogram
+    magnitude = torch.expm1(spectrogram)
+    tuning = tuning_of(magnitude)
+    return torch.log1p(retune(magnitude, tuning.cents)) if tuning.is_clear else spectrogram
+
+
+def _evenly_spread(spectrogram: Tensor) -> Tensor:
+    return spectrogram[:, :: max(1, spectrogram.shape[1] // _FRAMES)]

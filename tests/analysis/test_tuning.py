@@ -56,7 +56,7 @@ def test_retuned_music_looks_like_music_in_tune(cents: float) -> None:
 
 
 def test_retuning_by_whole_bins_moves_them() -> None:
-    x = chords(0)
+    x = torch.expm1(chords(0))
     assert torch.allclose(retune(x, 50.0)[:-1], x[1:], atol=1e-3)
     assert torch.allclose(retune(x, -50.0)[1:], x[:-1], atol=1e-3)
     assert torch.allclose(retune(x, 0.0), x, atol=1e-3)
