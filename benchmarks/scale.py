@@ -39,7 +39,11 @@ class Rate:
 
 
 RATES = {
-    "mp3": Rate(1.0, 0.0, 0.1, 0.1, 2.0),
+    "mp3": Rate(0.60, 0.013, 0.0846, 0.19, 1.79),
+    "m4a": Rate(0.15, 0.008, 0.0825, 0.23, 1.90),
+    "flac": Rate(0.15, 0.000, 0.0923, 0.20, 5.09),
+    "wav": Rate(0.05, 0.017, 0.0231, 0.22, 9.61),
+    "ogg": Rate(0.05, -0.003, 0.1386, 0.28, 1.10),
 }
 
 
@@ -78,7 +82,14 @@ class Cluster:
     start: float = 10.0
 
 
-CLUSTERS = ((64, 25.0), (1_000, 25.0), (1_000, 5.0), (10_000, 25.0), (10_000, 250.0))
+CLUSTERS = (
+    Cluster(64),
+    Cluster(1_000),
+    Cluster(1_000, hours_to_loss=24.0),
+    Cluster(1_000, store=5.0),
+    Cluster(10_000),
+    Cluster(10_000, store=250.0),
+)
 
 
 @dataclass(frozen=True)
@@ -211,17 +222,18 @@ def print_forecast(library: Library, seed: int) -> None:
     total = blocks.seconds.sum()
     print(f"{library.tracks:,} tracks: {total / 3600:,.0f} core-hours, "
           f"{blocks.megabytes.sum() / 1e6:,.0f} TB read\n")  # fmt: skip
-    print("| cores | store, GB/s | hours | core-hours | efficiency | reading | lost | idle |")
-    print("|---|---|---|---|---|---|---|---|")
-    for cores, store in CLUSTERS:
-        cluster = Cluster(cores, store)
+    print("| cores | store, GB/s | hours between losses of a machine | hours | core-hours "
+          "| working | reading | lost | idle |")  # fmt: skip
+    print("|---" * 9 + "|")
+    for cluster in CLUSTERS:
         outcome = simulate(on_a_core(blocks, cluster), cluster, np.random.default_rng(seed))
-        paid = outcome.wall * cores
+        paid = outcome.wall * cluster.cores
         shares = (total, outcome.working - total, outcome.lost,
                   paid - outcome.working - outcome.lost)  # fmt: skip
         cells = " | ".join(f"{100 * share / paid:.1f} %" for share in shares)
-        print(f"| {cores:,} | {store:g} | {outcome.wall / 3600:,.1f} | {paid / 3600:,.0f} "
-              f"| {cells} |")  # fmt: skip
+        given = f"{cluster.cores:,} | {cluster.store:g} | {cluster.hours_to_loss:g}"
+        took = f"{outcome.wall / 3600:,.1f} | {paid / 3600:,.0f}"
+        print(f"| {given} | {took} | {cells} |")
 
 
 def measure(folder: Path) -> dict[str, list[tuple[float, float, float]]]:
