@@ -58,13 +58,16 @@ class Row:
     def per_minute(self) -> float:
         return statistics.median(self.wall) * 60 / self.seconds
 
+    @property
+    def processor_per_minute(self) -> float:
+        return self.processor / len(self.wall) * 60 / self.seconds
+
     def cells(self) -> str:
         """As a line of the table; lengths and times as the titles say."""
         milliseconds = statistics.median(self.wall) * 1000
-        processor = self.processor / len(self.wall) * 60 / self.seconds
         return (
             f"{self.path.suffix[1:].upper()} | {length_name(self.seconds)} | {len(self.wall)} | "
-            f"{milliseconds:.1f} | {self.per_minute:.4f} | {processor:.4f}"
+            f"{milliseconds:.1f} | {self.per_minute:.4f} | {self.processor_per_minute:.4f}"
         )
 
 
@@ -150,9 +153,8 @@ def measure(rows: list[Row], rounds: int, turn: float, progress: tqdm) -> None:
                 progress.update()
 
 
-def spread(rows: list[Row]) -> float:
+def spread(costs: list[float]) -> float:
     """From the dearest to the cheapest minute, as a share of the mean."""
-    costs = [row.per_minute for row in rows]
     return (max(costs) - min(costs)) / statistics.fmean(costs)
 
 
@@ -212,9 +214,11 @@ def main() -> int:
                 progress.write(f"| {row.cells()} |")
                 if options.folder is None:
                     row.path.unlink()
-            found = spread(rows) if len(rows) > 1 else None
-            even[name] = None if found is None else found <= BAR
-            text = "" if found is None else f"spread {found:.0%}, "
+            text, even[name] = "", None
+            if len(rows) > 1:
+                found = spread([row.per_minute for row in rows])
+                computed = spread([row.processor_per_minute for row in rows])
+                text, even[name] = f"spread {found:.0%} (processor {computed:.0%}), ", found <= BAR
             progress.write(f"\n{name.upper()}: {text}bar {BAR:.0%}: {VERDICTS[even[name]]}\n")
             sys.stdout.flush()
     return 1 if False in even.values() else 0

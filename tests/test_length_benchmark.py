@@ -42,7 +42,7 @@ def test_files_have_the_length_they_are_called_by(extension, seconds, tmp_path):
 def test_the_spread_is_a_share_of_the_mean(tmp_path):
     short, long = Row(tmp_path, 60.0, [0.5, 1.0, 9.0]), Row(tmp_path, 120.0, [6.0])
     assert (short.per_minute, long.per_minute) == (1.0, 3.0)
-    assert spread([short, long]) == 1.0
+    assert spread([short.per_minute, long.per_minute]) == 1.0
 
 
 @pytest.mark.parametrize("name", ["10s", "5m", "10h"])
