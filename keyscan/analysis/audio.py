@@ -9,7 +9,6 @@ from types import TracebackType
 import numpy as np
 import soxr
 
-from keyscan.analysis.ahead import Ahead
 from keyscan.analysis.decoding import Block, Decoder, Refused
 from keyscan.analysis.errors import (
     AnalysisError,
@@ -33,7 +32,6 @@ _SOUNDFILE_KINDS = frozenset(
 )
 # FFmpeg knows more of these, or notices damage that libsndfile does not; libsndfile some others.
 _EITHER_KINDS = frozenset(("aifc", "ogg"))
-_BLOCKS_AHEAD = 4  # decoded while one is resampled and transformed: seconds of music
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SHARE_OF_AVI = 0.01  # its length is a count at a mean rate that writers round
@@ -72,7 +70,6 @@ class AudioStream:
         self._samples = 0
         self._bad_samples = 0
         self._lost_pages = 0
-        self._ahead: Ahead[Block] | None = None
         with self._stages.measure("decode"):
             self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
@@ -107,8 +104,7 @@ class AudioStream:
     def __iter__(self) -> Iterator[Mono]:
         """Blocks (samples,) of float32, any size above zero."""
         resampler, rate = None, 0
-        self._ahead = Ahead(self._decoded(), _BLOCKS_AHEAD)
-        for block in self._ahead:
+        for block in self._decoded():
             if resampler is None or block.sample_rate != rate:
                 yield from self._resampled(resampler, np.empty(0, np.float32), last=True)
                 rate = block.sample_rate
@@ -118,8 +114,6 @@ class AudioStream:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._ahead is not None:
-            self._ahead.close()
         self._decoder.close()
         self._source.close()
 

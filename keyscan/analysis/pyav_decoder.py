@@ -139,22 +139,26 @@ class PyavDecoder:
         return None
 
     def __iter__(self) -> Iterator[Block]:
-        fifo, kind = av.AudioFifo(), None
+        fifo, channels, samples_at_once = av.AudioFifo(), 0, 0
         gaps = _Gaps(self._stream.time_base) if self._container_format in _RESYNCING else None
         for frame in self._frames():
             if gaps is not None and gaps.before(frame):
                 self.damage.bad_packets += 1
-            frame_kind = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
-            if frame_kind != kind:  # AudioFifo would read beyond the planes of another layout
+            if frame.layout.nb_channels != channels:  # AudioFifo would read beyond the planes
                 yield from _drain(fifo)
-                fifo, kind = av.AudioFifo(), frame_kind
-            samples_at_once = _BLOCK_SAMPLES // frame_kind[1]
+                fifo, channels = av.AudioFifo(), frame.layout.nb_channels
+                samples_at_once = _BLOCK_SAMPLES // channels
             if frame.samples >= samples_at_once:  # need not be copied to be a large block
                 yield from _drain(fifo)
                 yield Block(_mono(frame), frame.sample_rate)
                 continue
             frame.pts = None  # gaps in time stamps are not ours to fill
-            fifo.write(frame)
+            try:
+                fifo.write(frame)
+            except ValueError:  # another sample format or rate
+                yield from _drain(fifo)
+                fifo = av.AudioFifo()
+                fifo.write(frame)
             if fifo.samples >= samples_at_once:
                 yield from _drain(fifo)
         yield from _drain(fifo)
@@ -189,8 +193,9 @@ class PyavDecoder:
                 for packet in self._container.demux(self._stream):
                     if not packet.size:  # ends the demuxing; the decoder is flushed at the end
                         continue
-                    self.damage.bad_packets += failures > 0
-                    failures = 0
+                    if failures:
+                        self.damage.bad_packets += 1
+                        failures = 0
                     yield packet
             except (av.error.FFmpegError, OSError):
                 failures += 1
