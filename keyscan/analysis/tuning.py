@@ -56,21 +56,20 @@ def tuning_of(magnitude: Tensor) -> Tuning:
     """As ``estimate_tuning``, of magnitudes ``(105, frames)``."""
     magnitude = _evenly_spread(magnitude)  # what is spread already stays as it is
     upper = magnitude[_LOWEST_BIN - 1 :]
-    below, centre, above = upper[:-2], upper[1:-1], upper[2:]
-    peaks = (centre > _LOUD * magnitude.amax(0)) & (centre > below) & (centre >= above)
-    bins, columns = peaks.nonzero(as_tuple=True)
+    level = torch.log(upper + _FLOOR * magnitude.mean() + 1e-12)
+    below, centre, above = level[:-2], level[1:-1], level[2:]
+    loud = upper[1:-1] > _LOUD * magnitude.amax(0)
+    # Of levels: next to silence, magnitudes may differ where their logarithms do not.
+    bins, columns = (loud & (centre > below) & (centre >= above)).nonzero(as_tuple=True)
     if not len(bins):
         return Tuning(0.0, 0.0)
+    low, mid, high = below[bins, columns], centre[bins, columns], above[bins, columns]
     bins += _LOWEST_BIN  # the peak's own
-    floor = _FLOOR * magnitude.mean() + 1e-12
-    loudness = magnitude[bins, columns]
-    low, high = magnitude[bins - 1, columns], magnitude[bins + 1, columns]
-    low, mid, high = torch.log(torch.stack([low, loudness, high]) + floor)
     positions = bins + 0.5 * (low - high) / (low - 2 * mid + high)
     angles = (positions * _BIN_CENTS + _FIRST_CENTS) * (2 * math.pi / 100)
     # Every frame has the same say, but for those that are next to silent.
     frame = magnitude.sum(0)
-    weights = loudness / (frame + _QUIET * frame.mean())[columns]
+    weights = magnitude[bins, columns] / (frame + _QUIET * frame.mean())[columns]
     total = float(weights.sum())
     x, y = float((weights * angles.cos()).sum()), float((weights * angles.sin()).sum())
     cents = math.atan2(y, x) / (2 * math.pi) * 100

@@ -78,6 +78,14 @@ def test_silent_stretches_have_no_say() -> None:
     assert tuning.cents == pytest.approx(20, abs=2)
 
 
+def test_next_to_silence_no_peak_is_flat() -> None:
+    """Magnitudes that differ, and whose logarithms do not, once made the tuning not a number."""
+    rng = torch.Generator().manual_seed(2)
+    silence = 1e-12 * torch.rand(105, 50, generator=rng)
+    tuning = estimate_tuning(torch.cat([silence, chords(20)], dim=1))
+    assert tuning.cents == pytest.approx(20, abs=2)
+
+
 def test_the_lowest_bin_is_that_of_the_filter_bank() -> None:
     assert BANK.fmin == FMIN
     assert BANK.bins_per_octave == 24
