@@ -23,8 +23,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from keyscan.batch.files import UnreadableFolder, find_files
-from keyscan.model_options import count
-from keyscan.runtime import THREAD_VARIABLES
+from keyscan.runtime import THREAD_VARIABLES, usable_cores
 from keyscan.serving.pool import WorkerPool
 from keyscan.serving.worker_options import seconds
 from keyscan.serving.worker_process import Failure, WorkerSettings
@@ -193,6 +192,12 @@ def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> 
     rows.write_parquet(output, mode="append")
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
 def main() -> int:
     """Exit code 0: every track has a row."""
     parser = argparse.ArgumentParser(prog="examples.distributed", description=__doc__)
@@ -200,10 +205,17 @@ def main() -> int:
     add("library", help="a folder, a text file of paths, or Parquet with a column 'path'")
     add("output", help="the folder for the rows")
     add("--address", default="local", help="of a Ray cluster (default: this machine)")
-    add("--actors", type=count, default=os.cpu_count(), help="processes, one CPU each")
-    add("--block", type=int, default=200, help="tracks in one file and at stake in a crash")
+    add("--actors", type=_positive, default=usable_cores(), help="processes, one CPU each")
+    add("--block", type=_positive, default=200, help="tracks in one file and at stake in a crash")
     add("--timeout", type=seconds, default=TIMEOUT, help="seconds until a file is given up")
     options = parser.parse_args()
+    manifest = options.library
+    if not manifest.endswith(".parquet"):
+        manifest = f"{options.output}-manifest.parquet"
+        try:
+            write_manifest(Path(options.library), Path(manifest))
+        except OSError as error:
+            parser.error(f"{error.filename}: {error.strerror}")
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told
@@ -211,10 +223,6 @@ def main() -> int:
         ray.init("local", num_cpus=options.actors + _BOOKKEEPING_CPUS, include_dashboard=False)
     else:
         ray.init(options.address)
-    manifest = options.library
-    if not manifest.endswith(".parquet"):
-        manifest = f"{options.output}-manifest.parquet"
-        write_manifest(Path(options.library), Path(manifest))
     run(manifest, options.output, options.actors, options.block, options.timeout)
     return 0
 
