@@ -31,6 +31,7 @@ from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
 from keyscan.analysis.audio import AudioStream  # noqa: E402
 from keyscan.analysis.model import KeyModel, load_model  # noqa: E402
 from keyscan.diagnostics.benchmark import analyse  # noqa: E402
+from keyscan.heap import keep_freed_memory  # noqa: E402
 from keyscan.keys import Key  # noqa: E402
 
 STAGES = ("decode", "resample", "cqt", "to_device", "model_inference")
@@ -90,6 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = load_model()
+    keep_freed_memory()  # as the server and its workers do
     with tempfile.TemporaryDirectory() as folder:
         paths = options.files or write_track(Path(folder), options.seconds)
         print(f"{'file':24}" + "".join(f"{name:>16}" for name in (*STAGES, "total", "floor")),

@@ -22,6 +22,7 @@ from keyscan.diagnostics.profiling import (
     threading_lines,
 )
 from keyscan.diagnostics.stderr import STDERR
+from keyscan.heap import keep_freed_memory
 from keyscan.model_options import add_model_options, model_options, warm_up
 from keyscan.runtime import usable_cores
 from keyscan.serving.cache_options import NoCache, add_cache_option, open_cache, result_store
@@ -204,6 +205,7 @@ def _build_server(
     try:
         model = load_model(options.model_path, options.device)
         measured("model load")
+        keep_freed_memory()
         warm_up(model)
         measured("warm-up")
     except ModelError as error:

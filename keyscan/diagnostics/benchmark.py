@@ -15,6 +15,7 @@ from keyscan.analysis.estimate import estimate_key
 from keyscan.analysis.features import extract_features, warm_up
 from keyscan.analysis.stages import Stages
 from keyscan.diagnostics.track import SAMPLE_RATE, render_track, try_to_write
+from keyscan.heap import keep_freed_memory
 from keyscan.keys import Key
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def benchmark(model: KeyModel) -> dict[str, Timing]:
     Raises:
         OSError: there is no folder for temporary files.
     """
+    keep_freed_memory()  # as the server and its workers do
     warm_up()
     piece = render_track(Key.parse("A minor"), 10.0)
     samples = np.tile(piece, (TRACK_SECONDS // 10, 1))

@@ -17,6 +17,7 @@ from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.spectrogram import CqtEngine, Features
+from keyscan.heap import keep_freed_memory
 from keyscan.runtime import open_missing_streams
 from keyscan.serving.cache_messages import Known
 from keyscan.serving.limits import (
@@ -104,6 +105,7 @@ def worker_main(connection: Connection, settings: WorkerSettings) -> None:
     from keyscan.analysis.features import warm_up  # the decoders: never imported by the server
 
     imported = time.perf_counter()
+    keep_freed_memory()
     warm_up(settings.cqt)
     known_files = _known_files(settings.cache)
     try:

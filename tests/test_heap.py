@@ -1,0 +1,38 @@
+"""What is freed is used again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.server_process import ROOT
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from keyscan.heap import keep_freed_memory
+if sys.argv[1] == "kept":
+    assert keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def track():  # a large block below a larger one
+    return [np.ones(size << 18, np.float32).sum() for size in (4, 7, 9, 3)]
+track()
+before = faults()
+for _ in range(20):
+    track()
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_a_second_track_needs_no_new_pages():
+    def faults(mode):
+        command = [sys.executable, "-c", FAULTS, mode]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
+        return int(result.stdout)
+
+    given_back, kept = faults("given back"), faults("kept")
+    assert kept < 100 < 500 < given_back
