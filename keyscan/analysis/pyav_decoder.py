@@ -166,12 +166,13 @@ class PyavDecoder:
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Every frame that can be decoded; counts the packets that cannot."""
         damage, bad, last = self.damage, False, None
+        decode = self._stream.codec_context.decode
         for packet in self._packets():
             if bad:
                 damage.bad_packets += 1
             bad, last = False, packet
             try:
-                frames = packet.decode()
+                frames = decode(packet)
             except av.error.FFmpegError:
                 bad = True
                 continue
@@ -184,7 +185,7 @@ class PyavDecoder:
         else:
             damage.breaks_off |= bad or (self._container_format == "mp3" and is_cut(bytes(last)))
         with contextlib.suppress(av.error.FFmpegError):
-            yield from self._stream.codec_context.decode(None)
+            yield from decode(None)
 
     def _packets(self) -> Iterator[Any]:
         failures = 0
