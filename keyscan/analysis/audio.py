@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from types import TracebackType
@@ -9,6 +10,7 @@ from types import TracebackType
 import numpy as np
 import soxr
 
+from keyscan.analysis.ahead import Ahead
 from keyscan.analysis.decoding import Block, Decoder, Refused
 from keyscan.analysis.errors import (
     AnalysisError,
@@ -32,6 +34,8 @@ _SOUNDFILE_KINDS = frozenset(
 )
 # FFmpeg knows more of these, or notices damage that libsndfile does not; libsndfile some others.
 _EITHER_KINDS = frozenset(("aifc", "ogg"))
+_SAMPLES_AHEAD = 1 << 20  # in a block that a thread decodes ahead, and so many blocks
+_BLOCKS_AHEAD = 2
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SHARE_OF_AVI = 0.01  # its length is a count at a mean rate that writers round
@@ -45,8 +49,9 @@ class AudioStream:
 
     ``file`` is a path, or what was opened there: at its start, and closed in the end.
     ``sample_rate`` is the rate in Hz that blocks come at. ``stages`` collects the seconds spent
-    in ``"decode"`` (opening and mix-down included) and ``"resample"``. ``decoder`` is the library
-    that decodes (``"soundfile"`` or ``"pyav"``) and ``format`` what it found. ``duration``
+    in ``"decode"`` (opening and mix-down included) and ``"resample"``. ``ahead``: decode in a
+    thread of its own: done sooner where a core is free, for more computing. ``decoder`` is the
+    library that decodes (``"soundfile"`` or ``"pyav"``) and ``format`` what it found. ``duration``
     (seconds decoded) and ``warnings`` are complete once the iteration has ended. Overwritten bytes
     that break no checksum, no frame and no length (samples of a WAV, say) are not noticed, nor is
     a gap in an AVI below 1 % of its length.
@@ -62,6 +67,8 @@ class AudioStream:
         file: str | os.PathLike[str] | SourceFile,
         sample_rate: int = SAMPLE_RATE,
         stages: Stages | None = None,
+        *,
+        ahead: bool = False,
     ) -> None:
         self.sample_rate = sample_rate
         self.duration = 0.0
@@ -70,6 +77,8 @@ class AudioStream:
         self._samples = 0
         self._bad_samples = 0
         self._lost_pages = 0
+        self._is_ahead = ahead
+        self._ahead: Ahead[Block] | None = None
         with self._stages.measure("decode"):
             self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
@@ -104,7 +113,7 @@ class AudioStream:
     def __iter__(self) -> Iterator[Mono]:
         """Blocks (samples,) of float32, any size above zero."""
         resampler, rate = None, 0
-        for block in self._decoded():
+        for block in self._decoded_ahead() if self._is_ahead else self._decoded():
             if resampler is None or block.sample_rate != rate:
                 yield from self._resampled(resampler, np.empty(0, np.float32), last=True)
                 rate = block.sample_rate
@@ -114,6 +123,8 @@ class AudioStream:
 
     def close(self) -> None:
         """Let go of the file."""
+        if self._ahead is not None:
+            self._ahead.close()
         self._decoder.close()
         self._source.close()
 
@@ -153,6 +164,15 @@ class AudioStream:
         if self._source.start:
             raise DecodeFailed("no sound that is known follows the tag at the file's start")
         raise UnsupportedFormat("the bytes are no audio format that is known")
+
+    def _decoded_ahead(self) -> Iterator[Block]:
+        """The same in large blocks, as two threads that take turns often hinder each other."""
+        blocks = _joined(self._decoded())
+        for first in itertools.islice(blocks, 1):
+            if len(first.samples) >= _SAMPLES_AHEAD:  # else that was all, in most cases
+                self._ahead = Ahead(blocks, _BLOCKS_AHEAD)
+            yield first
+        yield from self._ahead or blocks
 
     def _decoded(self) -> Iterator[Block]:
         """The blocks of the first decoder; where it finds nothing or gives up, of the other."""
@@ -240,6 +260,20 @@ class AudioStream:
             block: Mono = resampler.resample_chunk(samples, last=last)
         if len(block):
             yield block
+
+
+def _joined(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Fewer and larger blocks, each of one sample rate."""
+    parts: list[Mono] = []
+    rate = size = 0
+    for block in blocks:
+        if parts and (block.sample_rate != rate or size >= _SAMPLES_AHEAD):
+            yield Block(np.concatenate(parts), rate)
+            parts, size = [], 0
+        parts.append(block.samples)
+        rate, size = block.sample_rate, size + len(block.samples)
+    if parts:
+        yield Block(np.concatenate(parts), rate)
 
 
 def _decoders_for(kind: str) -> list[type[SoundfileDecoder | PyavDecoder]]:

@@ -34,10 +34,13 @@ def extract_features(
     engine: CqtEngine = "matrix",
     should_stop: Callable[[], bool] = lambda: False,
     hand_over: Callable[[FloatArray], None] | None = None,
+    *,
+    ahead: bool = False,
 ) -> Features:
     """Decode a file and transform it, in blocks; ``should_stop`` is asked between them.
 
     ``file`` is a path, or what was opened there, see ``AudioStream``.
+    ``ahead``: see ``AudioStream``.
     ``hand_over`` is called with every hour of the spectrogram, ``(105, frames)``, as soon as it is
     there, and ``Features`` then have what comes behind it; None: they have all.
 
@@ -48,7 +51,7 @@ def extract_features(
     stages = Stages()
     transform = _ENGINES[engine]()
     loudest = 0.0
-    with AudioStream(file, transform.sample_rate, stages) as stream:
+    with AudioStream(file, transform.sample_rate, stages, ahead=ahead) as stream:
         for block in stream:
             if should_stop():
                 raise Stopped

@@ -69,12 +69,14 @@ class WorkerPool:
         path: str,
         abandoned: threading.Event,
         settings: bytes | None = None,
+        *,
+        alone: bool = False,
     ) -> Features | Known | Failure:
         """``Worker.run`` with a second try for a process that had died of something else."""
         for _ in range(2):
             self.ensure_alive(worker)
             try:
-                return worker.run(path, abandoned, settings)
+                return worker.run(path, abandoned, settings, alone=alone)
             except WorkerFailed as error:
                 failed = error
         return Failure("worker_failed", str(failed))

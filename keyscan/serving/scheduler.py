@@ -19,10 +19,14 @@ _Key = RequestId | tuple[type, RequestId]
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A request in a worker's hands; ``abandoned`` is set when nobody wants its answer any more."""
+    """A request in a worker's hands; ``abandoned`` is set when nobody wants its answer any more.
+
+    ``alone``: when it was taken, there was nothing else to do.
+    """
 
     request: Analyze
     generation: int
+    alone: bool = False
     abandoned: threading.Event = field(default_factory=threading.Event)
 
 
@@ -122,7 +126,7 @@ class Scheduler:
             if not self._queued:
                 return None
             key, request = self._queued.popitem(last=False)
-            job = Job(request, self._generation)
+            job = Job(request, self._generation, alone=not self._queued and not self._running)
             self._wanted[key] = job
             self._running.add(job)
             return job

@@ -197,7 +197,7 @@ class Server:
             path = job.request.path
             settings = None if self._store is None else self._store.settings
             try:
-                outcome = self._pool.run(worker, path, job.abandoned, settings)
+                outcome = self._pool.run(worker, path, job.abandoned, settings, alone=job.alone)
             except Exception as error:
                 log.exception("a worker thread failed on %r", path)
                 outcome = Failure("internal_error", f"{type(error).__name__}: {error}")

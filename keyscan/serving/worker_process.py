@@ -18,7 +18,7 @@ from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.spectrogram import CqtEngine, Features
 from keyscan.heap import keep_freed_memory
-from keyscan.runtime import open_missing_streams
+from keyscan.runtime import open_missing_streams, usable_cores
 from keyscan.serving.cache_messages import Known
 from keyscan.serving.limits import (
     end_with_the_server,
@@ -61,10 +61,14 @@ class Started:
 
 @dataclass(frozen=True)
 class Work:
-    """``settings``: what a record of the result cache must be of to answer it; None: none would."""
+    """``settings``: what a record of the result cache must be of to answer it; None: none would.
+
+    ``alone``: no other file is being worked on.
+    """
 
     path: str
     settings: bytes | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,8 @@ def _analyse(
         send(connection, Part(spectrogram))
 
     def extract(file: str | SourceFile) -> Features:
-        return extract_features(file, cqt, should_stop, hand_over)
+        ahead = work.alone and usable_cores() > 1
+        return extract_features(file, cqt, should_stop, hand_over, ahead=ahead)
 
     try:
         path = _native(work.path)

@@ -91,12 +91,17 @@ class Worker:
         raise WorkerFailed(f"a decoding process could not be started: {reason}")
 
     def run(
-        self, path: str, abandoned: threading.Event, settings: bytes | None = None
+        self,
+        path: str,
+        abandoned: threading.Event,
+        settings: bytes | None = None,
+        *,
+        alone: bool = False,
     ) -> Features | Known | Failure:
         """Analyse one file; ends early, with any answer, once ``abandoned`` is set.
 
         With ``settings``, which a record must be of, the features are ``Identified`` or the file is
-        ``Known``, where possible.
+        ``Known``, where possible. ``alone``: no other file is being worked on.
 
         Raises:
             WorkerFailed: the process had died before it took the file.
@@ -110,7 +115,7 @@ class Worker:
         deadline = time.monotonic() + self._settings.timeout
         try:
             with self._guard.until(deadline):  # a stopped process reads nothing
-                send(connection, Work(path, settings))
+                send(connection, Work(path, settings, alone))
             while True:
                 if spoke := connection.poll(_POLL_SECONDS):
                     match self._receive(connection, deadline):

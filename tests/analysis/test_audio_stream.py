@@ -6,11 +6,13 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from keyscan.analysis import audio
 from keyscan.analysis.audio import AudioStream
 from keyscan.analysis.stages import Stages
 from tests.audio_files import FORMATS, music
@@ -156,3 +158,29 @@ def test_no_file_stays_open(name: str, tmp_path: Path) -> None:
         with pytest.raises(Exception, match="no audio format"):
             AudioStream(tmp_path / "noise")
     assert count() == before
+
+
+@pytest.mark.parametrize("name", ["wav", "mp3"])
+def test_decoding_ahead_changes_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FORMATS[name].write(tmp_path / "music", music(), 44100)
+    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 50_000)  # four seconds in several blocks
+    found = []
+    for ahead in (False, True):
+        with AudioStream(tmp_path / "music", ahead=ahead) as stream:
+            found.append((np.concatenate(list(stream)), stream.duration, stream.warnings))
+    (samples, *rest), (samples_ahead, *rest_ahead) = found
+    np.testing.assert_allclose(samples_ahead, samples, atol=1e-6)
+    assert rest_ahead == rest
+
+
+def test_a_stream_decoded_ahead_can_be_closed_halfway(
+    mp3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 20_000)
+    threads = threading.active_count()
+    with AudioStream(mp3, ahead=True) as stream:
+        assert len(next(iter(stream)))
+        assert threading.active_count() == threads + 1
+    assert threading.active_count() == threads

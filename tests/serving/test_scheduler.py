@@ -38,6 +38,18 @@ def test_jobs_come_in_the_order_of_the_requests_and_are_answered_once(scheduler,
     assert [message["id"] for message in sent] == ["c", "b", "a"]
 
 
+def test_a_job_is_alone_if_nothing_else_waits_or_runs(scheduler):
+    submit(scheduler, "a")
+    first = scheduler.next_job()
+    submit(scheduler, "b")
+    second = scheduler.next_job()
+    finish(scheduler, first)
+    finish(scheduler, second)
+    submit(scheduler, "c", "d")
+    third = scheduler.next_job()
+    assert [job.alone for job in (first, second, third)] == [True, False, False]
+
+
 def test_reset_forgets_queued_and_running_and_tells_when_idle(scheduler, sent):
     submit(scheduler, "running", "queued")
     job = scheduler.next_job()
