@@ -22,7 +22,7 @@ from keyscan.diagnostics.profiling import (
     threading_lines,
 )
 from keyscan.diagnostics.stderr import STDERR
-from keyscan.heap import keep_freed_memory
+from keyscan.heap import give_back_freed_memory, keep_freed_memory
 from keyscan.model_options import add_model_options, model_options, warm_up
 from keyscan.runtime import usable_cores
 from keyscan.serving.cache_options import NoCache, add_cache_option, open_cache, result_store
@@ -207,6 +207,7 @@ def _build_server(
         measured("model load")
         keep_freed_memory()
         warm_up(model)
+        give_back_freed_memory()
         measured("warm-up")
     except ModelError as error:
         raise _StartFailure(str(error)) from error

@@ -27,6 +27,21 @@ print(faults() - before)
 """
 
 
+FREED = """
+import psutil
+from keyscan.heap import give_back_freed_memory, keep_freed_memory
+def resident():
+    return psutil.Process().memory_info().rss
+keep_freed_memory()
+blocks = [bytearray(1 << 20) for _ in range(20)]
+last = bytearray(1 << 20)  # nothing below it is at the heap's end
+del blocks
+before = resident()
+assert give_back_freed_memory()
+print(before - resident())
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
 def test_a_second_track_needs_no_new_pages():
     def faults(mode):
@@ -36,3 +51,10 @@ def test_a_second_track_needs_no_new_pages():
 
     given_back, kept = faults("given back"), faults("kept")
     assert kept < 100 < 500 < given_back
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_what_was_freed_can_be_given_back():
+    command = [sys.executable, "-c", FREED]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
+    assert int(result.stdout) > 15 << 20

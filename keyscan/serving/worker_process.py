@@ -17,7 +17,7 @@ from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.errors import AnalysisError
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.spectrogram import CqtEngine, Features
-from keyscan.heap import keep_freed_memory
+from keyscan.heap import give_back_freed_memory, keep_freed_memory
 from keyscan.runtime import open_missing_streams, usable_cores
 from keyscan.serving.cache_messages import Known
 from keyscan.serving.limits import (
@@ -111,6 +111,7 @@ def worker_main(connection: Connection, settings: WorkerSettings) -> None:
     imported = time.perf_counter()
     keep_freed_memory()
     warm_up(settings.cqt)
+    give_back_freed_memory()
     known_files = _known_files(settings.cache)
     try:
         send(connection, Started(imported - start, time.perf_counter() - imported))
