@@ -20,7 +20,7 @@ def connection():
 
 
 def test_a_defect_of_ours_is_answered_and_logged(connection, monkeypatch, capsys):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(features, "extract_features", broken)
@@ -47,7 +47,7 @@ def test_a_stop_is_noticed_between_blocks(connection, monkeypatch):
 class EndlessStream:
     """An audio stream that would never end."""
 
-    def __init__(self, path, sample_rate, stages):
+    def __init__(self, path, sample_rate, stages, *, ahead):
         self.block = features.np.zeros(sample_rate, features.np.float32)
 
     def __enter__(self):
