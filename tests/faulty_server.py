@@ -160,11 +160,13 @@ def _order_faults() -> None:
 
     extract = features.extract_features
 
-    def extract_features(path: str, engine: Any, should_stop: ShouldStop, *rest: Any) -> Any:
+    def extract_features(
+        path: str, engine: Any, should_stop: ShouldStop, *rest: Any, **options: Any
+    ) -> Any:
         fault = FAULTS.get(PurePath(path).stem)
         if fault is not None:
             fault(should_stop)
-        return extract(path, engine, should_stop, *rest)
+        return extract(path, engine, should_stop, *rest, **options)
 
     features.extract_features = extract_features  # type: ignore[assignment]
 
