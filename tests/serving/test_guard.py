@@ -18,7 +18,7 @@ def acted():
 
 
 @pytest.fixture
-def guard(acted):
+def guard(acted, guard_threads):
     """One whose thread has ended at the end of the test."""
     guard = Guard(acted.set)
     yield guard
@@ -26,8 +26,15 @@ def guard(acted):
     wait_for(lambda: not guard_threads())
 
 
+@pytest.fixture
 def guard_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "guard"]
+    """Those that this test has started: workers of other tests may still have theirs."""
+
+    def running():
+        return {thread for thread in threading.enumerate() if thread.name == "guard"}
+
+    before = running()
+    return lambda: running() - before
 
 
 def test_a_block_that_is_not_left_in_time(guard, acted):
@@ -49,7 +56,7 @@ def test_a_deadline_that_has_passed(guard, acted):
         assert acted.wait(PATIENCE)
 
 
-def test_blocks_that_are_left_in_time_share_a_thread(guard, acted):
+def test_blocks_that_are_left_in_time_share_a_thread(guard, acted, guard_threads):
     for _ in range(100):
         with guard.until(time.monotonic() + 0.5):
             assert len(guard_threads()) == 1
@@ -57,7 +64,7 @@ def test_blocks_that_are_left_in_time_share_a_thread(guard, acted):
     assert not acted.is_set()
 
 
-def test_a_closed_guard_starts_no_thread(guard):
+def test_a_closed_guard_starts_no_thread(guard, guard_threads):
     guard.close()
     with guard.until(time.monotonic() + 1000):
         assert not guard_threads()
