@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.baseline`` reads paths, or ``{"id", "path"}`` lines, on stdin and answers
 each with a line: ``librosa.load`` at 44.1 kHz, ``librosa.cqt`` as our front end defines it, and a
-CNN of 461,540 parameters. All libraries keep their defaults: numba compiles, and BLAS and torch
+CNN of 462,788 parameters. All libraries keep their defaults: numba compiles, and BLAS and torch
 take as many threads as they like. The first file is slow, as numba has yet to compile; the weights
 are random ones, so that the keys mean nothing.
 """

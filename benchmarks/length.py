@@ -38,6 +38,7 @@ import soundfile
 from tqdm import tqdm
 
 from benchmarks.memory import PIECE_SECONDS, VERDICTS, Server, piece, write_wav
+from benchmarks.options import positive
 from benchmarks.processes import usage
 from examples.track import SAMPLE_RATE, encode
 
@@ -185,7 +186,7 @@ def build_parser() -> argparse.ArgumentParser:
     lengths = [_length(text) for text in ("10s", "30s", "1m", "5m", "30m", "1h", "3h", "10h")]
     add("--lengths", type=_length, nargs="+", default=lengths, help="of tracks: 10s 5m 10h")
     add("--formats", choices=WRITERS, nargs="+", default=["mp3", "wav", "m4a"])
-    add("--rounds", type=int, default=3, help="of all lengths of a format")
+    add("--rounds", type=positive, default=3, help="of all lengths of a format")
     add("--turn", type=float, default=5.0, help="seconds for a length in a round, at the least")
     add("--folder", type=Path, help="where the files are and stay")
     return parser

@@ -33,11 +33,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.options import audio_file, positive
 from benchmarks.peer_music import EXTENSIONS, write_music
 from benchmarks.peer_programs import BASELINE, Answer, Program, on_one_core, server_command
 from benchmarks.peers import bar_cell
 from keyscan.keys import KEYS
-from keyscan.model_options import count
 from keyscan.runtime import usable_cores
 
 ONE_CORE, ALL_CORES = "ours, one core", "ours, all cores"
@@ -166,11 +166,11 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="*", type=Path, help="real files instead of our own")
-    parser.add_argument("--tracks", type=count, default=100, help="how many of our own")
+    parser.add_argument("files", nargs="*", type=audio_file, help="real files instead of our own")
+    parser.add_argument("--tracks", type=positive, default=100, help="how many of our own")
     parser.add_argument("--shortest", type=float, default=120.0, help="seconds of our own tracks")
     parser.add_argument("--longest", type=float, default=420.0)
-    parser.add_argument("--rounds", type=count, default=1, help="through all of it")
+    parser.add_argument("--rounds", type=positive, default=1, help="through all of it")
     parser.add_argument("--exe", type=Path, help="the frozen server, instead of Python's")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:

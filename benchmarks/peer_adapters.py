@@ -7,7 +7,7 @@ and written. The peers' defaults are kept, but for what a comment gives a reason
 
 from __future__ import annotations
 
-import sys
+import argparse
 from typing import Callable, Dict  # noqa: UP035 - as Python 3.8 has them
 
 from benchmarks.line_program import serve
@@ -51,4 +51,6 @@ PEERS: Dict[str, Callable[[], None]] = {  # noqa: UP006
 }
 
 if __name__ == "__main__":
-    PEERS[sys.argv[1]]()
+    parser = argparse.ArgumentParser(prog="benchmarks.peer_adapters", description=__doc__)
+    parser.add_argument("peer", choices=PEERS)
+    PEERS[parser.parse_args().peer]()

@@ -28,11 +28,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.options import audio_file, positive
 from benchmarks.peer_adapters import PEERS
 from benchmarks.peer_music import EXTENSIONS, write_music
 from benchmarks.peer_programs import BASELINE, FLOOR, Program, peer_command, server_command
 from keyscan.keys import Key
-from keyscan.model_options import count
 
 FLOOR_NAME, OURS, BASELINE_NAME = "floor", "ours", "baseline"
 SLOW_SECONDS = 20.0
@@ -171,9 +171,9 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="*", type=Path, help="real files instead of our own")
+    parser.add_argument("files", nargs="*", type=audio_file, help="real files instead of our own")
     parser.add_argument("--seconds", type=float, default=540.0, help="length of our own track")
-    parser.add_argument("--repeats", type=count, default=5, help="rounds of all files")
+    parser.add_argument("--repeats", type=positive, default=5, help="rounds of all files")
     parser.add_argument("--exe", type=Path, help="the frozen server, instead of Python's")
     parser.add_argument(
         "--peer", type=peer, action="append", default=[], metavar="NAME=PYTHON",

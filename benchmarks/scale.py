@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.options import positive
+
 Seconds = NDArray[np.float64]
 _DRAWN_AT_A_TIME = 1 << 20  # tracks
 
@@ -269,13 +271,19 @@ def print_rates(found: dict[str, list[tuple[float, float, float]]]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.scale", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.scale",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add = parser.add_argument
     add("--measure", type=Path, metavar="FOLDER", help="measure the files of a folder instead")
-    add("--tracks", type=int, default=Library.tracks, help="of the library (default: 100 million)")
+    add("--tracks", type=positive, default=Library.tracks, help="(default: 100 million)")
     add("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.measure is not None:
+        if not options.measure.is_dir():
+            parser.error(f"{options.measure}: no such folder")
         print_rates(measure(options.measure))
     else:
         print_forecast(Library(tracks=options.tracks), options.seed)

@@ -14,21 +14,20 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from keyscan import runtime
 
 runtime.pin_threads()
 
-import av  # noqa: E402 - the threads must be pinned first
-import numpy as np  # noqa: E402
-import soundfile  # noqa: E402
+import numpy as np  # noqa: E402 - the threads must be pinned first
 import torch  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
+from benchmarks.floor import decode  # noqa: E402
+from benchmarks.options import audio_file, positive  # noqa: E402
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
-from keyscan.analysis.audio import AudioStream  # noqa: E402
 from keyscan.analysis.model import KeyModel, load_model  # noqa: E402
 from keyscan.diagnostics.benchmark import analyse  # noqa: E402
 from keyscan.heap import keep_freed_memory  # noqa: E402
@@ -48,31 +47,9 @@ def write_track(folder: Path, seconds: float) -> list[Path]:
     return paths
 
 
-def floor_of(path: Path) -> Callable[[], None]:
-    """Decode and throw away, with the library that decodes this file for us."""
-    with AudioStream(path) as stream:
-        decoder = stream.decoder
-    if decoder == "pyav":
-
-        def decode() -> None:
-            with av.open(str(path)) as container:
-                for _ in container.decode(audio=0):
-                    pass
-
-    else:
-
-        def decode() -> None:
-            with soundfile.SoundFile(path) as file:
-                buffer = np.empty((1 << 16, file.channels), np.float32)
-                while len(file.read(out=buffer)):
-                    pass
-
-    return decode
-
-
 def measure(model: KeyModel, path: Path, repeats: int) -> dict[str, float]:
     """Medians over ``repeats`` of our stages and the floor, taken in turns."""
-    floor = floor_of(path)
+    floor = partial(decode, str(path))
     floor()
     analyse(model, path)
     rows = []
@@ -85,9 +62,9 @@ def measure(model: KeyModel, path: Path, repeats: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.throughput", description=__doc__)
-    parser.add_argument("files", nargs="*", type=Path, help="real files instead of our own")
+    parser.add_argument("files", nargs="*", type=audio_file, help="real files instead of our own")
     parser.add_argument("--seconds", type=float, default=300.0, help="length of our own track")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=positive, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = load_model()

@@ -17,12 +17,14 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from keyscan.batch.files import UnreadableFolder, find_files
+from keyscan.model_options import count
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
 from keyscan.serving.pool import WorkerPool
 from keyscan.serving.worker_options import seconds
@@ -192,23 +194,28 @@ def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> 
     rows.write_parquet(output, mode="append")
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
-    return int(text)
-
-
 def main() -> int:
     """Exit code 0: every track has a row."""
-    parser = argparse.ArgumentParser(prog="examples.distributed", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="examples.distributed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add = parser.add_argument
     add("library", help="a folder, a text file of paths, or Parquet with a column 'path'")
     add("output", help="the folder for the rows")
     add("--address", default="local", help="of a Ray cluster (default: this machine)")
-    add("--actors", type=_positive, default=usable_cores(), help="processes, one CPU each")
-    add("--block", type=_positive, default=200, help="tracks in one file and at stake in a crash")
-    add("--timeout", type=seconds, default=TIMEOUT, help="seconds until a file is given up")
+    add(
+        "--actors",
+        type=count,
+        default=usable_cores(),
+        help="processes, one CPU each (default: %(default)s)",
+    )
+    add("--block", type=count, default=200, help="tracks a file (default: %(default)s)")
+    add("--timeout", type=seconds, default=TIMEOUT, help="seconds a file (default: %(default)g)")
     options = parser.parse_args()
+    if any(find_spec(name) is None for name in ("ray", "pyarrow")):
+        parser.error("Ray Data is needed: pipenv sync --categories distributed")
     manifest = options.library
     if not manifest.endswith(".parquet"):
         manifest = f"{options.output}-manifest.parquet"
