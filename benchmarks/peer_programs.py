@@ -93,8 +93,8 @@ class Program:
 
     def _send(self, paths: Sequence[Path]) -> None:
         assert self._process.stdin is not None
-        for path in paths:
-            line = json.dumps({"id": path.name, "path": str(path.absolute())})
+        for number, path in enumerate(paths):
+            line = json.dumps({"id": number, "path": str(path.absolute())})
             self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.flush()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ _SOUNDFILE_KINDS = frozenset(
 )
 # FFmpeg knows more of these, or notices damage that libsndfile does not; libsndfile some others.
 _EITHER_KINDS = frozenset(("aifc", "ogg"))
-_SAMPLES_AHEAD = 1 << 20  # in a block that a thread decodes ahead, and so many blocks
+_SAMPLES_AHEAD = 1 << 19  # in a block that a thread decodes ahead: 2 MiB
 _BLOCKS_AHEAD = 2
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
@@ -166,11 +167,12 @@ class AudioStream:
         raise UnsupportedFormat("the bytes are no audio format that is known")
 
     def _decoded_ahead(self) -> Iterator[Block]:
-        """The same in large blocks, as two threads that take turns often hinder each other."""
+        """What ``_decoded`` gives, joined: threads that take turns often hinder each other."""
         blocks = _joined(self._decoded())
         for first in itertools.islice(blocks, 1):
             if len(first.samples) >= _SAMPLES_AHEAD:  # else that was all, in most cases
-                self._ahead = Ahead(blocks, _BLOCKS_AHEAD)
+                with contextlib.suppress(RuntimeError):  # no room for a thread: then without
+                    self._ahead = Ahead(blocks, _BLOCKS_AHEAD)
             yield first
         yield from self._ahead or blocks
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Stages:
-    """Adds up seconds of wall time by stage name."""
+    """Adds up seconds of wall time by stage name; a stage is one thread's at a time."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

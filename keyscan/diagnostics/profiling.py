@@ -20,7 +20,8 @@ def file_table(filename: str, seconds: Mapping[str, float], total: float) -> str
     """One block of text for one file.
 
     ``seconds`` by stage; ``total`` is the wall time from taking the request up to its reply, so
-    that what lies between the stages shows as a sum below 100 %. With a cache there is a row for
+    that what lies between the stages shows as a sum below 100 %, and stages at the same time, of a
+    file that is decoded ahead, as one above. With a cache there is a row for
     looking the file up, reading it for its digest and storing the answer; a file that was in it has
     no rows of the analysis.
     """
