@@ -11,18 +11,19 @@ import sys
 from collections.abc import Callable
 
 _KEPT = 32 << 20  # bytes: what glibc allows at most for the second
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed_memory() -> bool:
-    """Have glibc keep up to 32 MiB of what this process frees, for any thread; true if it does.
+    """Have glibc keep up to 32 MiB of what this process frees, and say whether it does.
 
     By default it hands large blocks back to the system at once, and the system clears every page
     of them before it gives them out again, which takes a quarter of the model's time.
     """
     mallopt = _function("mallopt")
-    settings = {_TRIM_THRESHOLD: _KEPT, _MMAP_THRESHOLD: _KEPT, _ARENA_MAX: 1}
-    return mallopt is not None and all(mallopt(*setting) for setting in settings.items())
+    return mallopt is not None and all(
+        mallopt(parameter, _KEPT) for parameter in (_TRIM_THRESHOLD, _MMAP_THRESHOLD)
+    )
 
 
 def give_back_freed_memory() -> bool:
