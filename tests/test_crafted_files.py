@@ -54,7 +54,8 @@ def test_what_no_single_claim_gives_away_ends_at_the_memory_limit(tmp_path):
         path.write_bytes(tracks_of_many_samples())
         (worker,) = server.worker_pids()
         reply = server.ask({"id": "crafted", "path": str(path)})
-        assert reply["code"] in ("decode_failed", "out_of_memory"), reply
+        # or FFmpeg makes do with the part of the tables that it gets memory for
+        assert reply["code"] in ("decode_failed", "out_of_memory", "too_short"), reply
         if server.worker_pids() == [worker]:
             assert peak_bytes(worker) < 350 << 20
         path.write_bytes(mka())

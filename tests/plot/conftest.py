@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soxr
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.analysis.cqt import constant_q, load_filter_bank
@@ -16,8 +17,9 @@ from tests.plot.pictures import Drawn
 
 def heard(samples):
     """The spectrogram of (samples, 2) at 44.1 kHz."""
-    mono = samples.mean(axis=1)[: len(samples) // 4 * 4].reshape(-1, 4).mean(axis=1)
-    return constant_q(mono.astype(np.float32), load_filter_bank())
+    bank = load_filter_bank()
+    mono = soxr.resample(samples.mean(axis=1), SAMPLE_RATE, bank.sample_rate)
+    return constant_q(mono.astype(np.float32), bank)
 
 
 def as_drawn(name, spectrogram):
