@@ -31,7 +31,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
 import numpy as np
 import psutil
 import soundfile
@@ -39,6 +38,7 @@ from tqdm import tqdm
 
 from benchmarks.memory import PIECE_SECONDS, VERDICTS, Server, piece, write_wav
 from benchmarks.options import positive
+from benchmarks.peer_music import repeat_packets
 from benchmarks.processes import usage
 from examples.track import SAMPLE_RATE, encode
 
@@ -89,15 +89,7 @@ def write_packets(path: Path, seconds: float) -> None:
     samples = piece()[: round(seconds * SAMPLE_RATE)]
     options = {"reservoir": "0"} if path.suffix == ".mp3" else {}
     encode(part, samples, SAMPLE_RATE, codec, bit_rate=kilobits * 1000, encoder_options=options)
-    with av.open(str(part)) as source, av.open(str(path), "w") as output:
-        stream = output.add_stream_from_template(source.streams.audio[0])
-        packets = [packet for packet in source.demux(audio=0) if packet.size]
-        at = 0
-        for _ in range(max(1, round(seconds / PIECE_SECONDS))):
-            for packet in packets:
-                packet.stream, packet.pts, packet.dts = stream, at, at
-                at += packet.duration or 0
-                output.mux(packet)
+    repeat_packets(part, path, seconds)
     part.unlink()
 
 

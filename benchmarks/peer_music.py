@@ -33,10 +33,11 @@ def write_music(path: Path, key: Key, seconds: float, seed: int = 0) -> None:
     with tempfile.TemporaryDirectory() as folder:
         short = Path(folder) / path.name
         encode(short, piece, SAMPLE_RATE, codec, bit_rate=BIT_RATE)
-        _repeat_packets(short, path, seconds)
+        repeat_packets(short, path, seconds)
 
 
-def _repeat_packets(short: Path, long: Path, seconds: float) -> None:
+def repeat_packets(short: Path, long: Path, seconds: float) -> None:
+    """The packets of an encoded file over and over: as good as encoding it all, in no time."""
     with av.open(str(short)) as source, av.open(str(long), "w") as output:
         stream = output.add_stream_from_template(source.streams.audio[0])
         base = source.streams.audio[0].time_base

@@ -7,6 +7,7 @@ import multiprocessing
 import pytest
 
 from keyscan.analysis import features
+from keyscan.serving import worker_process
 from keyscan.serving.pipe import send
 from keyscan.serving.worker_process import Failure, Stop, Work, _analyse
 
@@ -35,6 +36,18 @@ def test_what_is_wrong_with_a_file_is_a_code(connection, tmp_path):
     answer = _analyse(Work(str(tmp_path)), "matrix", connection[0])
     assert isinstance(answer, Failure)
     assert answer.code == "not_a_file"
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_file_that_is_alone_is_decoded_ahead_where_a_core_is_free(
+    alone, cores, connection, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(worker_process, "usable_cores", lambda: cores)
+    monkeypatch.setattr(features, "extract_features", lambda *_, ahead: asked.append(ahead))
+    _analyse(Work("/a.mp3", alone=alone), "matrix", connection[0])
+    assert asked == [alone and cores == 2]
 
 
 def test_a_stop_is_noticed_between_blocks(connection, monkeypatch):
