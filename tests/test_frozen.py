@@ -226,7 +226,7 @@ import multiprocessing.spawn, psutil, sys, threading
 from pathlib import Path
 import numpy as np
 from keyscan import runtime
-from keyscan.serving.worker_process import WorkerSettings
+from keyscan.serving.worker_process import Work, WorkerSettings
 from keyscan.serving.workers import Worker
 program, engine, path, out = sys.argv[1:]
 runtime.pin_threads()
@@ -241,7 +241,7 @@ worker = Worker(WorkerSettings(engine, 120.0))
 worker.start()
 sys.path = python_path
 assert Path(f"/proc/{worker._process.pid}/exe").resolve() == Path(program).resolve()
-features = worker.run(path, threading.Event())
+features = worker.run(Work(path), threading.Event())
 np.save(out, features.spectrogram)
 worker.close()
 """

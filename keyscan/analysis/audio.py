@@ -12,7 +12,7 @@ import numpy as np
 import soxr
 
 from keyscan.analysis.ahead import Ahead
-from keyscan.analysis.decoding import Block, Decoder, Refused
+from keyscan.analysis.decoding import Block, Decoder, Refused, joined, without_first
 from keyscan.analysis.errors import (
     AnalysisError,
     AudioWarning,
@@ -69,17 +69,19 @@ class AudioStream:
         sample_rate: int = SAMPLE_RATE,
         stages: Stages | None = None,
         *,
+        start: int = 0,
         ahead: bool = False,
     ) -> None:
         self.sample_rate = sample_rate
         self.duration = 0.0
+        self.ahead = ahead
         self.warnings: tuple[AudioWarning, ...] = ()
         self._stages = stages if stages is not None else Stages()
         self._samples = 0
         self._bad_samples = 0
         self._lost_pages = 0
-        self._is_ahead = ahead
-        self._ahead: Ahead[Block] | None = None
+        self._gave_up = False
+        self._maker: Ahead[Block] | None = None
         with self._stages.measure("decode"):
             self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
@@ -89,13 +91,15 @@ class AudioStream:
                 if self._kind == "wav":
                     self._mend_size()
                 self._breaks_off = breaks_off(self._source, self._kind)
-                if self._kind.startswith("ogg"):
+                if self._kind.startswith("ogg") and not start:
                     pages = check_pages(self._source)
                     self._breaks_off = not pages.complete
                     self._lost_pages = pages.damaged_parts
                 self._announced_samples = announced_samples(self._source, self._kind)
                 self._untried = _decoders_for(self._kind)
                 self._decoder = self._open()
+                if start:
+                    self._start_at(start)
                 self._source.check()
             except BaseException:
                 self._source.close()
@@ -111,10 +115,33 @@ class AudioStream:
         """Container and codec, in the decoder's words."""
         return self._decoder.format
 
+    @property
+    def expected_duration(self) -> float | None:
+        """Seconds, by what the file says or its first packets let expect: a guess."""
+        return self._decoder.expected_seconds
+
+    @property
+    def skipping(self) -> float:
+        """The time that leaving a second out takes of what decoding it would."""
+        return self._decoder.skipping
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether nothing wrong was found so far."""
+        damage = self._decoder.damage
+        wrong = self._breaks_off or self._source.shrank or damage.breaks_off
+        return not (wrong or damage.bad_packets or self._gave_up or self._lost_pages) and not (
+            self._bad_samples or self.warnings
+        )
+
+    def status(self) -> os.stat_result:
+        """Of the opened file, whatever its path now leads to."""
+        return self._source.status()
+
     def __iter__(self) -> Iterator[Mono]:
         """Blocks (samples,) of float32, any size above zero."""
         resampler, rate = None, 0
-        for block in self._decoded_ahead() if self._is_ahead else self._decoded():
+        for block in self._decoded_ahead() if self.ahead else self._decoded():
             if resampler is None or block.sample_rate != rate:
                 yield from self._resampled(resampler, np.empty(0, np.float32), last=True)
                 rate = block.sample_rate
@@ -124,8 +151,8 @@ class AudioStream:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._ahead is not None:
-            self._ahead.close()
+        if self._maker is not None:
+            self._maker.close()
         self._decoder.close()
         self._source.close()
 
@@ -166,24 +193,34 @@ class AudioStream:
             raise DecodeFailed("no sound that is known follows the tag at the file's start")
         raise UnsupportedFormat("the bytes are no audio format that is known")
 
+    def _start_at(self, second: int) -> None:
+        self._untried.clear()
+        try:
+            self._samples = self._decoder.start_at(second)
+        except Refused as refusal:
+            raise DecodeFailed(str(refusal)) from refusal
+        self.duration = float(second)
+
     def _decoded_ahead(self) -> Iterator[Block]:
         """What ``_decoded`` gives, joined: threads that take turns often hinder each other."""
-        blocks = _joined(self._decoded())
+        blocks = joined(self._decoded(), _SAMPLES_AHEAD)
         for first in itertools.islice(blocks, 1):
             if len(first.samples) >= _SAMPLES_AHEAD:  # else that was all, in most cases
                 with contextlib.suppress(RuntimeError):  # no room for a thread: then without
-                    self._ahead = Ahead(blocks, _BLOCKS_AHEAD)
+                    self._maker = Ahead(blocks, _BLOCKS_AHEAD)
             yield first
-        yield from self._ahead or blocks
+        yield from self._maker or blocks
 
     def _decoded(self) -> Iterator[Block]:
         """The blocks of the first decoder; where it finds nothing or gives up, of the other."""
+        skip = 0
         while True:
-            for block in self._blocks(skip=self._samples):
+            for block in self._blocks(skip):
                 self._samples += len(block.samples)
                 self.duration += len(block.samples) / block.sample_rate
                 yield block
-            if not (self._untried and (self._decoder.damage.gave_up or not self._samples)):
+            self._gave_up |= self._decoder.damage.gave_up
+            if not (self._untried and (self._gave_up or not self._samples)):
                 break
             try:
                 with self._stages.measure("decode"):
@@ -191,7 +228,7 @@ class AudioStream:
             except AnalysisError:
                 break
             self._decoder.close()
-            self._decoder = decoder
+            self._decoder, skip = decoder, self._samples
         self.warnings = self._found_wrong()
         if self._samples:
             return
@@ -201,7 +238,7 @@ class AudioStream:
 
     def _blocks(self, skip: int) -> Iterator[Block]:
         """What the decoder finds behind the first ``skip`` samples, cleaned."""
-        blocks = iter(self._decoder)
+        blocks = without_first(self._decoder, skip)
         while True:
             with self._stages.measure("decode"):
                 block = next(blocks, None)
@@ -210,12 +247,8 @@ class AudioStream:
                     return
                 if block.sample_rate not in _RATES:
                     raise DecodeFailed(f"the sample rate of {block.sample_rate} Hz is no real one")
-                samples = block.samples[skip:]
-                skip = max(skip - len(block.samples), 0)
-                if not len(samples):
-                    continue
-                self._silence_nonsense(samples)
-            yield Block(samples, block.sample_rate)
+                self._silence_nonsense(block.samples)
+            yield block
 
     def _found_wrong(self) -> tuple[AudioWarning, ...]:
         """To be asked when everything is decoded: promises are held against what there was."""
@@ -262,20 +295,6 @@ class AudioStream:
             block: Mono = resampler.resample_chunk(samples, last=last)
         if len(block):
             yield block
-
-
-def _joined(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Fewer and larger blocks, each of one sample rate."""
-    parts: list[Mono] = []
-    rate = size = 0
-    for block in blocks:
-        if parts and (block.sample_rate != rate or size >= _SAMPLES_AHEAD):
-            yield Block(np.concatenate(parts), rate)
-            parts, size = [], 0
-        parts.append(block.samples)
-        rate, size = block.sample_rate, size + len(block.samples)
-    if parts:
-        yield Block(np.concatenate(parts), rate)
 
 
 def _decoders_for(kind: str) -> list[type[SoundfileDecoder | PyavDecoder]]:

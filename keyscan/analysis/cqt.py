@@ -133,6 +133,7 @@ class ConstantQ:
 
     def take(self) -> FloatArray:
         """The frames that are complete, ``(n_bins, frames)``: ``finish`` gives the rest."""
+        self._transform()
         return self._collect(self.frames_complete)
 
     def finish(self) -> FloatArray:

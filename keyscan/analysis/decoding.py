@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from keyscan.analysis.mixdown import Mono
 
@@ -35,17 +37,50 @@ class Damage:
 
 
 class Decoder(Protocol):
-    """An opened file; iterating decodes it once, from its start to its end.
+    """An opened file; iterating decodes it once, from its start or a later second to its end.
 
     ``announced_seconds`` is how much sound a complete file holds by what stands at its end, or in
     an index: what lacks although the file is complete was lost to damage. None if nothing says.
+    ``expected_seconds`` is a guess at that: it may be far off. ``skipping`` is the time that
+    ``start_at`` takes of what decoding up to there would.
     """
 
     name: str
     format: str
     damage: Damage
     announced_seconds: float | None
+    expected_seconds: float | None
+    skipping: float
+
+    def start_at(self, second: int) -> int:
+        """Leave out what lies before ``second``; returns how many samples that is.
+
+        Raises:
+            Refused: where in the sound something lies cannot be told, or it ends earlier.
+        """
 
     def __iter__(self) -> Iterator[Block]: ...
 
     def close(self) -> None: ...
+
+
+def without_first(blocks: Iterable[Block], count: int) -> Iterator[Block]:
+    """The blocks less their first ``count`` samples."""
+    for block in blocks:
+        if count < len(block.samples):
+            yield Block(block.samples[count:], block.sample_rate) if count else block
+        count = max(count - len(block.samples), 0)
+
+
+def joined(blocks: Iterable[Block], size: int) -> Iterator[Block]:
+    """Fewer blocks, of ``size`` samples or more where they can be, each of one sample rate."""
+    parts: list[Mono] = []
+    rate = length = 0
+    for block in blocks:
+        if parts and (block.sample_rate != rate or length >= size):
+            yield Block(np.concatenate(parts), rate)
+            parts, length = [], 0
+        parts.append(block.samples)
+        rate, length = block.sample_rate, length + len(block.samples)
+    if parts:
+        yield Block(np.concatenate(parts), rate)

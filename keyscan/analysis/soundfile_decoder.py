@@ -34,10 +34,19 @@ class SoundfileDecoder:
             self.close()  # its MPEG decoder takes noise for music and prints to stderr
             raise Refused("MPEG audio is left to FFmpeg")
         self.damage = Damage()
+        self.skipping = 0.0
+        self.expected_seconds = self._file.frames / self._file.samplerate
         # libsndfile takes an Ogg file's length from its last page.
-        self.announced_seconds = (
-            self._file.frames / self._file.samplerate if kind.startswith("ogg") else None
-        )
+        self.announced_seconds = self.expected_seconds if kind.startswith("ogg") else None
+
+    def start_at(self, second: int) -> int:
+        """As ``Decoder.start_at``; exact, as libsndfile counts samples."""
+        position: int = second * self._file.samplerate
+        try:
+            self._file.seek(position)
+        except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
+            raise Refused(str(error)) from error
+        return position
 
     def __iter__(self) -> Iterator[Block]:
         file, rate = self._file, self._file.samplerate

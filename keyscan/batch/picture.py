@@ -14,7 +14,7 @@ from keyscan.model_options import model_options
 from keyscan.plot import NothingToDraw, draw_library, draw_track
 from keyscan.serving.style_options import key_style
 from keyscan.serving.worker_options import worker_settings
-from keyscan.serving.worker_process import Failure
+from keyscan.serving.worker_process import Failure, Work
 from keyscan.serving.workers import Worker, WorkerFailed
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _listen_again(options: argparse.Namespace, path: str) -> tuple[Features, Key
     worker = Worker(worker_settings(options))
     try:
         worker.start()
-        answer = worker.run(path, threading.Event())
+        answer = worker.run(Work(path), threading.Event())
     except WorkerFailed as error:
         answer = Failure("worker_failed", str(error))
     finally:

@@ -19,7 +19,7 @@ from keyscan.diagnostics.track import SAMPLE_RATE, Samples, render_track, try_to
 from keyscan.keys import Key
 from keyscan.model_options import ModelOptions, warm_up
 from keyscan.serving.cache_messages import Known
-from keyscan.serving.worker_process import Failure, WorkerSettings
+from keyscan.serving.worker_process import Failure, Work, WorkerSettings
 from keyscan.serving.workers import Worker, WorkerFailed
 
 KEY = Key.parse("F# minor")
@@ -137,7 +137,7 @@ def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> dict[str, Features | 
         for name, path in paths.items():
             if not worker.alive:  # at first, and after a crash
                 worker.start()
-            answer = worker.run(str(path), threading.Event())
+            answer = worker.run(Work(str(path)), threading.Event())
             assert not isinstance(answer, Known)  # there is no cache
             answers[name] = answer
     finally:

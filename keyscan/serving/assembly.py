@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from keyscan.analysis.cqt import FloatArray
-from keyscan.analysis.spectrogram import FRAMES_PER_SECOND, MAX_SECONDS
+from keyscan.analysis.pieces import Cuts, Seam
+from keyscan.analysis.spectrogram import FRAMES_PER_SECOND, MAX_SECONDS, Features
 
 _MOST_FRAMES = int(MAX_SECONDS * FRAMES_PER_SECOND * 1.1)
 
@@ -26,14 +29,22 @@ class Assembly:
         Raises:
             ValueError: it has another shape than what came before, or there is no room for it.
         """
-        if self._room is None:
-            self._room = np.empty((_MOST_FRAMES, len(part)), np.float32)
-        end = self._frames + part.shape[1]
-        self._room[self._frames : end] = part.T
-        self._frames = end
+        self._write(part, self._frames)
+        self._frames += part.shape[1]
 
-    def finish(self, last: FloatArray) -> FloatArray:
-        """All parts with the ``last`` one, ``(bins, frames)``; ``last`` itself if it is alone.
+    def put(self, part: FloatArray, at: int) -> None:
+        """Write ``(bins, frames)`` from frame ``at`` on; what was appended stays.
+
+        Raises:
+            ValueError: as ``add``.
+        """
+        known = min(max(self._frames - at, 0), part.shape[1])
+        self._write(part[:, known:], at + known)
+
+    def finish(self, last: FloatArray, frames: int | None = None) -> FloatArray:
+        """All that was appended, with the ``last`` part, ``(bins, frames)``; itself if it is alone.
+
+        ``frames``: how many there are, those included that were put behind it.
 
         Raises:
             ValueError: as ``add``.
@@ -41,4 +52,30 @@ class Assembly:
         if self._room is None:
             return last
         self.add(last)
-        return self._room[: self._frames].T
+        return self._room[: self._frames if frames is None else frames].T
+
+    def _write(self, part: FloatArray, at: int) -> None:
+        if self._room is None:
+            self._room = np.empty((_MOST_FRAMES, len(part)), np.float32)
+        self._room[at : at + part.shape[1]] = part.T
+
+
+class Gathering:
+    """What a worker tells of a file before its last word; here, of one that it has for itself."""
+
+    def __init__(self) -> None:
+        self._spectrogram = Assembly()
+
+    def add(self, part: FloatArray) -> None:
+        """Take the next frames, ``(105, frames)``."""
+        self._spectrogram.add(part)
+
+    def cut(self, cuts: Cuts) -> None:
+        """Take where the file could be cut."""
+
+    def seam(self, seam: Seam) -> None:
+        """Take what the sound at a cut is."""
+
+    def finish(self, rest: Features) -> Features:
+        """The features of the file; ``rest`` has the frames that were not yet there."""
+        return replace(rest, spectrogram=self._spectrogram.finish(rest.spectrogram))

@@ -7,10 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from functools import partial
 
+from keyscan.analysis.pieces import SHORTEST_SECONDS, Piece
 from keyscan.analysis.spectrogram import Features
+from keyscan.runtime import usable_cores
+from keyscan.serving.assembly import Gathering
 from keyscan.serving.cache_messages import Known
-from keyscan.serving.worker_process import Failure, Started, WorkerSettings
+from keyscan.serving.sharing import SharedFile
+from keyscan.serving.spares import Spares
+from keyscan.serving.worker_process import Failure, Started, Work, WorkerSettings
 from keyscan.serving.workers import Worker, WorkerFailed
 
 log = logging.getLogger(__name__)
@@ -28,6 +35,7 @@ class WorkerPool:
         self._on_started = on_started
         first = Worker(settings)
         self._workers = [first]
+        self._spares = Spares()
         self._lock = threading.Lock()
         self._closed = False
         self._serve: Callable[[Worker], None] | None = None
@@ -50,11 +58,12 @@ class WorkerPool:
 
     def grow(self) -> None:
         """Add a worker if there are fewer than allowed."""
-        if len(self._workers) < self.size:
+        with self._lock:
+            if len(self._workers) >= self.size:
+                return
             worker = Worker(self._settings)
-            with self._lock:
-                self._workers.append(worker)
-            self._run_thread(worker)
+            self._workers.append(worker)
+        self._run_thread(worker)
 
     def kill(self) -> None:
         """End all processes at once, and start no other."""
@@ -62,6 +71,10 @@ class WorkerPool:
         with self._lock:
             for worker in self._workers:
                 worker.close()
+
+    def spare(self, worker: Worker) -> AbstractContextManager[None]:
+        """While the block runs, the worker may decode a piece of another one's file."""
+        return self._spares.offered(worker)
 
     def run(
         self,
@@ -72,13 +85,26 @@ class WorkerPool:
         *,
         alone: bool = False,
     ) -> Features | Known | Failure:
-        """``Worker.run`` with a second try for a process that had died of something else."""
+        """Analyse one file, with a second try for a process that had died of something else.
+
+        It ends early, with any answer, once ``abandoned`` is set. With ``settings``, which a record
+        must be of, the features are ``Identified`` or the file is ``Known``, where possible.
+        ``alone``: no other file is being worked on, so that idle cores may help with this one.
+        """
         for _ in range(2):
             self.ensure_alive(worker)
+            hands = min(1 + self._spares.count(), usable_cores()) if alone else 1
+            shared = SharedFile(partial(self._lend, path), worker.relieve)
             try:
-                return worker.run(path, abandoned, settings, alone=alone)
+                answer = worker.run(Work(path, settings, alone, hands), abandoned, shared)
             except WorkerFailed as error:
                 failed = error
+                continue
+            finally:
+                shared.give_up()
+            if alone and hands == 1 and _is_long(answer) and usable_cores() > 1:
+                self.grow()  # the next one will be done sooner
+            return answer
         return Failure("worker_failed", str(failed))
 
     def ensure_alive(self, worker: Worker) -> None:
@@ -97,6 +123,28 @@ class WorkerPool:
                 if not self._closed:
                     log.warning("%s", error)
 
+    def _lend(
+        self, path: str, piece: Piece, gathering: Gathering, on_failure: Callable[[], None]
+    ) -> Callable[[], None] | None:
+        """See ``sharing.Lend``."""
+        loan = self._spares.borrow()
+        if loan is None:
+            return None
+
+        def decode() -> None:
+            answer = None
+            try:
+                answer = loan.worker.run(Work(path, piece=piece), loan.wanted_back, gathering)
+            except WorkerFailed as error:
+                log.warning("%s", error)
+            finally:
+                self._spares.give_back(loan)
+                if not isinstance(answer, Features):
+                    on_failure()
+
+        threading.Thread(target=decode, name="piece", daemon=True).start()
+        return loan.wanted_back.set
+
     def _start_first(self, worker: Worker) -> None:
         try:
             self._on_started(worker.start())
@@ -107,3 +155,7 @@ class WorkerPool:
     def _run_thread(self, worker: Worker) -> None:
         assert self._serve is not None
         threading.Thread(target=self._serve, args=(worker,), name="worker", daemon=True).start()
+
+
+def _is_long(answer: Features | Known | Failure) -> bool:
+    return isinstance(answer, Features) and answer.duration >= 2 * SHORTEST_SECONDS

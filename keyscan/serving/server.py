@@ -190,7 +190,8 @@ class Server:
         """A worker thread's life."""
         while not self._done:
             self._pool.ensure_alive(worker)
-            job = self._scheduler.next_job()
+            with self._pool.spare(worker):
+                job = self._scheduler.next_job()
             if job is None:
                 return
             since = time.perf_counter()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.errors import AnalysisError
+from keyscan.analysis.pieces import Cuts, Piece, Seam
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.spectrogram import CqtEngine, Features
 from keyscan.heap import give_back_freed_memory, keep_freed_memory
@@ -63,12 +64,15 @@ class Started:
 class Work:
     """``settings``: what a record of the result cache must be of to answer it; None: none would.
 
-    ``alone``: no other file is being worked on.
+    ``alone``: no other file is being worked on, and ``hands`` processes may share this one.
+    ``piece``: only that is wanted; None: all.
     """
 
     path: str
     settings: bytes | None = None
     alone: bool = False
+    hands: int = 1
+    piece: Piece | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,11 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Enough:
+    """Other processes have all pieces behind the first cut of the file being worked on."""
+
+
+@dataclass(frozen=True)
 class Failure:
     """``code`` is one of ``protocol.ERROR_CODES``."""
 
@@ -97,7 +106,10 @@ class Failure:
 
 
 def worker_main(connection: Connection, settings: WorkerSettings) -> None:
-    """Answer every ``Work`` by ``Features``, ``Known`` or ``Failure``, until the pipe closes."""
+    """Answer every ``Work`` by ``Features``, ``Known`` or ``Failure``, until the pipe closes.
+
+    ``Taken``, ``Part``, ``Cuts`` and ``Seam`` may come before.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
     open_missing_streams()
     faulthandler.enable()
@@ -117,7 +129,7 @@ def worker_main(connection: Connection, settings: WorkerSettings) -> None:
         send(connection, Started(imported - start, time.perf_counter() - imported))
         while True:
             message = receive(connection)
-            if isinstance(message, Work):  # a Stop here came too late for its file
+            if isinstance(message, Work):  # a Stop or Enough here came too late for its file
                 # should the server be gone, and this thread never let the orphan watch have a turn
                 limit_processor_time(2 * settings.timeout)
                 faulthandler.dump_traceback_later(2 * settings.timeout, exit=True, file=nowhere)
@@ -145,23 +157,27 @@ def _warn(text: str) -> None:
 def _analyse(
     work: Work, cqt: CqtEngine, connection: Connection, known_files: KnownFiles | None = None
 ) -> Features | Known | Failure:
-    from keyscan.analysis.features import Stopped, extract_features
+    from keyscan.analysis.features import Stopped, extract_features, extract_piece
 
-    def should_stop() -> bool:
-        return connection.poll() and isinstance(receive(connection), Stop)
+    server = _Server(connection, work.hands)
 
     def hand_over(spectrogram: FloatArray) -> None:
         send(connection, Part(spectrogram))
 
     def extract(file: str | SourceFile) -> Features:
         ahead = work.alone and usable_cores() > 1
-        return extract_features(file, cqt, should_stop, hand_over, ahead=ahead)
+        helpers = server if work.hands > 1 else None
+        return extract_features(
+            file, cqt, server.says_stop, hand_over, ahead=ahead, helpers=helpers
+        )
 
     try:
         path = _native(work.path)
+        if work.piece is not None:
+            return extract_piece(path, work.piece, server.says_stop, hand_over, server.seam)
         if known_files is None or work.settings is None:
             return extract(path)
-        return known_files.answer(path, work.settings, should_stop, extract)
+        return known_files.answer(path, work.settings, server.says_stop, extract)
     except AnalysisError as error:
         return Failure(error.code, str(error))
     except UnicodeEncodeError:
@@ -175,6 +191,32 @@ def _analyse(
     except Exception as error:
         sys.stderr.write(traceback.format_exc())
         return Failure("internal_error", f"{type(error).__name__}: {error}")
+
+
+class _Server:
+    """The other end of the pipe while a file is worked on; for it, the ``Helpers`` of a file."""
+
+    def __init__(self, connection: Connection, hands: int) -> None:
+        self.hands = hands
+        self._connection = connection
+        self._enough = False
+
+    def says_stop(self) -> bool:
+        """Read what has come, if anything."""
+        if not self._connection.poll():
+            return False
+        message = receive(self._connection)
+        self._enough |= isinstance(message, Enough)
+        return isinstance(message, Stop)
+
+    def cut(self, cuts: Cuts) -> None:
+        send(self._connection, cuts)
+
+    def seam(self, seam: Seam) -> None:
+        send(self._connection, seam)
+
+    def have_done(self) -> bool:
+        return self._enough
 
 
 def _native(path: str) -> str:

@@ -6,23 +6,25 @@ end of the process, or the end of its patience.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from multiprocessing.connection import Connection
 
+from keyscan.analysis.pieces import Cuts, Seam
 from keyscan.analysis.spectrogram import Features
-from keyscan.serving.assembly import Assembly
+from keyscan.serving.assembly import Gathering
 from keyscan.serving.cache_messages import Known
 from keyscan.serving.guard import Guard
 from keyscan.serving.limits import resident_bytes
 from keyscan.serving.pipe import receive, send
 from keyscan.serving.worker_process import (
     OUT_OF_MEMORY,
+    Enough,
     Failure,
     Part,
     Started,
@@ -37,7 +39,7 @@ _START_SECONDS = 60.0  # a cold disk and a virus scanner can take a long time ov
 _STOP_SECONDS = 1.0  # a decoder looks for the stop between blocks, far more often than that
 _POLL_SECONDS = 0.05
 
-_Answer = Taken | Part | Features | Known | Failure
+_Answer = Taken | Part | Cuts | Seam | Features | Known | Failure
 
 
 class WorkerFailed(Exception):
@@ -53,6 +55,7 @@ class Worker:
         self._connection: Connection | None = None
         self._files = self._files_sized = 0  # of this process; at the last look at its size
         self._spawning = threading.Lock()
+        self._telling = threading.Lock()
         self._closed = False
         self._guard = Guard(self._kill)  # of a pipe that blocks
 
@@ -91,40 +94,38 @@ class Worker:
         raise WorkerFailed(f"a decoding process could not be started: {reason}")
 
     def run(
-        self,
-        path: str,
-        abandoned: threading.Event,
-        settings: bytes | None = None,
-        *,
-        alone: bool = False,
+        self, work: Work, abandoned: threading.Event, gathering: Gathering | None = None
     ) -> Features | Known | Failure:
         """Analyse one file; ends early, with any answer, once ``abandoned`` is set.
 
-        With ``settings``, which a record must be of, the features are ``Identified`` or the file is
-        ``Known``, where possible. ``alone``: no other file is being worked on.
+        ``gathering`` takes what the process tells meanwhile; by default, a file of its own.
 
         Raises:
             WorkerFailed: the process had died before it took the file.
         """
+        gathering = gathering or Gathering()
         connection = self._connection
         if connection is None:
             raise WorkerFailed("no decoding process could be started")
         self._files += 1
         taken = stop_sent = False
-        spectrogram = Assembly()
         deadline = time.monotonic() + self._settings.timeout
         try:
-            with self._guard.until(deadline):  # a stopped process reads nothing
-                send(connection, Work(path, settings, alone))
+            with self._guard.until(deadline), self._telling:  # a stopped process reads nothing
+                send(connection, work)
             while True:
                 if spoke := connection.poll(_POLL_SECONDS):
                     match self._receive(connection, deadline):
                         case Taken():
                             taken = True
                         case Part() as part:
-                            spectrogram.add(part.spectrogram)
+                            gathering.add(part.spectrogram)
+                        case Cuts() as cuts:
+                            gathering.cut(cuts)
+                        case Seam() as seam:
+                            gathering.seam(seam)
                         case Features() as rest:
-                            return replace(rest, spectrogram=spectrogram.finish(rest.spectrogram))
+                            return gathering.finish(rest)
                         case known_or_failure:
                             return known_or_failure
                 now = time.monotonic()
@@ -134,8 +135,7 @@ class Worker:
                     self._forget()
                     return self._out_of_memory()
                 if abandoned.is_set() and not stop_sent:
-                    with self._guard.until(deadline):
-                        send(connection, Stop())
+                    self.stop()
                     stop_sent, deadline = True, min(deadline, now + _STOP_SECONDS)
         except (OSError, EOFError):
             if time.monotonic() > deadline:
@@ -150,6 +150,14 @@ class Worker:
         if not taken:
             raise WorkerFailed(f"the decoding process died before it took the file: {fate}")
         return Failure("decoder_crashed", f"the decoder died of this file: {fate}")
+
+    def stop(self) -> None:
+        """Have the process end the file that it has, if any; may be called from any thread."""
+        self._tell(Stop())
+
+    def relieve(self) -> None:
+        """Tell the process that others have the rest of its file; from any thread."""
+        self._tell(Enough())
 
     def recycle(self) -> None:
         """End a process that has done or grown enough; to be called between files.
@@ -169,6 +177,12 @@ class Worker:
         with self._spawning:  # a process killed half-way through its start would complain
             self._kill()
         self._guard.close()
+
+    def _tell(self, message: Stop | Enough) -> None:
+        """Send what a pipe always has room for; a process that is gone need not know."""
+        with self._telling, contextlib.suppress(OSError):
+            if self._connection is not None:
+                send(self._connection, message)
 
     def _kill(self) -> None:
         process = self._process

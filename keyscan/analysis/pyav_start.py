@@ -1,0 +1,93 @@
+"""FFmpeg: the sound from a later second on, to the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+from av.container import InputContainer
+
+from keyscan.analysis.decoding import Refused
+
+_PREROLL = Fraction(1, 2)  # seconds: frames of MP3 use bits of up to nine before them
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The first frames that are wanted, of which the first ``surplus`` samples are not."""
+
+    frames: list[av.AudioFrame]
+    surplus: int
+
+
+def start_at(
+    stream: av.AudioStream, packets: Iterator[Any], second: int, index: InputContainer | None
+) -> Start:
+    """Take packets up to the one that ``second`` lies in, and decode those shortly before it.
+
+    ``index``: the container if it knows where its packets lie. Seeking in an MP3 goes by its mean
+    bit rate, and lands anywhere: there, all packets before are read, and not decoded.
+
+    Raises:
+        Refused: the time stamps do not count samples, or there is no sound at ``second``.
+    """
+    if not stream.time_base or not stream.rate:
+        raise Refused("the packets have no time stamps")
+    ticks_per_sample = 1 / (stream.time_base * stream.rate)
+    if ticks_per_sample.denominator != 1:
+        raise Refused("the time stamps are too coarse")
+    context = stream.codec_context
+    begin = _first_tick(context, packets) + second / stream.time_base
+    context.flush_buffers()
+    preroll = int(begin - _PREROLL / stream.time_base)
+    if index is not None:
+        index.seek(preroll, stream=stream)
+    for packet in packets:
+        if packet.pts is None:
+            raise Refused("a packet has no time stamp")
+        if packet.pts >= preroll:
+            break
+    else:
+        raise Refused(f"the sound ends before second {second}")
+    while packet is not None:
+        frames = _decoded(context, packet)
+        for place, frame in enumerate(frames):
+            surplus = (begin - _tick(frame)) / ticks_per_sample
+            if surplus < frame.samples:
+                return _start(frames[place:], surplus)
+        packet = next(packets, None)
+    raise Refused(f"the sound ends before second {second}")
+
+
+def _start(frames: list[av.AudioFrame], surplus: Fraction) -> Start:
+    if surplus < 0 or surplus.denominator != 1:
+        raise Refused("the time stamps do not count samples")
+    return Start(frames, int(surplus))
+
+
+def _first_tick(context: Any, packets: Iterator[Any]) -> int:
+    """The time stamp of the first sample that decoding the whole file gives."""
+    for packet in packets:
+        frames = _decoded(context, packet)
+        if frames:
+            return _tick(frames[0])
+    raise Refused("there is no sound")
+
+
+def _decoded(context: Any, packet: Any) -> list[av.AudioFrame]:
+    """The frames of a packet; none of one that needs what was not decoded."""
+    try:
+        frames: list[av.AudioFrame] = context.decode(packet)
+    except av.error.FFmpegError:
+        return []
+    return frames
+
+
+def _tick(frame: av.AudioFrame) -> int:
+    if frame.pts is None:
+        raise Refused("a frame has no time stamp")
+    return frame.pts

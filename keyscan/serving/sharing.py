@@ -1,0 +1,120 @@
+"""One long file for several workers: who decodes what, and whether it fits together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from keyscan.analysis.cqt import FloatArray
+from keyscan.analysis.pieces import Cuts, Piece, Seam
+from keyscan.analysis.spectrogram import FRAMES_PER_SECOND, Features
+from keyscan.serving.assembly import Assembly, Gathering
+
+Lend = Callable[[Piece, Gathering, Callable[[], None]], Callable[[], None] | None]
+"""Has a piece decoded, what it gets told to the second, and the third called if that fails.
+
+Returns what ends it before its time; None: there is nobody for it.
+"""
+
+
+class SharedFile(Gathering):
+    """What the workers of one file have of it so far; thread-safe.
+
+    The first worker decodes the whole file, unless the others have all that lies behind the first
+    cut sooner: without a fault, and with the same sound on both sides of every cut. Whatever
+    happens to a helper costs time, and nothing else.
+    """
+
+    def __init__(self, lend: Lend, relieve: Callable[[], None]) -> None:
+        """``relieve`` tells the first worker that there is no need to go on."""
+        self._lend, self._relieve = lend, relieve
+        self._lock = threading.Lock()
+        self._spectrogram = Assembly()
+        self._missing: set[Piece] = set()
+        self._seams: dict[int, Seam] = {}  # one side of a cut
+        self._unjoined: set[int] = set()  # cuts whose sides were not compared
+        self._end: tuple[int, float] | None = None  # frames and seconds, by the last piece
+        self._over = False  # nothing of a helper is taken any more
+        self._stops: list[Callable[[], None]] = []
+
+    def add(self, part: FloatArray) -> None:
+        """Take the next frames of the first worker."""
+        with self._lock:
+            self._spectrogram.add(part)
+
+    def cut(self, cuts: Cuts) -> None:
+        """Hand out the pieces."""
+        self._missing, self._unjoined = set(cuts.pieces), set(cuts.seconds)
+        for piece in cuts.pieces:
+            stop = self._lend(piece, _PieceOf(self, piece), self.give_up)
+            if stop is None:
+                self.give_up()
+                return
+            self._stops.append(stop)
+
+    def seam(self, seam: Seam) -> None:
+        """Hold one side of a cut against the other."""
+        with self._lock:
+            other = self._seams.setdefault(seam.second, seam)
+            if other is seam or self._over:
+                return
+            if seam.fits(other):
+                self._unjoined.discard(seam.second)
+                self._relieve_if_complete()
+                return
+        self.give_up()
+
+    def finish(self, rest: Features) -> Features:
+        """The features of the file; ``rest`` is the first worker's last word."""
+        self.give_up()
+        if self._missing or self._unjoined or self._end is None:
+            return replace(rest, spectrogram=self._spectrogram.finish(rest.spectrogram))
+        frames, seconds = self._end
+        spectrogram = self._spectrogram.finish(rest.spectrogram, frames)
+        return replace(rest, spectrogram=spectrogram, duration=seconds)
+
+    def give_up(self) -> None:
+        """Take nothing of the helpers any more, and let them go."""
+        with self._lock:
+            self._over = True
+        for stop in list(self._stops):
+            stop()
+
+    def put(self, part: FloatArray, at: int) -> None:
+        """Take frames of a piece."""
+        with self._lock:
+            if not self._over:
+                self._spectrogram.put(part, at)
+
+    def complete(self, piece: Piece, end: int, duration: float) -> None:
+        """A piece is there up to frame ``end``."""
+        with self._lock:
+            if self._over:
+                return
+            if piece.end is None:
+                self._end = end, duration
+            self._missing.discard(piece)
+            self._relieve_if_complete()
+
+    def _relieve_if_complete(self) -> None:
+        if not self._missing and not self._unjoined:
+            self._relieve()
+
+
+class _PieceOf(Gathering):
+    def __init__(self, shared: SharedFile, piece: Piece) -> None:
+        self._shared, self._piece = shared, piece
+        self._at = piece.start * FRAMES_PER_SECOND
+
+    def add(self, part: FloatArray) -> None:
+        self._shared.put(part, self._at)
+        self._at += part.shape[1]
+
+    def seam(self, seam: Seam) -> None:
+        self._shared.seam(seam)
+
+    def finish(self, rest: Features) -> Features:
+        self.add(rest.spectrogram)
+        self._shared.complete(self._piece, self._at, rest.duration)
+        return rest
