@@ -137,31 +137,28 @@ def test_every_helper_gets_its_piece(cuts: tuple[int, ...]) -> None:
     ]
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_two_pieces_are_complete_in_any_order(order: tuple[int, ...]) -> None:
-    file = File(ONE)
-    (helper,) = file.helpers
-    events: list[Event] = [lambda: file.shared.seam(seam(50)), lambda: helper.gathering.seam(seam(50)),
-              helper.finish]  # fmt: skip
-    for place in order:
-        assert file.relieved == 0
-        events[place]()
-    assert file.relieved == 1
-    check(file.finish_early())
+def events_of(file: File) -> list[Event]:
+    """All that has to come before the first worker is relieved."""
+    events: list[Event] = [partial(file.shared.seam, seam(file.helpers[0].piece.start))]
+    for helper in file.helpers:
+        events += [partial(helper.gathering.seam, one) for one in helper.seams()]
+        events.append(helper.finish)
+    return events
 
 
-@pytest.mark.parametrize("order", list(permutations(range(6))))
-def test_three_pieces_are_complete_in_any_order(order: tuple[int, ...]) -> None:
-    file = File(TWO)
-    second, third = file.helpers
-    events: list[Event] = [lambda: file.shared.seam(seam(40)), lambda: second.gathering.seam(seam(40)),
-              lambda: second.gathering.seam(seam(70)), lambda: third.gathering.seam(seam(70)),
-              second.finish, third.finish]  # fmt: skip
-    for place in order:
-        assert file.relieved == 0
-        events[place]()
-    assert file.relieved == 1
-    check(file.finish_early())
+@pytest.mark.parametrize(("cuts", "count"), [(ONE, 3), (TWO, 6)])
+def test_the_first_worker_is_relieved_by_the_last_event_in_any_order(
+    cuts: tuple[int, ...], count: int
+) -> None:
+    for order in permutations(range(count)):
+        file = File(cuts)
+        events = events_of(file)
+        assert len(events) == count
+        for place in order:
+            assert file.relieved == 0
+            events[place]()
+        assert file.relieved == 1
+        check(file.finish_early())
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from([ONE, TWO, THREE]), st.booleans())
