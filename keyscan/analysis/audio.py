@@ -28,6 +28,7 @@ from keyscan.analysis.sniff import sniff
 from keyscan.analysis.soundfile_decoder import SoundfileDecoder
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.stages import Stages
+from keyscan.analysis.vorbis import VorbisDecoder
 
 SAMPLE_RATE = 3675  # that of the filter bank
 _SOUNDFILE_KINDS = frozenset(
@@ -96,7 +97,8 @@ class AudioStream:
                     self._breaks_off = not pages.complete
                     self._lost_pages = pages.damaged_parts
                 self._announced_samples = announced_samples(self._source, self._kind)
-                self._untried = _decoders_for(self._kind)
+                pages_are_whole = not (self._breaks_off or self._lost_pages)
+                self._untried = _decoders_for(self._kind, pages_are_whole=pages_are_whole)
                 self._decoder = self._open()
                 if start:
                     self._start_at(start)
@@ -297,9 +299,13 @@ class AudioStream:
             yield block
 
 
-def _decoders_for(kind: str) -> list[type[SoundfileDecoder | PyavDecoder]]:
+def _decoders_for(
+    kind: str, *, pages_are_whole: bool
+) -> list[type[SoundfileDecoder | PyavDecoder]]:
     """In the order to try them. libsndfile is not asked about unknown bytes: it finds MPEG audio
     in noise, and prints what it thinks of it."""
+    if kind == "ogg vorbis" and pages_are_whole:
+        return [VorbisDecoder, SoundfileDecoder]
     if kind in _SOUNDFILE_KINDS:
         return [SoundfileDecoder, PyavDecoder]
     return [PyavDecoder, SoundfileDecoder] if kind in _EITHER_KINDS else [PyavDecoder]

@@ -88,6 +88,7 @@ class PyavDecoder:
     """
 
     name = "pyav"
+    finds_gaps = True
 
     def __init__(self, source: SourceFile, kind: str) -> None:
         source.seek(0)
@@ -114,7 +115,7 @@ class PyavDecoder:
         self.expected_seconds = self._expected_seconds()
         self._has_index = "mp4" in self._container_format
         self.skipping = 0.0 if self._has_index else _SKIPPING
-        self._packets = self._all_packets()
+        self._packets: Iterator[Any] = self._all_packets()
         self._start = Start([], 0)
 
     def _audio_stream(self, kind: str) -> av.AudioStream:
@@ -162,7 +163,8 @@ class PyavDecoder:
 
     def _blocks(self) -> Iterator[Block]:
         fifo, channels, samples_at_once = av.AudioFifo(), 0, 0
-        gaps = _Gaps(self._stream.time_base) if self._container_format in _RESYNCING else None
+        looks_for_gaps = self.finds_gaps and self._container_format in _RESYNCING
+        gaps = _Gaps(self._stream.time_base) if looks_for_gaps else None
         for frame in self._frames():
             if gaps is not None and gaps.before(frame):
                 self.damage.bad_packets += 1

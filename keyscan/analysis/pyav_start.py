@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,35 +47,40 @@ def start_at(
     preroll = int(begin - _PREROLL / stream.time_base)
     if index is not None:
         index.seek(preroll, stream=stream)
+    frames: list[av.AudioFrame] = []
+    samples = 0
+    starts: Counter[int] = Counter()
     for packet in packets:
         if packet.pts is None:
             raise Refused("a packet has no time stamp")
-        if packet.pts >= preroll:
-            break
-    else:
-        raise Refused(f"the sound ends before second {second}")
-    while packet is not None:
-        frames = _decoded(context, packet)
-        for place, frame in enumerate(frames):
-            surplus = (begin - _tick(frame)) / ticks_per_sample
-            if surplus < frame.samples:
-                return _start(frames[place:], surplus)
-        packet = next(packets, None)
+        if packet.pts < preroll:
+            continue
+        for frame in _decoded(context, packet):
+            starts[_tick(frame) - samples * int(ticks_per_sample)] += 1
+            samples += frame.samples
+            frames.append(frame)
+        # of Ogg Vorbis, single frames have a wrong time stamp
+        [(start, _)] = starts.most_common(1) or [(0, 0)]
+        surplus = (begin - start) / ticks_per_sample
+        if frames and surplus < samples:
+            return _start(frames, surplus)
     raise Refused(f"the sound ends before second {second}")
 
 
 def _start(frames: list[av.AudioFrame], surplus: Fraction) -> Start:
     if surplus < 0 or surplus.denominator != 1:
         raise Refused("the time stamps do not count samples")
-    return Start(frames, int(surplus))
+    count = int(surplus)
+    while count >= frames[0].samples:
+        count -= frames.pop(0).samples
+    return Start(frames, count)
 
 
 def _first_tick(context: Any, packets: Iterator[Any]) -> int:
     """The time stamp of the first sample that decoding the whole file gives."""
     for packet in packets:
-        frames = _decoded(context, packet)
-        if frames:
-            return _tick(frames[0])
+        for frame in _decoded(context, packet):
+            return _tick(frame)
     raise Refused("there is no sound")
 
 

@@ -35,7 +35,8 @@ class SoundfileDecoder:
             raise Refused("MPEG audio is left to FFmpeg")
         self.damage = Damage()
         self.skipping = 0.0
-        self.expected_seconds = self._file.frames / self._file.samplerate
+        self.samples: int = self._file.frames  # of each channel
+        self.expected_seconds = self.samples / self._file.samplerate
         # libsndfile takes an Ogg file's length from its last page.
         self.announced_seconds = self.expected_seconds if kind.startswith("ogg") else None
 
