@@ -32,7 +32,7 @@ pytestmark = TWO_CORES
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Minutes of music by format, ``short`` ones, and ``slow``: music and a hole of two gigabytes."""
+    """Minutes of music by format, ``short`` ones, and ``slow``: music and a hole of 2 GB."""
     folder = tmp_path_factory.mktemp("long")
     sound: Samples = np.tile(music(RATE, 20.0)[:, :1], (15, 1))
     paths = {name: folder / f"long{FORMATS[name].extension}" for name in SECONDS}
@@ -41,7 +41,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths["short"] = folder / "short.flac"
     FORMATS["flac"].write(paths["short"], sound[: 20 * RATE], RATE)
     paths["slow"] = folder / "slow.wav"
-    write_wav(paths["slow"], np.array(music(RATE, 20.0)), SLOW_SIZE, SLOW_SIZE - 44)
+    write_wav(paths["slow"], np.array(music(RATE)), SLOW_SIZE, SLOW_SIZE - 44)
     return paths
 
 
