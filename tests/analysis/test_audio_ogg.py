@@ -7,10 +7,12 @@ import random
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from keyscan.analysis.audio import AudioStream
-from keyscan.analysis.ogg import OggPages, check_pages
+from keyscan.analysis.ogg import OggPages, check_pages, with_checksum
 from keyscan.analysis.source import SourceFile
 from tests.audio_files import FORMATS, music, write_chained_ogg
 
@@ -127,3 +129,44 @@ def test_crafted_pages_do_not_take_for_ever(tmp_path: Path) -> None:
     """Each of them claims the longest body, over all the others."""
     page = b"OggS\0\0" + bytes(20) + b"\xff"
     assert check(tmp_path, (page + b"\xff" * 20) * 100_000).damaged_parts
+
+
+def decode(path: Path) -> tuple[str, np.ndarray]:
+    with AudioStream(path, 44100) as stream:
+        return stream.decoder, np.concatenate(list(stream))
+
+
+def shifted(pages: tuple[bytes, ...], samples: int) -> bytes:
+    """The file as if it had been cut out of a longer one: its first sample is not sample 0."""
+    moved = []
+    for page in pages:
+        granule = int.from_bytes(page[6:14], "little")
+        later = (granule + samples).to_bytes(8, "little") if granule else page[6:14]
+        moved.append(with_checksum(page[:6] + later + page[14:]))
+    return b"".join(moved)
+
+
+def test_ffmpeg_decodes_vorbis_as_libvorbis_does(tmp_path: Path) -> None:
+    path = tmp_path / "music.ogg"
+    path.write_bytes(b"".join(pages_of("ogg-vorbis")))
+    decoder, samples = decode(path)
+    expected = soundfile.read(path, dtype="float32")[0].mean(1)
+    assert decoder == "pyav"
+    np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [1000, 100_000, -100])
+def test_vorbis_whose_ends_are_trimmed_is_left_to_libvorbis(samples: int, tmp_path: Path) -> None:
+    path = tmp_path / "music.ogg"
+    path.write_bytes(shifted(pages_of("ogg-vorbis"), samples))
+    decoder, found = decode(path)
+    assert decoder == "soundfile"
+    assert len(found) == len(soundfile.read(path)[0])
+
+
+def test_damaged_vorbis_is_left_to_libvorbis(tmp_path: Path) -> None:
+    """FFmpeg would look for the next good page, and say nothing of what lies before it."""
+    pages = pages_of("ogg-vorbis")
+    path = tmp_path / "music.ogg"
+    path.write_bytes(b"".join(pages[:10] + pages[11:]))
+    assert decode(path)[0] == "soundfile"
