@@ -149,6 +149,7 @@ class Watch:
         self.first_pieces: list[int] = []  # frames, of files whose first worker ended early
         self.before_cut: Callable[[], object] = lambda: None
         self.at_helper_s_seam: Callable[[], object] = lambda: None
+        self._held: psutil.Process | None = None
         self.first_one_waits = False  # until the helper has its piece, or gives up
         cut, finish, seam = SharedFile.cut, SharedFile.finish, sharing._PieceOf.seam
         complete, give_up, relieve = SharedFile.complete, SharedFile.give_up, Worker.relieve
@@ -183,7 +184,6 @@ class Watch:
                 self.first_pieces.append(rest.spectrogram.shape[1])
             return features
 
-        self._held: psutil.Process | None = None
         monkeypatch.setattr(SharedFile, "cut", watched_cut)
         monkeypatch.setattr(SharedFile, "complete", watched_complete)
         monkeypatch.setattr(SharedFile, "give_up", watched_give_up)
