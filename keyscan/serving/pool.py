@@ -15,12 +15,14 @@ from keyscan.analysis.spectrogram import Features
 from keyscan.runtime import usable_cores
 from keyscan.serving.assembly import Gathering
 from keyscan.serving.cache_messages import Known
-from keyscan.serving.sharing import SharedFile
+from keyscan.serving.sharing import Helper, SharedFile
 from keyscan.serving.spares import Spares
 from keyscan.serving.worker_process import Failure, Started, Work, WorkerSettings
 from keyscan.serving.workers import Worker, WorkerFailed
 
 log = logging.getLogger(__name__)
+
+_MOST_HANDS = 4  # opening, finding one's place and the model are not shared: more gain little
 
 
 class WorkerPool:
@@ -93,7 +95,8 @@ class WorkerPool:
         """
         for _ in range(2):
             self.ensure_alive(worker)
-            hands = min(1 + self._spares.count(), usable_cores()) if alone else 1
+            most = min(usable_cores(), self.size, _MOST_HANDS)
+            hands = min(1 + self._spares.count(), most) if alone else 1
             shared = SharedFile(partial(self._lend, path), worker.relieve)
             try:
                 answer = worker.run(Work(path, settings, alone, hands), abandoned, shared)
@@ -101,8 +104,8 @@ class WorkerPool:
                 failed = error
                 continue
             finally:
-                shared.give_up()
-            if alone and hands == 1 and _is_long(answer) and usable_cores() > 1:
+                shared.close()
+            if alone and hands < most and _is_long(answer):
                 self.grow()  # the next one will be done sooner
             return answer
         return Failure("worker_failed", str(failed))
@@ -125,7 +128,7 @@ class WorkerPool:
 
     def _lend(
         self, path: str, piece: Piece, gathering: Gathering, on_failure: Callable[[], None]
-    ) -> Callable[[], None] | None:
+    ) -> Helper | None:
         """See ``sharing.Lend``."""
         loan = self._spares.borrow()
         if loan is None:
@@ -142,8 +145,13 @@ class WorkerPool:
                 if not isinstance(answer, Features):
                     on_failure()
 
-        threading.Thread(target=decode, name="piece", daemon=True).start()
-        return loan.wanted_back.set
+        thread = threading.Thread(target=decode, name="piece", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no room for one
+            self._spares.give_back(loan)
+            return None
+        return Helper(partial(self._spares.recall, loan), thread.join)
 
     def _start_first(self, worker: Worker) -> None:
         try:

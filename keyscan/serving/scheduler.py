@@ -115,11 +115,11 @@ class Scheduler:
             self._changed.notify_all()
 
     def next_job(self) -> Job | None:
-        """Wait for a job; none: there will never be another."""
+        """Wait for a job; none: there will never be another, nor one that could need help."""
         with self._changed:
             self._waiting_workers += 1
             try:
-                while not self._queued and not self._closed:
+                while not self._queued and (self._running or not self._closed):
                     self._changed.wait()
             finally:
                 self._waiting_workers -= 1

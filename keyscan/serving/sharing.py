@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.pieces import Cuts, Piece, Seam
 from keyscan.analysis.spectrogram import FRAMES_PER_SECOND, Features
 from keyscan.serving.assembly import Assembly, Gathering
 
-Lend = Callable[[Piece, Gathering, Callable[[], None]], Callable[[], None] | None]
+
+@dataclass(frozen=True)
+class Helper:
+    """Somebody who decodes a piece: ``stop`` has it end soon, ``join`` waits until it has ended."""
+
+    stop: Callable[[], None]
+    join: Callable[[], None]
+
+
+Lend = Callable[[Piece, Gathering, Callable[[], None]], Helper | None]
 """Has a piece decoded, what it gets told to the second, and the third called if that fails.
 
-Returns what ends it before its time; None: there is nobody for it.
+None: there is nobody for it.
 """
 
 
@@ -36,7 +45,7 @@ class SharedFile(Gathering):
         self._unjoined: set[int] = set()  # cuts whose sides were not compared
         self._end: tuple[int, float] | None = None  # frames and seconds, by the last piece
         self._over = False  # nothing of a helper is taken any more
-        self._stops: list[Callable[[], None]] = []
+        self._helpers: list[Helper] = []
 
     def add(self, part: FloatArray) -> None:
         """Take the next frames of the first worker."""
@@ -47,11 +56,12 @@ class SharedFile(Gathering):
         """Hand out the pieces."""
         self._missing, self._unjoined = set(cuts.pieces), set(cuts.seconds)
         for piece in cuts.pieces:
-            stop = self._lend(piece, _PieceOf(self, piece), self.give_up)
-            if stop is None:
+            helper = self._lend(piece, _PieceOf(self, piece), self.give_up)
+            if helper is not None:
+                self._helpers.append(helper)
+            if helper is None or self._over:  # one before may have failed meanwhile
                 self.give_up()
                 return
-            self._stops.append(stop)
 
     def seam(self, seam: Seam) -> None:
         """Hold one side of a cut against the other."""
@@ -78,8 +88,14 @@ class SharedFile(Gathering):
         """Take nothing of the helpers any more, and let them go."""
         with self._lock:
             self._over = True
-        for stop in list(self._stops):
-            stop()
+        for helper in list(self._helpers):
+            helper.stop()
+
+    def close(self) -> None:
+        """Give up, and return when no helper has to do with the file any more."""
+        self.give_up()
+        for helper in self._helpers:
+            helper.join()
 
     def put(self, part: FloatArray, at: int) -> None:
         """Take frames of a piece."""
@@ -90,7 +106,8 @@ class SharedFile(Gathering):
     def complete(self, piece: Piece, end: int, duration: float) -> None:
         """A piece is there up to frame ``end``."""
         with self._lock:
-            if self._over:
+            lacks_frames = piece.end is not None and end != piece.end * FRAMES_PER_SECOND
+            if self._over or lacks_frames:
                 return
             if piece.end is None:
                 self._end = end, duration

@@ -23,42 +23,48 @@ class Spares:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._free: list[Worker] = []
+        self._offered: list[Worker] = []
         self._lent: dict[Worker, Loan] = {}
 
     @contextmanager
     def offered(self, worker: Worker) -> Iterator[None]:
         """Let the worker be lent while the block runs."""
         with self._changed:
-            self._free.append(worker)
+            self._offered.append(worker)
         try:
             yield
         finally:
             with self._changed:
+                self._offered.remove(worker)
                 if (loan := self._lent.get(worker)) is not None:
-                    loan.wanted_back.set()
-                    worker.stop()
+                    self.recall(loan)
                     self._changed.wait_for(lambda: worker not in self._lent)
-                self._free.remove(worker)
 
     def count(self) -> int:
         """How many could be lent now."""
         with self._changed:
-            return sum(worker.alive for worker in self._free)
+            return sum(map(self._is_free, self._offered))
 
     def borrow(self) -> Loan | None:
         """A worker with a living process; None: there is none."""
         with self._changed:
-            for worker in self._free:
-                if worker.alive:
-                    self._free.remove(worker)
-                    self._lent[worker] = loan = Loan(worker)
-                    return loan
+            for worker in filter(self._is_free, self._offered):
+                self._lent[worker] = loan = Loan(worker)
+                return loan
         return None
+
+    def recall(self, loan: Loan) -> None:
+        """Have a worker given back soon, if it is not back already."""
+        with self._changed:
+            if self._lent.get(loan.worker) is loan:  # else the worker has a file of its own
+                loan.wanted_back.set()
+                loan.worker.stop()
 
     def give_back(self, loan: Loan) -> None:
         """To be called once for every loan."""
         with self._changed:
             del self._lent[loan.worker]
-            self._free.append(loan.worker)
             self._changed.notify_all()
+
+    def _is_free(self, worker: Worker) -> bool:
+        return worker not in self._lent and worker.alive

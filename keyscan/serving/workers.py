@@ -216,9 +216,10 @@ class Worker:
         """Let go of the process, which must not be left running."""
         self._kill()
         self._fate()
-        if self._connection is not None:
-            self._connection.close()
-        self._process = self._connection = None
+        with self._telling:  # nobody may write into what is opened next under the same number
+            if self._connection is not None:
+                self._connection.close()
+            self._process = self._connection = None
 
     def _fate(self) -> str:
         """Wait for the end of the process, which is dying, and tell what it dies of."""

@@ -21,7 +21,7 @@ from keyscan.analysis.features import Stopped, extract_features, extract_piece
 from keyscan.analysis.pieces import Cuts, FileStamp, Piece, Seam, Seams, cuts_for
 from keyscan.analysis.spectrogram import Features
 from keyscan.serving.assembly import Gathering
-from keyscan.serving.sharing import SharedFile
+from keyscan.serving.sharing import Helper, SharedFile
 from tests.audio_files import FORMATS, music, write_chained_ogg
 
 SECONDS = 18
@@ -55,15 +55,13 @@ class Sharing(SharedFile):
         self.is_done = False
         self._path = path
 
-    def decode(
-        self, piece: Piece, gathering: Gathering, on_failure: Callable[[], None]
-    ) -> Callable[[], None]:
+    def decode(self, piece: Piece, gathering: Gathering, on_failure: Callable[[], None]) -> Helper:
         try:
             answer = extract_piece(self._path, piece, lambda: False, gathering.add, gathering.seam)
             gathering.finish(answer)
         except AnalysisError:
             on_failure()
-        return lambda: None
+        return Helper(lambda: None, lambda: None)
 
     def done(self) -> None:
         self.is_done = True

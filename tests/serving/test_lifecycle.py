@@ -142,7 +142,7 @@ class Protocol(RuleBasedStateMachine):
         self.scheduler.close()
         self.closed = True
 
-    @precondition(lambda self: self.closed and not self.queued)
+    @precondition(lambda self: self.closed and not self.queued and not self.running)
     @rule()
     def a_worker_is_sent_home(self):
         assert self.scheduler.next_job() is None

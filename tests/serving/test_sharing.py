@@ -18,6 +18,7 @@ from keyscan.analysis.cqt import FloatArray
 from keyscan.analysis.errors import AudioWarning
 from keyscan.analysis.pieces import Cuts, FileStamp, Piece, Seam
 from keyscan.analysis.spectrogram import FRAMES_PER_SECOND, Features
+from keyscan.serving import sharing
 from keyscan.serving.assembly import Gathering
 from keyscan.serving.sharing import SharedFile
 from tests.server_process import PATIENCE
@@ -49,9 +50,14 @@ class Helper:
     gathering: Gathering
     fail: Callable[[], None]
     stopped: int = 0
+    joined: int = 0
 
     def stop(self) -> None:
         self.stopped += 1
+
+    def join(self) -> None:
+        assert self.stopped
+        self.joined += 1
 
     def seams(self) -> list[Seam]:
         return [seam(second) for second in self.piece.cuts]
@@ -90,13 +96,13 @@ class File:
 
     def _lend(
         self, piece: Piece, gathering: Gathering, on_failure: Callable[[], None]
-    ) -> Callable[[], None] | None:
+    ) -> sharing.Helper | None:
         if not self._left:
             return None
         self._left -= 1
         helper = Helper(piece, gathering, on_failure)
         self.helpers.append(helper)
-        return helper.stop
+        return sharing.Helper(helper.stop, helper.join)
 
     def finish_early(self, behind: int = 2) -> Features:
         """The first worker's last word where it was relieved, some seconds behind the cut."""
@@ -276,12 +282,10 @@ def test_nobody_is_lent_behind_one_who_failed_at_once() -> None:
     stopped: list[Piece] = []
     lent: list[Piece] = []
 
-    def lend(
-        piece: Piece, gathering: Gathering, on_failure: Callable[[], None]
-    ) -> Callable[[], None]:
+    def lend(piece: Piece, gathering: Gathering, on_failure: Callable[[], None]) -> sharing.Helper:
         lent.append(piece)
         on_failure()
-        return lambda: stopped.append(piece)
+        return sharing.Helper(lambda: stopped.append(piece), lambda: None)
 
     SharedFile(lend, lambda: None).cut(Cuts(THREE, STAMP))
     assert set(stopped) == set(lent)
@@ -324,8 +328,8 @@ def test_a_failed_file_lets_the_helpers_go() -> None:
     """What the pool does when the first worker gave an error, or was stopped."""
     file = File(TWO)
     file.shared.seam(seam(40))
-    file.shared.give_up()
-    assert [helper.stopped for helper in file.helpers] == [1, 1]
+    file.shared.close()
+    assert [(helper.stopped, helper.joined) for helper in file.helpers] == [(1, 1), (1, 1)]
     for helper in file.helpers:
         helper.work()
     assert file.relieved == 0
