@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 import numpy as np
 import soxr
 
 from keyscan.analysis.ahead import Ahead
+from keyscan.analysis.decoders import decoders_for
 from keyscan.analysis.decoding import Block, Decoder, Refused, joined, without_first
 from keyscan.analysis.errors import (
     AnalysisError,
@@ -23,19 +24,11 @@ from keyscan.analysis.errors import (
 from keyscan.analysis.extent import announced_samples, breaks_off, lost_wav_size
 from keyscan.analysis.mixdown import Mono
 from keyscan.analysis.ogg import check_pages
-from keyscan.analysis.pyav_decoder import PyavDecoder
 from keyscan.analysis.sniff import sniff
-from keyscan.analysis.soundfile_decoder import SoundfileDecoder
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.stages import Stages
-from keyscan.analysis.vorbis import VorbisDecoder
 
 SAMPLE_RATE = 3675  # that of the filter bank
-_SOUNDFILE_KINDS = frozenset(
-    ("wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ogg vorbis", "ogg opus", "ogg flac")
-)
-# FFmpeg knows more of these, or notices damage that libsndfile does not; libsndfile some others.
-_EITHER_KINDS = frozenset(("aifc", "ogg"))
 _SAMPLES_AHEAD = 1 << 19  # in a block that a thread decodes ahead: 2 MiB
 _BLOCKS_AHEAD = 2
 _RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
@@ -51,12 +44,14 @@ class AudioStream:
 
     ``file`` is a path, or what was opened there: at its start, and closed in the end.
     ``sample_rate`` is the rate in Hz that blocks come at. ``stages`` collects the seconds spent
-    in ``"decode"`` (opening and mix-down included) and ``"resample"``. ``ahead``: decode in a
-    thread of its own: done sooner where a core is free, for more computing. ``decoder`` is the
-    library that decodes (``"soundfile"`` or ``"pyav"``) and ``format`` what it found. ``duration``
-    (seconds decoded) and ``warnings`` are complete once the iteration has ended. Overwritten bytes
-    that break no checksum, no frame and no length (samples of a WAV, say) are not noticed, nor is
-    a gap in an AVI below 1 % of its length.
+    in ``"decode"`` (opening and mix-down included) and ``"resample"``. ``start`` leaves out so
+    many seconds, during which ``should_stop`` is asked; the file as a whole is then not examined.
+    ``ahead``, which may be changed before iterating: decode in a thread of its own, done sooner
+    where a core is free, for more computing. ``decoder`` is the library that decodes
+    (``"soundfile"`` or ``"pyav"``) and ``format`` what it found. ``duration`` (seconds from the
+    file's start to what was decoded last) and ``warnings`` are complete once the iteration has
+    ended. Overwritten bytes that break no checksum, no frame and no length (samples of a WAV, say)
+    are not noticed, nor is a gap in an AVI below 1 % of its length.
 
     Raises:
         FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed: on opening.
@@ -71,6 +66,7 @@ class AudioStream:
         stages: Stages | None = None,
         *,
         start: int = 0,
+        should_stop: Callable[[], bool] = lambda: False,
         ahead: bool = False,
     ) -> None:
         self.sample_rate = sample_rate
@@ -98,10 +94,10 @@ class AudioStream:
                     self._lost_pages = pages.damaged_parts
                 self._announced_samples = announced_samples(self._source, self._kind)
                 pages_are_whole = not (self._breaks_off or self._lost_pages)
-                self._untried = _decoders_for(self._kind, pages_are_whole=pages_are_whole)
+                self._untried = decoders_for(self._kind, pages_are_whole=pages_are_whole)
                 self._decoder = self._open()
                 if start:
-                    self._start_at(start)
+                    self._start_at(start, should_stop)
                 self._source.check()
             except BaseException:
                 self._source.close()
@@ -131,10 +127,9 @@ class AudioStream:
     def is_intact(self) -> bool:
         """Whether nothing wrong was found so far."""
         damage = self._decoder.damage
-        wrong = self._breaks_off or self._source.shrank or damage.breaks_off
-        return not (wrong or damage.bad_packets or self._gave_up or self._lost_pages) and not (
-            self._bad_samples or self.warnings
-        )
+        cut = self._breaks_off or self._source.shrank or damage.breaks_off
+        bad = damage.bad_packets or self._gave_up or self._lost_pages or self._bad_samples
+        return not (cut or bad or self.warnings)
 
     def status(self) -> os.stat_result:
         """Of the opened file, whatever its path now leads to."""
@@ -195,10 +190,10 @@ class AudioStream:
             raise DecodeFailed("no sound that is known follows the tag at the file's start")
         raise UnsupportedFormat("the bytes are no audio format that is known")
 
-    def _start_at(self, second: int) -> None:
+    def _start_at(self, second: int, should_stop: Callable[[], bool]) -> None:
         self._untried.clear()
         try:
-            self._samples = self._decoder.start_at(second)
+            self._samples = self._decoder.start_at(second, should_stop)
         except Refused as refusal:
             raise DecodeFailed(str(refusal)) from refusal
         self.duration = float(second)
@@ -297,15 +292,3 @@ class AudioStream:
             block: Mono = resampler.resample_chunk(samples, last=last)
         if len(block):
             yield block
-
-
-def _decoders_for(
-    kind: str, *, pages_are_whole: bool
-) -> list[type[SoundfileDecoder | PyavDecoder]]:
-    """In the order to try them. libsndfile is not asked about unknown bytes: it finds MPEG audio
-    in noise, and prints what it thinks of it."""
-    if kind == "ogg vorbis" and pages_are_whole:
-        return [VorbisDecoder, SoundfileDecoder]
-    if kind in _SOUNDFILE_KINDS:
-        return [SoundfileDecoder, PyavDecoder]
-    return [PyavDecoder, SoundfileDecoder] if kind in _EITHER_KINDS else [PyavDecoder]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,11 +52,12 @@ class Decoder(Protocol):
     expected_seconds: float | None
     skipping: float
 
-    def start_at(self, second: int) -> int:
+    def start_at(self, second: int, should_stop: Callable[[], bool]) -> int:
         """Leave out what lies before ``second``; returns how many samples that is.
 
         Raises:
-            Refused: where in the sound something lies cannot be told, or it ends earlier.
+            Refused: where in the sound something lies cannot be told, it ends earlier, or
+                ``should_stop()`` was true, which is asked where this can take long.
         """
 
     def __iter__(self) -> Iterator[Block]: ...

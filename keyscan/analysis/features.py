@@ -113,7 +113,9 @@ def extract_piece(
     transform = _MatrixEngine()
     start = piece.start - LEAD_SECONDS
     window = _Window(piece, start)
-    with AudioStream(path, transform.sample_rate, stages, start=start) as stream:
+    with AudioStream(
+        path, transform.sample_rate, stages, start=start, should_stop=should_stop
+    ) as stream:
         if FileStamp.of(stream.status()) != piece.stamp:
             raise ReadFailed("the file is another one than before")
         seams = Seams(piece.cuts, start, transform.sample_rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NoReturn
 
@@ -53,7 +53,7 @@ _WEAK = frozenset(("mp3", "aac"))
 _RESYNCING = frozenset(("flac", "ogg", "matroska,webm", "asf"))
 # Demuxers whose length comes from the file's own words, and not from an estimate.
 _ANNOUNCING = _RESYNCING | {"avi"}
-_SKIPPING = 0.12  # of an MP3 at 320 kbit/s, two cores
+_SKIPPING = 0.12  # measured for MP3 at 320 kbit/s
 _SMALLEST_GAP = 0.02  # seconds: more than time stamps in milliseconds are rounded by
 
 av.logging.set_level(None)
@@ -152,10 +152,10 @@ class PyavDecoder:
             return float(stream.duration * stream.time_base)
         return container.duration / av.time_base if container.duration else None
 
-    def start_at(self, second: int) -> int:
+    def start_at(self, second: int, should_stop: Callable[[], bool]) -> int:
         """As ``Decoder.start_at``; what a decoder makes up by chance (AAC's noise) differs."""
         index = self._container if self._has_index else None
-        self._start = start_at(self._stream, self._packets, second, index)
+        self._start = start_at(self._stream, self._packets, second, index, should_stop)
         return second * self._stream.rate
 
     def __iter__(self) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,6 +16,8 @@ from keyscan.analysis.decoding import Refused
 
 _PREROLL = Fraction(1, 2)  # seconds: frames of MP3 use bits of up to nine before them
 
+_PACKETS_BETWEEN_QUESTIONS = 1000  # some milliseconds
+
 
 @dataclass(frozen=True, eq=False)
 class Start:
@@ -26,15 +28,21 @@ class Start:
 
 
 def start_at(
-    stream: av.AudioStream, packets: Iterator[Any], second: int, index: InputContainer | None
+    stream: av.AudioStream,
+    packets: Iterator[Any],
+    second: int,
+    index: InputContainer | None,
+    should_stop: Callable[[], bool],
 ) -> Start:
     """Take packets up to the one that ``second`` lies in, and decode those shortly before it.
 
     ``index``: the container if it knows where its packets lie. Seeking in an MP3 goes by its mean
     bit rate, and lands anywhere: there, all packets before are read, and not decoded.
+    ``should_stop`` is asked meanwhile: the packets of hours take seconds.
 
     Raises:
-        Refused: the time stamps do not count samples, or there is no sound at ``second``.
+        Refused: the time stamps do not count samples, there is no sound at ``second``, or
+            ``should_stop()`` was true.
     """
     if not stream.time_base or not stream.rate:
         raise Refused("the packets have no time stamps")
@@ -50,10 +58,12 @@ def start_at(
     frames: list[av.AudioFrame] = []
     samples = 0
     starts: Counter[int] = Counter()
-    for packet in packets:
+    for count, packet in enumerate(packets):
         if packet.pts is None:
             raise Refused("a packet has no time stamp")
         if packet.pts < preroll:
+            if count % _PACKETS_BETWEEN_QUESTIONS == 0 and should_stop():
+                raise Refused("nobody wants it any more")
             continue
         for frame in _decoded(context, packet):
             starts[_tick(frame) - samples * int(ticks_per_sample)] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import soundfile
@@ -40,7 +40,7 @@ class SoundfileDecoder:
         # libsndfile takes an Ogg file's length from its last page.
         self.announced_seconds = self.expected_seconds if kind.startswith("ogg") else None
 
-    def start_at(self, second: int) -> int:
+    def start_at(self, second: int, should_stop: Callable[[], bool]) -> int:
         """As ``Decoder.start_at``; exact, as libsndfile counts samples."""
         position: int = second * self._file.samplerate
         try:

@@ -53,7 +53,7 @@ class SharedFile(Gathering):
             self._spectrogram.add(part)
 
     def cut(self, cuts: Cuts) -> None:
-        """Hand out the pieces."""
+        """Hand out the pieces; nobody else has to do with the file before."""
         self._missing, self._unjoined = set(cuts.pieces), set(cuts.seconds)
         for piece in cuts.pieces:
             helper = self._lend(piece, _PieceOf(self, piece), self.give_up)

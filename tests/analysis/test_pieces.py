@@ -16,7 +16,7 @@ import soundfile
 from keyscan.analysis import pieces
 from keyscan.analysis.audio import AudioStream
 from keyscan.analysis.cqt import FloatArray
-from keyscan.analysis.errors import AnalysisError, ReadFailed, Silent
+from keyscan.analysis.errors import AnalysisError, DecodeFailed, ReadFailed, Silent
 from keyscan.analysis.features import Stopped, extract_features, extract_piece
 from keyscan.analysis.pieces import Cuts, FileStamp, Piece, Seam, Seams, cuts_for
 from keyscan.analysis.spectrogram import Features
@@ -246,3 +246,19 @@ def test_a_length_that_cannot_be() -> None:
 def test_pieces_lie_between_the_cuts(wav: Path) -> None:
     stamp = FileStamp.of(wav.stat())
     assert Cuts((10, 20), stamp).pieces == (Piece(10, 20, stamp), Piece(20, None, stamp))
+
+
+@pytest.mark.parametrize("name", ["mp3", "aac"])
+def test_the_way_to_a_piece_is_left_when_nobody_wants_it(name: str, tmp_path: Path) -> None:
+    """It takes seconds in a file of many hours."""
+    asked: list[None] = []
+
+    def should_stop() -> bool:
+        asked.append(None)
+        return True
+
+    path = tmp_path / "music"
+    path.write_bytes(whole_file(name) * 5)
+    with pytest.raises(DecodeFailed, match="nobody wants it"):
+        extract_piece(path, piece_of(path, 80, None), should_stop, no_parts, lambda seam: None)
+    assert len(asked) == 1

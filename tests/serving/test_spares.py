@@ -244,3 +244,17 @@ def test_many_borrowers_and_owners(spares: Spares) -> None:
         assert not thread.is_alive()
     assert clashes == []
     assert spares.count() == 0
+
+
+def test_a_late_recall_does_not_stop_the_owners_own_file() -> None:
+    spares, fake = Spares(), FakeWorker()
+    with owner_of(spares, fake):
+        loan = spares.borrow()
+        assert loan is not None
+        spares.give_back(loan)
+        spares.recall(loan)
+        later = spares.borrow()
+        assert later is not None
+        spares.recall(loan)
+        assert fake.stopped == 0
+        spares.give_back(later)
