@@ -134,6 +134,8 @@ class WorkerPool:
         if loan is None:
             return None
 
+        ended = threading.Event()
+
         def decode() -> None:
             answer = None
             try:
@@ -141,17 +143,20 @@ class WorkerPool:
             except WorkerFailed as error:
                 log.warning("%s", error)
             finally:
-                self._spares.give_back(loan)
+                ended.set()
                 if not isinstance(answer, Features):
                     on_failure()
+                try:
+                    self.ensure_alive(loan.worker)  # its owner sleeps, and others may need it
+                finally:
+                    self._spares.give_back(loan)
 
-        thread = threading.Thread(target=decode, name="piece", daemon=True)
         try:
-            thread.start()
+            threading.Thread(target=decode, name="piece", daemon=True).start()
         except RuntimeError:  # no room for one
             self._spares.give_back(loan)
             return None
-        return Helper(partial(self._spares.recall, loan), thread.join)
+        return Helper(partial(self._spares.recall, loan), ended.wait)
 
     def _start_first(self, worker: Worker) -> None:
         try:

@@ -17,7 +17,7 @@ class Helper:
     """Somebody who decodes a piece: ``stop`` has it end soon, ``join`` waits until it has ended."""
 
     stop: Callable[[], None]
-    join: Callable[[], None]
+    join: Callable[[], object]
 
 
 Lend = Callable[[Piece, Gathering, Callable[[], None]], Helper | None]
