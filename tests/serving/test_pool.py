@@ -19,6 +19,7 @@ import pytest
 from keyscan.analysis.features import extract_features
 from keyscan.analysis.pieces import Cuts, Piece, Seam
 from keyscan.analysis.spectrogram import Features
+from keyscan.runtime import usable_cores
 from keyscan.serving import pool as pool_module
 from keyscan.serving import sharing
 from keyscan.serving.pool import WorkerPool
@@ -29,7 +30,7 @@ from tests.audio_files import FORMATS, music
 from tests.server_process import PATIENCE, wait_for
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has neither of these signals")
-TWO_CORES = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core is not shared")
+TWO_CORES = pytest.mark.skipif(usable_cores() < 2, reason="one core is not shared")
 RATE = 44100
 ATTEMPTS = 20  # on a busy machine the first worker may hear too late that it may stop
 
