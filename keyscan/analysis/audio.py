@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 import numpy as np
-import soxr
 
 from keyscan.analysis.ahead import Ahead
 from keyscan.analysis.decoders import decoders_for
@@ -24,6 +23,7 @@ from keyscan.analysis.errors import (
 from keyscan.analysis.extent import announced_samples, breaks_off, lost_wav_size
 from keyscan.analysis.mixdown import Mono
 from keyscan.analysis.ogg import check_pages
+from keyscan.analysis.resampling import Resampler
 from keyscan.analysis.sniff import sniff
 from keyscan.analysis.source import SourceFile
 from keyscan.analysis.stages import Stages
@@ -140,11 +140,14 @@ class AudioStream:
         resampler, rate = None, 0
         for block in self._decoded_ahead() if self.ahead else self._decoded():
             if resampler is None or block.sample_rate != rate:
-                yield from self._resampled(resampler, np.empty(0, np.float32), last=True)
+                yield from self._rest_of(resampler)
                 rate = block.sample_rate
-                resampler = soxr.ResampleStream(rate, self.sample_rate, 1, "float32", "HQ")
-            yield from self._resampled(resampler, block.samples, last=False)
-        yield from self._resampled(resampler, np.empty(0, np.float32), last=True)
+                resampler = Resampler(rate, self.sample_rate)
+            with self._stages.measure("resample"):
+                samples = resampler.push(block.samples)
+            if len(samples):
+                yield samples
+        yield from self._rest_of(resampler)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -283,12 +286,10 @@ class AudioStream:
         samples[bad] = 0
         self._bad_samples += int(np.count_nonzero(bad))
 
-    def _resampled(
-        self, resampler: soxr.ResampleStream | None, samples: Mono, *, last: bool
-    ) -> Iterator[Mono]:
+    def _rest_of(self, resampler: Resampler | None) -> Iterator[Mono]:
         if resampler is None:
             return
         with self._stages.measure("resample"):
-            block: Mono = resampler.resample_chunk(samples, last=last)
-        if len(block):
-            yield block
+            samples = resampler.finish()
+        if len(samples):
+            yield samples
