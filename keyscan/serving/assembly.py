@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -60,15 +61,11 @@ class Assembly:
         self._room[at : at + part.shape[1]] = part.T
 
 
-class Gathering:
-    """What a worker tells of a file before its last word; here, of one that it has for itself."""
-
-    def __init__(self) -> None:
-        self._spectrogram = Assembly()
+class Gathering(Protocol):
+    """What a worker tells of a file before its last word."""
 
     def add(self, part: FloatArray) -> None:
         """Take the next frames, ``(105, frames)``."""
-        self._spectrogram.add(part)
 
     def cut(self, cuts: Cuts) -> None:
         """Take where the file could be cut."""
@@ -78,4 +75,22 @@ class Gathering:
 
     def finish(self, rest: Features) -> Features:
         """The features of the file; ``rest`` has the frames that were not yet there."""
+
+
+class OwnFile:
+    """The ``Gathering`` of a worker that has a file for itself."""
+
+    def __init__(self) -> None:
+        self._spectrogram = Assembly()
+
+    def add(self, part: FloatArray) -> None:
+        self._spectrogram.add(part)
+
+    def cut(self, cuts: Cuts) -> None:
+        """Nobody else is there."""
+
+    def seam(self, seam: Seam) -> None:
+        """Nothing is to be joined."""
+
+    def finish(self, rest: Features) -> Features:
         return replace(rest, spectrogram=self._spectrogram.finish(rest.spectrogram))

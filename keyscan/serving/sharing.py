@@ -27,8 +27,8 @@ None: there is nobody for it.
 """
 
 
-class SharedFile(Gathering):
-    """What the workers of one file have of it so far; thread-safe.
+class SharedFile:
+    """The ``Gathering`` of a file for several workers; thread-safe.
 
     The first worker decodes the whole file, unless the others have all that lies behind the first
     cut sooner: without a fault, and with the same sound on both sides of every cut. Whatever
@@ -119,7 +119,7 @@ class SharedFile(Gathering):
             self._relieve()
 
 
-class _PieceOf(Gathering):
+class _PieceOf:
     def __init__(self, shared: SharedFile, piece: Piece) -> None:
         self._shared, self._piece = shared, piece
         self._at = piece.start * FRAMES_PER_SECOND
@@ -127,6 +127,9 @@ class _PieceOf(Gathering):
     def add(self, part: FloatArray) -> None:
         self._shared.put(part, self._at)
         self._at += part.shape[1]
+
+    def cut(self, cuts: Cuts) -> None:
+        """A piece is not cut."""
 
     def seam(self, seam: Seam) -> None:
         self._shared.seam(seam)

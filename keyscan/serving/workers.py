@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 
 from keyscan.analysis.pieces import Cuts, Seam
 from keyscan.analysis.spectrogram import Features
-from keyscan.serving.assembly import Gathering
+from keyscan.serving.assembly import Gathering, OwnFile
 from keyscan.serving.cache_messages import Known
 from keyscan.serving.guard import Guard
 from keyscan.serving.limits import resident_bytes
@@ -98,12 +98,12 @@ class Worker:
     ) -> Features | Known | Failure:
         """Analyse one file; ends early, with any answer, once ``abandoned`` is set.
 
-        ``gathering`` takes what the process tells meanwhile; by default, a file of its own.
+        ``gathering`` takes what the process tells meanwhile; by default, an ``OwnFile``.
 
         Raises:
             WorkerFailed: the process had died before it took the file.
         """
-        gathering = gathering or Gathering()
+        gathering = gathering or OwnFile()
         connection = self._connection
         if connection is None:
             raise WorkerFailed("no decoding process could be started")

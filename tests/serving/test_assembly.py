@@ -7,7 +7,7 @@ import pytest
 
 from keyscan.analysis.pieces import Cuts, FileStamp, Seam
 from keyscan.analysis.spectrogram import Features
-from keyscan.serving.assembly import Assembly, Gathering
+from keyscan.serving.assembly import Assembly, OwnFile
 
 
 def test_one_part_is_not_copied():
@@ -79,7 +79,7 @@ def test_nothing_can_be_put_behind_the_longest_track():
 
 
 def test_what_is_told_of_cuts_and_seams_changes_nothing_of_a_file_of_its_own():
-    gathering = Gathering()
+    gathering = OwnFile()
     stamp = FileStamp(1, 2, 3, 4)
     gathering.cut(Cuts((30,), stamp))
     gathering.add(np.ones((105, 100), np.float32))
