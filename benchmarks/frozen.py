@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import multiprocessing
 import os
 import shutil
@@ -31,19 +30,17 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.line_process import ROOT, SERVER, LineProcess
 from keyscan.keys import Key
 from keyscan.model_options import count
 from keyscan.runtime import usable_cores
 
-ROOT = Path(__file__).parent.parent
 NAME = "openkeyscan-analyzer"
 EXTENSIONS = ("wav", "flac", "ogg", "mp3", "m4a", "aac")
 PIECE_SECONDS = 30.0
@@ -109,56 +106,29 @@ def drop_page_cache() -> bool:
     return True
 
 
-class Server:
-    """One process of a program; a context manager that ends it in good order."""
+class Server(LineProcess):
+    """A process of a program, and how long its start took."""
 
     def __init__(self, command: list[str], case: Case, home: Path) -> None:
         spawned = time.perf_counter()
-        self._process = subprocess.Popen(
-            [*command, "--workers", str(case.workers)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=home,
-            env=environment(home),
-        )
-        assert self._process.stdout is not None
-        self._messages: Iterator[dict[str, Any]] = map(json.loads, self._process.stdout)
-        if (ready := next(self._messages, {})).get("type") != "ready":
-            raise SystemExit(f"{command[-1]} did not start: {ready.get('error', 'no message')}")
+        options = ["--workers", str(case.workers)]
+        own = environment(home)
+        super().__init__(command[-1], [*command, *options], folder=home, environment=own)
         self.start_seconds = time.perf_counter() - spawned
 
     def ask(self, paths: list[Path]) -> float:
-        """Seconds for each of these files, asked for at once."""
-        assert self._process.stdin is not None
+        """Seconds for each of these files, asked for at once.
+
+        Raises:
+            SystemExit: one of them has no key.
+        """
         asked = time.perf_counter()
-        for path in paths:
-            line = json.dumps({"id": path.name, "path": str(path)}).encode()
-            self._process.stdin.write(line + b"\n")
-        self._process.stdin.flush()
-        answered(self._messages, len(paths))
+        self.send(*({"id": path.name, "path": str(path)} for path in paths))
+        for _ in paths:
+            reply = self.receive()
+            if reply["status"] != "success":
+                raise SystemExit(f"{reply['filename']}: {reply['code']}: {reply['error']}")
         return (time.perf_counter() - asked) / len(paths)
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        with self._process as process:
-            assert process.stdin is not None
-            process.stdin.close()
-
-
-def answered(messages: Iterator[dict[str, Any]], amount: int) -> None:
-    """Wait for that many replies.
-
-    Raises:
-        SystemExit: a file has no key, or the server has ended.
-    """
-    for _ in range(amount):
-        reply = next((message for message in messages if "status" in message), None)
-        if reply is None:
-            raise SystemExit("the server has ended without an answer")
-        if reply["status"] != "success":
-            raise SystemExit(f"{reply['filename']}: {reply['code']}: {reply['error']}")
 
 
 def import_torch(home: Path) -> float:
@@ -293,7 +263,7 @@ def main() -> None:
     workers = sorted({1, usable_cores()})
     programs = {
         "exe": [str(options.exe.absolute())],
-        "python": [sys.executable, str(ROOT / "openkeyscan_analyzer_server.py")],
+        "python": list(SERVER),
     }
     with tempfile.TemporaryDirectory() as folder:
         music, copies = Path(folder), 1 + FILES_EACH * workers[-1]

@@ -21,7 +21,6 @@ one length only.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import re
 import statistics
 import sys
@@ -36,7 +35,8 @@ import psutil
 import soundfile
 from tqdm import tqdm
 
-from benchmarks.memory import PIECE_SECONDS, VERDICTS, Server, piece, write_wav
+from benchmarks.line_process import LineProcess
+from benchmarks.memory import PIECE_SECONDS, VERDICTS, piece, server, write_wav
 from benchmarks.options import positive
 from benchmarks.peer_music import repeat_packets
 from benchmarks.processes import usage
@@ -113,19 +113,19 @@ def prepare(path: Path, seconds: float) -> Row:
     return Row(path, seconds)
 
 
-def run(server: Server, row: Row) -> None:
+def run(process: LineProcess, row: Row) -> None:
     """Ask for a row's file once.
 
     Raises:
         SystemExit: the reply is no key, or has a warning, or another length.
     """
-    process = psutil.Process(server.pid)
-    before = usage(process).processor_seconds
+    watched = psutil.Process(process.pid)
+    before = usage(watched).processor_seconds
     start = time.perf_counter()
-    server.send({"id": 1, "path": str(row.path)})
-    reply = server.receive()
+    process.send({"id": 1, "path": str(row.path)})
+    reply = process.receive()
     row.wall.append(time.perf_counter() - start)
-    row.processor += usage(process).processor_seconds - before
+    row.processor += usage(watched).processor_seconds - before
     short = abs(reply.get("duration", 0.0) - row.seconds) > max(0.2, 0.01 * row.seconds)
     if reply["code"] != "ok" or reply["warnings"] or short:
         raise SystemExit(f"{row.path.name} was not analysed well: {reply}")
@@ -133,16 +133,15 @@ def run(server: Server, row: Row) -> None:
 
 def measure(rows: list[Row], rounds: int, turn: float, progress: tqdm) -> None:
     """All rows in turns, on one server that has had a file."""
-    server = Server(workers=1)
-    with contextlib.closing(server):
-        run(server, Row(rows[0].path, rows[0].seconds))
+    with server(workers=1) as process:
+        run(process, Row(rows[0].path, rows[0].seconds))
         for number in range(rounds):
             for row in rows[:: -1 if number % 2 else 1]:
                 progress.set_description(row.path.name)
                 end = time.perf_counter() + turn
-                run(server, row)
+                run(process, row)
                 while time.perf_counter() + statistics.median(row.wall) < end:
-                    run(server, row)
+                    run(process, row)
                 progress.update()
 
 

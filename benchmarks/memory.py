@@ -21,10 +21,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import re
 import struct
-import subprocess
 import sys
 import tempfile
 import threading
@@ -35,12 +33,12 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.line_process import SERVER, LineProcess
 from benchmarks.processes import Peak, PeakWatch
 from examples.track import SAMPLE_RATE, encode, render_track, write_audio
 from keyscan.keys import Key
 from keyscan.model_options import count
 
-SERVER = Path(__file__).parent.parent / "openkeyscan_analyzer_server.py"
 BAR_MB = 150
 VERDICTS = {True: "kept", False: "MISSED", None: "not measured"}
 MEASURED_FROM = 300.0  # seconds of music: the bar is about what a longer track needs beyond that
@@ -50,51 +48,16 @@ _LARGEST_WAV = 0xFFFFFFFF - 36
 _UNITS = {"m": 60.0, "h": 3600.0}
 
 
-class Server:
-    """A fresh server that is ready, and what it says."""
-
-    def __init__(self, workers: int) -> None:
-        command = [sys.executable, str(SERVER), "-w", str(workers), "--timeout", "100000"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.pid = self._process.pid
-        self.receive("ready")
-
-    def send(self, *messages: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        for message in messages:
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-        self._process.stdin.flush()
-
-    def receive(self, kind: str | None = None) -> dict[str, Any]:
-        """The next reply to a file, or the next message of that type.
-
-        Raises:
-            SystemExit: the server has ended.
-        """
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            message: dict[str, Any] = json.loads(line)
-            if message.get("type") == kind:
-                return message
-        raise SystemExit("the server has ended without an answer")
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._process.wait()
+def server(workers: int) -> LineProcess:
+    """A fresh one, that gives no file up."""
+    return LineProcess("the server", [*SERVER, "-w", str(workers), "--timeout", "100000"])
 
 
 @contextlib.contextmanager
-def watched(workers: int) -> Iterator[tuple[Server, Peak]]:
+def watched(workers: int) -> Iterator[tuple[LineProcess, Peak]]:
     """A fresh server, and its peak."""
-    server = Server(workers)
-    try:
-        with PeakWatch(server.pid) as watch:
-            yield server, watch.peak
-    finally:
-        server.close()
+    with server(workers) as process, PeakWatch(process.pid) as watch:
+        yield process, watch.peak
 
 
 def write_wav(path: Path, seconds: float) -> None:
@@ -156,9 +119,9 @@ def peak_of_track(path: Path, seconds: float, workers: int) -> Peak:
     Raises:
         SystemExit: the reply is no key, or has a warning, or another length.
     """
-    with watched(workers) as (server, peak):
-        server.send({"id": 1, "path": str(path)})
-        reply = server.receive()
+    with watched(workers) as (process, peak):
+        process.send({"id": 1, "path": str(path)})
+        reply = process.receive()
     if reply["code"] != "ok" or reply["warnings"] or abs(reply["duration"] / seconds - 1) > 0.01:
         raise SystemExit(f"{path.name} was not analysed well: {reply}")
     return peak
@@ -166,15 +129,15 @@ def peak_of_track(path: Path, seconds: float, workers: int) -> Peak:
 
 def peak_of_queue(path: Path, length: int, answers: int, workers: int) -> Peak:
     """Of so many requests for a file at once, until so many replies have come."""
-    with watched(workers) as (server, peak):
+    with watched(workers) as (process, peak):
         messages = [{"id": f"{path.name} {number}", "path": str(path)} for number in range(length)]
-        sender = threading.Thread(target=server.send, args=messages)
+        sender = threading.Thread(target=process.send, args=messages)
         sender.start()
         for _ in range(min(length, answers)):
-            server.receive()
+            process.receive()
         sender.join()
-        server.send({"type": "reset"})
-        server.receive("reset_idle")
+        process.send({"type": "reset"})
+        process.receive("type", "reset_idle")
     return peak
 
 

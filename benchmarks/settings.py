@@ -14,9 +14,7 @@ machine's doing.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,12 +31,12 @@ import numpy as np  # noqa: E402 - the threads must be pinned first
 import numpy.typing as npt  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
+from benchmarks.line_process import SERVER, LineProcess  # noqa: E402
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
 from keyscan.analysis.features import extract_features  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
 from keyscan.model_options import ModelOptions, warm_up  # noqa: E402
 
-SERVER = Path(__file__).parent.parent / "openkeyscan_analyzer_server.py"
 DEFAULT = ModelOptions(None, "cpu", threads=1, interop_threads=1, precision="highest")
 PIECE_SECONDS = 20.0
 LONG_SECONDS = 300.0
@@ -104,18 +102,12 @@ def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tu
 
 def serve(options: Sequence[str], paths: Sequence[Path]) -> float:
     """Seconds from the first request, to a server that is ready, to its last reply."""
-    command = [sys.executable, str(SERVER), *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdout.readline()
+    with LineProcess("the server", [*SERVER, *options]) as server:
         start = time.perf_counter()
-        for number, path in enumerate(paths):
-            process.stdin.write(json.dumps({"id": number, "path": str(path)}).encode() + b"\n")
-        process.stdin.close()
-        replies = [json.loads(line) for line in process.stdout]
+        server.send(*({"id": number, "path": str(path)} for number, path in enumerate(paths)))
+        replies = [server.receive() for _ in paths]
         seconds = time.perf_counter() - start
-    failed = [reply for reply in replies if reply.get("status") == "error"]
+    failed = [reply for reply in replies if reply["status"] == "error"]
     if failed:
         raise SystemExit(f"the server failed: {failed[0]['error']}")
     return seconds
