@@ -1,13 +1,14 @@
 """Samples at a file's rate become samples at a lower one, block by block.
 
-soxr takes as long over a sample whose rate is to be divided by twelve as over any other. A short
-filter first leaves every sixth, as one product with a matrix, and soxr the rest.
+soxr takes its time over every sample, and of 44,100 only 3,675 are wanted. So a short filter first
+leaves every sixth of them (or fourth, or twelfth: see ``_factor``), as a product with a matrix, and
+soxr does the rest.
 """
 
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import soxr
@@ -80,7 +81,7 @@ class _Decimator:
         return self.push(np.zeros(len(self._matrices) * self._hop, np.float32))[:wanted]
 
 
-@cache
+@lru_cache(maxsize=16)  # of odd rates there are a million
 def _matrices(factor: int, target: float) -> tuple[Mono, ...]:
     """A row of samples times these is ``_OUTPUTS`` samples; cut where the rows are cut.
 
