@@ -15,14 +15,16 @@ _quiet = np.errstate(over="ignore", invalid="ignore")
 
 
 @_quiet
-def mean_of_interleaved(samples: NDArray[np.float32] | NDArray[np.int16]) -> Mono:
-    """(frames, channels) of float32 or int16 to (frames,).
+def mean_of_interleaved(
+    samples: NDArray[np.float32] | NDArray[np.int16] | NDArray[np.int32],
+) -> Mono:
+    """(frames, channels) of float32, int16 or int32 to (frames,).
 
     Integers come out with a full scale of +-1. A matrix product, as numpy's ``mean(1)`` on
     interleaved stereo takes forty times as long.
     """
     channels = samples.shape[1]
-    full_scale = 32768 if samples.dtype == np.int16 else 1
+    full_scale = _full_scale(samples.dtype) if samples.dtype.kind == "i" else 1
     weights = np.full(channels, 1 / (full_scale * channels), np.float32)
     mean: Mono = samples.astype(np.float32, copy=False) @ weights
     return mean
@@ -40,11 +42,26 @@ def mean_of_planar(channels: Sequence[NDArray[Any]]) -> Mono:
         if count > 1:
             mean *= np.float32(1 / count)
         return mean
-    full_scale = float(2 ** (8 * kind.itemsize - 1))
+    full_scale = _full_scale(kind)
     mean *= np.float32(1 / (full_scale * count))
     if kind.kind == "u":  # unsigned samples rest at the middle of their range
         mean -= np.float32(1)
     return mean
+
+
+def unpacked(data: bytes, order: str) -> NDArray[np.int32]:
+    """Samples of 24 bits, in three bytes each behind the first byte, as the upper 24 of 32.
+
+    ``order`` of the bytes: ``"<"`` or ``">"``.
+    """
+    count = (len(data) - 1) // 3
+    wide = np.ndarray((count,), f"{order}i4", data, 0, (3,))  # each with the byte before it
+    samples: NDArray[np.int32] = wide << 8 if order == ">" else wide & -256
+    return samples
+
+
+def _full_scale(kind: np.dtype[Any]) -> float:
+    return float(2 ** (8 * kind.itemsize - 1))
 
 
 def _sum(channels: Sequence[NDArray[Any]]) -> Mono:

@@ -8,9 +8,11 @@ import numpy as np
 import soundfile
 
 from keyscan.analysis.decoding import Block, Damage, Refused
-from keyscan.analysis.mixdown import mean_of_interleaved
+from keyscan.analysis.mixdown import mean_of_interleaved, unpacked
 from keyscan.analysis.source import SourceFile
 
+# Of the samples, where a file does not say another one.
+_BYTE_ORDERS = {"WAV": "<", "WAVEX": "<", "RF64": "<", "W64": "<", "AIFF": ">"}
 _BLOCK_SAMPLES = 1 << 17  # of all channels together: fits the processor's cache
 
 
@@ -24,6 +26,7 @@ class SoundfileDecoder:
     name = "soundfile"
 
     def __init__(self, source: SourceFile, kind: str) -> None:
+        self._source = source
         source.seek(0)
         try:
             self._file = soundfile.SoundFile(source)
@@ -50,6 +53,35 @@ class SoundfileDecoder:
         return position
 
     def __iter__(self) -> Iterator[Block]:
+        file = self._file
+        order = _BYTE_ORDERS.get(file.format) if file.endian == "FILE" else None
+        if file.subtype == "PCM_24" and order is not None:
+            return self._unpacked(order)
+        return self._converted()
+
+    def _unpacked(self, order: str) -> Iterator[Block]:
+        """libsndfile tells where the samples are, and is not asked for them: it takes its time."""
+        file, source, width = self._file, self._source, 3 * self._file.channels
+        left = self.samples - file.tell()
+        try:
+            file.seek(0, soundfile.SEEK_END)  # a seek to where it is need not move the source
+            file.seek(-left, soundfile.SEEK_END)
+        except (soundfile.SoundFileError, RuntimeError):
+            self.damage.gave_up = True
+            return
+        position = source.tell()
+        while left > 0:
+            source.seek(position - 1)
+            data = source.read(1 + width * min(left, max(_BLOCK_SAMPLES // file.channels, 1)))
+            frames = (len(data) - 1) // width
+            if frames < 1:
+                return
+            samples = unpacked(data, order)[: frames * file.channels]
+            mono = mean_of_interleaved(samples.reshape(frames, file.channels))
+            yield Block(mono, file.samplerate)
+            left, position = left - frames, position + frames * width
+
+    def _converted(self) -> Iterator[Block]:
         file, rate = self._file, self._file.samplerate
         frames = max(_BLOCK_SAMPLES // file.channels, 1)
         # libsndfile takes six times as long to make floats of 16 bits as to hand them over.

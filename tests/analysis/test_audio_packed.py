@@ -1,0 +1,93 @@
+"""Samples of 24 bits, which are unpacked without libsndfile, are what libsndfile makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from keyscan.analysis.audio import AudioStream
+from keyscan.analysis.mixdown import Mono
+from keyscan.analysis.soundfile_decoder import SoundfileDecoder
+from keyscan.analysis.source import SourceFile
+
+RATE = 44100
+KINDS = [
+    *(("WAV", "FILE"), ("WAV", "BIG"), ("WAVEX", "FILE"), ("RF64", "FILE"), ("W64", "FILE")),
+    *(("AIFF", "FILE"), ("AIFF", "LITTLE"), ("CAF", "FILE"), ("CAF", "LITTLE"), ("AU", "FILE")),
+]
+
+
+def write(path: Path, kind: str, endian: str, frames: int, channels: int = 2) -> None:
+    """Noise, with the loudest samples there are at its start."""
+    noise = np.random.default_rng(0).standard_normal((frames, channels)) * 0.2
+    noise[0], noise[1:2] = -1.0, 1.0
+    soundfile.write(path, noise, RATE, "PCM_24", endian, kind)
+
+
+def decoded(path: Path, second: int = 0) -> Mono:
+    with SourceFile(path) as source:
+        decoder = SoundfileDecoder(source, "wav")
+        if second:
+            assert decoder.start_at(second, lambda: False) == second * RATE
+        return np.concatenate([np.empty(0, np.float32), *(block.samples for block in decoder)])
+
+
+def mean(path: Path, second: int = 0) -> Mono:
+    """By libsndfile alone."""
+    samples, _ = soundfile.read(path, start=second * RATE, dtype="float32", always_2d=True)
+    return samples @ np.full(samples.shape[1], 1 / samples.shape[1], np.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize(("kind", "endian"), KINDS)
+def test_every_order_of_bytes_and_number_of_channels(kind, endian, channels, tmp_path):
+    path = tmp_path / "a"
+    write(path, kind, endian, 3 * RATE + 1, channels)
+    for second in (0, 2):
+        np.testing.assert_allclose(decoded(path, second), mean(path, second), atol=1e-7)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 65535, 65536, 65537])
+@pytest.mark.parametrize("kind", ["WAV", "AIFF"])
+def test_every_length(kind, frames, tmp_path):
+    path = tmp_path / "a"
+    write(path, kind, "FILE", frames)
+    np.testing.assert_array_equal(decoded(path), mean(path))
+
+
+def test_every_value_is_exact(tmp_path):
+    steps = np.arange(-(2**23), 2**23, 1009)
+    for kind in ("WAV", "AIFF"):
+        path = tmp_path / kind
+        soundfile.write(path, (steps << 8).astype(np.int32), RATE, "PCM_24", format=kind)
+        np.testing.assert_array_equal(decoded(path) * 2**23, steps)
+
+
+def test_a_tag_before_the_file_is_skipped(tmp_path):
+    plain, tagged = tmp_path / "plain", tmp_path / "tagged"
+    write(plain, "WAV", "FILE", 4 * RATE)
+    tag = b"ID3\x03\x00\x00\x00\x00\x02\x00" + bytes(256)
+    tagged.write_bytes(tag + plain.read_bytes())
+    with AudioStream(tagged) as stream:
+        found = np.concatenate(list(stream))
+        assert stream.decoder == "soundfile"
+    with AudioStream(plain) as stream:
+        np.testing.assert_array_equal(found, np.concatenate(list(stream)))
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4, 5, 6, 100_000])
+@pytest.mark.parametrize("kind", ["WAV", "AIFF"])
+def test_a_file_that_breaks_off_is_decoded_up_to_there(kind, lost, tmp_path):
+    path = tmp_path / "a"
+    write(path, kind, "FILE", 4 * RATE)
+    whole = decoded(path)
+    path.write_bytes(path.read_bytes()[:-lost])
+    found = decoded(path)
+    assert len(found) == 4 * RATE - -(-lost // 6)
+    np.testing.assert_array_equal(found, whole[: len(found)])
+    with AudioStream(path) as stream:
+        assert sum(map(len, stream)) > 0
+    assert [warning.code for warning in stream.warnings] == ["truncated"]
