@@ -15,9 +15,7 @@ _quiet = np.errstate(over="ignore", invalid="ignore")
 
 
 @_quiet
-def mean_of_interleaved(
-    samples: NDArray[np.float32] | NDArray[np.int16] | NDArray[np.int32],
-) -> Mono:
+def mean_of_interleaved(samples: NDArray[Any]) -> Mono:
     """(frames, channels) of float32, int16 or int32 to (frames,).
 
     Integers come out with a full scale of +-1. A matrix product, as numpy's ``mean(1)`` on
@@ -47,17 +45,6 @@ def mean_of_planar(channels: Sequence[NDArray[Any]]) -> Mono:
     if kind.kind == "u":  # unsigned samples rest at the middle of their range
         mean -= np.float32(1)
     return mean
-
-
-def unpacked(data: bytes, order: str) -> NDArray[np.int32]:
-    """Samples of 24 bits, in three bytes each behind the first byte, as the upper 24 of 32.
-
-    ``order`` of the bytes: ``"<"`` or ``">"``.
-    """
-    count = (len(data) - 1) // 3
-    wide = np.ndarray((count,), f"{order}i4", data, 0, (3,))  # each with the byte before it
-    samples: NDArray[np.int32] = wide << 8 if order == ">" else wide & -256
-    return samples
 
 
 def _full_scale(kind: np.dtype[Any]) -> float:

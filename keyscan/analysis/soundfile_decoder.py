@@ -8,11 +8,10 @@ import numpy as np
 import soundfile
 
 from keyscan.analysis.decoding import Block, Damage, Refused
-from keyscan.analysis.mixdown import mean_of_interleaved, unpacked
+from keyscan.analysis.mixdown import mean_of_interleaved
+from keyscan.analysis.pcm import Layout, layout_of
 from keyscan.analysis.source import SourceFile
 
-# Of the samples, where a file does not say another one.
-_BYTE_ORDERS = {"WAV": "<", "WAVEX": "<", "RF64": "<", "W64": "<", "AIFF": ">"}
 _BLOCK_SAMPLES = 1 << 17  # of all channels together: fits the processor's cache
 
 
@@ -54,14 +53,12 @@ class SoundfileDecoder:
 
     def __iter__(self) -> Iterator[Block]:
         file = self._file
-        order = _BYTE_ORDERS.get(file.format) if file.endian == "FILE" else None
-        if file.subtype == "PCM_24" and order is not None:
-            return self._unpacked(order)
-        return self._converted()
+        layout = layout_of(file.format, file.endian, file.subtype)
+        return self._converted() if layout is None else self._unpacked(layout)
 
-    def _unpacked(self, order: str) -> Iterator[Block]:
-        """libsndfile tells where the samples are, and is not asked for them: it takes its time."""
-        file, source, width = self._file, self._source, 3 * self._file.channels
+    def _unpacked(self, layout: Layout) -> Iterator[Block]:
+        """libsndfile says where the samples are; they are read without it."""
+        file, source, width = self._file, self._source, layout.width * self._file.channels
         left = self.samples - file.tell()
         try:
             file.seek(0, soundfile.SEEK_END)  # a seek to where it is need not move the source
@@ -71,12 +68,13 @@ class SoundfileDecoder:
             return
         position = source.tell()
         while left > 0:
-            source.seek(position - 1)
-            data = source.read(1 + width * min(left, max(_BLOCK_SAMPLES // file.channels, 1)))
-            frames = (len(data) - 1) // width
+            source.seek(position - layout.lead)
+            most = min(left, max(_BLOCK_SAMPLES // file.channels, 1))
+            data = source.read(layout.lead + width * most)
+            frames = (len(data) - layout.lead) // width
             if frames < 1:
                 return
-            samples = unpacked(data, order)[: frames * file.channels]
+            samples = layout.samples(data)[: frames * file.channels]
             mono = mean_of_interleaved(samples.reshape(frames, file.channels))
             yield Block(mono, file.samplerate)
             left, position = left - frames, position + frames * width
