@@ -195,7 +195,7 @@ def main() -> int:
             disable=not sys.stderr.isatty(),
         ) as progress,
     ):
-        folder = options.folder or Path(temporary)
+        folder = (options.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         progress.write("| format | length | runs | ms | s/min | processor, s/min |")
         progress.write("|---|---|---|---|---|---|")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,7 +36,7 @@ class LineProcess:
         """Start it in ``folder``, and wait until it is ready.
 
         Raises:
-            SystemExit: it has ended instead.
+            SystemExit: it has ended instead, or says something else.
         """
         self.name = name
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -48,31 +49,57 @@ class LineProcess:
             stderr=self._log,
         )
         self.pid = self._process.pid
-        assert self._process.stdout is not None
-        self._messages: Iterator[Message] = map(json.loads, self._process.stdout)
-        self._last: Message = {}
-        self.about = self.receive("type", "ready")
+        self._last = ""  # what it said that nobody waited for
+        try:
+            self.about = self.receive("type", "ready")
+        except BaseException:
+            self._close(kill=True)
+            raise
 
     def send(self, *messages: Message) -> None:
-        """Write a line for each."""
+        """Write a line for each; more than a pipe holds only to one who reads while it answers.
+
+        Raises:
+            SystemExit: the process has ended.
+        """
         assert self._process.stdin is not None
-        for message in messages:
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-        self._process.stdin.flush()
+        try:
+            for message in messages:
+                self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
 
     def receive(self, field: str = "status", value: str | None = None) -> Message:
         """The next message that has the field, or that value of it; by default, a reply.
 
         Raises:
-            SystemExit: the process has ended, after what it last said.
+            SystemExit: the process has ended, or what it says is no message.
         """
-        for message in self._messages:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            message = _message(line)
+            if message is None:
+                raise SystemExit(f"{self.name} does not say messages: {line[:200]!r}")
             if field in message and value in (None, message[field]):
                 return message
-            self._last = message
+            self._last = message.get("error", "")
+        raise self._ended()
+
+    def _ended(self) -> SystemExit:
+        code = self._process.wait()
         self._log.seek(0)
         said = self._log.read().decode(errors="replace")[-2000:]
-        raise SystemExit(f"{self.name} has ended: {self._last.get('error', '')}\n{said}")
+        last = "" if self._last in said else f": {self._last}"
+        return SystemExit(f"{self.name} has ended with exit code {code}{last}\n{said}".rstrip())
+
+    def _close(self, *, kill: bool) -> None:
+        with self._log, self._process as process:
+            assert process.stdin is not None
+            if kill:
+                process.kill()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
 
     def __enter__(self) -> Self:
         return self
@@ -83,8 +110,12 @@ class LineProcess:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._log, self._process as process:
-            assert process.stdin is not None
-            process.stdin.close()
-            if kind is not None:
-                process.terminate()
+        self._close(kill=kind is not None)
+
+
+def _message(line: bytes) -> Message | None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None

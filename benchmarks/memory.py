@@ -237,7 +237,7 @@ def main() -> int:
     options = build_parser().parse_args()
     lines = len(options.formats) * len(options.lengths) + 2 * len(options.queues)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = options.folder or Path(temporary)
+        folder = (options.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
         with tqdm(total=lines, leave=False, disable=not sys.stderr.isatty()) as progress:

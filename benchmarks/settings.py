@@ -106,15 +106,16 @@ def serve(options: Sequence[str], paths: Sequence[Path]) -> float:
     Raises:
         SystemExit: a file has no key.
     """
+    requests = [{"id": number, "path": str(path)} for number, path in enumerate(paths)]
     with LineProcess("the server", [*SERVER, *options]) as server:
         for _ in range(2):  # the first time, all workers but one have yet to start
             start = time.perf_counter()
-            server.send(*({"id": number, "path": str(path)} for number, path in enumerate(paths)))
+            server.send(*requests)
             replies = [server.receive() for _ in paths]
             seconds = time.perf_counter() - start
-    failed = [reply for reply in replies if reply["status"] == "error"]
-    if failed:
-        raise SystemExit(f"the server failed: {failed[0]['error']}")
+            failed = [reply for reply in replies if reply["status"] == "error"]
+            if failed:
+                raise SystemExit(f"the server failed: {failed[0]['error']}")
     return seconds
 
 

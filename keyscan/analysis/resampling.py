@@ -1,8 +1,7 @@
 """Samples at a file's rate become samples at a lower one, block by block.
 
 soxr takes its time over every sample, and of 44,100 only 3,675 are wanted. So a short filter first
-leaves every sixth of them (or fourth, or twelfth: see ``_factor``), as a product with a matrix, and
-soxr does the rest.
+leaves every sixth of them, as a product with a matrix, and soxr does the rest.
 """
 
 from __future__ import annotations
@@ -42,12 +41,8 @@ class Resampler:
 
 
 def _factor(rate: int, target: int) -> int:
-    """The largest divisor of ``rate`` that leaves twice ``target``, so that a filter can be short.
-
-    The quotient is a whole number, as a second is then one of samples and a stream that starts at
-    a later one has the same samples.
-    """
-    return next(n for n in range(max(rate // (2 * target), 1), 0, -1) if rate % n == 0)
+    """The largest that leaves twice ``target``, so that a short filter is enough."""
+    return max(rate // (2 * target), 1)
 
 
 class _Decimator:
@@ -68,7 +63,7 @@ class _Decimator:
         hops = len(samples) // self._hop
         rows = samples[: hops * self._hop].reshape(hops, self._hop)
         complete = max(hops - len(self._matrices) + 1, 0)
-        self._pending = samples[complete * self._hop :]
+        self._pending = samples[complete * self._hop :].copy()  # not to keep them all
         outputs = rows[:complete] @ self._matrices[0]
         for index, matrix in enumerate(self._matrices[1:], start=1):
             outputs += rows[index : index + complete, : len(matrix)] @ matrix

@@ -103,7 +103,7 @@ class Worker:
         Raises:
             WorkerFailed: the process had died before it took the file.
         """
-        gathering = gathering or OwnFile()
+        gathering = OwnFile() if gathering is None else gathering
         connection = self._connection
         if connection is None:
             raise WorkerFailed("no decoding process could be started")

@@ -9,10 +9,10 @@ import pytest
 
 from keyscan.analysis.audio import SAMPLE_RATE
 from keyscan.analysis.mixdown import Mono
-from keyscan.analysis.resampling import Resampler
+from keyscan.analysis.resampling import Resampler, _Decimator, _factor
 
 RATES = [8000, 11025, 16000, 22050, 32000, 37800, 44056, 44100, 48000, 88200, 96000, 192000]
-PRIME = 44111  # no sample but every one falls on a whole number of them
+PRIME = 44111  # no number of samples but one divides a second of them
 EDGE = 2000  # samples at either end, where both filters look beyond the sound
 
 
@@ -42,12 +42,33 @@ def test_the_music_is_left_as_it_was(rate: int) -> None:
         np.testing.assert_allclose(found[EDGE:-EDGE], expected[EDGE : len(found) - EDGE], atol=1e-4)
 
 
-@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("rate", [*RATES, PRIME])
 def test_nothing_is_folded_onto_the_music(rate: int) -> None:
-    for frequency in (2 * SAMPLE_RATE - 440, 2 * SAMPLE_RATE + 440, 10_000, 0.49 * rate):
-        if SAMPLE_RATE < frequency < rate / 2:
-            folded = resampled(sine(frequency, rate), rate)[EDGE:-EDGE]
-            assert np.abs(folded).max() < 1e-5, frequency
+    kept = rate / _factor(rate, SAMPLE_RATE)  # the rate between the filter and soxr
+    for multiple in (kept, 2 * kept, SAMPLE_RATE, 2 * SAMPLE_RATE):
+        for distance in (-1800, -1310, -440, -65, 65, 440, 1310, 1800):
+            frequency = multiple + distance
+            if SAMPLE_RATE / 2 < frequency < rate / 2 and abs(frequency - SAMPLE_RATE / 2) > 300:
+                folded = resampled(sine(frequency, rate), rate)[EDGE:-EDGE]
+                assert np.abs(folded).max() < 3e-6, frequency
+
+
+@pytest.mark.parametrize(
+    ("rate", "factor"),
+    [(8000, 1), (14_699, 1), (14_700, 2), (44100, 6), (48000, 6), (PRIME, 6), (192_000, 26)],
+)
+def test_soxr_is_left_two_octaves_above_the_music(rate: int, factor: int) -> None:
+    assert _factor(rate, SAMPLE_RATE) == factor
+
+
+@pytest.mark.parametrize("rate", [44100, 48000, 96000])
+@pytest.mark.parametrize("beyond", range(6))
+def test_the_last_samples_are_kept(rate: int, beyond: int) -> None:
+    count = 2 * rate + beyond
+    decimator = _Decimator(_factor(rate, SAMPLE_RATE), SAMPLE_RATE / rate)
+    found = np.concatenate([decimator.push(np.ones(count, np.float32)), decimator.finish()])
+    assert len(found) == -(-count // _factor(rate, SAMPLE_RATE))
+    assert found[-1] > 0.45  # at most half of the filter lies beyond the end
 
 
 @pytest.mark.parametrize("rate", [11025, 44100, 48000, 192000, PRIME])
