@@ -41,9 +41,9 @@ def test_a_program_that_ends_before_it_answers():
 
 
 def test_a_program_that_ends_before_it_is_asked():
-    with start(READY + "raise SystemExit('out of luck')") as program:
-        with pytest.raises(SystemExit, match="exit code 1\nout of luck"):
-            program.send(*({"id": number} for number in range(1_000_000)))
+    code = READY + "raise SystemExit('out of luck')"
+    with pytest.raises(SystemExit, match="exit code 1\nout of luck"), start(code) as program:
+        program.send(*({"id": number} for number in range(1_000_000)))
 
 
 def test_messages_that_nobody_waits_for_are_passed_over():
