@@ -15,7 +15,8 @@ _DECODE = frozenset(("decode",))
 _RESAMPLE = frozenset(("resample",))
 _CQT = frozenset(("cqt",))
 _MODEL = frozenset(("inference",))
-_NUMBERS = frozenset(("cqt", "inference"))
+_PRODUCTS = frozenset(("resample", "cqt"))
+_NUMBERS = _PRODUCTS | _MODEL
 
 Sides = Collection[int]  # 0 for the first report, 1 for the second
 _EITHER: Sides = (0, 1)
@@ -103,12 +104,19 @@ CAUSES = (
         slows=_more_threads,
     ),
     Cause(
-        "thread_pools.openblas*.threads", _CQT, "BLAS threads wait for each other", slows=_larger
+        "thread_pools.openblas*.threads",
+        _PRODUCTS,
+        "BLAS threads wait for each other",
+        slows=_larger,
     ),
-    Cause("thread_pools.openblas*.architecture", _CQT, "BLAS runs another processor's kernels"),
-    Cause("thread_pools.openblas*.version", _CQT, "another BLAS"),
-    Cause("thread_pools.mkl*.threads", _CQT, "BLAS threads wait for each other", slows=_larger),
-    Cause("thread_pools.mkl*.version", _CQT, "another BLAS"),
+    Cause(
+        "thread_pools.openblas*.architecture", _PRODUCTS, "BLAS runs another processor's kernels"
+    ),
+    Cause("thread_pools.openblas*.version", _PRODUCTS, "another BLAS"),
+    Cause(
+        "thread_pools.mkl*.threads", _PRODUCTS, "BLAS threads wait for each other", slows=_larger
+    ),
+    Cause("thread_pools.mkl*.version", _PRODUCTS, "another BLAS"),
     Cause(
         "thread_pools.openmp*.file",
         _MODEL,
@@ -118,8 +126,8 @@ CAUSES = (
     Cause(
         "thread_pools.openmp*.threads", _MODEL, "OpenMP threads wait for each other", slows=_larger
     ),
-    Cause("numpy_blas", _CQT, "numpy was built for another BLAS"),
-    Cause("packages.numpy.version", _CQT, "another numpy"),
+    Cause("numpy_blas", _PRODUCTS, "numpy was built for another BLAS"),
+    Cause("packages.numpy.version", _DECODE | _PRODUCTS, "another numpy"),
     Cause("torch.version", _MODEL, "another torch"),
     Cause("torch.device", _MODEL, "the model runs on another device"),
     Cause("torch.threads", _MODEL, "the model has more or fewer threads (--threads)"),

@@ -146,11 +146,12 @@ def test_a_package_that_only_one_loads_explains_only_its_slow_start(report):
         ("thread_pools", "openblas", ({"threads": 4}, {"threads": 1})),
     ],
 )
-def test_a_fact_explains_only_why_its_own_side_is_slow(report, part, name, values):
+@pytest.mark.parametrize("stage", ["cqt", "resample"])
+def test_a_fact_explains_only_why_its_own_side_is_slow(report, stage, part, name, values):
     a, b = copy.deepcopy(report), copy.deepcopy(report)
     a[part][name], b[part][name] = values
-    assert f"{part}.{name}" in explanation(slower(a, "cqt"), b)
-    assert f"{part}.{name}" not in explanation(a, slower(b, "cqt"))
+    assert f"{part}.{name}" in explanation(slower(a, stage), b)
+    assert f"{part}.{name}" not in explanation(a, slower(b, stage))
 
 
 def test_import_times_of_the_reference_engine_are_no_part_of_the_start(report):
