@@ -1,4 +1,4 @@
-"""Samples as they lie in WAV, AIFF and the like: for most, libsndfile takes five times as long."""
+"""Samples as they lie in WAV, AIFF and the like, without libsndfile, which is slow over most."""
 
 from __future__ import annotations
 

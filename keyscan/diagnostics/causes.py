@@ -147,7 +147,7 @@ CAUSES = (
         "another version, or none, has more or less to import",
         slows=_owner,
     ),
-    Cause("audio.libsndfile", _DECODE, "another libsndfile decodes WAV, FLAC and Opus"),
+    Cause("audio.libsndfile", _DECODE, "another libsndfile decodes FLAC and Opus"),
     Cause("audio.ffmpeg", _DECODE, "another FFmpeg decodes MP3, M4A and AAC"),
     Cause("audio.ffmpeg_decoders", _DECODE, "another build of FFmpeg decodes MP3, M4A and AAC"),
     Cause("packages.av.version", _DECODE, "another PyAV"),
