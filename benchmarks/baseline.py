@@ -20,8 +20,8 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.line_program import serve
-from keyscan.analysis.keynet import KeyNet
 from keyscan.keys import KEYS
+from keyscan.model.keynet import KeyNet
 
 SAMPLE_RATE = 44100
 

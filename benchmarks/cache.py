@@ -23,13 +23,13 @@ import numpy as np  # noqa: E402 - the threads must be pinned first
 
 from benchmarks.settings import PIECE_SECONDS, serve  # noqa: E402
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
-from keyscan.analysis.estimate import estimate_key  # noqa: E402
-from keyscan.analysis.features import extract_features  # noqa: E402
-from keyscan.analysis.model import load_model  # noqa: E402
+from keyscan.cache.cache import Cache  # noqa: E402
+from keyscan.cache.messages import FileRow, ResultRow, Stamp  # noqa: E402
+from keyscan.cache.record import Record, encode_record  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
-from keyscan.serving.cache import Cache  # noqa: E402
-from keyscan.serving.cache_messages import FileRow, ResultRow, Stamp  # noqa: E402
-from keyscan.serving.cache_record import Record, encode_record  # noqa: E402
+from keyscan.model.checkpoint import load_model  # noqa: E402
+from keyscan.model.estimate import estimate_key  # noqa: E402
+from keyscan.spectrogram.features import extract_features  # noqa: E402
 
 _BATCH = 1000  # rows stored at a time
 

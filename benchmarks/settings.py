@@ -33,9 +33,9 @@ from tqdm import tqdm  # noqa: E402
 
 from benchmarks.line_process import SERVER, LineProcess  # noqa: E402
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
-from keyscan.analysis.features import extract_features  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
 from keyscan.model_options import ModelOptions, warm_up  # noqa: E402
+from keyscan.spectrogram.features import extract_features  # noqa: E402
 
 DEFAULT = ModelOptions(None, "cpu", threads=1, interop_threads=1, precision="highest")
 PIECE_SECONDS = 20.0
@@ -87,7 +87,7 @@ def write_library(folder: Path, seconds: float) -> list[Path]:
 def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tuple[float, Logits]:
     """The least seconds for five minutes of music, and the logits of every track."""
     options.apply_to_torch()
-    from keyscan.analysis.model import load_model
+    from keyscan.model.checkpoint import load_model
 
     model = load_model(options.path, options.device)
     warm_up(model)

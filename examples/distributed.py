@@ -23,18 +23,18 @@ from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from keyscan.batch.files import UnreadableFolder, find_files
+from keyscan.analyze.files import UnreadableFolder, find_files
+from keyscan.engine.pool import WorkerPool
+from keyscan.engine.worker_process import Failure, WorkerSettings
 from keyscan.model_options import count
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
-from keyscan.serving.pool import WorkerPool
-from keyscan.serving.worker_options import seconds
-from keyscan.serving.worker_process import Failure, WorkerSettings
+from keyscan.server.worker_options import seconds
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-not-found]
 
     from keyscan import Analysis
-    from keyscan.serving.workers import Worker
+    from keyscan.engine.worker import Worker
 
 Row = dict[str, Any]
 TIMEOUT = 120.0  # seconds
@@ -67,7 +67,7 @@ class Engine:
         self._pool = WorkerPool(1, WorkerSettings(timeout=timeout), on_started=lambda _: None)
         import torch  # while the decoding process starts
 
-        from keyscan.analysis.model import load_model
+        from keyscan.model.checkpoint import load_model
 
         torch.set_num_threads(1)  # where torch was imported before
         self._model = load_model()
@@ -99,8 +99,8 @@ class Engine:
 
     def _analyze(self, path: str) -> Analysis | Failure:
         from keyscan import Analysis
-        from keyscan.analysis.estimate import estimate_key
-        from keyscan.analysis.spectrogram import Features
+        from keyscan.model.estimate import estimate_key
+        from keyscan.spectrogram.spectrum import Features
 
         features = self._pool.run(self._worker, path, Event())
         if not isinstance(features, Features):

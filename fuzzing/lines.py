@@ -15,7 +15,7 @@ from fuzzing.edits import Edit, apply_all, draw_edits
 from fuzzing.findings import Finding, place_of
 from fuzzing.media import OF_A_FILE, Problem
 from fuzzing.target import Died, Message, NotAMessage, Target
-from keyscan.serving.protocol import MAX_LINE_BYTES
+from keyscan.server.protocol import MAX_LINE_BYTES
 
 _PATIENCE = 60.0  # seconds; only a hang takes that long
 _MARKER = "the marker"

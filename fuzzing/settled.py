@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
-from keyscan.analysis.ogg import page_length, with_checksum
+from keyscan.audio.ogg import page_length, with_checksum
 
 _HEAD = 4096  # bytes: what is settled in RIFF and IFF stands there
 _SERIAL = struct.pack("<I", 1)

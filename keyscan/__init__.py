@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from keyscan.analysis.errors import AnalysisError
+from keyscan.errors import AnalysisError
 from keyscan.keys import Key
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from keyscan.analysis.errors import AudioWarning
-from keyscan.analysis.estimate import KeyEstimate, estimate_key
-from keyscan.analysis.features import extract_features
-from keyscan.analysis.model import KeyModel, load_model
+from keyscan.errors import AudioWarning
+from keyscan.model.checkpoint import KeyModel, load_model
+from keyscan.model.estimate import KeyEstimate, estimate_key
+from keyscan.spectrogram.features import extract_features
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,27 +15,27 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
-from keyscan.diagnostics import doctor
-from keyscan.diagnostics.profiling import (
+from keyscan.cache.options import NoCache, add_cache_option, open_cache, result_store
+from keyscan.doctor import doctor
+from keyscan.engine.pool import WorkerPool
+from keyscan.engine.worker import WorkerFailed
+from keyscan.engine.worker_process import Started
+from keyscan.heap import give_back_freed_memory, keep_freed_memory
+from keyscan.model_options import add_model_options, model_options, warm_up
+from keyscan.runtime import usable_cores
+from keyscan.server.profiling import (
     profiling_enabled,
     startup_lines,
     threading_lines,
 )
-from keyscan.diagnostics.stderr import STDERR
-from keyscan.heap import give_back_freed_memory, keep_freed_memory
-from keyscan.model_options import add_model_options, model_options, warm_up
-from keyscan.runtime import usable_cores
-from keyscan.serving.cache_options import NoCache, add_cache_option, open_cache, result_store
-from keyscan.serving.pool import WorkerPool
-from keyscan.serving.protocol import encode
-from keyscan.serving.streams import read_some, write_all
-from keyscan.serving.style_options import add_style_options, key_style
-from keyscan.serving.worker_options import add_worker_options, seconds, worker_settings
-from keyscan.serving.worker_process import Started
-from keyscan.serving.workers import WorkerFailed
+from keyscan.server.protocol import encode
+from keyscan.server.streams import read_some, write_all
+from keyscan.server.style_options import add_style_options, key_style
+from keyscan.server.worker_options import add_worker_options, seconds, worker_settings
+from keyscan.stdio import STDERR
 
 if TYPE_CHECKING:
-    from keyscan.serving.server import Server
+    from keyscan.server.server import Server
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
@@ -117,8 +117,8 @@ def _doctor(arguments: Sequence[str]) -> int:
 
 
 def _analyze(arguments: Sequence[str]) -> int:
-    from keyscan.batch import command  # and with it much that the server has no use for
-    from keyscan.batch.options import parse_options
+    from keyscan.analyze import command  # and with it much that the server has no use for
+    from keyscan.analyze.options import parse_options
 
     options = parse_options(arguments)
     _, output = _take_streams()
@@ -197,8 +197,8 @@ def _build_server(
     import torch
 
     measured("import torch")
-    from keyscan.analysis.model import ModelError, load_model
-    from keyscan.serving.server import Server, ServerSettings
+    from keyscan.model.checkpoint import ModelError, load_model
+    from keyscan.server.server import Server, ServerSettings
 
     measured("other imports")
     model_options(options).apply_to_torch()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from keyscan.analysis.model import KeyModel
+    from keyscan.model.checkpoint import KeyModel
 
 Precision = Literal["highest", "high", "medium"]
 _MOST = 256  # workers or threads
@@ -91,8 +91,8 @@ def warm_up(model: KeyModel) -> None:
     """
     import numpy as np
 
-    from keyscan.analysis.model import ModelError
-    from keyscan.analysis.network import N_BINS
+    from keyscan.model.checkpoint import ModelError
+    from keyscan.model.network import N_BINS
 
     try:
         model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))

@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import settings
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.diagnostics.environment import PREFIXES
+from keyscan.doctor.environment import PREFIXES
 from keyscan.keys import Key
 from tests.server_process import ServerProcess
 

@@ -21,7 +21,7 @@ from pathlib import PurePath
 from typing import Any
 
 from keyscan.__main__ import run
-from keyscan.serving import pipe
+from keyscan.engine import pipe
 
 ShouldStop = Callable[[], bool]
 Fault = Callable[[ShouldStop], None]
@@ -156,7 +156,7 @@ def _connection() -> Connection:
 
 
 def _order_faults() -> None:
-    from keyscan.analysis import features
+    from keyscan.spectrogram import features
 
     extract = features.extract_features
 

@@ -12,7 +12,7 @@ import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import Key
-from keyscan.serving.protocol import ERROR_CODES
+from keyscan.server.protocol import ERROR_CODES
 from tests.audio_files import FORMATS, write_video
 from tests.server_process import ServerProcess
 

@@ -15,9 +15,9 @@ import soundfile
 import torch
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.analysis.keynet import KeyNet
+from keyscan.cache.cache import Cache
 from keyscan.keys import Key
-from keyscan.serving.cache import Cache
+from keyscan.model.keynet import KeyNet
 from tests.server_process import PATIENCE, ServerProcess, request, wait_for
 from tests.stalled_drive import StalledDrive
 

@@ -12,8 +12,8 @@ import pytest
 
 from keyscan import __version__
 from keyscan.cli import build_parser
-from keyscan.serving.protocol import ERROR_CODES
-from keyscan.serving.worker_options import worker_settings
+from keyscan.server.protocol import ERROR_CODES
+from keyscan.server.worker_options import worker_settings
 from tests.server_process import COMMAND, ROOT, ServerProcess, request
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from examples.track import SAMPLE_RATE, render_track, write_audio
-from keyscan.analysis.audio import AudioStream
+from keyscan.audio.stream import AudioStream
 from keyscan.keys import KEYS, Key
 
 # Krumhansl & Kessler 1982: how well each pitch class fits a key, from its tonic upwards.

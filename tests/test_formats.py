@@ -8,8 +8,8 @@ import soundfile
 import soxr
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.analysis.features import extract_features
 from keyscan.keys import KEYS, Key
+from keyscan.spectrogram.features import extract_features
 from tests.audio_files import FORMATS
 from tests.server_process import ServerProcess
 

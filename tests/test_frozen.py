@@ -23,7 +23,7 @@ from hooks.excluded import EXCLUDED
 from keyscan import __version__
 from keyscan.keys import Key
 from tests.audio_files import FORMATS
-from tests.diagnostics.doctor_process import run_doctor
+from tests.doctor.doctor_process import run_doctor
 from tests.server_process import EXE, PATIENCE, ROOT, ServerProcess, request, wait_for
 
 INSTALLED = Path(EXE or ROOT / "dist" / "openkeyscan-analyzer" / "openkeyscan-analyzer").absolute()
@@ -226,8 +226,8 @@ import multiprocessing.spawn, psutil, sys, threading
 from pathlib import Path
 import numpy as np
 from keyscan import runtime
-from keyscan.serving.worker_process import Work, WorkerSettings
-from keyscan.serving.workers import Worker
+from keyscan.engine.worker_process import Work, WorkerSettings
+from keyscan.engine.worker import Worker
 program, engine, path, out = sys.argv[1:]
 runtime.pin_threads()
 python_path = sys.path

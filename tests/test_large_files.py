@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.analysis.extent import LostSize, lost_wav_size
-from keyscan.analysis.source import SourceFile
+from keyscan.audio.extent import LostSize, lost_wav_size
+from keyscan.audio.source import SourceFile
 from keyscan.keys import Key
 from tests.audio_files import FORMATS, Samples
 from tests.server_process import ServerProcess, request, wait_for

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from benchmarks.length import WRITERS, Row, length_name, spread
-from keyscan.analysis.audio import AudioStream
+from keyscan.audio.stream import AudioStream
 from tests.server_process import ROOT
 
 

@@ -16,7 +16,7 @@ import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import KEYS, smooth_path
-from keyscan.serving.protocol import ERROR_CODES
+from keyscan.server.protocol import ERROR_CODES
 from tests.server_process import COMMAND, ROOT
 
 CLIENT = ROOT / "clients" / "node"

@@ -25,7 +25,7 @@ DIFFERENCES = """
 import json, sys
 import numpy as np
 from benchmarks import baseline
-from keyscan.analysis.features import extract_features
+from keyscan.spectrogram.features import extract_features
 for path in sys.argv[1:]:
     ours = extract_features(path).spectrogram
     theirs = baseline.spectrogram(baseline.load(path))[:, : ours.shape[1]]

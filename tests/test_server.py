@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from keyscan import __version__
-from keyscan.analysis.features import extract_features
-from keyscan.analysis.keynet import KeyNet
-from keyscan.analysis.model import load_model
+from keyscan.model.checkpoint import load_model
+from keyscan.model.keynet import KeyNet
+from keyscan.spectrogram.features import extract_features
 from tests.server_process import ServerProcess, request, wait_for
 
 

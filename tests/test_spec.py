@@ -77,7 +77,7 @@ def build(tmp_path, monkeypatch):
 def test_what_is_taken_along(build, platform):
     asked = build(platform).asked["Analysis"]
     assert asked.arguments == (["openkeyscan_analyzer_server.py"],)
-    assert asked.options.pop("hiddenimports") == ["keyscan.analysis.reference"]
+    assert asked.options.pop("hiddenimports") == ["keyscan.spectrogram.reference"]
     assert asked.options == {
         "datas": [("keyscan/data", "keyscan/data"), *copy_metadata("typing_extensions")],
         "excludes": list(EXCLUDED),

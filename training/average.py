@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from keyscan.analysis.model import ModelError, load_model
+from keyscan.model.checkpoint import ModelError, load_model
 from training.files import write_whole
 
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from keyscan.analysis.network import N_BINS
-from keyscan.analysis.tuning import in_tune
 from keyscan.keys import KEYS, Key
+from keyscan.model.network import N_BINS
+from keyscan.model.tuning import in_tune
 from training.augment import augment
 from training.settings import TrainingSettings
 from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, Corpus

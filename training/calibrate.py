@@ -3,7 +3,7 @@
 ``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K] --out FILE``
 
 Writes the checkpoint, all else unchanged, with its ``temperature`` and ``temperature_frames`` (see
-``keyscan.analysis.temperature``), and with ``calibration``: what they were fitted to. Answers stay
+``keyscan.model.temperature``), and with ``calibration``: what they were fitted to. Answers stay
 what they were; only how sure they are changes. A temperature that the checkpoint has already plays
 no part. The same checkpoint and sets give the same temperature.
 """
@@ -21,10 +21,10 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
-from keyscan.analysis.errors import AnalysisError
-from keyscan.analysis.model import KeyModel, ModelError, load_model
-from keyscan.analysis.temperature import Temperature
+from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key
+from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.temperature import Temperature
 from training.calibration import Outputs, fit_temperature
 from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.files import write_whole

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
-from keyscan.analysis.temperature import Temperature
 from keyscan.keys import KEYS
+from keyscan.model.temperature import Temperature
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.analysis.cqt import FILTER_BANK_PATH, load_filter_bank
-from keyscan.analysis.features import extract_features
 from keyscan.keys import Key
+from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
+from keyscan.spectrogram.features import extract_features
 from training.files import write_whole
 
 _AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".m4a")

@@ -27,13 +27,13 @@ import soxr
 import torch
 from tqdm import tqdm
 
-from keyscan.analysis.audio import AudioStream
-from keyscan.analysis.cqt import constant_q, load_filter_bank
-from keyscan.analysis.errors import AnalysisError
-from keyscan.analysis.estimate import estimate_key
-from keyscan.analysis.model import KeyModel, ModelError, load_model
-from keyscan.analysis.tuning import Tuning, estimate_tuning
+from keyscan.audio.stream import AudioStream
+from keyscan.errors import AnalysisError
 from keyscan.keys import Key
+from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.estimate import estimate_key
+from keyscan.model.tuning import Tuning, estimate_tuning
+from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 from training import detuning_rendered as rendered
 from training.datasets import DatasetError, Track, TrackSet
 from training.detuning_rendered import CLOSE_CENTS, wrapped

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from scipy.signal import find_peaks
 
-from keyscan.analysis.cqt import constant_q
-from keyscan.analysis.tuning import Tuning, estimate_tuning
+from keyscan.model.tuning import Tuning, estimate_tuning
+from keyscan.spectrogram.constant_q import constant_q
 from training.music.notes import Note, voicing
 from training.music.sampled import FAMILIES, Instrument, SoundBank
 from training.music.timbres import SAMPLE_RATE, draw_timbre, render

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from keyscan.analysis.errors import AnalysisError
-from keyscan.analysis.estimate import estimate_key
-from keyscan.analysis.model import KeyModel, ModelError, load_model
+from keyscan.errors import AnalysisError
 from keyscan.keys import Mode, Relation
+from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.estimate import estimate_key
 from training.calibration import (
     chance_calibration_error,
     expected_calibration_error,

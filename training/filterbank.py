@@ -1,4 +1,4 @@
-"""Write librosa's constant-Q filters into the data file that ``keyscan.analysis.cqt`` applies.
+"""Write librosa's constant-Q filters into the data file of ``keyscan.spectrogram.constant_q``.
 
 ``python -m training.filterbank`` rebuilds ``keyscan/data/filterbank.npz``.
 """
@@ -14,7 +14,7 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.analysis.cqt import FILTER_BANK_PATH, FilterBank, save_filter_bank
+from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, FilterBank, save_filter_bank
 
 REFERENCE_RATE = 44100
 DECIMATION = 12  # to 3,675 Hz: the top bin, at 1,310 Hz, is well within what a resampler leaves

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import soxr
 from scipy import fft
 
-from keyscan.analysis.cqt import constant_q, load_filter_bank
+from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 from training.music import mix
 from training.music.drums import drum_track
 from training.music.sampled import SoundBank

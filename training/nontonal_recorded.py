@@ -17,7 +17,7 @@ import soundfile
 import soxr
 from tqdm import tqdm
 
-from keyscan.analysis.cqt import FloatArray, constant_q, load_filter_bank
+from keyscan.spectrogram.constant_q import FloatArray, constant_q, load_filter_bank
 from training.datasets import DatasetError
 from training.nontonal import scatter
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from keyscan.analysis.features import MIN_SECONDS
+from keyscan.spectrogram.features import MIN_SECONDS
 
 
 @dataclass(frozen=True)

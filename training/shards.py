@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.analysis.cqt import FilterBank, load_filter_bank
+from keyscan.spectrogram.constant_q import FilterBank, load_filter_bank
 from training.files import write_whole
 from training.filterbank import build_filter_bank
 from training.music.timbres import SAMPLE_RATE

@@ -25,11 +25,11 @@ import soundfile
 from tqdm import tqdm
 
 from examples.track import encode
-from keyscan.analysis.errors import AnalysisError
-from keyscan.analysis.estimate import estimate_key
-from keyscan.analysis.features import extract_features
-from keyscan.analysis.model import KeyModel, ModelError, load_model
+from keyscan.errors import AnalysisError
 from keyscan.keys import Key
+from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.estimate import estimate_key
+from keyscan.spectrogram.features import extract_features
 from training.datasets import DatasetError, Track, TrackSet
 from training.scoring import bootstrap
 from training.sets import add_set_options, read_sets

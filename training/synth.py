@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from keyscan.analysis.cqt import constant_q
-from keyscan.analysis.features import MIN_SECONDS
+from keyscan.spectrogram.constant_q import constant_q
+from keyscan.spectrogram.features import MIN_SECONDS
 from training.music.excerpt import make_excerpt
 from training.music.sampled import SoundBank, SoundBankError
 from training.processes import one_thread_each

@@ -16,14 +16,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.analysis.audio import AudioStream
-from keyscan.analysis.cqt import ConstantQ, FloatArray
-from keyscan.analysis.errors import AnalysisError
-from keyscan.analysis.estimate import estimate_key
-from keyscan.analysis.features import MIN_SECONDS
-from keyscan.analysis.model import KeyModel, load_model
-from keyscan.analysis.network import N_BINS
+from keyscan.audio.stream import AudioStream
+from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key
+from keyscan.model.checkpoint import KeyModel, load_model
+from keyscan.model.estimate import estimate_key
+from keyscan.model.network import N_BINS
+from keyscan.spectrogram.constant_q import ConstantQ, FloatArray
+from keyscan.spectrogram.features import MIN_SECONDS
 from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, WIDE_BINS, wide_bank
 from training.synth import SECONDS
 

@@ -23,11 +23,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from keyscan.analysis.cqt import FloatArray
-from keyscan.analysis.model import KeyModel, ModelError, load_model
-from keyscan.analysis.spectrogram import FRAMES_PER_SECOND
-from keyscan.analysis.timeline import CHANGE_COST, Segment, key_timeline
 from keyscan.keys import KEYS, Key
+from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.timeline import CHANGE_COST, Segment, key_timeline
+from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND
 from training.modulations import KnownTrack, read_tracks
 from training.scoring import Interval
 from training.shards import CorpusError

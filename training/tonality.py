@@ -2,7 +2,7 @@
 
 ``python -m training.tonality --corpus FOLDER... --bank runs/bank --out FILE [--model CHECKPOINT]``
 
-A logistic regression on the network's traits (see ``keyscan.analysis.tonality``): excerpts of
+A logistic regression on the network's traits (see ``keyscan.model.tonality``): excerpts of
 corpora of ``training.synth`` against what ``training.nontonal`` makes, each side with half of the
 weight. ``--odds``: how much commoner music in a key is than the other among what will be analysed;
 1 leaves a track in doubt to chance, more asks for more before a track is said to be in no key.
@@ -29,10 +29,10 @@ import torch
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from tqdm import tqdm
 
-from keyscan.analysis.cqt import FloatArray
-from keyscan.analysis.model import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
-from keyscan.analysis.network import N_BINS
-from keyscan.analysis.tonality import Tonality
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
+from keyscan.model.network import N_BINS
+from keyscan.model.tonality import Tonality
+from keyscan.spectrogram.constant_q import FloatArray
 from training.files import write_whole
 from training.music.sampled import SoundBank, SoundBankError
 from training.music.timbres import SAMPLE_RATE

@@ -22,9 +22,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from keyscan.analysis.cqt import FloatArray
-from keyscan.analysis.errors import AnalysisError
-from keyscan.analysis.model import KeyModel, ModelError, load_model
+from keyscan.errors import AnalysisError
+from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.spectrogram.constant_q import FloatArray
 from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.nontonal_recorded import KINDS, Item, read_recorded
 from training.scoring import bootstrap

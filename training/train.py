@@ -23,11 +23,11 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from keyscan.analysis.errors import AnalysisError
-from keyscan.analysis.model import CHECKPOINT_FORMAT
-from keyscan.analysis.network import EquivariantNetwork, NetworkSettings, normalise
-from keyscan.analysis.tuning import in_tune
+from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key
+from keyscan.model.checkpoint import CHECKPOINT_FORMAT
+from keyscan.model.network import EquivariantNetwork, NetworkSettings, normalise
+from keyscan.model.tuning import in_tune
 from training.batches import batches
 from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
 from training.files import write_whole

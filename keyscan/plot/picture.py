@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from keyscan.batch.display import shown
-from keyscan.batch.output import check_writable, replaced
+from keyscan.display import shown
+from keyscan.output import check_writable, replaced
 from keyscan.plot.errors import MissingPlotLibrary, PictureNotWritten, UnknownPictureFormat
 from keyscan.plot.theme import Theme
 

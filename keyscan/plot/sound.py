@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keyscan.analysis.cqt import FloatArray
+from keyscan.spectrogram.constant_q import FloatArray
 
 LOWEST = 65.0
 """The frequency of the lowest bin in Hz."""

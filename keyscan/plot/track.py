@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyscan.analysis.cqt import FloatArray
-from keyscan.batch.display import clock
-from keyscan.batch.tracks import code
+from keyscan.analyze.tracks import code
+from keyscan.display import clock
 from keyscan.keys import KEYS
 from keyscan.plot.bars import Bar, draw_bars
 from keyscan.plot.picture import one_line, save, sheet, write_caption, write_head
@@ -16,12 +15,13 @@ from keyscan.plot.text import percent, signed
 from keyscan.plot.theme import THEMES, Theme, ThemeName
 from keyscan.plot.timepanels import draw_chroma, draw_keys, draw_spectrogram, write_times
 from keyscan.plot.wheel import Cell, draw_wheel, rings, write_hub
-from keyscan.serving.protocol import KeyStyle
+from keyscan.server.protocol import KeyStyle
+from keyscan.spectrogram.constant_q import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from keyscan.analysis.estimate import KeyEstimate
+    from keyscan.model.estimate import KeyEstimate
 
 _WIDTH, _HEIGHT = 13.0, 7.6  # inches
 _LEFT, _ACROSS = 0.045, 0.615  # this and what follows: shares of the width or the height

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keyscan.batch.tracks import code
+from keyscan.analyze.tracks import code
 from keyscan.keys import KEYS, Key
 from keyscan.plot.theme import Theme
-from keyscan.serving.protocol import KeyStyle
+from keyscan.server.protocol import KeyStyle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

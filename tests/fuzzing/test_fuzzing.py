@@ -22,9 +22,9 @@ from fuzzing.lines import Lines
 from fuzzing.media import OF_A_FILE, Limits, Media, Problem, complaint
 from fuzzing.minimise import minimise
 from fuzzing.settled import repair_ogg
-from keyscan.analysis.ogg import check_pages
-from keyscan.analysis.source import SourceFile
-from keyscan.serving.protocol import ERROR_CODES
+from keyscan.audio.ogg import check_pages
+from keyscan.audio.source import SourceFile
+from keyscan.server.protocol import ERROR_CODES
 from tests.server_process import ROOT
 
 FORMATS = ("wav", "mp3", "ogg-vorbis")
@@ -147,15 +147,15 @@ def test_a_finding_becomes_a_function_that_makes_its_file(tmp_path):
 def test_the_place_of_a_crash_and_of_a_traceback():
     crash = (
         "Fatal Python error: Segmentation fault\n\nCurrent thread (most recent call first):\n"
-        '  File "/x/av/core.py", line 1 in open\n  File "/x/keyscan/analysis/a.py", line 2 in b\n'
-        '  File "/x/keyscan/serving/c.py", line 3 in d\n'
+        '  File "/x/av/core.py", line 1 in open\n  File "/x/keyscan/audio/a.py", line 2 in b\n'
+        '  File "/x/keyscan/engine/c.py", line 3 in d\n'
     )
-    assert place_of(crash) == "keyscan/analysis/a.py:2"
+    assert place_of(crash) == "keyscan/audio/a.py:2"
     trace = (
-        'Traceback (most recent call last):\n  File "/x/keyscan/serving/c.py", line 3, in d\n'
-        '  File "/x/keyscan/analysis/a.py", line 2, in b\nValueError: x\n'
+        'Traceback (most recent call last):\n  File "/x/keyscan/engine/c.py", line 3, in d\n'
+        '  File "/x/keyscan/audio/a.py", line 2, in b\nValueError: x\n'
     )
-    assert place_of(trace) == "keyscan/analysis/a.py:2"
+    assert place_of(trace) == "keyscan/audio/a.py:2"
     assert place_of("something else") == ""
 
 

@@ -7,11 +7,11 @@ import pytest
 import soxr
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.analysis.cqt import constant_q, load_filter_bank
-from keyscan.analysis.estimate import estimate_key
-from keyscan.analysis.model import load_model
-from keyscan.analysis.spectrogram import FRAMES_PER_SECOND
 from keyscan.keys import Key
+from keyscan.model.checkpoint import load_model
+from keyscan.model.estimate import estimate_key
+from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
+from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND
 from tests.plot.pictures import Drawn
 
 

@@ -13,14 +13,14 @@ import numpy as np
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from keyscan.analysis.cqt import FloatArray
-from keyscan.analysis.estimate import KeyEstimate
-from keyscan.analysis.timeline import Segment, Timeline
 from keyscan.keys import KEYS
+from keyscan.model.estimate import KeyEstimate
+from keyscan.model.timeline import Segment, Timeline
 from keyscan.plot.picture import one_line, sheet
 from keyscan.plot.theme import THEMES
 from keyscan.plot.track import compose_track, draw_track
-from keyscan.serving.protocol import KeyStyle
+from keyscan.server.protocol import KeyStyle
+from keyscan.spectrogram.constant_q import FloatArray
 
 SVG = "{http://www.w3.org/2000/svg}"
 

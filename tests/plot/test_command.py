@@ -10,10 +10,10 @@ import time
 import psutil
 import pytest
 
-from keyscan.batch.options import parse_options
-from keyscan.batch.picture import draw_picture
+from keyscan.analyze.options import parse_options
+from keyscan.analyze.picture import draw_picture
 from keyscan.plot import NothingToDraw
-from tests.batch.replies import analysed, failed
+from tests.analyze.replies import analysed, failed
 from tests.plot.pictures import pixels, svg_words
 
 WITHOUT_MATPLOTLIB = """

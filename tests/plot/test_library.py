@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 
-from keyscan.batch.tracks import code
+from keyscan.analyze.tracks import code
 from keyscan.keys import KEYS
 from keyscan.plot.library import Census, compose_library, draw_library
 from keyscan.plot.picture import one_line
 from keyscan.plot.theme import THEMES, channels
-from keyscan.serving.protocol import KeyStyle
-from tests.batch.replies import analysed, failed
+from keyscan.server.protocol import KeyStyle
+from tests.analyze.replies import analysed, failed
 from tests.plot.pictures import composed, overlaps, pixels, svg_words, words
 
 

@@ -18,14 +18,14 @@ from keyscan.plot import (
 )
 from keyscan.plot.picture import sheet, shortened, text_width
 from keyscan.plot.theme import THEMES
-from tests.batch.replies import analysed
+from tests.analyze.replies import analysed
 
 TRACKS = [analysed("a.mp3", "8A"), analysed("b.mp3", "12B", confidence=0.3)]
 DRAW = """
 import sys
 from pathlib import Path
 from keyscan.plot import draw_library
-from tests.batch.replies import analysed
+from tests.analyze.replies import analysed
 tracks = [analysed("a.mp3", "8A"), analysed("b.mp3", "12B", confidence=0.3)]
 for path in sys.argv[1:]:
     draw_library(Path(path), "Müsic 音楽", tracks)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keyscan.analysis.cqt import constant_q, load_filter_bank
 from keyscan.plot.sound import bin_of, chroma, fewer_columns
+from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 
 
 def tone(frequency, seconds=4.0):

@@ -11,7 +11,7 @@ import pytest
 
 from keyscan.keys import KEYS, Key
 from keyscan.plot.theme import THEMES, channels
-from keyscan.serving.protocol import KeyStyle
+from keyscan.server.protocol import KeyStyle
 from tests.plot.pictures import SVG, overlaps, pixels, svg_words, texts, words
 
 THEME_NAMES = ("light", "dark")

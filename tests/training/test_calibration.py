@@ -12,8 +12,8 @@ import pytest
 import soundfile
 import torch
 
-from keyscan.analysis.model import PACKAGED_CHECKPOINT, load_model
-from keyscan.analysis.temperature import Temperature
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
+from keyscan.model.temperature import Temperature
 from tests.second_generator import RATE, pieces
 from training.calibration import (
     Outputs,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from keyscan.analysis.cqt import load_filter_bank
-from keyscan.analysis.tuning import Tuning
 from keyscan.keys import Key
+from keyscan.model.tuning import Tuning
+from keyscan.spectrogram.constant_q import load_filter_bank
 from tests.second_generator import RATE as PIECE_RATE
 from tests.second_generator import pieces
 from training.datasets import Track

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track, write_audio
-from keyscan.analysis.cqt import FILTER_BANK_PATH
 from keyscan.keys import Key
+from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
 from training.datasets import (
     DatasetError,
     Track,

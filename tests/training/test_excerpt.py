@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from keyscan.analysis.cqt import constant_q
 from keyscan.keys import KEYS, Key
+from keyscan.spectrogram.constant_q import constant_q
 from training.music.excerpt import STYLES, Excerpt, make_excerpt
 from training.music.genres import GENRES
 from training.music.harmony import draw_key

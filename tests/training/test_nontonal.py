@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from keyscan.analysis.cqt import load_filter_bank
+from keyscan.spectrogram.constant_q import load_filter_bank
 from training.datasets import DatasetError
 from training.music.sampled import FloatArray, Instrument, SoundBank, bank_path
 from training.music.timbres import SAMPLE_RATE

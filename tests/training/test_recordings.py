@@ -15,10 +15,10 @@ import pytest
 import soundfile
 import torch
 
-from keyscan.analysis.features import extract_features
-from keyscan.analysis.model import PACKAGED_CHECKPOINT
-from keyscan.analysis.network import N_BINS
 from keyscan.keys import Key
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT
+from keyscan.model.network import N_BINS
+from keyscan.spectrogram.features import extract_features
 from training.recordings import label, main, summary
 from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, CorpusError, shard_path
 from training.teachers import Rules, hear

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keyscan.analysis.cqt import load_filter_bank
+from keyscan.spectrogram.constant_q import load_filter_bank
 from training import synth
 from training.shards import (
     FRAMES_PER_SECOND,

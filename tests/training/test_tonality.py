@@ -14,9 +14,9 @@ import pytest
 import soundfile
 import torch
 
-from keyscan.analysis.keynet import KeyNet
-from keyscan.analysis.model import PACKAGED_CHECKPOINT, ModelError, load_model
-from keyscan.analysis.tonality import Tonality
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, ModelError, load_model
+from keyscan.model.keynet import KeyNet
+from keyscan.model.tonality import Tonality
 from tests.second_generator import RATE, pieces
 from training.music.sampled import FloatArray, Instrument, SoundBankError, bank_path
 from training.music.timbres import SAMPLE_RATE

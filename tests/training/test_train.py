@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from keyscan.analysis.model import load_model
-from keyscan.analysis.network import NetworkSettings
 from keyscan.keys import KEYS, Key
+from keyscan.model.checkpoint import load_model
+from keyscan.model.network import NetworkSettings
 from training.augment import augment
 from training.average import average
 from training.batches import batches, make_batch

@@ -1,1 +1,0 @@
-"""A file becomes a key; nothing here knows of requests."""

@@ -1,0 +1,1 @@
+"""Tables, documents, playlists and progress around the engine."""

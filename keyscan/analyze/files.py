@@ -1,0 +1,135 @@
+"""Files and folders as a person names them become the list of files to analyse, each once."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from keyscan.audio.extensions import is_music
+
+_ON_WINDOWS = os.name == "nt"
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFolder:
+    """A folder that the system does not let us look into; ``code`` is one of ``ERROR_CODES``."""
+
+    path: str
+    code: str
+    error: str
+
+
+def find_files(paths: Sequence[str], *, recursive: bool) -> Iterator[str | UnreadableFolder]:
+    """The paths of all files, in the order given, each file once.
+
+    A path that is no folder is passed on, whatever there is. Of a folder come the files with an
+    extension of music that are not hidden, in natural order (2 before 10), and then, if
+    ``recursive``, those of its folders. Links are followed; a folder is gone through once.
+    """
+    walk = _Walk(recursive)
+    for path in _expanded(paths) if _ON_WINDOWS else paths:
+        if os.path.isdir(path):  # noqa: PTH112 - pathlib changes some names
+            yield from walk.folder(path)
+        else:
+            yield from walk.file(path, os.path.realpath(path))
+
+
+class _Walk:
+    """What has been found so far, by the real paths: through links the same file comes again."""
+
+    def __init__(self, recursive: bool) -> None:
+        self._recursive = recursive
+        self._seen: set[str] = set()
+
+    def file(self, path: str, real: str) -> Iterator[str]:
+        if self._is_new(real):
+            yield path
+
+    def folder(self, path: str) -> Iterator[str | UnreadableFolder]:
+        waiting = [(path, os.path.realpath(path))]
+        while waiting:  # no recursion: folders can be nested more deeply than Python's stack
+            path, real = waiting.pop()
+            if not self._is_new(real):
+                continue
+            try:
+                entries = _natural(_visible(path))
+            except OSError as error:
+                yield _unreadable(path, error)
+                continue
+            inner = []
+            own = {_inside(real, entry) for entry in entries if not entry.is_symlink()}
+            for entry in entries:
+                target = _inside(real, entry)
+                if entry.is_symlink():
+                    target = os.path.realpath(target)
+                    if target in own:  # by its own name, wherever that stands
+                        continue
+                if _is_folder(entry):
+                    inner.append((entry.path, target))
+                elif is_music(entry.name):
+                    yield from self.file(entry.path, target)
+            if self._recursive:
+                waiting += reversed(inner)
+
+    def _is_new(self, real: str) -> bool:
+        name = os.path.normcase(real)
+        if name in self._seen:
+            return False
+        self._seen.add(name)
+        return True
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """What to sort names by as people do: ``2.mp3`` before ``10.mp3``, ``a`` beside ``A``."""
+    parts = _DIGITS.split(name.casefold())
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)], name
+
+
+def _inside(folder: str, entry: os.DirEntry[str]) -> str:
+    return os.path.join(folder, entry.name)  # noqa: PTH118 - a name, byte by byte
+
+
+def _visible(folder: str) -> list[os.DirEntry[str]]:
+    """Without hidden files, among which are the ``._name`` that macOS leaves on foreign disks."""
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not _is_hidden(entry)]
+
+
+def _natural(entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+    return sorted(entries, key=lambda entry: natural(entry.name))
+
+
+def _is_hidden(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith("."):
+        return True
+    if not _ON_WINDOWS:
+        return False
+    attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
+    return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False
+
+
+def _unreadable(path: str, error: OSError) -> UnreadableFolder:
+    if isinstance(error, PermissionError):
+        return UnreadableFolder(
+            path, "permission_denied", "the folder may not be read by this user"
+        )
+    return UnreadableFolder(path, "read_failed", f"the folder cannot be read: {error.strerror}")
+
+
+def _expanded(paths: Sequence[str]) -> Iterator[str]:
+    """``*.mp3`` as the shells of other systems pass it on; Windows leaves that to the program."""
+    for path in paths:
+        matches = [] if os.path.lexists(path) else glob.glob(path)  # noqa: PTH207
+        yield from sorted(matches, key=natural) or [path]

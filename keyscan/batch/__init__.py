@@ -1,1 +1,0 @@
-"""Many files for a person: which they are, how far it has got, and what became of each."""

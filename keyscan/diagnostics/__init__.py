@@ -1,1 +1,0 @@
-"""Why is it slow here?"""

@@ -1,0 +1,1 @@
+"""Paths in, ``Analysis`` out: worker processes, the model's thread, the cache's look-up."""

@@ -1,0 +1,1 @@
+"""A spectrogram becomes a key; the only package that imports torch."""

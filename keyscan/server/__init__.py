@@ -1,0 +1,1 @@
+"""JSON lines around the engine."""

@@ -1,0 +1,285 @@
+"""The messages of the line protocol: bytes to requests, replies to bytes. No I/O.
+
+A request is a JSON object on a line of its own, in UTF-8:
+
+======================================  ==========================================================
+``{"id": 1, "path": "/music/a.mp3"}``   analyse a file; ``id`` is a string or a number; with
+                                        ``"timeline": true`` the key over time as well
+``{"type": "reset"}``                   forget everything asked so far
+``{"type": "cancel", "id": 1}``         forget one file
+``{"type": "ping"}``                    is anybody there?
+======================================  ==========================================================
+
+Every request for a file is answered by exactly one success or error reply, or, after a reset, by
+none. Every other line is answered too: a line that is no request by an error with ``bad_request``.
+Blank lines are nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from keyscan.keys import Key, Notation, Spelling
+
+if TYPE_CHECKING:
+    from keyscan.model.estimate import Candidate, KeyEstimate  # and with it torch
+    from keyscan.model.timeline import Segment, Timeline
+
+PROTOCOL_VERSION = 2
+MAX_LINE_BYTES = 1 << 20
+
+Message = dict[str, Any]
+RequestId = str | int | float
+
+ERROR_CODES = {
+    "bad_request": "The line is no request; `error` says why.",
+    "duplicate_id": "A request with this id is still waiting for its answer.",
+    "file_not_found": "There is nothing at the path.",
+    "invalid_path": "The path holds a NUL, is longer than the system allows or leads through "
+    "too many links.",
+    "not_a_file": "The path is a directory, a FIFO, a socket or a device.",
+    "permission_denied": "The file may not be read by this user.",
+    "read_failed": "The system failed to read the file.",
+    "empty_file": "The file has no bytes, or is one that the system makes up (`/proc`).",
+    "unsupported_format": "The bytes are no audio or video format that the decoders know.",
+    "no_audio": "There is no sound in the file, or sound of length zero.",
+    "decode_failed": "The format is known, but not one sample could be decoded.",
+    "too_short": "There are less than 3 seconds of sound.",
+    "too_long": "There are more than 24 hours of sound.",
+    "silent": "There is nothing to hear: the mix of all channels is silent.",
+    "timeout": "The file took longer than `--timeout`.",
+    "out_of_memory": "The decoder needs more memory than `--memory-limit` for the file.",
+    "decoder_crashed": "The process that decoded the file died.",
+    "worker_failed": "No decoding process could be started.",
+    "cancelled": "The request was cancelled.",
+    "internal_error": "A defect of ours; the log on stderr has the details.",
+}
+
+
+@dataclass(frozen=True)
+class KeyStyle:
+    """How the field ``key`` is written."""
+
+    notation: Notation = "musical"
+    spelling: Spelling = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Analyze:
+    """``timeline``: the key over time is wanted as well."""
+
+    id: RequestId
+    path: str
+    timeline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    id: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    id: RequestId | None
+
+
+Request = Analyze | Reset | Cancel | Ping
+
+
+class BadRequest(Exception):
+    """A line that is no request; ``id`` is what could be read of its id."""
+
+    code = "bad_request"
+
+    def __init__(self, message: str, request_id: RequestId | None = None) -> None:
+        super().__init__(message)
+        self.id = request_id
+
+
+@dataclass(frozen=True, slots=True)
+class OversizedLine:
+    """A line of more than ``MAX_LINE_BYTES``, of which only the length was kept."""
+
+    length: int
+
+
+def parse(line: bytes | OversizedLine) -> Request:
+    """Read one line.
+
+    Raises:
+        BadRequest: the line is too long, not UTF-8, not a JSON object, or not a request we know.
+    """
+    if isinstance(line, OversizedLine):
+        raise BadRequest(f"a line of {line.length} bytes is too long: {MAX_LINE_BYTES} at most")
+    try:
+        value = json.loads(line.decode("utf-8-sig"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"not UTF-8: byte {error.start} of the line") from None
+    except RecursionError:
+        raise BadRequest("not JSON: nested too deeply") from None
+    except ValueError as error:
+        raise BadRequest(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadRequest("not a JSON object")
+    return _request(value)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _request(value: dict[str, Any]) -> Request:
+    kind = value.get("type")
+    request_id = value.get("id")
+    known_id = request_id if _is_id(request_id) else None
+    if kind == "reset":
+        return Reset()
+    if kind == "ping":
+        return Ping(known_id)
+    if kind not in (None, "cancel"):
+        raise BadRequest(f"unknown type: {_shown(kind)}", known_id)
+    if "id" not in value:
+        raise BadRequest('"id" is missing')
+    if known_id is None:
+        raise BadRequest(f'"id" must be a string or a number, not {_shown(request_id)}')
+    if kind == "cancel":
+        return Cancel(known_id)
+    path = value.get("path")
+    if not isinstance(path, str) or not path:
+        what = '"path" is missing' if "path" not in value else '"path" must be a non-empty string'
+        raise BadRequest(what, known_id)
+    timeline = value.get("timeline", False)
+    if not isinstance(timeline, bool):
+        raise BadRequest(f'"timeline" must be true or false, not {_shown(timeline)}', known_id)
+    return Analyze(known_id, path, timeline)
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _shown(value: object) -> str:
+    """A value for an error message; the contents of lists and objects may be nested too deeply."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def encode(message: Message) -> bytes:
+    """One line of UTF-8; what UTF-8 cannot hold (half a surrogate pair) is escaped.
+
+    So are U+2028 and U+2029, at which some clients' line readers split (Node's readline).
+    """
+    text = json.dumps(message, ensure_ascii=False) + "\n"
+    try:
+        return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode("utf-8")
+    except UnicodeEncodeError:
+        return (json.dumps(message) + "\n").encode("ascii")
+
+
+def success(
+    request: Analyze,
+    generation: int,
+    estimate: KeyEstimate,
+    *,
+    style: KeyStyle,
+    duration: float,
+    warnings: Sequence[Message],
+    cached: bool = False,
+) -> Message:
+    """The key of a file; ``duration`` is what was analysed, in seconds.
+
+    ``cached``: the answer was known before. The key over time is told if ``request`` wants it and
+    ``estimate`` has it.
+    """
+    tuning = estimate.tuning_cents
+    timeline = estimate.timeline if request.timeline else None
+    return {
+        "id": request.id,
+        "status": "success",
+        "code": "ok",
+        **_key_fields(estimate.key, style),
+        "class_id": estimate.key.class_id,
+        "confidence": round(estimate.confidence, 4),
+        "tonal": estimate.tonal,
+        "alternatives": [_candidate(other, style) for other in estimate.alternatives],
+        "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
+        "filename": PurePath(request.path).name,
+        "duration": round(duration, 3),
+        "warnings": [*warnings, *_between_keys(estimate)],
+        "cached": cached,
+        **({} if timeline is None else _timeline_fields(timeline, style)),
+        "generation": generation,
+    }
+
+
+def _between_keys(estimate: KeyEstimate) -> list[Message]:
+    if not estimate.is_between_keys or estimate.tuning_cents is None:
+        return []
+    other = estimate.key.transposed(1 if estimate.tuning_cents > 0 else -1)
+    message = f"the music is tuned half-way between this key and {other.camelot}, {other.name()}"
+    return [{"code": "between_keys", "message": message}]
+
+
+def _timeline_fields(timeline: Timeline, style: KeyStyle) -> Message:
+    return {
+        "timeline": [
+            {
+                "start": round(segment.start, 2),
+                "end": round(segment.end, 2),
+                **_candidate(segment, style),
+            }
+            for segment in timeline.segments
+        ],
+        "intro_key": _candidate(timeline.intro, style),
+        "outro_key": _candidate(timeline.outro, style),
+    }
+
+
+def _candidate(found: Candidate | Segment, style: KeyStyle) -> Message:
+    return {**_key_fields(found.key, style), "confidence": round(found.confidence, 4)}
+
+
+def _key_fields(key: Key, style: KeyStyle) -> Message:
+    return {
+        "camelot": key.camelot,
+        "openkey": key.open_key,
+        "key": key.written(style.notation, style.spelling),
+    }
+
+
+def failure(request: Analyze, generation: int, code: str, error: str) -> Message:
+    """Why a file has no key; ``code`` is one of ``ERROR_CODES``."""
+    return {
+        "id": request.id,
+        "status": "error",
+        "code": code,
+        "error": error,
+        "filename": PurePath(request.path).name,
+        "generation": generation,
+    }
+
+
+def rejection(error: BadRequest, generation: int) -> Message:
+    """The answer to a line that is no request; ``id`` is null where it could not be read."""
+    return {
+        "id": error.id,
+        "status": "error",
+        "code": error.code,
+        "error": str(error),
+        "filename": None,
+        "generation": generation,
+    }

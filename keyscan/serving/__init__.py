@@ -1,1 +1,0 @@
-"""Requests become replies; nothing here knows of music."""

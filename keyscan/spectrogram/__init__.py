@@ -1,0 +1,1 @@
+"""Mono blocks become the constant-Q spectrogram."""

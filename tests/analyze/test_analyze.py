@@ -1,0 +1,214 @@
+"""``analyze`` as a person runs it: results, failures, summary, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from examples.track import SAMPLE_RATE, render_track, write_audio
+from keyscan import keys
+from keyscan.analyze.options import parse_options
+from tests.analyze.analyze_process import run_analyze
+from tests.analyze.conftest import KEYS
+from tests.server_process import ROOT, ServerProcess, request
+
+CAMELOT = {name: keys.Key.parse(key).camelot for name, key in KEYS.items()}
+
+
+def test_a_folder_becomes_a_table_and_a_summary(library):
+    done = run_analyze(library)
+    assert done.returncode == 0
+    header, *lines = done.stdout.splitlines()
+    assert header.split()[:3] == ["track", "Camelot", "key"]
+    for line, (name, camelot) in zip(lines, CAMELOT.items(), strict=True):
+        assert line.startswith(f"{name} ")
+        assert line.removeprefix(name).split()[0] == camelot
+    first, title, *histogram = done.stderr.splitlines()
+    assert first.startswith("4 files: 4 analysed (")
+    assert title == "keys:"
+    assert [line.split() for line in histogram] == [
+        ["8A", "1", "#", "8B", "1", "#"], ["9A", "1", "#"], ["11A", "1", "#"],
+    ]  # fmt: skip
+
+
+def test_json_has_what_the_server_replies(library):
+    done = run_analyze("--json", "--notation", "camelot", "--no-recursive", ".", cwd=library)
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    paths = [track["path"] for track in document["tracks"]]
+    assert paths == [os.path.join(".", name) for name in list(KEYS)[:2]]  # noqa: PTH118
+    with ServerProcess("--notation", "camelot") as server:
+        for track in document["tracks"]:
+            reply = server.ask(request(1, library / track.pop("path")))
+            assert track.pop("compatible")[0] == {
+                "camelot": reply["camelot"], "openkey": reply["openkey"], "key": reply["key"],
+                "relation": "same",
+            }  # fmt: skip
+            assert track == {
+                name: value for name, value in reply.items() if name not in ("id", "generation")
+            }
+    assert document["summary"]["analysed"] == 2
+    assert "2 files: 2 analysed" in done.stderr
+
+
+def test_failures_are_told_with_their_reasons_and_nothing_is_lost(library, bad_files):
+    missing = bad_files / "missing.mp3"
+    done = run_analyze("--csv", bad_files, missing, library / "sub")
+    assert done.returncode == 1
+    rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
+    assert [row["code"] for row in rows] == [
+        "empty_file", "unsupported_format", "unsupported_format", "file_not_found", "ok", "ok",
+    ]  # fmt: skip
+    assert [Path(row["path"]).name for row in rows[2:4]] == ["3 \x1b[31mred\n.flac", "missing.mp3"]
+    assert f"failed: {missing}: there is no file at the path (file_not_found)\n" in done.stderr
+    assert r"3 \x1b[31mred\x0a.flac: " in done.stderr
+    assert "\x1b" not in done.stderr
+    assert "6 files: 2 analysed, 4 failed (" in done.stderr
+    assert "failed: 2 unsupported_format, 1 empty_file, 1 file_not_found\n" in done.stderr
+
+
+def test_a_playlist_in_a_file(library, tmp_path):
+    target = tmp_path / "set.m3u8"
+    target.write_text("old")
+    target.chmod(0o640)
+    link = tmp_path / "link.m3u8"
+    link.symlink_to(target)
+    done = run_analyze("--m3u", "--output", link, "--quiet", library)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    lines = target.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "#EXTM3U"
+    assert {Path(line) for line in lines[2::2]} == {library / name for name in KEYS}
+    order = [line.split(",")[1].split()[0] for line in lines[1::2]]
+    assert order == ["8A", "8B", "9A", "11A"]
+    assert link.is_symlink()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.m3u8", "set.m3u8"]
+
+
+def test_only_what_has_changed(library, tmp_path):
+    options = ("--json", "--cache", tmp_path / "cache.sqlite", "--changed-only")
+    first = json.loads(run_analyze(*options, library / "sub").stdout)
+    assert [track["cached"] for track in first["tracks"]] == [False, False]
+    done = run_analyze(*options, library, library / "cover.jpg")
+    second = json.loads(done.stdout)
+    assert [Path(track["path"]).name for track in second["tracks"]] == [
+        *list(KEYS)[:2], "cover.jpg",
+    ]  # fmt: skip
+    assert (second["summary"]["from_cache"], second["summary"]["left_out"]) == (2, 2)
+    assert "5 files: 2 analysed, 2 from the cache, not listed, 1 failed (" in done.stderr
+
+
+def test_wrong_usage_ends_with_2():
+    done = run_analyze("--changed-only", "a.mp3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--changed-only needs --cache" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "FILE-OR-FOLDER"),
+        ([""], "a path must not be empty"),
+        (["--json", "--csv", "a.mp3"], "not allowed with"),
+        (["--m3u", "--timeline", "a.mp3"], "--timeline"),
+        (["--output", "b.mp3", "a.mp3"], "b.mp3"),
+        (["--jobs", "0", "a.mp3"], "--jobs"),
+        (["--workers", "1", "a.mp3"], "--workers"),
+    ],
+)
+def test_wrong_usage_is_explained(arguments, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parse_options(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_a_dash_is_stdout():
+    assert parse_options(["--output", "-", "a.mp3"]).output is None
+
+
+def test_a_folder_without_music_is_said(tmp_path):
+    (tmp_path / "notes.txt").write_text("no music")
+    done = run_analyze("--json", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"keyscan: no audio files in {tmp_path}\n"
+    assert json.loads(done.stdout)["tracks"] == []
+
+
+def test_results_that_cannot_be_written_are_said_before_the_work(library, tmp_path):
+    done = run_analyze("--output", tmp_path / "nowhere" / "a.txt", library)
+    assert done.returncode == 1
+    assert "nowhere/a.txt cannot be written: No such file or directory" in done.stderr
+    assert "analysed" not in done.stderr
+
+
+def test_nothing_heavy_is_imported_before_there_is_something_to_do():
+    code = "import sys, keyscan.analyze.command; print({'torch', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "set()\n"
+
+
+def test_what_keeps_the_analyzer_from_starting_is_said(library):
+    done = run_analyze("--model-path", "/nowhere/model.pt", library)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/nowhere/model.pt" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /dev and at names of bytes")
+def test_names_of_any_bytes_and_a_full_disk(library, tmp_path):
+    strange = os.fsencode(tmp_path) + b"/caf\xe9.wav"
+    os.link(library / next(iter(KEYS)), strange)
+    done = run_analyze("--json", "--quiet", tmp_path)
+    assert done.returncode == 0
+    (track,) = json.loads(done.stdout)["tracks"]
+    assert os.fsencode(track["path"]) == strange
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = run_analyze("--quiet", tmp_path, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "keyscan: stdout cannot be written: No space left on device\n"
+
+
+def test_thousands_of_bad_files(tmp_path):
+    for number in range(2000):
+        (tmp_path / f"{number}.mp3").write_bytes(b"no music %d" % number)
+    done = run_analyze("--csv", tmp_path)
+    assert done.returncode == 1
+    rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
+    assert [Path(row["path"]).name for row in rows] == [f"{n}.mp3" for n in range(2000)]
+    assert {row["code"] for row in rows} == {"unsupported_format"}
+    assert done.stderr.count("(unsupported_format)\n") == 2000
+    assert "failed: 2,000 unsupported_format\n" in done.stderr
+
+
+def test_help_is_complete():
+    done = run_analyze("--help")
+    assert done.returncode == 0
+    for word in ("--json", "--csv", "--m3u", "--jobs", "--no-recursive", "--changed-only",
+                 "--timeline", "--cache", "--output", "Examples:", "Exit code:"):  # fmt: skip
+        assert word in done.stdout
+
+
+def test_a_track_that_changes_its_key_tells_when(tmp_path):
+    parts = [render_track(keys.Key.parse(key), 60.0) for key in ("A minor", "D# minor")]
+    path = tmp_path / "change.flac"
+    write_audio(path, np.concatenate(parts), SAMPLE_RATE)
+    done = run_analyze("--json", "--timeline", path)
+    (track,) = json.loads(done.stdout)["tracks"]
+    assert (track["intro_key"]["camelot"], track["outro_key"]["camelot"]) == ("8A", "2A")
+    segments = track["timeline"]
+    assert segments[0]["camelot"] == "8A"
+    assert segments[-1]["camelot"] == "2A"
+    assert abs(segments[-1]["start"] - 60) < 10
+    done = run_analyze("--timeline", path)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines[2 + len(segments) :]] == ["intro", "outro"]
+    assert [line[1] for line in lines[2:]] == [*(s["camelot"] for s in segments), "8A", "2A"]

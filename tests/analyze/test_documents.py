@@ -1,0 +1,139 @@
+"""JSON, CSV and playlists, read back by what reads such files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import pytest
+
+from keyscan.analyze.documents import CSV_COLUMNS, csv_lines, json_document
+from keyscan.analyze.playlist import m3u_lines
+from keyscan.analyze.summary import summarize
+from keyscan.analyze.tracks import ordered
+from keyscan.server.protocol import KeyStyle
+from tests.analyze.replies import analysed, failed
+
+STRANGE = 'a "quoted", \n\x1b[31m 音楽 🎵.mp3'
+
+
+def as_json(tracks, **options):
+    summary = summarize(tracks, files=len(tracks), seconds=2.0, leave_out_cached=False)
+    return json.loads("".join(json_document(tracks, summary, KeyStyle(**options))))
+
+
+def as_csv(tracks):
+    text = "".join(csv_lines(tracks))
+    assert text.endswith("\r\n")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_json_has_the_replies_paths_and_compatible_keys():
+    track = analysed(STRANGE, "8A", parts=[(60, "8A"), (60, "9A")])
+    document = as_json([track, failed("caf\udce9.mp3")])
+    first, second = document["tracks"]
+    assert first["path"] == STRANGE
+    assert (first["camelot"], first["openkey"], first["key"]) == ("8A", "1m", "A minor")
+    assert (first["confidence"], first["tonal"], first["cached"]) == (0.9, True, False)
+    assert first["timeline"] == track.reply["timeline"]
+    assert first["outro_key"]["camelot"] == "9A"
+    assert [(key["camelot"], key["relation"]) for key in first["compatible"]] == [
+        ("8A", "same"), ("8B", "relative"), ("9A", "up"), ("7A", "down"),
+        ("10A", "energy_boost"), ("3A", "energy_boost"),
+    ]  # fmt: skip
+    assert second["path"] == "caf\udce9.mp3"
+    assert second["code"] == "file_not_found"
+    assert document["summary"]["failed"] == {"file_not_found": 1}
+    assert document["summary"]["keys"] == {"8A": 1}
+    assert not {"id", "generation"} & first.keys()
+
+
+def test_json_writes_keys_as_asked():
+    document = as_json([analysed("a", style=KeyStyle("openkey"))], notation="openkey")
+    assert document["tracks"][0]["compatible"][1]["key"] == "1d"
+
+
+def test_json_of_nothing():
+    assert as_json([]) == {"tracks": [], "summary": as_json([])["summary"]}
+
+
+def test_what_has_no_key_mixes_with_nothing_in_particular():
+    assert as_json([analysed("drums", tonal=False)])["tracks"][0]["compatible"] == []
+    assert as_csv([analysed("drums", tonal=False)])[0]["compatible"] == ""
+
+
+def test_csv_has_a_line_a_file():
+    first, second = as_csv([
+        analysed(STRANGE, "8A", tuning_cents=-12.34, duration=200.5,
+                 warnings=[{"code": "truncated", "message": "m"}]),
+        failed("b.mp3", "silent", "nothing to hear"),
+    ])  # fmt: skip
+    assert tuple(first) == CSV_COLUMNS
+    assert first["path"] == STRANGE
+    assert first["camelot"] == "8A"
+    assert (float(first["tuning_cents"]), float(first["duration"])) == (-12.3, 200.5)
+    assert (first["alternative_1"], first["alternative_1_confidence"]) == ("9A", "0.1")
+    assert first["alternative_2"] == ""
+    assert first["compatible"] == "8A;8B;9A;7A;10A;3A"
+    assert (first["warnings"], first["tonal"], first["cached"]) == ("truncated", "true", "false")
+    assert (second["status"], second["code"], second["error"]) == (
+        "error", "silent", "nothing to hear",
+    )  # fmt: skip
+    assert second["camelot"] == ""
+
+
+def test_csv_of_unclear_tuning_is_empty_there():
+    assert as_csv([analysed("a", tuning_cents=None)])[0]["tuning_cents"] == ""
+
+
+def test_csv_has_the_timeline_in_one_cell():
+    (row,) = as_csv([analysed("a", parts=[(60, "8A"), (62.5, "9A")])])
+    assert row["timeline"] == "0.0-60.0 8A;60.0-122.5 9A"
+    assert (row["intro_key"], row["outro_key"]) == ("8A", "9A")
+
+
+def test_csv_of_nothing_has_its_header():
+    assert "".join(csv_lines([])).split("\r\n")[0] == ",".join(CSV_COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["=1+1.mp3", "+a", "-a", "@a", "\ta", "\ra", "\na"])
+def test_no_name_is_a_formula_and_each_still_names_its_file(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"x")
+    (row,) = as_csv([analysed(name)])
+    assert row["path"][0] == "."
+    assert Path(row["path"]).samefile(tmp_path / name)
+
+
+def test_playlists_are_in_an_order_to_mix():
+    tracks = [analysed("/m/a.mp3", "8A"), failed("/m/x"), analysed("/m/b.mp3", "2B"),
+              analysed("/m/drums.wav", tonal=False), analysed("/m/c.mp3", "9A")]  # fmt: skip
+    lines = "".join(m3u_lines(ordered(tracks, "mix"), KeyStyle())).splitlines()
+    assert lines[0] == "#EXTM3U"
+    assert lines[-2:] == ["#EXTINF:200,drums", os.path.abspath("/m/drums.wav")]  # noqa: PTH100
+    titles = lines[1:-2:2]
+    assert sorted(titles) == ["#EXTINF:200,2B b", "#EXTINF:200,8A a", "#EXTINF:200,9A c"]
+    assert abs(titles.index("#EXTINF:200,8A a") - titles.index("#EXTINF:200,9A c")) == 1
+
+
+def test_playlists_have_absolute_paths(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    lines = "".join(m3u_lines([analysed("./#1 a.mp3")], KeyStyle("openkey"))).splitlines()
+    assert lines[1:] == ["#EXTINF:200,1m #1 a", str(tmp_path / "#1 a.mp3")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names")
+@pytest.mark.parametrize("name", ["a\nb.mp3", "caf\udce9.mp3", " a.mp3 ", "a\u2028b.mp3"])
+def test_playlists_name_what_no_line_can_hold_by_uri(name):
+    text = "".join(m3u_lines([analysed(f"/m/{name}")], KeyStyle()))
+    _, title, location = text.encode("utf-8").decode("utf-8").splitlines()
+    assert title.startswith("#EXTINF:200,8A ")
+    if location.startswith("file://"):
+        assert unquote_to_bytes(location[len("file://") :]) == os.fsencode(f"/m/{name}")
+    else:
+        assert location == f"/m/{name}"

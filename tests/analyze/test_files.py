@@ -1,0 +1,183 @@
+"""Which files ``analyze`` takes, in which order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import av
+import pytest
+from av.format import ContainerFormat
+
+from keyscan.analyze import files
+from keyscan.analyze.files import UnreadableFolder, find_files, natural
+from keyscan.audio.extensions import EXTENSIONS
+
+NOBODY = 65534
+# names that FFmpeg knows by their bytes, or libsndfile reads, though no demuxer lists them
+OTHER_NAMES = {
+    "adts": "aac", "bwf": "wav", "dff": "iff", "dsf": "dsf", "mpga": "mp3", "mpg": "mpeg",
+    "oga": "ogg", "ogv": "ogg", "opus": "ogg", "rf64": "wav", "rmvb": "rm", "snd": "au",
+    "spx": "ogg", "vob": "mpeg", "wave": "wav", "weba": "webm",
+}  # fmt: skip
+
+
+@pytest.fixture
+def music(tmp_path):
+    """A folder with music, and with what is none."""
+    for name in (
+        *("10 b.mp3", "2 a.MP3", "1.flac", "cover.jpg", "set.m3u8", "mp3", ".mp3", "._1.flac"),
+        *("B/z.wav", "a/y.ogg", "a/deep/x.m4a", ".hidden/h.wav", "video.mp4", "program.ts"),
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path
+
+
+@contextlib.contextmanager
+def not_root(place):
+    """Root reads everything; in the block, ``place`` belongs to us, who are somebody else."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(place, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def found(*paths, recursive=True):
+    return list(find_files([str(path) for path in paths], recursive=recursive))
+
+
+def names(folder, paths):
+    return [os.path.relpath(path, folder) for path in paths]
+
+
+def test_folders_give_their_music_in_natural_order(music):
+    assert names(music, found(music)) == [
+        *("1.flac", "2 a.MP3", "10 b.mp3", "video.mp4", "a/y.ogg", "a/deep/x.m4a", "B/z.wav"),
+    ]
+
+
+def test_without_recursion_the_folders_in_a_folder_are_left_out(music):
+    expected = ["1.flac", "2 a.MP3", "10 b.mp3", "video.mp4"]
+    assert names(music, found(music, recursive=False)) == expected
+
+
+def test_what_is_named_is_tried_whatever_it_is(music):
+    named = [music / "cover.jpg", music / ".hidden" / "h.wav", music / "missing.mp3"]
+    assert found(*named) == list(map(str, named))
+    assert names(music, found(music / ".hidden")) == [".hidden/h.wav"]
+
+
+def test_the_order_is_that_given(music):
+    named = [music / "B", music / "2 a.MP3", music]
+    assert names(music, found(*named))[:3] == ["B/z.wav", "2 a.MP3", "1.flac"]
+
+
+def test_a_file_comes_once_however_often_it_is_given(music, monkeypatch):
+    (music / "link.mp3").symlink_to("1.flac")
+    (music / "linked").symlink_to("a")
+    monkeypatch.chdir(music)
+    paths = found(music, music / "1.flac", "1.flac", "./a/../1.flac", music / "a")
+    assert len(paths) == 7
+    assert len({os.path.realpath(path) for path in paths}) == 7
+
+
+def test_links_in_a_circle_end(music):
+    (music / "a" / "up").symlink_to("..")
+    (music / "self.mp3").symlink_to("self.mp3")
+    (music / "self").symlink_to("self")
+    paths = names(music, found(music))
+    assert len(paths) == 8
+    assert "self.mp3" in paths  # its failure will be told
+
+
+def test_a_link_to_nothing_is_passed_on(music):
+    (music / "gone.mp3").symlink_to("nowhere.mp3")
+    assert "gone.mp3" in names(music, found(music))
+
+
+def test_folders_nested_deeper_than_the_stack(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = [Path(*["d"] * (n + 1)) for n in range(sys.getrecursionlimit() + 100)]
+    for folder in folders:
+        folder.mkdir()
+    track = folders[-1] / "deep.mp3"
+    track.write_bytes(b"x")
+    paths = found("d")
+    track.unlink()
+    for folder in reversed(folders):  # which pytest fails to do
+        folder.rmdir()
+    assert paths == [str(track)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other permissions")
+def test_a_folder_that_may_not_be_read_is_told():
+    with tempfile.TemporaryDirectory() as place, not_root(place):
+        folder = Path(place) / "locked"
+        folder.mkdir()
+        (Path(place) / "open.mp3").write_bytes(b"x")
+        folder.chmod(0)
+        path, unreadable = found(place)
+        folder.chmod(0o755)
+    assert path.endswith("open.mp3")
+    assert (unreadable.path, unreadable.code) == (str(folder), "permission_denied")
+
+
+def test_a_folder_that_is_gone_before_it_is_read_is_told(music):
+    walk = find_files([str(music)], recursive=True)
+    assert os.path.basename(str(next(walk))) == "1.flac"  # noqa: PTH119
+    for file in (music / "B").iterdir():
+        file.unlink()
+    (music / "B").rmdir()
+    (folder,) = [item for item in walk if isinstance(item, UnreadableFolder)]
+    assert (folder.path, folder.code) == (str(music / "B"), "read_failed")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
+def test_names_that_are_no_utf8(tmp_path):
+    path = os.fsencode(tmp_path) + b"/caf\xe9.mp3"
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(b"x")
+    assert list(map(os.fsencode, found(tmp_path))) == [path]
+
+
+def test_on_windows_patterns_are_for_the_program_to_expand(music, monkeypatch):
+    monkeypatch.setattr(files, "_ON_WINDOWS", True)
+    (music / "[x]*.mp3").write_bytes(b"x")
+    patterns = [music / "*.MP3", music / "[x]*.mp3", music / "no*where"]
+    expected = ["2 a.MP3", "[x]*.mp3", "no*where"]
+    assert names(music, found(*patterns)) == expected
+
+
+def test_numbers_in_names_count_and_case_does_not():
+    given = ["b10", "B9", "a", "10", "9", "٣", "²"]
+    assert sorted(given, key=natural) == ["٣", "9", "10", "a", "B9", "b10", "²"]
+
+
+def test_every_extension_is_one_that_the_decoders_know():
+    known = set()
+    for name in av.formats_available:
+        with contextlib.suppress(ValueError):  # devices
+            container = ContainerFormat(name)
+            if container.is_input:
+                known |= {*container.extensions, name}
+    for extension in EXTENSIONS:
+        assert OTHER_NAMES.get(extension, extension) in known
+
+
+def test_a_link_beside_its_file_does_not_take_its_place(tmp_path):
+    (tmp_path / "z.flac").write_bytes(b"music")
+    (tmp_path / "a.flac").symlink_to("z.flac")
+    (tmp_path / "m.flac").symlink_to("../elsewhere.flac")
+    assert list(find_files([str(tmp_path)], recursive=True)) == [
+        str(tmp_path / name) for name in ("m.flac", "z.flac")
+    ]

@@ -1,0 +1,63 @@
+"""The last word: counts, failures, keys."""
+
+from __future__ import annotations
+
+from keyscan.analyze.summary import summarize, summary_lines
+from keyscan.analyze.tracks import ordered
+from keyscan.server.protocol import KeyStyle
+from tests.analyze.replies import analysed, failed
+
+
+def lines(tracks, *, files=None, seconds=2.0, leave_out_cached=False, notation="camelot"):
+    files = len(tracks) if files is None else files
+    summary = summarize(tracks, files=files, seconds=seconds, leave_out_cached=leave_out_cached)
+    return list(summary_lines(summary, KeyStyle(notation)))
+
+
+def test_everything_is_counted():
+    tracks = [analysed("a"), analysed("b", cached=True), analysed("c", tonal=False),
+              failed("d"), failed("e", "silent"), failed("f", "silent")]  # fmt: skip
+    first, second, *rest = lines(tracks, files=10)
+    assert first == ("10 files: 2 analysed, 1 from the cache, 3 failed, 4 not reached "
+                     "(2.0 s, 3.0 files a second)")  # fmt: skip
+    assert second == "failed: 2 silent, 1 file_not_found"
+    assert rest == ["keys:", "   8A 2 ##", "  not tonal (drums, speech, noise): 1"]
+
+
+def test_what_is_left_out_is_said():
+    first = lines([analysed("a"), analysed("b", cached=True)], leave_out_cached=True)[0]
+    assert first.startswith("2 files: 1 analysed, 1 from the cache, not listed (")
+
+
+def test_one_file_needs_no_histogram():
+    assert lines([analysed("a")]) == ["1 file: 1 analysed (2.0 s, 0.5 files a second)"]
+
+
+def test_the_keys_stand_in_camelot_order_with_bars_in_proportion():
+    tracks = [analysed("x", key) for key in ["10B"] * 48 + ["2A"] * 24 + ["10A"]]
+    assert lines(tracks)[1:] == [
+        "keys:",
+        "   2A 24 ############",
+        "  10A  1 #                         10B 48 ########################",
+    ]
+
+
+def test_open_key():
+    assert lines([analysed("a", "8A")] * 2, notation="openkey")[2] == "   1m 2 ##"
+
+
+def test_long_runs_and_no_time_at_all():
+    assert "(5:12 min, " in lines([analysed("a")], seconds=312)[0]
+    assert "(1:02:03 h, " in lines([analysed("a")], seconds=3723)[0]
+    assert "(0.0 s, 0.0 files a second)" in lines([failed("a")], seconds=0.0)[0]
+
+
+def test_orders():
+    tracks = [failed("x"), analysed("10A", "10A"), analysed("drums", tonal=False),
+              analysed("2B", "2B"), analysed("2A", "2A"), analysed("9A", "9A")]  # fmt: skip
+    assert ordered(tracks, "given") == tracks
+    assert [t.path for t in ordered(tracks, "key")] == ["2A", "2B", "9A", "10A", "drums", "x"]
+    mixed = [track.path for track in ordered(tracks, "mix")]
+    assert mixed[-2:] == ["drums", "x"]
+    assert abs(mixed.index("2A") - mixed.index("2B")) == 1
+    assert abs(mixed.index("9A") - mixed.index("10A")) == 1

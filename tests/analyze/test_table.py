@@ -1,0 +1,122 @@
+"""The table for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from keyscan.analyze.table import names_of, table
+from keyscan.display import columns
+from keyscan.server.protocol import KeyStyle
+from tests.analyze.replies import analysed, failed
+
+NAMES = ["/music/01 - Artist - Some Title (Original Mix).mp3", "/music/sub/音楽 🎵.flac"]
+
+
+def rows(tracks, width=None, style=None):
+    return list(table(tracks, style or KeyStyle(), width))
+
+
+def test_a_line_says_what_a_dj_asks():
+    header, line = rows([analysed("/m/a.mp3", "8A", confidence=0.93, duration=303)])
+    assert header.split() == ["track", "Camelot", "key", "sure", "or", "cents", "rel.", "+1", "-1",
+                              "boost", "length"]  # fmt: skip
+    assert line.split() == ["a.mp3", "8A", "A", "minor", "93%", "9A", "7%", "+3", "8B", "9A", "7A",
+                            "10A", "3A", "5:03"]  # fmt: skip
+
+
+def test_open_key_and_one_spelling():
+    style = KeyStyle("openkey", "flats")
+    header, line = rows([analysed("/m/a.mp3", "11A", second="12A", style=style)], style=style)
+    assert "Open Key" in header
+    assert line.split()[1:4] == ["4m", "Gb", "minor"]
+    assert "5m 10%" in line
+    (both,) = rows([analysed("/m/a.mp3", "11A")])[1:]
+    assert "F#/Gb minor" in both
+
+
+def test_columns_line_up_whatever_the_names():
+    lines = rows([analysed(name, "11A") for name in NAMES])
+    at = columns(lines[0][: lines[0].index("Camelot")])
+    for line in lines[1:]:
+        assert columns(line[: line.index("11A")]) == at
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 72, 80, 100, 120, 200])
+def test_no_line_is_wider_than_the_terminal(width):
+    tracks = [analysed(f"/music/{'x' * 90}{n}.mp3", "11A", second="12B") for n in range(3)]
+    lines = rows(tracks, width)
+    assert max(map(columns, lines)) <= width
+    assert all("11A" in line and "F#/Gb minor" in line for line in lines[1:])
+    assert all(f"{n}.mp3" in line for n, line in enumerate(lines[1:]))
+
+
+def test_columns_give_way_to_names_the_least_wanted_first():
+    tracks = [analysed("/music/" + "x" * 60)]
+    kept = [rows(tracks, width)[0].split() for width in (140, 92, 80, 72, 60, 48)]
+    titles = [set(row) for row in kept]
+    assert titles == sorted(titles, key=len, reverse=True)
+    assert "cents" in titles[0]
+    assert "cents" not in titles[1]
+    assert {"rel.", "+1", "-1"} <= titles[2]
+    assert titles[-1] == {"track", "Camelot", "key", "sure"}
+
+
+def test_without_a_terminal_nothing_is_cut():
+    name = "x" * 300 + ".mp3"
+    assert rows([analysed(f"/music/{name}")])[1].startswith(f"{name}  8A")
+
+
+def test_what_is_doubtful_damaged_or_known_is_marked_and_explained():
+    damaged = [{"code": "truncated", "message": "the file breaks off"}]
+    lines = rows([
+        analysed("/m/a.mp3", confidence=0.4, warnings=damaged, cached=True),
+        analysed("/m/b.mp3"),
+    ])  # fmt: skip
+    assert lines[1].split()[5] == "?!c"
+    assert lines[2] == "    ! the file breaks off"
+    assert lines[3].split()[5] == "9A"
+    assert [line[0] for line in lines[5:]] == ["?", "!", "c"]
+
+
+def test_what_has_no_key_is_given_none():
+    header, line = rows([analysed("/m/drums.wav", tonal=False, confidence=0.1)])
+    assert "not tonal" in line
+    assert "8A" not in line
+    assert "?" not in line
+    assert header
+
+
+def test_failures_have_no_line():
+    lines = rows([failed("/m/a.mp3"), analysed("/m/b.mp3")])
+    assert len(lines) == 2
+    assert rows([failed("/m/a.mp3")]) == []
+
+
+def test_the_timeline_stands_beneath_its_track():
+    lines = rows([analysed("/m/a.mp3", parts=[(62, "8A"), (100, "10B")])])
+    assert [line.split() for line in lines[2:]] == [
+        ["0:00-1:02", "8A", "A", "minor", "90%"],
+        ["1:02-2:42", "10B", "D", "major", "90%"],
+        ["intro", "8A", "A", "minor", "90%"],
+        ["outro", "10B", "D", "major", "90%"],
+    ]
+
+
+def test_names_are_seen_from_the_common_folder(monkeypatch, tmp_path):
+    assert names_of([analysed(name) for name in NAMES]) == [
+        "01 - Artist - Some Title (Original Mix).mp3",
+        "sub/音楽 🎵.flac",
+    ]
+    assert names_of([analysed(NAMES[1])]) == ["音楽 🎵.flac"]
+    monkeypatch.chdir(tmp_path)
+    assert names_of([analysed("a.mp3"), analysed("../b.mp3")]) == [
+        f"{tmp_path.name}/a.mp3",
+        "b.mp3",
+    ]
+
+
+def test_names_steer_no_terminal():
+    text = "\n".join(rows([analysed("/m/\x1b]0;owned\x07\n.mp3"), analysed("/m/caf\udce9.mp3")]))
+    assert r"\x1b]0;owned\x07\x0a.mp3" in text
+    assert r"caf\xe9.mp3" in text
+    assert "\x1b" not in text

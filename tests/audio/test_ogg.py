@@ -1,0 +1,172 @@
+"""Ogg pages that lack or are damaged are found, although the decoders conceal them."""
+
+from __future__ import annotations
+
+import functools
+import random
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from keyscan.audio.ogg import OggPages, check_pages, with_checksum
+from keyscan.audio.source import SourceFile
+from keyscan.audio.stream import AudioStream
+from tests.audio_files import FORMATS, music, write_chained_ogg
+
+NAMES = ["ogg-opus", "ogg-vorbis", "ogg-flac"]
+
+
+@functools.cache
+def pages_of(name: str) -> tuple[bytes, ...]:
+    """The pages of a file with sound for some dozens of them."""
+    form = FORMATS[name]
+    rate = form.rate or 44100
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "music")
+        form.write(path, music(rate, 12.0), rate)
+        data = path.read_bytes()
+    starts = [at for at in range(len(data)) if data.startswith(b"OggS\0", at)]
+    return tuple(data[at:end] for at, end in zip(starts, [*starts[1:], len(data)], strict=True))
+
+
+def check(tmp_path: Path, data: bytes | bytearray) -> OggPages:
+    (tmp_path / "music.ogg").write_bytes(data)
+    with SourceFile(tmp_path / "music.ogg") as source:
+        return check_pages(source)
+
+
+def warnings_of(path: Path) -> list[str]:
+    with AudioStream(path) as stream:
+        list(stream)
+        return [warning.code for warning in stream.warnings]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lost_page(name: str, tmp_path: Path) -> None:
+    pages = pages_of(name)
+    middle = len(pages) // 2
+    kept = b"".join(pages[:middle] + pages[middle + 1 :])
+    assert check(tmp_path, kept) == OggPages(1, complete=True)
+    assert warnings_of(tmp_path / "music.ogg") == ["bad_packets"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [1, 10, 4096, 20_000])
+def test_overwritten_bytes(name: str, size: int, tmp_path: Path) -> None:
+    """One byte of a page's body is noticed by nothing but the page's checksum."""
+    data = bytearray(b"".join(pages_of(name)))
+    for tenth in (3, 5, 7):
+        damaged, at = data.copy(), len(data) * tenth // 10
+        noise = random.Random(tenth).randbytes(size)
+        damaged[at : at + size] = bytes(old ^ (new or 1) for old, new in zip(data[at:], noise))  # noqa: B905
+        assert check(tmp_path, damaged) == OggPages(1, complete=True)
+        assert warnings_of(tmp_path / "music.ogg") == ["bad_packets"]
+
+
+def test_two_damaged_places_are_two(tmp_path: Path) -> None:
+    data = bytearray(b"".join(pages_of("ogg-opus")))
+    for at in (len(data) // 4, len(data) * 3 // 4):
+        data[at : at + 100] = bytes(100)
+    assert check(tmp_path, data) == OggPages(2, complete=True)
+
+
+def test_damage_across_the_borders_of_the_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every way in which a page, or the search for one, may cross from one chunk to the next."""
+    data = bytearray(b"".join(pages_of("ogg-vorbis")))
+    assert check(tmp_path, data) == OggPages(0, complete=True)
+    start = len(data) // 2
+    data[start : start + 5000] = b"x" * 5000
+    for size in (65_312, 65_400, 70_001, 80_003):
+        monkeypatch.setattr("keyscan.audio.ogg._CHUNK", size)
+        assert check(tmp_path, data) == OggPages(1, complete=True)
+    monkeypatch.setattr("keyscan.audio.ogg._CHUNK", 65_312)
+    junk = bytes(65_312 * 2) + b"Og"
+    pages = pages_of("ogg-vorbis")
+    for extra in range(6):
+        data = bytearray(b"".join(pages[:-5]) + junk + bytes(extra) + b"".join(pages[-5:]))
+        assert check(tmp_path, data) == OggPages(1, complete=True)
+
+
+def test_a_damaged_last_page_is_still_the_last(tmp_path: Path) -> None:
+    data = bytearray(b"".join(pages_of("ogg-opus")))
+    data[-10] ^= 1
+    assert check(tmp_path, data) == OggPages(1, complete=True)
+
+
+def test_a_cut_file_breaks_off_and_is_not_damaged(tmp_path: Path) -> None:
+    data = b"".join(pages_of("ogg-opus"))
+    for kept in (len(data) // 2, len(data) - len(pages_of("ogg-opus")[-1]), len(data) - 1):
+        assert check(tmp_path, data[:kept]) == OggPages(0, complete=False)
+
+
+def test_other_bytes_behind_the_last_page_are_no_damage(tmp_path: Path) -> None:
+    for junk in (b"x", bytes(300_000), random.Random(1).randbytes(300_000), b"OggS\0"):
+        data = b"".join(pages_of("ogg-vorbis")) + junk
+        assert check(tmp_path, data) == OggPages(0, complete=True)
+        assert warnings_of(tmp_path / "music.ogg") == []
+
+
+def test_a_chained_file_is_intact(tmp_path: Path) -> None:
+    write_chained_ogg(tmp_path / "radio.ogg", music(), 44100)
+    assert check(tmp_path, (tmp_path / "radio.ogg").read_bytes()) == OggPages(0, complete=True)
+
+
+def test_a_recording_of_a_running_radio_is_intact(tmp_path: Path) -> None:
+    """Its header pages are those of the programme's start; what follows is from its middle."""
+    pages = pages_of("ogg-vorbis")
+    headers = [page for page in pages if not any(page[6:14])]
+    assert len(headers) < len(pages) // 2
+    data = b"".join([*headers, *pages[len(pages) // 2 :]])
+    assert check(tmp_path, data) == OggPages(0, complete=True)
+
+
+def test_crafted_pages_do_not_take_for_ever(tmp_path: Path) -> None:
+    """Each of them claims the longest body, over all the others."""
+    page = b"OggS\0\0" + bytes(20) + b"\xff"
+    assert check(tmp_path, (page + b"\xff" * 20) * 100_000).damaged_parts
+
+
+def decode(path: Path) -> tuple[str, np.ndarray]:
+    with AudioStream(path, 44100) as stream:
+        return stream.decoder, np.concatenate(list(stream))
+
+
+def shifted(pages: tuple[bytes, ...], samples: int) -> bytes:
+    """The file as if it had been cut out of a longer one: its first sample is not sample 0."""
+    moved = []
+    for page in pages:
+        granule = int.from_bytes(page[6:14], "little")
+        later = (granule + samples).to_bytes(8, "little") if granule else page[6:14]
+        moved.append(with_checksum(page[:6] + later + page[14:]))
+    return b"".join(moved)
+
+
+def test_ffmpeg_decodes_vorbis_as_libvorbis_does(tmp_path: Path) -> None:
+    path = tmp_path / "music.ogg"
+    path.write_bytes(b"".join(pages_of("ogg-vorbis")))
+    decoder, samples = decode(path)
+    expected = soundfile.read(path, dtype="float32")[0].mean(1)
+    assert decoder == "pyav"
+    np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [1000, 100_000, -100])
+def test_vorbis_whose_ends_are_trimmed_is_left_to_libvorbis(samples: int, tmp_path: Path) -> None:
+    path = tmp_path / "music.ogg"
+    path.write_bytes(shifted(pages_of("ogg-vorbis"), samples))
+    decoder, found = decode(path)
+    assert decoder == "soundfile"
+    assert len(found) == len(soundfile.read(path)[0])
+
+
+def test_damaged_vorbis_is_left_to_libvorbis(tmp_path: Path) -> None:
+    """FFmpeg would look for the next good page, and say nothing of what lies before it."""
+    pages = pages_of("ogg-vorbis")
+    path = tmp_path / "music.ogg"
+    path.write_bytes(b"".join(pages[:10] + pages[11:]))
+    assert decode(path)[0] == "soundfile"

@@ -1,0 +1,235 @@
+"""How the stream behaves: memory, blocks, names, timings, and what it leaves behind."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keyscan.audio import stream as audio
+from keyscan.audio.decoder import Block
+from keyscan.audio.pyav_decoder import PyavDecoder
+from keyscan.audio.stream import AudioStream
+from keyscan.stages import Stages
+from tests.audio_files import FORMATS, music
+
+FIVE_HOURS = """
+import resource, sys
+from keyscan.audio.stream import AudioStream
+def read(path):
+    with AudioStream(path) as stream:
+        seconds = sum(len(block) for block in stream) / stream.sample_rate
+        return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+_, before = read(sys.argv[1])
+seconds, after = read(sys.argv[2])
+print(seconds, after - before)
+"""
+
+
+@pytest.fixture(scope="module")
+def mp3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("music") / "music.mp3"
+    FORMATS["mp3"].write(path, music(), 44100)
+    return path
+
+
+def _long_wav(path: Path, hours: float) -> None:
+    """A WAV of digital silence that takes no room on the disk."""
+    rate, size = 8000, int(hours * 3600) * 8000 * 2
+    form = struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
+    head = b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + form + b"data"
+    path.write_bytes(head + struct.pack("<I", size))
+    os.truncate(path, 44 + size)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    _long_wav(tmp_path / "short.wav", 0.05)
+    _long_wav(tmp_path / "long.wav", 5)
+    output = subprocess.run(
+        [sys.executable, "-c", FIVE_HOURS, tmp_path / "short.wav", tmp_path / "long.wav"],
+        capture_output=True, text=True, check=True, timeout=120,
+    ).stdout  # fmt: skip
+    seconds, grown = map(float, output.split())
+    assert seconds == 18_000
+    assert grown < 10  # MiB
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
+def test_memory_does_not_grow_with_the_length_of_an_mp3(mp3: Path, tmp_path: Path) -> None:
+    FORMATS["mp3-no-xing"].write(tmp_path / "part.mp3", music(), 44100)
+    (tmp_path / "long.mp3").write_bytes((tmp_path / "part.mp3").read_bytes() * 150)
+    output = subprocess.run(
+        [sys.executable, "-c", FIVE_HOURS, mp3, tmp_path / "long.mp3"],
+        capture_output=True, text=True, check=True, timeout=120,
+    ).stdout  # fmt: skip
+    seconds, grown = map(float, output.split())
+    assert seconds > 590
+    assert grown < 16  # MiB
+
+
+@pytest.mark.parametrize("name", ["wav", "mp3"])
+@pytest.mark.parametrize("block", [100, 5000])
+def test_the_size_of_the_blocks_changes_nothing(
+    name: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form, path = FORMATS[name], tmp_path / "music"
+    form.write(path, music(), 44100)
+    with AudioStream(path) as stream:
+        expected = np.concatenate(list(stream))
+
+    monkeypatch.setattr("keyscan.audio.soundfile_decoder._BLOCK_SAMPLES", block)
+    monkeypatch.setattr("keyscan.audio.pyav_decoder._BLOCK_SAMPLES", block)
+    with AudioStream(path) as stream:
+        blocks = list(stream)
+
+    assert min(map(len, blocks)) > 0
+    assert {part.dtype for part in blocks} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(np.concatenate(blocks), expected, atol=1e-6)
+
+
+NAMES = [
+    "-i.mp3",
+    "file:music.mp3",
+    "http://127.0.0.1:1/music.mp3".replace("/", "_"),
+    "pipe:0",
+    "concat:a|b.mp3",
+    "%d.mp3",
+    "%03d.jpg",
+    "mit Leerzeichen  und.mp3 ",
+    "Мелодия – 音楽 🎵.mp3",
+    "e\u0301 zerlegt.mp3",
+    "quote'\"`$(x);&.mp3",
+    "zeile\nzwei.mp3",
+    "back\\slash.mp3",
+    "*?[a].mp3",
+]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows forbids most of these names")
+@pytest.mark.parametrize("form", ["mp3", "wav"])
+@pytest.mark.parametrize("name", [*NAMES, os.fsdecode(b"latin-1 \xe9\xff.mp3")])
+def test_any_name_is_only_a_name(
+    name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FORMATS[form].write(tmp_path / "plain", music(), 44100)
+    (tmp_path / "plain").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)  # the bare name must do as well
+    for path in (tmp_path / name, name):
+        with AudioStream(path) as stream:
+            assert sum(map(len, stream)) == pytest.approx(
+                stream.sample_rate * len(music()) / 44100, abs=100
+            )
+
+
+def test_stages_share_the_time_between_decoding_and_resampling(mp3: Path) -> None:
+    stages = Stages()
+    with AudioStream(mp3, stages=stages) as stream:
+        opened = stages.seconds["decode"]
+        list(stream)
+    assert stages.seconds.keys() == {"decode", "resample"}
+    assert stages.seconds["decode"] > opened > 0
+
+
+def test_the_stream_says_what_it_found(mp3: Path) -> None:
+    with AudioStream(mp3) as stream:
+        assert (stream.decoder, stream.format) == ("pyav", "mp3 mp3float")
+        assert stream.duration == 0
+        list(stream)
+        assert stream.duration == pytest.approx(len(music()) / 44100, abs=0.001)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+@pytest.mark.parametrize("name", ["wav", "flac", "mp3", "m4a"])
+def test_no_file_stays_open(name: str, tmp_path: Path) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    FORMATS[name].write(tmp_path / "music", music(), 44100)
+    (tmp_path / "noise").write_bytes(b"noise" * 100)
+    before = count()
+    for _ in range(5):
+        with AudioStream(tmp_path / "music") as stream:
+            next(iter(stream))  # left before its end
+        with pytest.raises(Exception, match="no audio format"):
+            AudioStream(tmp_path / "noise")
+    assert count() == before
+
+
+def damaged(data: bytes) -> bytes:
+    """With nonsense in the middle."""
+    middle = len(data) // 2
+    return data[:middle] + bytes(range(256)) * 8 + data[middle + 2048 :]
+
+
+def encoded(name: str, folder: Path, rate: int = 44100) -> bytes:
+    FORMATS[name].write(folder / name, music(rate), rate)
+    return (folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("case", ["wav", "mp3", "damaged flac", "cut mp3", "two rates"])
+def test_decoding_ahead_changes_nothing(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = case.split()[-1]
+    if case == "two rates":
+        data = b"".join(encoded("mp3-no-xing", tmp_path, rate) for rate in (44100, 48000))
+    else:
+        data = encoded(name, tmp_path)
+    data = damaged(data) if "damaged" in case else data[: -len(data) // 3 * ("cut" in case) or None]
+    (tmp_path / "music").write_bytes(data)
+    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 50_000)  # seconds in several blocks
+    found = []
+    for ahead in (False, True):
+        with AudioStream(tmp_path / "music", ahead=ahead) as stream:
+            found.append((np.concatenate(list(stream)), stream.duration, stream.warnings))
+    (samples, *rest), (samples_ahead, *rest_ahead) = found
+    np.testing.assert_allclose(samples_ahead, samples, atol=1e-6)
+    assert rest_ahead == rest
+    assert bool(rest[1]) == (case not in ("wav", "mp3"))
+
+
+def test_what_fails_ahead_fails_here(mp3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = PyavDecoder.__iter__
+
+    def broken(decoder: PyavDecoder) -> Iterator[Block]:
+        yield from itertools.islice(whole(decoder), 2)
+        raise MemoryError("too much")
+
+    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 20_000)
+    monkeypatch.setattr(PyavDecoder, "__iter__", broken)
+    with AudioStream(mp3, ahead=True) as stream, pytest.raises(MemoryError, match="too much"):
+        list(stream)
+
+
+def test_without_room_for_a_thread_it_goes_on_without(
+    mp3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with AudioStream(mp3) as stream:
+        whole = sum(map(len, stream))
+    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 20_000)
+    monkeypatch.setattr(audio, "Ahead", refuse)
+    with AudioStream(mp3, ahead=True) as stream:
+        assert sum(map(len, stream)) == whole
+
+
+def test_a_stream_decoded_ahead_can_be_closed_halfway(
+    mp3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 20_000)
+    threads = threading.active_count()
+    with AudioStream(mp3, ahead=True) as stream:
+        assert len(next(iter(stream)))
+        assert threading.active_count() == threads + 1
+    assert threading.active_count() == threads

@@ -1,0 +1,90 @@
+"""Intact MP3 and AAC files with odd things before and behind their frames: not a word of damage."""
+
+from __future__ import annotations
+
+import functools
+import random
+import struct
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from keyscan.audio.stream import AudioStream
+from tests.audio_files import FORMATS, id3v2, music, trailing_tags
+from training.filterbank import DECIMATION
+
+ID3_LARGER_THAN_THE_FILE = b"ID3\x03\0\0\x7f\x7f\x7f\x7f"
+LYRICS3 = b"LYRICSBEGIN" + b"IND0000210" + b"000030LYRICS200" + b"TAG" + bytes(125)
+NOISE = random.Random(1).randbytes(30_000)
+
+
+def ape_footer(size: int) -> bytes:
+    return b"APETAGEX" + struct.pack("<IIII", 2000, size, 1, 0x80000000) + bytes(8)
+
+
+AROUND = {
+    "ape-too-large": (b"", ape_footer(0x7FFFFFFF)),
+    "ape-too-small": (b"", ape_footer(3)),
+    "lyrics3": (b"", LYRICS3),
+    "id3v2-behind": (b"", id3v2()),
+    "large-id3v2-behind": (b"", id3v2(picture_bytes=900_000)),
+    "id3v2-behind-tags": (b"", id3v2() + trailing_tags()),
+    "zeros-behind": (b"", bytes(600_000)),
+    "noise-behind": (b"", NOISE),
+    "id3v2-too-large": (ID3_LARGER_THAN_THE_FILE, b""),
+    "zeros-before": (bytes(300_000), b""),
+    "zeros-behind-id3v2": (id3v2() + bytes(300_000), b""),
+}
+
+
+@functools.cache
+def whole_file(name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        FORMATS[name].write(Path(folder, "music"), music(), 44100)
+        return Path(folder, "music").read_bytes()
+
+
+def decode(path: Path) -> tuple[int, list[str]]:
+    with AudioStream(path) as stream:
+        samples = sum(map(len, stream))
+        return samples, [warning.code for warning in stream.warnings]
+
+
+@pytest.mark.parametrize("name", ["mp3", "mp3-vbr", "mp3-no-xing", "aac"])
+@pytest.mark.parametrize("around", AROUND)
+def test_what_is_no_sound_changes_nothing(name: str, around: str, tmp_path: Path) -> None:
+    data, path = whole_file(name), tmp_path / "music"
+    path.write_bytes(data)
+    expected = decode(path)
+    assert expected[1] == []
+    before, behind = AROUND[around]
+
+    path.write_bytes(before + data + behind)
+
+    assert decode(path) == expected
+
+
+@pytest.mark.parametrize("name", ["mp3", "mp3-no-xing", "aac"])
+def test_a_last_frame_that_is_cut_off_is_still_noticed(name: str, tmp_path: Path) -> None:
+    (tmp_path / "music").write_bytes(whole_file(name)[:-50])
+    assert decode(tmp_path / "music")[1] == ["truncated"]
+
+
+def test_an_mp3_that_lacks_its_end_and_has_a_tag_there(tmp_path: Path) -> None:
+    data = whole_file("mp3")
+    (tmp_path / "music").write_bytes(data[: len(data) // 2] + LYRICS3)
+    assert decode(tmp_path / "music")[1] == ["truncated"]
+
+
+def test_a_flac_with_an_absurd_ape_tag(tmp_path: Path) -> None:
+    (tmp_path / "music").write_bytes(whole_file("flac") + ape_footer(0x7FFFFFFF))
+    samples, codes = decode(tmp_path / "music")
+    assert samples == pytest.approx(len(music()) / DECIMATION, abs=1)
+    assert codes == []
+
+
+def test_a_thousand_empty_tags_are_not_read_one_by_one(tmp_path: Path) -> None:
+    """They are scanned over like any other bytes, in one go."""
+    (tmp_path / "music.mp3").write_bytes(b"ID3\x03\0\0\0\0\0\0" * 1000 + whole_file("mp3"))
+    assert decode(tmp_path / "music.mp3")[1] == []

@@ -1,0 +1,88 @@
+"""What ``--cache`` makes of its argument, and which settings answers depend on."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from keyscan.cache.options import NoCache, add_cache_option, open_cache, settings_digest
+from keyscan.model.checkpoint import load_model
+from keyscan.model_options import add_model_options
+from keyscan.server.style_options import add_style_options
+from keyscan.server.worker_options import add_worker_options
+from tests.server_process import ROOT
+
+
+def parse(*arguments):
+    parser = argparse.ArgumentParser()
+    for add in (add_worker_options, add_model_options, add_style_options, add_cache_option):
+        add(parser)
+    return parser.parse_args([str(argument) for argument in arguments])
+
+
+def test_what_an_answer_depends_on():
+    model = load_model()
+    plain = settings_digest(model, parse())
+    assert plain == settings_digest(load_model(), parse())
+    changed = [
+        settings_digest(model, parse(*options))
+        for options in (("--cqt", "librosa"), ("--precision", "high"), ("--precision", "medium"))
+    ]
+    assert len({plain, *changed}) == 4
+    for options in (("--notation", "camelot"), ("--spelling", "flats"), ("--timeout", "5")):
+        assert settings_digest(model, parse(*options)) == plain
+
+
+def test_no_option_no_cache():
+    assert open_cache(parse()) is None
+
+
+def test_a_link_leads_to_the_file_that_is_used(tmp_path, caplog):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "keys")
+    cache = open_cache(parse("--cache", tmp_path / "link"))
+    assert (tmp_path / "real" / "keys").is_file()
+    cache.close()
+    (tmp_path / "real" / "keys").write_bytes(b"rubbish" * 1000)
+    open_cache(parse("--cache", tmp_path / "link")).close()
+    assert (tmp_path / "real" / "keys.corrupt-1").read_bytes() == b"rubbish" * 1000
+    assert (tmp_path / "link").is_symlink()
+    assert len(caplog.messages) == 1
+
+
+def test_a_name_is_a_file_name_whatever_sqlite_would_make_of_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (":memory:", "file:keys?mode=memory"):
+        open_cache(parse("--cache", name)).close()
+        assert (tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize("place", [".", "no folder/keys", "/dev/null"])
+def test_where_there_can_be_none(tmp_path, place):
+    with pytest.raises(NoCache):
+        open_cache(parse("--cache", tmp_path / place))
+
+
+def test_a_cache_that_is_locked_at_the_start_may_be_free_later(tmp_path, caplog):
+    lock = sqlite3.connect(tmp_path / "keys-lock", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    cache = open_cache(parse("--cache", tmp_path / "keys"))
+    assert not (tmp_path / "keys").exists()
+    lock.close()
+    cache.check()
+    assert (tmp_path / "keys").is_file()
+    cache.close()
+    assert caplog.messages == []
+
+
+def test_nobody_else_pays_for_the_database():
+    code = """if True:
+        import sys
+        import keyscan.cli, keyscan.server.server, keyscan.spectrogram.features
+        sys.exit("sqlite3" in sys.modules)
+    """
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,0 +1,300 @@
+"""Two reports side by side: a real one of this machine, and what another would have said."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from keyscan.doctor.comparison import compare
+from keyscan.doctor.explain import explain
+from keyscan.doctor.import_times import REFERENCE_MODULES
+from keyscan.doctor.text import comparison_text
+from tests.doctor.doctor_process import run_doctor
+
+
+def slower(report, stage, factor=2.0):
+    """A copy in which a stage takes that many times as long, in every format, and no less than
+    what can be felt."""
+    other = copy.deepcopy(report)
+    for timing in other["speed"]["benchmark"].values():
+        timing[stage] = timing[stage] * factor + 0.1
+    return other
+
+
+def frozen(report):
+    """A copy, as the frozen app on the same machine would have said it."""
+    other = copy.deepcopy(report)
+    other["python"] |= {"executable": "/app/exe", "frozen": True, "folder": "/app/_internal"}
+    parts = (*other["packages"].values(), *other["thread_pools"].values(), other["model"])
+    for part in (*parts, other["filter_bank"]):
+        part["file"] = f"/app/_internal/{Path(part['file']).name}"
+    for package in other["packages"].values():
+        package["version"] = None
+    return other
+
+
+def explanation(first, second):
+    return "\n".join(explain(compare(("a", "b"), first, second)))
+
+
+def test_a_report_is_equal_to_itself(report, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(report), encoding="utf-8")
+    done = run_doctor("--compare", path, path)
+    assert done.returncode == 0
+    assert "[different]\n\n[only in a]\n  nothing\n\n[only in b]\n  nothing\n" in done.stdout
+    assert "Both are equally fast" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_same_different_and_only_here_in_the_encodings_of_shells(report, tmp_path, encoding):
+    other = slower(report, "inference")
+    other["torch"]["threads"] = 7
+    other["packages"]["numba"] = {"version": "0.68.1", "file": "/x/numba/__init__.py"}
+    del other["packages"]["soxr"]
+    paths = [tmp_path / "python.json", tmp_path / "exe.json"]
+    for path, content in zip(paths, (report, other), strict=True):
+        path.write_text(json.dumps(content), encoding=encoding)
+    done = run_doctor("--compare", *paths)
+    assert done.returncode == 1, done.stderr
+    different, only_a, only_b, same = (
+        done.stdout.partition(f"[{name}]\n")[2].partition("\n\n")[0]
+        for name in ("different", "only in a", "only in b", "same")
+    )
+    assert different.split() == ["torch.threads", "1", "7"]
+    assert [line.split()[0] for line in only_a.splitlines()] == [
+        "packages.soxr.version",
+        "packages.soxr.file",
+    ]
+    assert "packages.numba.version  0.68.1" in only_b
+    assert "torch.precision" in same
+    assert "inference: exe.json takes" in done.stdout
+    assert "torch.threads: 1 in python.json, 7 in exe.json" in done.stdout
+    as_json = json.loads(run_doctor("--compare", *paths, "--json").stdout)
+    assert as_json["different"] == [{"name": "torch.threads", "values": [1, 7]}]
+
+
+@pytest.mark.parametrize(
+    ("stage", "part", "name", "value", "because"),
+    [
+        ("decode", "audio", "ffmpeg", "4.4", "another FFmpeg"),
+        ("resample", "audio", "libsoxr", "0.1.2", "another soxr"),
+        ("cqt", "processor", "simd", ["X86_V2"], "fewer SIMD instructions"),
+        ("inference", "torch", "cpu_capability", "DEFAULT", "another SIMD level"),
+        ("inference", "model", "sha256", "0", "not the same model"),
+    ],
+)
+def test_a_slow_stage_is_explained_by_what_bears_on_it(report, stage, part, name, value, because):
+    other = slower(report, stage)
+    other[part][name] = value
+    text = explanation(report, other)
+    assert f"{stage}: b takes" in text
+    assert because in text
+
+
+def test_what_does_not_bear_on_the_slow_stage_is_left_out(report):
+    other = slower(report, "decode")
+    other["torch"]["threads"] = 7
+    assert "torch" not in explanation(report, other)
+
+
+@pytest.mark.parametrize("stage", ["inference", "cqt", "decode", "resample"])
+def test_freezing_alone_explains_no_slow_stage(report, stage):
+    for a, b in ((report, slower(frozen(report), stage)), (slower(report, stage), frozen(report))):
+        text = explanation(a, b)
+        assert f"Nothing in the reports explains {stage}" in text
+        assert "OpenMP" not in text
+        assert "another" not in text
+
+
+def with_slow_start(report):
+    other = copy.deepcopy(report)
+    for name in ("numpy", "torch"):
+        other["speed"]["imports"][name] = 10 * other["speed"]["imports"][name] + 9
+    return other
+
+
+def test_the_frozen_app_explains_only_its_own_slow_start(report):
+    report = copy.deepcopy(report)
+    report["python"]["frozen"] = False  # it is the exe's where that is tested
+    text = explanation(report, with_slow_start(frozen(report)))
+    assert "start: b takes" in text
+    assert "(numpy, torch).\n  - python.frozen: False in a, True in b: the frozen app" in text
+    assert "more or less to import" not in text
+    text = explanation(with_slow_start(report), frozen(report))
+    assert "start: a takes" in text
+    assert "python.frozen" not in text
+    assert "Nothing in the reports explains start" in text
+
+
+def test_a_package_that_only_one_loads_explains_only_its_slow_start(report):
+    other = copy.deepcopy(report)
+    other["packages"]["pandas"] = {"version": "3.0", "file": "/x/pandas/__init__.py"}
+    assert "pandas.version: nothing in a, 3.0 in b" in explanation(report, with_slow_start(other))
+    assert "pandas" not in explanation(with_slow_start(report), other)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "values"),
+    [
+        ("processor", "simd", (["X86_V2"], ["X86_V2", "X86_V3"])),
+        ("processor", "usable_cores", (1, 2)),
+        ("variables", "OMP_NUM_THREADS", ({"value": None}, {"value": "1"})),
+        ("thread_pools", "openblas", ({"threads": 4}, {"threads": 1})),
+    ],
+)
+@pytest.mark.parametrize("stage", ["cqt", "resample"])
+def test_a_fact_explains_only_why_its_own_side_is_slow(report, stage, part, name, values):
+    a, b = copy.deepcopy(report), copy.deepcopy(report)
+    a[part][name], b[part][name] = values
+    assert f"{part}.{name}" in explanation(slower(a, stage), b)
+    assert f"{part}.{name}" not in explanation(a, slower(b, stage))
+
+
+def test_import_times_of_the_reference_engine_are_no_part_of_the_start(report):
+    other = copy.deepcopy(report)
+    for name in REFERENCE_MODULES:
+        other["speed"]["imports"][name] += 60.0
+    text = explanation(report, other)
+    assert "start" not in text
+    assert "Both are equally fast: some measurements differ" in text
+
+
+def test_a_stage_that_is_faster_here_and_slower_there_is_summed(report):
+    a, b = copy.deepcopy(report), copy.deepcopy(report)
+    for timings in (a["speed"]["benchmark"], b["speed"]["benchmark"]):
+        for timing in timings.values():
+            timing["decode"] = 0.1
+    a["speed"]["benchmark"]["mp3"]["decode"] = b["speed"]["benchmark"]["wav"]["decode"] = 0.2
+    assert "decode" not in explanation(a, b)
+    b["speed"]["benchmark"]["ogg"]["decode"] = 0.5  # sums: 0.7 and 1.1 seconds
+    assert "decode: b takes 1.57 times as long as a (wav, ogg)." in explanation(a, b)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_only_one_report_has_measured_is_told(report, side):
+    other = copy.deepcopy(report)
+    del other["speed"]["benchmark"]["mp3"]
+    reports = [other, other]
+    reports[1 - side] = report
+    comparison = compare(("a", "b"), *reports)
+    assert not comparison.equal
+    alone = (comparison.only_first, comparison.only_second)
+    assert alone[side] == {}
+    seconds = report["speed"]["benchmark"]["mp3"]
+    assert alone[1 - side] == {f"speed.benchmark.mp3.{key}": seconds[key] for key in seconds}
+    assert f"mp3 was measured in {'ba'[side]} only." in explain(comparison)
+
+
+def test_a_module_that_cannot_be_imported_was_not_measured(report):
+    other = copy.deepcopy(report)
+    other["speed"]["imports"]["librosa.core.constantq"] = None
+    assert not compare(("a", "b"), report, other).equal
+    assert "librosa.core.constantq was measured in a only." in explanation(report, other)
+    assert compare(("a", "b"), other, other).equal
+
+
+def test_an_openmp_runtime_of_another_name_is_named(report):
+    other = slower(report, "inference")
+    mine = report["thread_pools"]["openmp"]["file"]
+    other["thread_pools"]["openmp"]["file"] = "C:\\app\\libiomp5md.dll"
+    assert f"openmp.file: {mine} in a, C:\\app\\libiomp5md.dll in b" in explanation(report, other)
+    other["thread_pools"]["openmp 2"] = {"file": f"D:\\{Path(mine).name}"}
+    text = explanation(report, other)
+    assert "thread_pools.openmp.file: nothing in a, C:\\app\\libiomp5md.dll in b" in text
+    assert "openmp 2.file" not in text
+
+
+def test_a_second_openmp_runtime_is_named(report):
+    other = slower(report, "inference")
+    second = {**other["thread_pools"]["openmp"], "file": "/opt/libiomp5.so"}
+    other["thread_pools"]["openmp 2"] = second
+    assert "thread_pools.openmp 2.file: nothing in a, /opt/libiomp5.so in b" in explanation(
+        report, other
+    )
+
+
+def test_a_first_file_that_pays_for_a_compiler(report):
+    other = copy.deepcopy(report)
+    other["speed"]["benchmark"]["wav"]["first"] = 18.0
+    text = explanation(report, other)
+    assert "first file: b pays once for something (wav 18.00 s instead of" in text
+
+
+def test_what_no_fact_explains_is_said_to_be_unexplained(report):
+    assert "Nothing in the reports explains decode" in explanation(report, slower(report, "decode"))
+
+
+def test_a_busier_machine_explains_it(report):
+    first, second = copy.deepcopy(report), slower(report, "decode")
+    first["speed"]["load_average"], second["speed"]["load_average"] = 0.1, 7.5
+    assert "kept the machine busier in b (load 0.1 and 7.5)" in explanation(first, second)
+    first["speed"]["load_average"], second["speed"]["load_average"] = 7.5, 0.1
+    text = explanation(first, second)  # the idle one is the slow one
+    assert "busier" not in text
+    assert "Nothing in the reports explains decode: measure again" in text
+
+
+def test_all_stages_slower_alike_look_like_a_throttled_processor(report):
+    first = copy.deepcopy(report)
+    for timing in first["speed"]["benchmark"].values():
+        timing.update(dict.fromkeys(timing, 0.1))
+    first["speed"]["load_average"] = None
+    second = copy.deepcopy(first)
+    for timing in second["speed"]["benchmark"].values():
+        timing["decode"] = 0.2
+    assert "about the same factor" not in explanation(first, second)
+    for timing in second["speed"]["benchmark"].values():
+        timing.update(dict.fromkeys(timing, 0.2))
+    assert "Every stage differs by about the same factor" in explanation(first, second)
+
+
+@pytest.mark.parametrize("junk", [None, 3, "x", [], [[]], {}])
+def test_no_fact_of_a_report_made_by_hand_is_too_strange_to_be_compared(report, junk):
+    for part, facts in report.items():
+        for name in facts if isinstance(facts, dict) and part != "speed" else ():
+            for inner in facts[name] if isinstance(facts[name], dict) else (None,):
+                a = copy.deepcopy(report)
+                if inner is None:
+                    a[part][name] = junk
+                else:
+                    a[part][name][inner] = junk
+                b = slower(slower(report, "inference"), "cqt")
+                comparison = compare(("a", "b"), a, b)
+                assert comparison_text(comparison)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "not JSON"),
+        (b"[[[[", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "no report of the doctor"),
+        (b'{"schema": 99, "speed": {}, "warnings": []}', "a report of another version"),
+        (b'{"schema": 1, "speed": {}, "warnings": 3}', "no report"),
+    ],
+)
+def test_a_file_that_is_no_report_is_a_usage_error(tmp_path, content, message):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    done = run_doctor("--compare", path, path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "make one with: openkeyscan-analyzer doctor --json" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--compare", "a.json"), ("--self-test", "--compare", "a", "b"), ("--precision", "low"),
+     ("--interop-threads", "0"), ("music.mp3",)],
+)  # fmt: skip
+def test_wrong_options(options):
+    done = run_doctor(*options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: openkeyscan-analyzer doctor" in done.stderr

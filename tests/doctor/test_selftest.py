@@ -1,0 +1,81 @@
+"""The self-test passes here, and fails where something is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from keyscan.doctor.selftest import Check, SelfTest
+from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
+from tests.doctor.doctor_process import run_doctor
+from tests.server_process import ROOT
+
+FORMATS = ("wav", "flac", "aiff", "au", "ogg", "mp3", "m4a", "webm", "aac", "wma")
+
+
+def test_every_format_through_both_engines():
+    done = run_doctor("--self-test", "--json")
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["passed"], result["problems"]) == (0, True, [])
+    tested = [(check["format"], check["engine"]) for check in result["checks"]]
+    assert tested == [(name, engine) for engine in ("matrix", "librosa") for name in FORMATS]
+    assert result["not_encoded"] == []
+    assert {check["key"] for check in result["checks"]} == {"F# minor/Gb minor"}
+
+
+@pytest.fixture
+def broken_copy(tmp_path):
+    """The package, with the top octave's filters a quarter tone off."""
+    shutil.copytree(ROOT / "keyscan", tmp_path / "keyscan")
+    with np.load(FILTER_BANK_PATH) as data:
+        arrays = dict(data)
+    top = f"octave{int(arrays['n_octaves']) - 1}"
+    arrays[top] = np.roll(arrays[top], 1, axis=0)
+    np.savez(tmp_path / "keyscan" / "data" / FILTER_BANK_PATH.name, **arrays)
+    return tmp_path
+
+
+def test_filters_that_are_not_librosas_fail(broken_copy):
+    done = run_doctor("--self-test", command=[sys.executable, "-m", "keyscan"], cwd=broken_copy)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "FAILED: expected F# minor/Gb minor"
+    wrong = [line.split()[:2] for line in lines if "WRONG" in line]
+    assert wrong == [[name, "librosa"] for name in FORMATS]
+    assert "the spectrogram is not that of the engine matrix" in done.stdout
+
+
+@pytest.mark.parametrize("missing", ["wav", "flac", "ogg", "mp3", "m4a", "aac"])
+def test_a_format_that_people_have_must_have_been_tested(missing):
+    checks = tuple(Check(name, "matrix", "key", 0.0, 0.0, "") for name in FORMATS)
+    without = tuple(check for check in checks if check.format != missing)
+    assert SelfTest("key", checks, (), ()).passed
+    assert not SelfTest("key", without, (missing,), ()).passed
+    assert SelfTest("key", tuple(c for c in checks if c.format != "wma"), ("wma",), ()).passed
+
+
+def test_without_encoders_it_fails_and_says_why():
+    """As with builds of FFmpeg that lack LAME; that of WMA may be missing."""
+    command = [sys.executable, "-c", _WITHOUT_ENCODERS]
+    done = run_doctor("--self-test", command=command, cwd=ROOT)
+    assert done.returncode == 1, done.stderr
+    assert "WRONG" not in done.stdout
+    assert "not tested, as there is no encoder here: mp3, wma\n" in done.stdout
+    assert [line for line in done.stdout.splitlines() if "PROBLEM" in line] == [
+        "PROBLEM: mp3 is not tested, as there is no encoder: install soundfile and PyAV from "
+        "their own wheels"
+    ]
+
+
+_WITHOUT_ENCODERS = """
+import runpy, sys
+from keyscan.doctor import track
+if __name__ == "__main__":
+    track._CODECS.update({".mp3": "no_such_encoder", ".wma": "no_such_encoder"})
+    sys.argv[:] = ["keyscan", *sys.argv[1:]]
+    runpy.run_module("keyscan", run_name="__main__")
+"""

@@ -1,0 +1,261 @@
+"""Lines to requests and replies to lines, without a process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from keyscan.keys import KEYS, Key
+from keyscan.model.estimate import KeyEstimate
+from keyscan.model.timeline import Segment, Timeline
+from keyscan.server.protocol import (
+    ERROR_CODES,
+    Analyze,
+    BadRequest,
+    Cancel,
+    KeyStyle,
+    OversizedLine,
+    Ping,
+    Reset,
+    encode,
+    failure,
+    parse,
+    rejection,
+    success,
+)
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | finite | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+ids = st.text() | st.integers() | finite
+looks_like_a_request = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": json_values,
+        "path": json_values | st.text(min_size=1),
+        "type": json_values | st.sampled_from(["reset", "cancel", "ping", "analyze"]),
+        "extra": json_values,
+    },
+)
+
+
+@given(st.binary() | looks_like_a_request.map(lambda v: json.dumps(v).encode()))
+@example(b"[" * 100_000)
+@example(b'{"id": ' + b"9" * 5000 + b', "path": "x"}')
+@example(b'{"id": 1e999, "path": "x"}')
+@example(b'{"id": NaN, "path": "x"}')
+@example(b"\xff\xfe{")
+def test_any_line_is_a_request_or_a_bad_request(line):
+    try:
+        request = parse(line)
+    except BadRequest as error:
+        reply = json.loads(encode(rejection(error, 3)))
+        assert reply["status"] == "error"
+        assert reply["code"] == "bad_request"
+        assert reply["error"]
+        assert reply["generation"] == 3
+    else:
+        assert isinstance(request, Analyze | Reset | Cancel | Ping)
+
+
+@pytest.mark.parametrize("depth", [*range(880, 1010, 2), 5000, 100_000])
+def test_nesting_of_any_depth_is_answered(depth):
+    for field in (b"type", b"id", b"path"):
+        line = b'{"' + field + b'": ' + b"[" * depth + b"]" * depth + b"}"
+        with pytest.raises(BadRequest):
+            parse(line)
+
+
+@given(ids, st.text(min_size=1), st.dictionaries(st.text(), json_values))
+def test_a_good_request_is_read_whatever_else_it_carries(request_id, path, extra):
+    for timeline in (True, False):
+        request = {"id": request_id, "path": path, "type": None, "timeline": timeline}
+        line = json.dumps({**extra, **request}).encode()
+        assert parse(line) == Analyze(request_id, path, timeline)
+
+
+@given(ids, st.text(min_size=1))
+def test_ids_and_names_come_back_as_they_were_sent(request_id, path):
+    reply = json.loads(encode(failure(Analyze(request_id, path), 0, "silent", "nothing")))
+    assert reply["id"] == request_id
+    assert type(reply["id"]) is type(request_id)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"", "not JSON"),
+        (b"hello", "not JSON"),
+        (b"[1, 2]", "not a JSON object"),
+        (b'"path"', "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"{}", '"id" is missing'),
+        (b'{"path": "a.mp3"}', '"id" is missing'),
+        (b'{"id": null, "path": "a.mp3"}', "not null"),
+        (b'{"id": true, "path": "a.mp3"}', "not true"),
+        (b'{"id": ["a"], "path": "a.mp3"}', "not a list"),
+        (b'{"id": 1}', '"path" is missing'),
+        (b'{"id": 1, "path": ""}', "non-empty string"),
+        (b'{"id": 1, "path": 7}', "non-empty string"),
+        (b'{"id": 1, "path": "a", "timeline": 1}', '"timeline" must be true or false, not 1'),
+        (b'{"id": 1, "path": "a", "timeline": null}', "true or false, not null"),
+        (b'{"type": "cancel"}', '"id" is missing'),
+        (b'{"type": "frobnicate"}', 'unknown type: "frobnicate"'),
+        (b'{"id": 1, "path": "\xff"}', "not UTF-8"),
+        (OversizedLine(10_000_000), "10000000 bytes is too long"),
+    ],
+)
+def test_what_is_wrong_is_said(line, message):
+    with pytest.raises(BadRequest, match=message):
+        parse(line)
+
+
+def test_an_id_that_can_be_read_is_given_back_with_the_error():
+    with pytest.raises(BadRequest) as caught:
+        parse(b'{"id": "seven", "path": null}')
+    assert caught.value.id == "seven"
+
+
+def test_other_messages():
+    assert parse(b'{"type": "reset"}') == Reset()
+    assert parse(b'{"type": "cancel", "id": "a"}') == Cancel("a")
+    assert parse(b'{"type": "ping"}') == Ping(None)
+    assert parse(b'\xef\xbb\xbf{"type": "ping", "id": 4}') == Ping(4)
+
+
+def estimate(text, tuning=3.14159, **others):
+    """Nine parts of ten for a key, the rest for others, by name."""
+    shares = {Key.parse(text): 0.9} | {Key.parse(name): share for name, share in others.items()}
+    return KeyEstimate(Key.parse(text), tuple(shares.get(key, 0.0) for key in KEYS), tuning)
+
+
+def reply_to(found, style=None, warnings=()):
+    request = Analyze("x", "/music/Été 🎧/träck.mp3")
+    return success(request, 0, found, style=style or KeyStyle(), duration=1.23456,
+                   warnings=warnings)  # fmt: skip
+
+
+def test_success_keeps_the_fields_of_the_existing_analyzer():
+    reply = reply_to(estimate("E minor"))
+    old = {
+        "id": "x",
+        "status": "success",
+        "camelot": "9A",
+        "openkey": "2m",
+        "key": "E minor",
+        "class_id": 8,
+        "filename": "träck.mp3",
+    }
+    assert old.items() <= reply.items()
+    assert reply.keys() - old.keys() == {
+        *("code", "confidence", "tonal", "alternatives", "tuning_cents", "duration", "warnings"),
+        *("cached", "generation"),
+    }  # fmt: skip
+    assert json.loads(encode(reply)) == reply
+
+
+def test_how_sure_and_what_else():
+    reply = reply_to(estimate("E minor", C=0.004, G=0.05, Am=0.02, D=0.015, A=0.011))
+    assert reply["confidence"] == 0.9
+    assert reply["alternatives"] == [
+        {"camelot": "9B", "openkey": "2d", "key": "G major", "confidence": 0.05},
+        {"camelot": "8A", "openkey": "1m", "key": "A minor", "confidence": 0.02},
+        {"camelot": "10B", "openkey": "3d", "key": "D major", "confidence": 0.015},
+    ]
+
+
+def test_what_is_out_of_the_question_is_no_alternative():
+    assert reply_to(estimate("E minor", G=0.009))["alternatives"] == []
+
+
+@pytest.mark.parametrize(
+    ("tuning", "shown", "between"),
+    [(3.14159, 3.1, False), (-0.04, 0.0, False), (-39.0, -39.0, False),
+     (-41.0, -41.0, True), (50.3, 50.3, True), (None, None, False)],
+)  # fmt: skip
+def test_tuning_and_music_between_two_keys(tuning, shown, between):
+    cut = {"code": "truncated", "message": "x"}
+    reply = reply_to(estimate("E minor", tuning), warnings=[cut])
+    assert reply["tuning_cents"] == shown
+    assert "-0.0" not in json.dumps(reply)
+    codes = [warning["code"] for warning in reply["warnings"]]
+    assert codes == ["truncated", "between_keys"] if between else ["truncated"]
+    if between:
+        other = "4A, F minor" if tuning > 0 else "2A, D# minor/Eb minor"
+        assert reply["warnings"][1]["message"].endswith(f"between this key and {other}")
+
+
+def test_the_key_over_time_is_told_to_those_who_ask():
+    first = Segment(0.0, 61.234, Key.parse("Em"), 0.91119)
+    second = Segment(61.234, 90.0, Key.parse("F#m"), 0.5)
+    found = replace(estimate("E minor"), timeline=Timeline((first, second), first, second))
+    style, asked = KeyStyle("camelot"), Analyze("x", "a.mp3", timeline=True)
+    reply = success(asked, 0, found, style=style, duration=90.0, warnings=())
+    assert reply["timeline"] == [
+        {"start": 0.0, "end": 61.23, "camelot": "9A", "openkey": "2m", "key": "9A",
+         "confidence": 0.9112},
+        {"start": 61.23, "end": 90.0, "camelot": "11A", "openkey": "4m", "key": "11A",
+         "confidence": 0.5},
+    ]  # fmt: skip
+    assert reply["intro_key"] == {
+        "camelot": "9A", "openkey": "2m", "key": "9A", "confidence": 0.9112
+    }  # fmt: skip
+    assert reply["outro_key"]["camelot"] == "11A"
+    assert not {"timeline", "intro_key", "outro_key"} & reply_to(found).keys()
+    none = success(asked, 0, estimate("E minor"), style=style, duration=90.0, warnings=())
+    assert "timeline" not in none
+
+
+def test_what_is_no_music_and_what_was_known():
+    noise = replace(estimate("E minor"), tonal=False)
+    reply = success(Analyze(1, "a"), 0, noise, style=KeyStyle(), duration=9.0, warnings=(),
+                    cached=True)  # fmt: skip
+    assert reply["tonal"] is False
+    assert reply["cached"] is True
+    assert (reply_to(estimate("E minor"))["tonal"], reply_to(noise)["cached"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        (KeyStyle(), "F# minor/Gb minor"),
+        (KeyStyle(spelling="sharps"), "F# minor"),
+        (KeyStyle(spelling="flats"), "Gb minor"),
+        (KeyStyle("camelot"), "11A"),
+        (KeyStyle("openkey", "flats"), "4m"),
+    ],
+)
+def test_what_the_field_key_holds(style, expected):
+    assert reply_to(estimate("F# minor"), style)["key"] == expected
+    (other,) = reply_to(estimate("E minor", **{"F#m": 0.1}), style)["alternatives"]
+    assert other["key"] == expected
+
+
+def test_replies_are_one_line_of_utf8_even_for_names_that_are_none():
+    line = encode(failure(Analyze(1, "/a\nb/\udcff\U0001f3b5.mp3"), 0, "silent", "x"))
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert json.loads(line.decode("utf-8"))["filename"] == "\udcff\U0001f3b5.mp3"
+
+
+def test_no_line_reader_finds_another_end_of_line_in_a_reply():
+    name = "a\u2028b\u2029c\x85d\x0b\x0c\r.mp3"
+    text = encode(failure(Analyze(1, name), 0, "silent", "x")).decode()
+    assert not {"\u2028", "\u2029", "\x0b", "\x0c", "\r"} & set(text)
+    assert json.loads(text)["filename"] == name
+
+
+def test_every_error_class_has_a_documented_code():
+    from keyscan import errors
+
+    classes = [c for c in vars(errors).values() if isinstance(c, type)]
+    codes = {c.code for c in classes if issubclass(c, errors.AnalysisError)}
+    assert len(codes) > 8
+    assert codes <= ERROR_CODES.keys()
