@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from keyscan.analysis import Analysis
 from keyscan.errors import AnalysisError
 from keyscan.keys import Key
 
 if TYPE_CHECKING:
-    from keyscan.api import Analysis, analyze
+    from keyscan.api import analyze
 
 __all__ = ["Analysis", "AnalysisError", "Key", "analyze"]
 __version__ = "0.1.0"
@@ -16,8 +17,8 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     """Import torch for those who analyse only, not for every process of the server."""
-    if name not in ("Analysis", "analyze"):
+    if name != "analyze":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keyscan import api
+    from keyscan.api import analyze
 
-    return getattr(api, name)
+    return analyze

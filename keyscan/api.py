@@ -3,42 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from keyscan.errors import AudioWarning
+from keyscan.analysis import Analysis
 from keyscan.model.checkpoint import KeyModel, load_model
-from keyscan.model.estimate import KeyEstimate, estimate_key
+from keyscan.model.estimate import estimate_key
 from keyscan.spectrogram.features import extract_features
-
-
-@dataclass(frozen=True, kw_only=True)
-class Analysis(KeyEstimate):
-    """What is known of a track; the fields of ``KeyEstimate``, and these.
-
-    ``path`` is as it was given, ``duration`` in seconds of sound analysed, and ``warnings`` say
-    what is wrong with a file that could be analysed nevertheless.
-    """
-
-    path: str
-    duration: float
-    warnings: tuple[AudioWarning, ...]
-
-    @property
-    def camelot(self) -> str:
-        """``"8A"`` for A minor."""
-        return self.key.camelot
-
-    @property
-    def open_key(self) -> str:
-        """``"1m"`` for A minor."""
-        return self.key.open_key
-
-    @property
-    def name(self) -> str:
-        """``"A minor"``; black keys as ``"F# minor/Gb minor"``."""
-        return self.key.name()
 
 
 def analyze(
@@ -63,14 +34,13 @@ def analyze(
     """
     model = _model(None if model_path is None else Path(model_path))
     features = extract_features(path)
-    estimate = estimate_key(
-        model, features.spectrogram, timeline_until=features.duration if timeline else None
-    )
-    return Analysis(
-        **vars(estimate),
+    return estimate_key(
+        model,
+        features.spectrogram,
         path=os.fspath(path),
         duration=features.duration,
         warnings=features.warnings,
+        timeline=timeline,
     )
 
 

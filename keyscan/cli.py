@@ -15,11 +15,11 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
-from keyscan.cache.options import NoCache, add_cache_option, open_cache, result_store
+from keyscan.cache.options import add_cache_option, open_cache, result_store
 from keyscan.doctor import doctor
 from keyscan.engine.pool import WorkerPool
-from keyscan.engine.worker import WorkerFailed
 from keyscan.engine.worker_process import Started
+from keyscan.errors import NoCache, WorkerFailed
 from keyscan.heap import give_back_freed_memory, keep_freed_memory
 from keyscan.model_options import add_model_options, model_options, warm_up
 from keyscan.runtime import usable_cores
@@ -197,7 +197,8 @@ def _build_server(
     import torch
 
     measured("import torch")
-    from keyscan.model.checkpoint import ModelError, load_model
+    from keyscan.errors import ModelError
+    from keyscan.model.checkpoint import load_model
     from keyscan.server.server import Server, ServerSettings
 
     measured("other imports")

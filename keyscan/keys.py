@@ -137,6 +137,22 @@ class Key:
         return {self: "same", relative: "relative", **moved}
 
 
+@dataclass(frozen=True)
+class KeyStyle:
+    """How keys are written for people."""
+
+    notation: Notation = "musical"
+    spelling: Spelling = "both"
+
+    def write(self, key: Key) -> str:
+        """The key as replies have it in the field ``key``."""
+        return key.written(self.notation, self.spelling)
+
+    def code(self, key: Key) -> str:
+        """The place on the wheel: Open Key if that is the notation, Camelot otherwise."""
+        return key.open_key if self.notation == "openkey" else key.camelot
+
+
 def smooth_path(keys: Sequence[Key]) -> list[int]:
     """The order in which to play tracks in these keys, as indices: few steps on the wheel in all.
 

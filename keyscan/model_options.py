@@ -91,7 +91,7 @@ def warm_up(model: KeyModel) -> None:
     """
     import numpy as np
 
-    from keyscan.model.checkpoint import ModelError
+    from keyscan.errors import ModelError
     from keyscan.model.network import N_BINS
 
     try:

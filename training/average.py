@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from keyscan.model.checkpoint import ModelError, load_model
+from keyscan.errors import ModelError
+from keyscan.model.checkpoint import load_model
 from training.files import write_whole
 
 

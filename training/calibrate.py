@@ -21,9 +21,9 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
-from keyscan.errors import AnalysisError
+from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import KEYS, Key
-from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.temperature import Temperature
 from training.calibration import Outputs, fit_temperature
 from training.datasets import DatasetError, TrackSet, load_spectrogram

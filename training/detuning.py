@@ -28,9 +28,9 @@ import torch
 from tqdm import tqdm
 
 from keyscan.audio.stream import AudioStream
-from keyscan.errors import AnalysisError
+from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import Key
-from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.model.tuning import Tuning, estimate_tuning
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank

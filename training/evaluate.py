@@ -18,9 +18,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from keyscan.errors import AnalysisError
+from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import Mode, Relation
-from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from training.calibration import (
     chance_calibration_error,

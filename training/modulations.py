@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from keyscan.analysis import Segment
 from keyscan.keys import KEYS
-from keyscan.model.timeline import Segment
 from keyscan.spectrogram.constant_q import FloatArray, constant_q
 from training.files import write_whole
 from training.modulations_tracks import make_track

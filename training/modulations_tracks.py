@@ -17,8 +17,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from keyscan.analysis import Segment
 from keyscan.keys import KEYS, Key
-from keyscan.model.timeline import Segment
 from training.modulations_piece import (
     SHORTEST,
     Piece,

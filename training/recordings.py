@@ -32,7 +32,8 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
-from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, ModelError, load_model
+from keyscan.errors import ModelError
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.spectrogram.constant_q import FloatArray
 from training.files import write_whole
 from training.processes import one_thread_each

@@ -25,9 +25,9 @@ import soundfile
 from tqdm import tqdm
 
 from examples.track import encode
-from keyscan.errors import AnalysisError
+from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import Key
-from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.spectrogram.features import extract_features
 from training.datasets import DatasetError, Track, TrackSet

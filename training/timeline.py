@@ -23,9 +23,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from keyscan.analysis import Segment
+from keyscan.errors import ModelError
 from keyscan.keys import KEYS, Key
-from keyscan.model.checkpoint import KeyModel, ModelError, load_model
-from keyscan.model.timeline import CHANGE_COST, Segment, key_timeline
+from keyscan.model.checkpoint import KeyModel, load_model
+from keyscan.model.timeline import CHANGE_COST, key_timeline
 from keyscan.spectrogram.constant_q import FloatArray
 from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND
 from training.modulations import KnownTrack, read_tracks

@@ -9,7 +9,7 @@ import mir_eval
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.model.timeline import Segment
+from keyscan.analysis import Segment
 from training.scoring import WEIGHTS, Interval, bootstrap
 
 WINDOW_SECONDS = 3.0

@@ -29,7 +29,8 @@ import torch
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from tqdm import tqdm
 
-from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
+from keyscan.errors import ModelError
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.network import N_BINS
 from keyscan.model.tonality import Tonality
 from keyscan.spectrogram.constant_q import FloatArray

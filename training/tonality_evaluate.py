@@ -22,8 +22,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from keyscan.errors import AnalysisError
-from keyscan.model.checkpoint import KeyModel, ModelError, load_model
+from keyscan.errors import AnalysisError, ModelError
+from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.spectrogram.constant_q import FloatArray
 from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.nontonal_recorded import KINDS, Item, read_recorded

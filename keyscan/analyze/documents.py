@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from keyscan.analyze.summary import Summary
 from keyscan.analyze.tracks import Track
-from keyscan.server.protocol import KeyStyle, Message
+from keyscan.keys import KeyStyle
+from keyscan.server.protocol import Message
 
 _OF_THE_PROTOCOL = ("id", "generation")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -9,8 +9,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from keyscan.analyze.tracks import Track
-from keyscan.engine.worker import Worker, WorkerFailed
+from keyscan.engine.worker import Worker
 from keyscan.engine.worker_process import Failure, Work
+from keyscan.errors import WorkerFailed
 from keyscan.model_options import model_options
 from keyscan.plot import NothingToDraw, draw_library, draw_track
 from keyscan.server.style_options import key_style
@@ -18,7 +19,7 @@ from keyscan.server.worker_options import worker_settings
 from keyscan.spectrogram.spectrum import Features
 
 if TYPE_CHECKING:
-    from keyscan.model.estimate import KeyEstimate  # and with it torch
+    from keyscan.analysis import Analysis  # and with it torch
 
 
 def draw_picture(options: argparse.Namespace, tracks: Sequence[Track]) -> None:
@@ -46,7 +47,7 @@ def draw_picture(options: argparse.Namespace, tracks: Sequence[Track]) -> None:
     )
 
 
-def _listen_again(options: argparse.Namespace, path: str) -> tuple[Features, KeyEstimate]:
+def _listen_again(options: argparse.Namespace, path: str) -> tuple[Features, Analysis]:
     """What a reply has no room for; the file is decoded in a process of its own, as by the server.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from keyscan.analyze.tracks import Track, code
 from keyscan.display import stem
-from keyscan.server.protocol import KeyStyle
+from keyscan.keys import KeyStyle
 
 
 def m3u_lines(tracks: Sequence[Track], style: KeyStyle) -> Iterator[str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from keyscan.analyze.tracks import Track, code
 from keyscan.display import clock
-from keyscan.keys import KEYS, Key
-from keyscan.server.protocol import KeyStyle, Message
+from keyscan.keys import KEYS, Key, KeyStyle
+from keyscan.server.protocol import Message
 
 _LONGEST_BAR = 24
 

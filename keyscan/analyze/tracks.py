@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from keyscan.keys import KEYS, Harmony, Key, smooth_path
-from keyscan.server.protocol import KeyStyle, Message
+from keyscan.keys import KEYS, Harmony, Key, KeyStyle, smooth_path
+from keyscan.server.protocol import Message
 
 Order = Literal["given", "key", "mix"]
 ORDERS: tuple[Order, ...] = get_args(Order)

@@ -21,7 +21,7 @@ from keyscan.audio.sniff import sniff
 from keyscan.audio.source import SourceFile
 from keyscan.errors import (
     AnalysisError,
-    AudioWarning,
+    AnalysisWarning,
     DecodeFailed,
     NoAudio,
     UnsupportedFormat,
@@ -72,7 +72,7 @@ class AudioStream:
         self.sample_rate = sample_rate
         self.duration = 0.0
         self.ahead = ahead
-        self.warnings: tuple[AudioWarning, ...] = ()
+        self.warnings: tuple[AnalysisWarning, ...] = ()
         self._stages = stages if stages is not None else Stages()
         self._samples = 0
         self._bad_samples = 0
@@ -250,7 +250,7 @@ class AudioStream:
                 self._silence_nonsense(block.samples)
             yield block
 
-    def _found_wrong(self) -> tuple[AudioWarning, ...]:
+    def _found_wrong(self) -> tuple[AnalysisWarning, ...]:
         """To be asked when everything is decoded: promises are held against what there was."""
         damage, found = self._decoder.damage, []
         lacking_samples = (self._announced_samples or 0) - self._samples
@@ -258,16 +258,16 @@ class AudioStream:
         truncated = self._breaks_off or damage.breaks_off or self._source.shrank
         truncated |= lacking_samples > _TOLERATED_SAMPLES and not damage.bad_packets
         if truncated:
-            found.append(AudioWarning("truncated", "the file breaks off before its end"))
+            found.append(AnalysisWarning("truncated", "the file breaks off before its end"))
         bad_parts = damage.bad_packets + damage.gave_up or self._lost_pages
         if lacking_seconds > self._tolerated_seconds() and not truncated:
             bad_parts = max(bad_parts, 1)
         if bad_parts:
             text = f"{bad_parts} damaged part(s) of the file were skipped"
-            found.append(AudioWarning("bad_packets", text))
+            found.append(AnalysisWarning("bad_packets", text))
         if self._bad_samples:
             text = f"{self._bad_samples} sample(s) that are no sound were silenced"
-            found.append(AudioWarning("bad_samples", text))
+            found.append(AnalysisWarning("bad_samples", text))
         return tuple(found)
 
     def _tolerated_seconds(self) -> float:

@@ -12,8 +12,9 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Sequence
 
-from keyscan.cache.database import CacheError, CacheFile
+from keyscan.cache.database import CacheFile
 from keyscan.cache.messages import FileRow, ResultRow, Stamp
+from keyscan.errors import CacheError
 
 _FIND_FILE = "SELECT size, modified_ns, changed_ns, digest FROM files WHERE path = ?"
 _FIND_RESULT = "SELECT checksum, record FROM results WHERE digest = ? AND settings = ?"

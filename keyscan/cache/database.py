@@ -13,6 +13,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from keyscan.errors import CacheBusy, CacheError, CacheUnusable
+
 FORMAT = 2
 """Of the tables; a file with a higher number is left to the newer version that made it."""
 
@@ -27,18 +29,6 @@ _COMPANIONS = ("-wal", "-shm", "-journal")
 _MOST_ASIDE = 99
 
 _Result = TypeVar("_Result")
-
-
-class CacheError(Exception):
-    """What keeps the cache from being used now, in words for people."""
-
-
-class CacheBusy(CacheError):
-    """Another program has locked it, and keeps it."""
-
-
-class CacheUnusable(CacheError):
-    """It cannot be opened, read or written, or is somebody else's."""
 
 
 class _Damaged(Exception):

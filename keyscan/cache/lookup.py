@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from keyscan.audio.source import SourceFile, file_status
 from keyscan.cache.cache import Cache
-from keyscan.cache.database import CacheBusy, CacheError
 from keyscan.cache.messages import FileRow, Identified, Known, Stamp
-from keyscan.errors import AnalysisError, ReadFailed
+from keyscan.errors import AnalysisError, CacheBusy, CacheError, ReadFailed
 from keyscan.spectrogram.features import Stopped
 from keyscan.spectrogram.spectrum import Features
 from keyscan.stages import Stages

@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
+from keyscan.errors import NoCache
 
 if TYPE_CHECKING:
     from keyscan.cache.cache import Cache
@@ -25,10 +26,6 @@ ENGINE = 1
 
 
 _START_PATIENCE = 1.0  # seconds: nobody waits long for a server to start
-
-
-class NoCache(Exception):
-    """There can be no cache at the path that the user gave."""
 
 
 def add_cache_option(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +48,8 @@ def open_cache(options: argparse.Namespace) -> Cache | None:
     path = os.path.realpath(options.cache)  # SQLite keeps its log beside the real file
     _require_place(path)
     from keyscan.cache.cache import Cache  # and with it sqlite3, which not everybody pays for
-    from keyscan.cache.database import CacheBusy, CacheError
     from keyscan.cache.store import PATIENCE
+    from keyscan.errors import CacheBusy, CacheError
 
     cache = Cache(path, log.warning, _START_PATIENCE)
     try:

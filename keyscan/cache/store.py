@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass, field
 
 from keyscan.cache.cache import Cache
-from keyscan.cache.database import CacheBusy, CacheError
 from keyscan.cache.messages import FileRow, ResultRow
+from keyscan.errors import CacheBusy, CacheError
 
 log = logging.getLogger(__name__)
 

@@ -84,6 +84,6 @@ def analyse(model: KeyModel, path: Path) -> dict[str, float]:
     start = time.perf_counter()
     features = extract_features(path)
     stages = Stages()
-    estimate_key(model, features.spectrogram, stages)
+    estimate_key(model, features.spectrogram, stages=stages)
     total = time.perf_counter() - start
     return {**features.seconds, **stages.seconds, "total": total}

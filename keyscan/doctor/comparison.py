@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from keyscan.doctor.report import SCHEMA
+from keyscan.errors import ReportError
 
 MEASURED = "speed"
 _WARNINGS = "warnings"
 _NOISE = 1.15  # two runs on one machine differ by that
 _LEAST_SECONDS = 0.005
-
-
-class ReportError(Exception):
-    """A file that is no report; the message says how to make one."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from keyscan.doctor.comparison import ReportError, compare, read_report
+from keyscan.doctor.comparison import compare, read_report
 from keyscan.doctor.explain import explain
-from keyscan.doctor.report import DamagedInstallation, make_report
+from keyscan.doctor.report import make_report
 from keyscan.doctor.text import comparison_text, report_text, self_test_text
+from keyscan.errors import DamagedInstallation, ReportError
 from keyscan.model_options import add_model_options, model_options
 from keyscan.stdio import STDERR
 
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> tuple[int, str]:
     """The exit code, and what is to be written to stdout."""
     if options.compare:
         return _compare(options)
-    from keyscan.model.checkpoint import ModelError
+    from keyscan.errors import ModelError
 
     try:
         return _self_test(options) if options.self_test else _report(options)

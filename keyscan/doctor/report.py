@@ -30,6 +30,7 @@ from keyscan.doctor.libraries import (
     thread_pools,
 )
 from keyscan.doctor.processor import Processor, processor
+from keyscan.errors import DamagedInstallation
 from keyscan.model_options import ModelOptions, warm_up
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Rises when a name in the JSON changes its meaning."""
-
-
-class DamagedInstallation(Exception):
-    """A file of ours is not as it should be; the message says which and what to do."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import soxr
 from keyscan.cache.messages import Known
 from keyscan.doctor.benchmark import FORMATS
 from keyscan.doctor.track import SAMPLE_RATE, Samples, render_track, try_to_write
-from keyscan.engine.worker import Worker, WorkerFailed
+from keyscan.engine.worker import Worker
 from keyscan.engine.worker_process import Failure, Work, WorkerSettings
+from keyscan.errors import WorkerFailed
 from keyscan.keys import Key
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key

@@ -14,8 +14,9 @@ from keyscan.cache.messages import Known
 from keyscan.engine.assembly import Gathering
 from keyscan.engine.sharing import Helper, SharedFile
 from keyscan.engine.spares import Spares
-from keyscan.engine.worker import Worker, WorkerFailed
+from keyscan.engine.worker import Worker
 from keyscan.engine.worker_process import Failure, Started, Work, WorkerSettings
+from keyscan.errors import WorkerFailed
 from keyscan.runtime import usable_cores
 from keyscan.spectrogram.pieces import SHORTEST_SECONDS, Piece
 from keyscan.spectrogram.spectrum import Features

@@ -32,6 +32,7 @@ from keyscan.engine.worker_process import (
     WorkerSettings,
     worker_main,
 )
+from keyscan.errors import WorkerFailed
 from keyscan.spectrogram.pieces import Cuts, Seam
 from keyscan.spectrogram.spectrum import Features
 
@@ -40,10 +41,6 @@ _STOP_SECONDS = 1.0  # a decoder looks for the stop between blocks, far more oft
 _POLL_SECONDS = 0.05
 
 _Answer = Taken | Part | Cuts | Seam | Features | Known | Failure
-
-
-class WorkerFailed(Exception):
-    """A worker process could not be started."""
 
 
 class Worker:

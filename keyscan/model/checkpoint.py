@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from keyscan.errors import ModelError
 from keyscan.model.keynet import KeyNet, MapSum
 from keyscan.model.network import N_BINS, EquivariantNetwork, NetworkSettings, Summary
 from keyscan.model.preparation import Preparation
@@ -26,10 +27,6 @@ CHECKPOINT_FORMAT = "keyscan-1"
 MIN_FRAMES = 8  # KeyNet halves the frames three times
 BLOCK_FRAMES = 16  # a multiple of every network's stride
 _CHUNK = 100 * BLOCK_FRAMES  # frames worked on at once: five minutes, so that memory is bounded
-
-
-class ModelError(Exception):
-    """A checkpoint that cannot be used; the message names the file and says what it should be."""
 
 
 @dataclass(frozen=True)

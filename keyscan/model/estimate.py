@@ -2,95 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from keyscan.analysis import BETWEEN_KEYS_CENTS, Analysis, FloatArray, Segment, Timeline
+from keyscan.errors import AnalysisWarning
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import MIN_FRAMES, KeyModel
-from keyscan.model.timeline import Segment, Timeline, key_timeline
-from keyscan.spectrogram.constant_q import FloatArray
-from keyscan.spectrogram.spectrum import SILENCE
+from keyscan.model.timeline import key_timeline
+from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND, SILENCE
 from keyscan.stages import Stages
-
-_MOST_ALTERNATIVES = 3
-_WORTH_A_WORD = 0.01  # less probable keys are no alternatives
-_HALF_WAY = 10.0  # cents from the middle between two keys
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A key and the probability, 0 to 1, that it is the track's."""
-
-    key: Key
-    confidence: float
-
-
-@dataclass(frozen=True)
-class KeyEstimate:
-    """``probabilities``: 24 values that sum to 1, in the order of ``class_id``.
-
-    They are the softmax of the logits divided by the model's temperature for a track of that
-    length, which does not change their order. ``tuning_cents``: how far the music lies above A =
-    440 Hz, -47 to 53, with respect to which the key is meant; None where it cannot be told.
-    ``tonal``: there is music in a key at all, not just drums, speech or noise. ``timeline``: the
-    key over time, where it was asked for.
-    """
-
-    key: Key
-    probabilities: tuple[float, ...]
-    tuning_cents: float | None
-    tonal: bool = True
-    timeline: Timeline | None = None
-
-    @property
-    def confidence(self) -> float:
-        """The probability, 0 to 1, that ``key`` is right."""
-        return self.probabilities[self.key.class_id]
-
-    @property
-    def alternatives(self) -> tuple[Candidate, ...]:
-        """Up to three other keys, the most probable first."""
-        others = [
-            Candidate(key, probability)
-            for key, probability in zip(KEYS, self.probabilities, strict=True)
-            if key != self.key and probability >= _WORTH_A_WORD
-        ]
-        others.sort(key=lambda candidate: -candidate.confidence)
-        return tuple(others[:_MOST_ALTERNATIVES])
-
-    @property
-    def is_between_keys(self) -> bool:
-        """The music is half-way to the same key a semitone higher or lower, give or take."""
-        return self.tuning_cents is not None and abs(self.tuning_cents) >= 50 - _HALF_WAY
 
 
 def estimate_key(
     model: KeyModel,
     spectrogram: FloatArray,
-    stages: Stages | None = None,
     *,
-    timeline_until: float | None = None,
-) -> KeyEstimate:
-    """The most probable key of a whole track; ``spectrogram``: ``log1p(|C|)``, ``(105, frames)``.
+    path: str = "",
+    duration: float | None = None,
+    warnings: Sequence[AnalysisWarning] = (),
+    timeline: bool = False,
+    keep_spectrogram: bool = False,
+    stages: Stages | None = None,
+) -> Analysis:
+    """The most probable key of a whole track.
 
-    ``timeline_until``: the track's duration in seconds, if the key over time is wanted as well. The
-    time of ``to_device`` and ``model_inference`` is added to ``stages``.
+    Args:
+        model: a loaded checkpoint.
+        spectrogram: ``log1p(|C|)``, shape (105, frames), five frames a second.
+        path: of the file, for the ``Analysis``.
+        duration: of the track in seconds; None: as long as the frames are.
+        warnings: what is wrong with the file, for the ``Analysis``.
+        timeline: whether the key over time is wanted.
+        keep_spectrogram: whether the ``Analysis`` holds the spectrogram.
+        stages: the seconds of ``to_device`` and ``model_inference`` are added to it.
 
     Raises:
         ValueError: the spectrogram has another shape or too few frames.
     """
     stages = Stages() if stages is None else stages
+    if duration is None:
+        duration = spectrogram.shape[1] / FRAMES_PER_SECOND
     first, end = _sounding(spectrogram)
     with stages.measure("to_device"):
         x = model.to_input(spectrogram[:, first:end])
     with stages.measure("model_inference"):
-        inference = model(x, blocks=timeline_until is not None)
-        timeline = None
-        if inference.blocks is not None and timeline_until is not None:
-            timeline = key_timeline(
-                model, inference.blocks, first=first, frames=end - first, end=timeline_until
+        inference = model(x, blocks=timeline)
+        found = None
+        if inference.blocks is not None:
+            found = key_timeline(
+                model, inference.blocks, first=first, frames=end - first, end=duration
             )
     logits = inference.logits.astype(np.float64)
     odds = np.exp((logits - logits.max()) / model.temperature.at(x.shape[-1]))
@@ -100,13 +63,26 @@ def estimate_key(
     tonal, tuning = tonality >= 0.5, inference.tuning
     cents = tuning.cents if tonal and tuning.is_certain else None
     doubt = _Doubt(tonality, cents or 0.0)
-    return KeyEstimate(
-        KEYS[int(logits.argmax())],
-        doubt.share((odds / odds.sum()).tolist()),
-        cents,
-        tonal,
-        timeline and doubt.share_timeline(timeline),
+    key = KEYS[int(logits.argmax())]
+    return Analysis(
+        path=path,
+        key=key,
+        probabilities=doubt.share((odds / odds.sum()).tolist()),
+        tuning_cents=cents,
+        tonal=tonal,
+        duration=duration,
+        warnings=(*warnings, *_between_keys(key, cents)),
+        timeline=found and doubt.share_timeline(found),
+        spectrogram=spectrogram if keep_spectrogram else None,
     )
+
+
+def _between_keys(key: Key, cents: float | None) -> Iterator[AnalysisWarning]:
+    if cents is None or abs(cents) < 50 - BETWEEN_KEYS_CENTS:
+        return
+    other = key.transposed(1 if cents > 0 else -1)
+    text = f"the music is tuned half-way between this key and {other.camelot}, {other.name()}"
+    yield AnalysisWarning("between_keys", text)
 
 
 @dataclass(frozen=True)
@@ -123,7 +99,7 @@ class _Doubt:
     @property
     def _next_share(self) -> float:
         """Of the key a semitone further: a half at 50 cents, nothing from 40 cents down."""
-        return max(0.0, 0.5 - abs(50 - abs(self.cents)) / (2 * _HALF_WAY))
+        return max(0.0, 0.5 - abs(50 - abs(self.cents)) / (2 * BETWEEN_KEYS_CENTS))
 
     def share(self, probabilities: Sequence[float]) -> tuple[float, ...]:
         """Those of 24 keys, in the order of ``class_id``."""

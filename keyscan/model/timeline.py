@@ -8,14 +8,14 @@ the key changes, whatever a change cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from keyscan.keys import KEYS, Key
+from keyscan.analysis import Segment, Timeline
+from keyscan.keys import KEYS
 from keyscan.model.checkpoint import BLOCK_FRAMES, KeyModel
 from keyscan.model.keynet import MapSum
 from keyscan.model.network import Summary
@@ -28,33 +28,6 @@ END_SECONDS = 30.0
 _LEFT_OUT = 0.5  # seconds at a track's end, at most, by the front end
 
 _Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A part of a track in one key; ``start`` and ``end`` are in seconds.
-
-    ``confidence``: the probability, 0 to 1, that the part is in that key.
-    """
-
-    start: float
-    end: float
-    key: Key
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """``segments`` follow one another without a gap; neighbours are in different keys.
-
-    Drums alone belong to the music beside them. ``intro`` and ``outro`` are the first and the last
-    half minute of the music, or all of it where there is no more, in the key of the segment that
-    has most of it: what another track is mixed into.
-    """
-
-    segments: tuple[Segment, ...]
-    intro: Segment
-    outro: Segment
 
 
 def key_timeline(

@@ -3,7 +3,7 @@
 matplotlib, which draws them, is an optional extra, and is imported when a picture is asked for.
 """
 
-from keyscan.plot.errors import (
+from keyscan.errors import (
     MissingPlotLibrary,
     NothingToDraw,
     PictureNotWritten,

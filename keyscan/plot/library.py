@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyscan.analyze.tracks import DOUBTFUL, Track, code
-from keyscan.keys import KEYS, Key
+from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.plot.bars import Bar, draw_bars
 from keyscan.plot.picture import one_line, save, sheet, write_caption, write_head
 from keyscan.plot.text import number, percent
 from keyscan.plot.theme import THEMES, Theme, ThemeName
 from keyscan.plot.wheel import Cell, draw_wheel, rings, write_hub
-from keyscan.server.protocol import KeyStyle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from keyscan.display import shown
+from keyscan.errors import MissingPlotLibrary, PictureNotWritten, UnknownPictureFormat
 from keyscan.output import check_writable, replaced
-from keyscan.plot.errors import MissingPlotLibrary, PictureNotWritten, UnknownPictureFormat
 from keyscan.plot.theme import Theme
 
 if TYPE_CHECKING:

@@ -9,19 +9,18 @@ import numpy as np
 
 from keyscan.analyze.tracks import code
 from keyscan.display import clock
+from keyscan.keys import KeyStyle
 from keyscan.plot.picture import text_width, write_caption
 from keyscan.plot.sound import bin_of, chroma, fewer_columns
 from keyscan.plot.text import percent
 from keyscan.plot.theme import Theme
-from keyscan.server.protocol import KeyStyle
 from keyscan.spectrogram.constant_q import FloatArray
 from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from keyscan.model.estimate import KeyEstimate
-    from keyscan.model.timeline import Segment
+    from keyscan.analysis import Analysis, Segment
 
 _MOST_COLUMNS = 1200  # of an image: more than that no eye and no screen can tell apart
 _NOTES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
@@ -54,10 +53,10 @@ def draw_chroma(axes: Axes, spectrogram: FloatArray, cents: float, theme: Theme)
 
 
 def draw_keys(
-    axes: Axes, duration: float, estimate: KeyEstimate, theme: Theme, style: KeyStyle
+    axes: Axes, duration: float, estimate: Analysis, theme: Theme, style: KeyStyle
 ) -> None:
     """A band of the keys' colours; without a timeline the track is in one key from end to end."""
-    from keyscan.model.timeline import Segment
+    from keyscan.analysis import Segment
 
     timeline = estimate.timeline
     axes.set_ylim(0, 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from keyscan.analyze.tracks import code
 from keyscan.display import clock
-from keyscan.keys import KEYS
+from keyscan.keys import KEYS, KeyStyle
 from keyscan.plot.bars import Bar, draw_bars
 from keyscan.plot.picture import one_line, save, sheet, write_caption, write_head
 from keyscan.plot.sound import A4
@@ -15,13 +15,12 @@ from keyscan.plot.text import percent, signed
 from keyscan.plot.theme import THEMES, Theme, ThemeName
 from keyscan.plot.timepanels import draw_chroma, draw_keys, draw_spectrogram, write_times
 from keyscan.plot.wheel import Cell, draw_wheel, rings, write_hub
-from keyscan.server.protocol import KeyStyle
 from keyscan.spectrogram.constant_q import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from keyscan.model.estimate import KeyEstimate
+    from keyscan.analysis import Analysis
 
 _WIDTH, _HEIGHT = 13.0, 7.6  # inches
 _LEFT, _ACROSS = 0.045, 0.615  # this and what follows: shares of the width or the height
@@ -39,7 +38,7 @@ def draw_track(
     name: str,
     spectrogram: FloatArray,
     duration: float,
-    estimate: KeyEstimate,
+    estimate: Analysis,
     theme: ThemeName = "light",
     style: KeyStyle = _STYLE,
 ) -> None:
@@ -64,7 +63,7 @@ def compose_track(
     name: str,
     spectrogram: FloatArray,
     duration: float,
-    estimate: KeyEstimate,
+    estimate: Analysis,
     theme: Theme,
     style: KeyStyle,
 ) -> None:
@@ -83,7 +82,7 @@ def compose_track(
 
 
 def _write_head(
-    figure: Figure, name: str, duration: float, estimate: KeyEstimate, style: KeyStyle
+    figure: Figure, name: str, duration: float, estimate: Analysis, style: KeyStyle
 ) -> None:
     key, confidence = estimate.key, percent(estimate.confidence)
     words = f"{key.camelot} · {key.open_key} · {key.name(style.spelling)}"
@@ -94,7 +93,7 @@ def _write_head(
     write_head(figure, name, [*facts, _tuning(estimate), clock(duration)])
 
 
-def _tuning(estimate: KeyEstimate) -> str:
+def _tuning(estimate: Analysis) -> str:
     cents = estimate.tuning_cents
     if cents is None:
         return "tuning unknown"
@@ -103,9 +102,7 @@ def _tuning(estimate: KeyEstimate) -> str:
     return f"tuning {signed(cents)} {unit} ({against})"
 
 
-def _draw_probabilities(
-    figure: Figure, estimate: KeyEstimate, theme: Theme, style: KeyStyle
-) -> None:
+def _draw_probabilities(figure: Figure, estimate: Analysis, theme: Theme, style: KeyStyle) -> None:
     """The wheel, each cell filled as far as its key is probable, and the best of them as bars."""
     axes = figure.add_axes(_WHEEL)
     cells = {

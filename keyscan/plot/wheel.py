@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from keyscan.analyze.tracks import code
-from keyscan.keys import KEYS, Key
+from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.plot.theme import Theme
-from keyscan.server.protocol import KeyStyle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

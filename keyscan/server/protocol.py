@@ -19,54 +19,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from keyscan.keys import Key, Notation, Spelling
-
-if TYPE_CHECKING:
-    from keyscan.model.estimate import Candidate, KeyEstimate  # and with it torch
-    from keyscan.model.timeline import Segment, Timeline
+from keyscan.analysis import Analysis, Candidate, Segment, Timeline
+from keyscan.errors import AnalysisError, BadRequest
+from keyscan.keys import Key, KeyStyle
 
 PROTOCOL_VERSION = 2
 MAX_LINE_BYTES = 1 << 20
 
 Message = dict[str, Any]
 RequestId = str | int | float
-
-ERROR_CODES = {
-    "bad_request": "The line is no request; `error` says why.",
-    "duplicate_id": "A request with this id is still waiting for its answer.",
-    "file_not_found": "There is nothing at the path.",
-    "invalid_path": "The path holds a NUL, is longer than the system allows or leads through "
-    "too many links.",
-    "not_a_file": "The path is a directory, a FIFO, a socket or a device.",
-    "permission_denied": "The file may not be read by this user.",
-    "read_failed": "The system failed to read the file.",
-    "empty_file": "The file has no bytes, or is one that the system makes up (`/proc`).",
-    "unsupported_format": "The bytes are no audio or video format that the decoders know.",
-    "no_audio": "There is no sound in the file, or sound of length zero.",
-    "decode_failed": "The format is known, but not one sample could be decoded.",
-    "too_short": "There are less than 3 seconds of sound.",
-    "too_long": "There are more than 24 hours of sound.",
-    "silent": "There is nothing to hear: the mix of all channels is silent.",
-    "timeout": "The file took longer than `--timeout`.",
-    "out_of_memory": "The decoder needs more memory than `--memory-limit` for the file.",
-    "decoder_crashed": "The process that decoded the file died.",
-    "worker_failed": "No decoding process could be started.",
-    "cancelled": "The request was cancelled.",
-    "internal_error": "A defect of ours; the log on stderr has the details.",
-}
-
-
-@dataclass(frozen=True)
-class KeyStyle:
-    """How the field ``key`` is written."""
-
-    notation: Notation = "musical"
-    spelling: Spelling = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +59,6 @@ class Ping:
 
 
 Request = Analyze | Reset | Cancel | Ping
-
-
-class BadRequest(Exception):
-    """A line that is no request; ``id`` is what could be read of its id."""
-
-    code = "bad_request"
-
-    def __init__(self, message: str, request_id: RequestId | None = None) -> None:
-        super().__init__(message)
-        self.id = request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,48 +145,27 @@ def encode(message: Message) -> bytes:
         return (json.dumps(message) + "\n").encode("ascii")
 
 
-def success(
-    request: Analyze,
-    generation: int,
-    estimate: KeyEstimate,
-    *,
-    style: KeyStyle,
-    duration: float,
-    warnings: Sequence[Message],
-    cached: bool = False,
-) -> Message:
-    """The key of a file; ``duration`` is what was analysed, in seconds.
-
-    ``cached``: the answer was known before. The key over time is told if ``request`` wants it and
-    ``estimate`` has it.
-    """
-    tuning = estimate.tuning_cents
-    timeline = estimate.timeline if request.timeline else None
+def success(request: Analyze, generation: int, analysis: Analysis, style: KeyStyle) -> Message:
+    """The key of a file; the key over time is told if ``request`` wants it."""
+    tuning = analysis.tuning_cents
+    timeline = analysis.timeline if request.timeline else None
     return {
         "id": request.id,
         "status": "success",
         "code": "ok",
-        **_key_fields(estimate.key, style),
-        "class_id": estimate.key.class_id,
-        "confidence": round(estimate.confidence, 4),
-        "tonal": estimate.tonal,
-        "alternatives": [_candidate(other, style) for other in estimate.alternatives],
+        **_key_fields(analysis.key, style),
+        "class_id": analysis.key.class_id,
+        "confidence": round(analysis.confidence, 4),
+        "tonal": analysis.tonal,
+        "alternatives": [_candidate(other, style) for other in analysis.alternatives],
         "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
         "filename": PurePath(request.path).name,
-        "duration": round(duration, 3),
-        "warnings": [*warnings, *_between_keys(estimate)],
-        "cached": cached,
+        "duration": round(analysis.duration, 3),
+        "warnings": [asdict(warning) for warning in analysis.warnings],
+        "cached": analysis.cached,
         **({} if timeline is None else _timeline_fields(timeline, style)),
         "generation": generation,
     }
-
-
-def _between_keys(estimate: KeyEstimate) -> list[Message]:
-    if not estimate.is_between_keys or estimate.tuning_cents is None:
-        return []
-    other = estimate.key.transposed(1 if estimate.tuning_cents > 0 else -1)
-    message = f"the music is tuned half-way between this key and {other.camelot}, {other.name()}"
-    return [{"code": "between_keys", "message": message}]
 
 
 def _timeline_fields(timeline: Timeline, style: KeyStyle) -> Message:
@@ -261,20 +195,20 @@ def _key_fields(key: Key, style: KeyStyle) -> Message:
     }
 
 
-def failure(request: Analyze, generation: int, code: str, error: str) -> Message:
-    """Why a file has no key; ``code`` is one of ``ERROR_CODES``."""
+def failure(request: Analyze, generation: int, error: AnalysisError) -> Message:
+    """Why a file has no key."""
     return {
         "id": request.id,
         "status": "error",
-        "code": code,
-        "error": error,
+        "code": error.code,
+        "error": str(error),
         "filename": PurePath(request.path).name,
         "generation": generation,
     }
 
 
 def rejection(error: BadRequest, generation: int) -> Message:
-    """The answer to a line that is no request; ``id`` is null where it could not be read."""
+    """The answer to a line that is not a request; ``id`` is null where it could not be read."""
     return {
         "id": error.id,
         "status": "error",

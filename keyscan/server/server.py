@@ -19,15 +19,15 @@ from keyscan.cache.record import Record, decode_record, encode_record
 from keyscan.engine.pool import WorkerPool
 from keyscan.engine.worker import Worker
 from keyscan.engine.worker_process import Failure
+from keyscan.errors import BadRequest
+from keyscan.keys import KeyStyle
 from keyscan.model.checkpoint import KeyModel
 from keyscan.model.estimate import estimate_key
 from keyscan.server.profiling import failure_table, file_table
 from keyscan.server.protocol import (
     PROTOCOL_VERSION,
     Analyze,
-    BadRequest,
     Cancel,
-    KeyStyle,
     Message,
     OversizedLine,
     Ping,

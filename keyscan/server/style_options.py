@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from keyscan.keys import NOTATIONS, SPELLINGS
-from keyscan.server.protocol import KeyStyle
+from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 
 
 def add_style_options(parser: argparse.ArgumentParser) -> None:

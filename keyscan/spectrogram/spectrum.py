@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from keyscan.errors import AudioWarning
+from keyscan.errors import AnalysisWarning
 from keyscan.spectrogram.constant_q import FloatArray
 
 FRAMES_PER_SECOND = 5
@@ -27,5 +27,5 @@ class Features:
 
     spectrogram: FloatArray
     duration: float
-    warnings: tuple[AudioWarning, ...]
+    warnings: tuple[AnalysisWarning, ...]
     seconds: dict[str, float]

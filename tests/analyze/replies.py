@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from keyscan.analysis import Analysis, Segment, Timeline
 from keyscan.analyze.tracks import Track
-from keyscan.keys import KEYS, Key
-from keyscan.model.estimate import KeyEstimate
-from keyscan.model.timeline import Segment, Timeline
-from keyscan.server.protocol import Analyze, KeyStyle, failure, success
+from keyscan.keys import KEYS, Key, KeyStyle
+from keyscan.server.protocol import Analyze, failure, success
 
 
 def analysed(path, camelot="8A", *, confidence=0.9, second="9A", style=None, parts=(), **fields):
@@ -15,7 +14,7 @@ def analysed(path, camelot="8A", *, confidence=0.9, second="9A", style=None, par
     probabilities = [0.0] * 24
     probabilities[key_of(camelot).class_id] = confidence
     probabilities[key_of(second).class_id] += 1 - confidence
-    estimate = KeyEstimate(
+    estimate = Analysis(
         key_of(camelot),
         tuple(probabilities),
         fields.pop("tuning_cents", 3.2),

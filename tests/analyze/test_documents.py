@@ -16,7 +16,7 @@ from keyscan.analyze.documents import CSV_COLUMNS, csv_lines, json_document
 from keyscan.analyze.playlist import m3u_lines
 from keyscan.analyze.summary import summarize
 from keyscan.analyze.tracks import ordered
-from keyscan.server.protocol import KeyStyle
+from keyscan.keys import KeyStyle
 from tests.analyze.replies import analysed, failed
 
 STRANGE = 'a "quoted", \n\x1b[31m 音楽 🎵.mp3'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keyscan.analyze.summary import summarize, summary_lines
 from keyscan.analyze.tracks import ordered
-from keyscan.server.protocol import KeyStyle
+from keyscan.keys import KeyStyle
 from tests.analyze.replies import analysed, failed
 
 

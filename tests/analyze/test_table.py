@@ -6,7 +6,7 @@ import pytest
 
 from keyscan.analyze.table import names_of, table
 from keyscan.display import columns
-from keyscan.server.protocol import KeyStyle
+from keyscan.keys import KeyStyle
 from tests.analyze.replies import analysed, failed
 
 NAMES = ["/music/01 - Artist - Some Title (Original Mix).mp3", "/music/sub/音楽 🎵.flac"]

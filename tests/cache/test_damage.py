@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from keyscan.cache.cache import Cache
-from keyscan.cache.database import FORMAT, CacheUnusable
+from keyscan.cache.database import FORMAT
+from keyscan.errors import CacheUnusable
 from tests.cache.rows import ROWS, SETTINGS, STAMP, change, file_row, names, result_row
 from tests.server_process import PATIENCE, ROOT
 
@@ -206,7 +207,7 @@ def test_where_there_can_be_no_file(tmp_path, warnings, place):
 FULL = """
 import resource, sys
 from keyscan.cache.cache import Cache
-from keyscan.cache.database import CacheUnusable
+from keyscan.errors import CacheUnusable
 from tests.cache.rows import ROWS, SETTINGS, result_row
 cache = Cache(sys.argv[1], lambda text: sys.exit(text), 10.0)
 cache.store([], [result_row()])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from keyscan.cache.database import CacheBusy
+from keyscan.errors import CacheBusy
 from tests.cache.rows import ROWS, SETTINGS, file_row, names, result_row
 from tests.server_process import PATIENCE, ROOT
 

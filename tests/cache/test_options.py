@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from keyscan.cache.options import NoCache, add_cache_option, open_cache, settings_digest
+from keyscan.cache.options import add_cache_option, open_cache, settings_digest
+from keyscan.errors import NoCache
 from keyscan.model.checkpoint import load_model
 from keyscan.model_options import add_model_options
 from keyscan.server.style_options import add_style_options

@@ -9,15 +9,14 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from keyscan.cache.record import Record, decode_record, encode_record
 
+from keyscan.analysis import Analysis, Segment, Timeline
 from keyscan.cache.cache import Cache
 from keyscan.cache.messages import FileRow, Stamp
-from keyscan.cache.record import Record, decode_record, encode_record
 from keyscan.cache.store import ResultStore
-from keyscan.errors import AudioWarning
+from keyscan.errors import AnalysisWarning
 from keyscan.keys import KEYS
-from keyscan.model.estimate import KeyEstimate
-from keyscan.model.timeline import Segment, Timeline
 from tests.server_process import PATIENCE
 
 STAMP = Stamp(1, 2, 3)
@@ -28,14 +27,14 @@ keys = st.sampled_from(KEYS)
 segments = st.builds(Segment, numbers, numbers, keys, numbers)
 timelines = st.builds(Timeline, st.lists(segments).map(tuple), segments, segments)
 estimates = st.builds(
-    KeyEstimate,
+    Analysis,
     keys,
     st.lists(numbers, min_size=24, max_size=24).map(tuple),
     st.none() | numbers,
     st.booleans(),
     timelines,
 )
-warnings = st.builds(AudioWarning, st.text(), st.text())
+warnings = st.builds(AnalysisWarning, st.text(), st.text())
 records = st.builds(Record, estimates, numbers, st.lists(warnings).map(tuple))
 
 

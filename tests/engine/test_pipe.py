@@ -10,7 +10,7 @@ import pytest
 
 from keyscan.engine.pipe import receive, send
 from keyscan.engine.worker_process import Failure
-from keyscan.errors import AudioWarning
+from keyscan.errors import AnalysisWarning
 from keyscan.spectrogram.spectrum import Features
 
 
@@ -26,7 +26,7 @@ def through_a_pipe(message):
 
 def test_features_larger_than_the_pipe_holds():
     spectrogram = np.random.default_rng(0).random((105, 5000), np.float32)
-    sent = Features(spectrogram, 1000.0, (AudioWarning("truncated", "x"),), {"decode": 1.5})
+    sent = Features(spectrogram, 1000.0, (AnalysisWarning("truncated", "x"),), {"decode": 1.5})
     received = through_a_pipe(sent)
     np.testing.assert_array_equal(received.spectrogram, spectrogram)
     assert received.spectrogram.flags.writeable  # torch complains about arrays that are not

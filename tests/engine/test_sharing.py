@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from keyscan.engine import sharing
 from keyscan.engine.assembly import Gathering
 from keyscan.engine.sharing import SharedFile
-from keyscan.errors import AudioWarning
+from keyscan.errors import AnalysisWarning
 from keyscan.spectrogram.constant_q import FloatArray
 from keyscan.spectrogram.pieces import Cuts, FileStamp, Piece, Seam
 from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND, Features
@@ -28,7 +28,7 @@ STAMP = FileStamp(1, 2, 3, 4)
 SECONDS = 100
 BINS = 105
 ONE, TWO, THREE = (50,), (40, 70), (30, 55, 80)
-WARNING = AudioWarning("damaged", "3 packets could not be decoded")
+WARNING = AnalysisWarning("damaged", "3 packets could not be decoded")
 RANDOM = np.random.default_rng(0)
 WHOLE: FloatArray = RANDOM.random((BINS, SECONDS * FRAMES_PER_SECOND + 1), np.float32)
 SOUND: FloatArray = RANDOM.standard_normal((SECONDS, 100), np.float32)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from keyscan.errors import ModelError
 from keyscan.keys import KEYS
-from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.stages import Stages
 from tests.model.test_tuning import chords

@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import nn
 
+from keyscan.errors import ModelError
 from keyscan.keys import KEYS, Key
 from keyscan.model import checkpoint as model_module
-from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.network import EquivariantNetwork, NetworkSettings, normalise
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 

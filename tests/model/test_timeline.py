@@ -12,11 +12,12 @@ import soxr
 import torch
 
 from examples.track import SAMPLE_RATE, render_track
+from keyscan.analysis import Segment, Timeline
 from keyscan.keys import Key
 from keyscan.model.checkpoint import BLOCK_FRAMES, PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.model.keynet import KeyNet
-from keyscan.model.timeline import Segment, Timeline, _most_probable_path
+from keyscan.model.timeline import _most_probable_path
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 
 Spectrogram = npt.NDArray[np.float32]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, ModelError, load_model
+from keyscan.errors import ModelError
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.model.keynet import KeyNet
 from keyscan.model.tonality import Tonality

@@ -13,13 +13,11 @@ import numpy as np
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from keyscan.keys import KEYS
-from keyscan.model.estimate import KeyEstimate
-from keyscan.model.timeline import Segment, Timeline
+from keyscan.analysis import Analysis, Segment, Timeline
+from keyscan.keys import KEYS, KeyStyle
 from keyscan.plot.picture import one_line, sheet
 from keyscan.plot.theme import THEMES
 from keyscan.plot.track import compose_track, draw_track
-from keyscan.server.protocol import KeyStyle
 from keyscan.spectrogram.constant_q import FloatArray
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -32,7 +30,7 @@ class Drawn:
     name: str
     spectrogram: FloatArray
     duration: float
-    estimate: KeyEstimate
+    estimate: Analysis
 
     def estimated(self, **changes):
         return replace(self, estimate=replace(self.estimate, **changes))

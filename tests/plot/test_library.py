@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from keyscan.analyze.tracks import code
-from keyscan.keys import KEYS
+from keyscan.keys import KEYS, KeyStyle
 from keyscan.plot.library import Census, compose_library, draw_library
 from keyscan.plot.picture import one_line
 from keyscan.plot.theme import THEMES, channels
-from keyscan.server.protocol import KeyStyle
 from tests.analyze.replies import analysed, failed
 from tests.plot.pictures import composed, overlaps, pixels, svg_words, words
 

@@ -9,9 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keyscan.keys import KEYS, Key
+from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.plot.theme import THEMES, channels
-from keyscan.server.protocol import KeyStyle
 from tests.plot.pictures import SVG, overlaps, pixels, svg_words, texts, words
 
 THEME_NAMES = ("light", "dark")

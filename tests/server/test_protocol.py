@@ -9,15 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keyscan.keys import KEYS, Key
-from keyscan.model.estimate import KeyEstimate
-from keyscan.model.timeline import Segment, Timeline
+from keyscan.analysis import Analysis, Segment, Timeline
+from keyscan.errors import BadRequest
+from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.server.protocol import (
     ERROR_CODES,
     Analyze,
-    BadRequest,
     Cancel,
-    KeyStyle,
     OversizedLine,
     Ping,
     Reset,
@@ -133,7 +131,7 @@ def test_other_messages():
 def estimate(text, tuning=3.14159, **others):
     """Nine parts of ten for a key, the rest for others, by name."""
     shares = {Key.parse(text): 0.9} | {Key.parse(name): share for name, share in others.items()}
-    return KeyEstimate(Key.parse(text), tuple(shares.get(key, 0.0) for key in KEYS), tuning)
+    return Analysis(Key.parse(text), tuple(shares.get(key, 0.0) for key in KEYS), tuning)
 
 
 def reply_to(found, style=None, warnings=()):

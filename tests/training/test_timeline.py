@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from keyscan.analysis import Segment
 from keyscan.keys import Key
-from keyscan.model.timeline import Segment
 from training.modulations import write_track
 from training.shards import open_corpus
 from training.timeline import main

@@ -14,7 +14,8 @@ import pytest
 import soundfile
 import torch
 
-from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, ModelError, load_model
+from keyscan.errors import ModelError
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.model.keynet import KeyNet
 from keyscan.model.tonality import Tonality
 from tests.second_generator import RATE, pieces

@@ -1,0 +1,179 @@
+"""What is known of one track: the one answer that all parts of the program hand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keyscan.errors import AnalysisWarning
+from keyscan.keys import KEYS, Key
+
+FloatArray = npt.NDArray[np.float32]
+
+BETWEEN_KEYS_CENTS = 10.0
+"""Closer than this to the middle between two keys, music may be in either."""
+_MOST_ALTERNATIVES = 3
+_LEAST_ALTERNATIVE = 0.01  # less probable keys are no alternatives
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A key and the probability, 0 to 1, that it is the track's."""
+
+    key: Key
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a track in one key; ``start`` and ``end`` are in seconds.
+
+    ``confidence``: the probability, 0 to 1, that the part is in that key.
+    """
+
+    start: float
+    end: float
+    key: Key
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The key over time.
+
+    ``segments`` follow one another without a gap; neighbours are in different keys. Drums alone
+    belong to the music beside them. ``intro`` and ``outro`` are the first and the last half minute
+    of the music, or all of it where there is no more, in the key of the segment that has most of
+    it.
+    """
+
+    segments: tuple[Segment, ...]
+    intro: Segment
+    outro: Segment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """The key of a track and all that is known with it.
+
+    Attributes:
+        path: of the file, as it was given; empty for a spectrogram without a file.
+        key: the most probable key.
+        probabilities: of the 24 keys in the order of ``class_id``; they sum to 1.
+        tuning_cents: how far the music lies above A = 440 Hz, -47 to 53, with respect to which the
+            key is meant; None where the tuning is not certain.
+        tonal: False for drums, speech and noise, whose ``key`` means nothing.
+        duration: seconds of sound analysed.
+        warnings: what is wrong with the file, or doubtful about the key.
+        timeline: the key over time, where it was asked for.
+        cached: the answer comes from the cache.
+        spectrogram: ``log1p(|C|)``, shape (105, frames), where it was asked for.
+    """
+
+    path: str = ""
+    key: Key
+    probabilities: tuple[float, ...]
+    tuning_cents: float | None
+    tonal: bool = True
+    duration: float
+    warnings: tuple[AnalysisWarning, ...] = ()
+    timeline: Timeline | None = None
+    cached: bool = False
+    spectrogram: FloatArray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def confidence(self) -> float:
+        """The probability, 0 to 1, that ``key`` is right."""
+        return self.probabilities[self.key.class_id]
+
+    @property
+    def alternatives(self) -> tuple[Candidate, ...]:
+        """Up to three other keys, the most probable first."""
+        others = [
+            Candidate(key, probability)
+            for key, probability in zip(KEYS, self.probabilities, strict=True)
+            if key != self.key and probability >= _LEAST_ALTERNATIVE
+        ]
+        others.sort(key=lambda candidate: -candidate.confidence)
+        return tuple(others[:_MOST_ALTERNATIVES])
+
+    @property
+    def is_between_keys(self) -> bool:
+        """The tuning is about half-way to the same key a semitone higher or lower."""
+        cents = self.tuning_cents
+        return cents is not None and abs(cents) >= 50 - BETWEEN_KEYS_CENTS
+
+    @property
+    def camelot(self) -> str:
+        """``"8A"`` for A minor."""
+        return self.key.camelot
+
+    @property
+    def open_key(self) -> str:
+        """``"1m"`` for A minor."""
+        return self.key.open_key
+
+    @property
+    def name(self) -> str:
+        """``"A minor"``; black keys as ``"F# minor/Gb minor"``."""
+        return self.key.name()
+
+    def to_record(self) -> dict[str, Any]:
+        """What the cache keeps: plain values, without ``path``, ``cached`` and ``spectrogram``."""
+        timeline = self.timeline
+        return {
+            "key": self.key.class_id,
+            "probabilities": self.probabilities,
+            "tuning_cents": self.tuning_cents,
+            "tonal": self.tonal,
+            "timeline": None
+            if timeline is None
+            else {
+                "segments": [_row(segment) for segment in timeline.segments],
+                "intro": _row(timeline.intro),
+                "outro": _row(timeline.outro),
+            },
+            "duration": self.duration,
+            "warnings": [[warning.code, warning.message] for warning in self.warnings],
+        }
+
+    @classmethod
+    def from_record(cls, record: Any, path: str) -> Analysis:
+        """The cached analysis of the file at ``path``, from what ``to_record`` gave.
+
+        Raises:
+            ValueError: the record was not made by ``to_record``.
+        """
+        try:
+            return cls(
+                path=path,
+                key=KEYS[record["key"]],
+                probabilities=tuple(record["probabilities"]),
+                tuning_cents=record["tuning_cents"],
+                tonal=record["tonal"],
+                duration=record["duration"],
+                warnings=tuple(AnalysisWarning(*warning) for warning in record["warnings"]),
+                timeline=_timeline(record["timeline"]),
+                cached=True,
+            )
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"not a cached analysis: {error!r}") from error
+
+
+def _row(segment: Segment) -> list[float]:
+    return [segment.start, segment.end, segment.key.class_id, segment.confidence]
+
+
+def _timeline(value: Any) -> Timeline | None:
+    if value is None:
+        return None
+    segments = tuple(_segment(row) for row in value["segments"])
+    return Timeline(segments, _segment(value["intro"]), _segment(value["outro"]))
+
+
+def _segment(row: list[Any]) -> Segment:
+    start, end, class_id, confidence = row
+    return Segment(start, end, KEYS[class_id], confidence)
