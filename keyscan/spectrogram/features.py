@@ -10,6 +10,7 @@ import numpy as np
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import DecodeFailed, ReadFailed, Silent, TooLong, TooShort
+from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import ConstantQ, FloatArray, load_filter_bank
 from keyscan.spectrogram.pieces import (
     LEAD_SECONDS,
@@ -27,7 +28,6 @@ from keyscan.spectrogram.spectrum import (
     CqtEngine,
     Features,
 )
-from keyscan.stages import Stages
 
 MIN_SECONDS = 3.0
 PART_FRAMES = 3600 * FRAMES_PER_SECOND
