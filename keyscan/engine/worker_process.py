@@ -29,9 +29,8 @@ from keyscan.runtime import (
     open_missing_streams,
     usable_cores,
 )
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.constant_q import CqtEngine, Features, FloatArray
 from keyscan.spectrogram.pieces import Cuts, Piece, Seam
-from keyscan.spectrogram.spectrum import CqtEngine, Features
 
 if TYPE_CHECKING:
     from keyscan.cache.lookup import KnownFiles

@@ -13,7 +13,7 @@ from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import MIN_FRAMES, KeyModel
 from keyscan.model.timeline import key_timeline
 from keyscan.runtime import Stages
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND, SILENCE
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, SILENCE
 
 
 def estimate_key(

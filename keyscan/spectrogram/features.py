@@ -11,7 +11,16 @@ from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import DecodeFailed, ReadFailed, Silent, TooLong, TooShort
 from keyscan.runtime import Stages
-from keyscan.spectrogram.constant_q import ConstantQ, FloatArray, load_filter_bank
+from keyscan.spectrogram.constant_q import (
+    FRAMES_PER_SECOND,
+    MAX_SECONDS,
+    SILENCE,
+    ConstantQ,
+    CqtEngine,
+    Features,
+    FloatArray,
+    load_filter_bank,
+)
 from keyscan.spectrogram.pieces import (
     LEAD_SECONDS,
     FileStamp,
@@ -20,13 +29,6 @@ from keyscan.spectrogram.pieces import (
     Seam,
     Seams,
     Sharing,
-)
-from keyscan.spectrogram.spectrum import (
-    FRAMES_PER_SECOND,
-    MAX_SECONDS,
-    SILENCE,
-    CqtEngine,
-    Features,
 )
 
 MIN_SECONDS = 3.0
