@@ -38,7 +38,7 @@ from tqdm import tqdm
 
 from benchmarks.line_process import ROOT, SERVER, LineProcess
 from keyscan.keys import Key
-from keyscan.model_options import count
+from keyscan.options import count
 from keyscan.runtime import usable_cores
 
 NAME = "openkeyscan-analyzer"

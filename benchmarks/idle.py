@@ -27,7 +27,7 @@ import psutil
 from tqdm import tqdm
 
 from benchmarks.processes import children_of
-from keyscan.model_options import count
+from keyscan.options import count
 
 SERVER = Path(__file__).parent.parent / "openkeyscan_analyzer_server.py"
 READY_BAR, SIZE_BAR = 1.3, 1.5

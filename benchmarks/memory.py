@@ -37,7 +37,7 @@ from benchmarks.line_process import SERVER, LineProcess
 from benchmarks.processes import Peak, PeakWatch
 from examples.track import SAMPLE_RATE, encode, render_track, write_audio
 from keyscan.keys import Key
-from keyscan.model_options import count
+from keyscan.options import count
 
 BAR_MB = 150
 VERDICTS = {True: "kept", False: "MISSED", None: "not measured"}

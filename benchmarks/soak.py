@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from benchmarks.soak_files import File, write_files
 from benchmarks.soak_report import Recorder, Verdict, verdict
-from keyscan.model_options import count
+from keyscan.options import count
 from tests.ledger import Ledger, Violation
 from tests.server_process import COMMAND, ROOT, ServerProcess
 

@@ -26,9 +26,8 @@ from typing import TYPE_CHECKING, Any
 from keyscan.analyze.files import UnreadableFolder, find_files
 from keyscan.engine.pool import WorkerPool
 from keyscan.engine.worker_process import Failure, WorkerSettings
-from keyscan.model_options import count
+from keyscan.options import count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
-from keyscan.server.worker_options import seconds
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-not-found]

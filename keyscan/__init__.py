@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from keyscan.analysis import Analysis
 from keyscan.errors import AnalysisError
 from keyscan.keys import Key
 
 if TYPE_CHECKING:
-    from keyscan.api import analyze
+    from keyscan.api import Analysis, analyze
 
 __all__ = ["Analysis", "AnalysisError", "Key", "analyze"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch for those who analyse only, not for every process of the server."""
-    if name != "analyze":
+    """Import numpy and torch on first use: thread variables must be set before."""
+    if name not in ("Analysis", "analyze"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keyscan.api import analyze
+    from keyscan import api
 
-    return analyze
+    return getattr(api, name)

@@ -1,8 +1,7 @@
-"""The option ``--cache``, which the server and ``analyze`` share, and what is made of it."""
+"""The file that ``--cache`` names becomes a cache, or a reason why it cannot."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from keyscan.cache.cache import Cache
     from keyscan.cache.store import ResultStore
     from keyscan.model.checkpoint import KeyModel
+    from keyscan.options import EngineOptions
 
 log = logging.getLogger(__name__)
 
@@ -28,24 +28,15 @@ ENGINE = 1
 _START_PATIENCE = 1.0  # seconds: nobody waits long for a server to start
 
 
-def add_cache_option(parser: argparse.ArgumentParser) -> None:
-    """Let ``parser`` know the option that ``open_cache`` reads."""
-    parser.add_argument(
-        "--cache",
-        metavar="FILE",
-        help="keep answers in this SQLite file, and analyse no content twice (default: no cache)",
-    )
-
-
-def open_cache(options: argparse.Namespace) -> Cache | None:
-    """The cache, opened or made; None, with a warning, where it cannot be used.
+def open_cache(name: str | None) -> Cache | None:
+    """The cache at that path, opened or made; None, with a warning, where it cannot be used.
 
     Raises:
         NoCache: the path leads to something else than a file, or into no folder.
     """
-    if options.cache is None:
+    if name is None:
         return None
-    path = os.path.realpath(options.cache)  # SQLite keeps its log beside the real file
+    path = os.path.realpath(name)  # SQLite keeps its log beside the real file
     _require_place(path)
     from keyscan.cache.cache import Cache  # and with it sqlite3, which not everybody pays for
     from keyscan.cache.store import PATIENCE
@@ -63,9 +54,9 @@ def open_cache(options: argparse.Namespace) -> Cache | None:
 
 
 def result_store(
-    cache: Cache | None, model: KeyModel, options: argparse.Namespace
+    cache: Cache | None, model: KeyModel, options: EngineOptions
 ) -> ResultStore | None:
-    """What the server keeps answers in, given the options of the model and ``--cqt``."""
+    """What the server keeps answers in, given the settings of the model and the workers."""
     if cache is None:
         return None
     from keyscan.cache.store import ResultStore
@@ -73,7 +64,7 @@ def result_store(
     return ResultStore(cache, settings_digest(model, options))
 
 
-def settings_digest(model: KeyModel, options: argparse.Namespace) -> bytes:
+def settings_digest(model: KeyModel, options: EngineOptions) -> bytes:
     """16 bytes that are the same as long as a content would get the same answer.
 
     Notation and spelling have no part in it: records are about the music.
@@ -83,8 +74,8 @@ def settings_digest(model: KeyModel, options: argparse.Namespace) -> bytes:
         "engine": ENGINE,
         "model": model.info.sha256,
         "device": model.device.type,
-        "precision": options.precision,
-        "cqt": options.cqt,
+        "precision": options.model.precision,
+        "cqt": options.worker.cqt,
     }
     text = json.dumps(settings, sort_keys=True).encode()
     return hashlib.blake2b(text, digest_size=16).digest()

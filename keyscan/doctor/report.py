@@ -31,7 +31,7 @@ from keyscan.doctor.libraries import (
 )
 from keyscan.doctor.processor import Processor, processor
 from keyscan.errors import DamagedInstallation
-from keyscan.model_options import ModelOptions, warm_up
+from keyscan.options import ModelOptions
 
 if TYPE_CHECKING:
     from keyscan.model.checkpoint import KeyModel
@@ -116,10 +116,15 @@ def make_report(options: ModelOptions) -> Report:
     """
     load, environ = load_average(), variables()  # before libraries set some of their own
     imports = import_seconds()
-    options.apply_to_torch()
-    from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
+    from keyscan.model.checkpoint import (
+        PACKAGED_CHECKPOINT,
+        configure_torch,
+        load_model,
+        warm_up,
+    )
     from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
 
+    configure_torch(options)
     try:
         load_filter_bank()
     except (OSError, ValueError, KeyError) as error:

@@ -18,9 +18,11 @@ from keyscan.engine.worker import Worker
 from keyscan.engine.worker_process import Failure, Work, WorkerSettings
 from keyscan.errors import WorkerFailed
 from keyscan.keys import Key
-from keyscan.model.checkpoint import KeyModel, load_model
+from keyscan.model.checkpoint import KeyModel, configure_torch, load_model, warm_up
 from keyscan.model.estimate import estimate_key
 from keyscan.model_options import ModelOptions, warm_up
+from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
+from keyscan.options import ModelOptions
 from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
 
 KEY = Key.parse("F# minor")
@@ -85,7 +87,7 @@ def self_test(options: ModelOptions) -> SelfTest:
     Raises:
         ModelError: the model cannot be used.
     """
-    options.apply_to_torch()
+    configure_torch(options)
     model = load_model(options.path, options.device)
     warm_up(model)
     try:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,13 @@ from keyscan.model.tonality import Tonality
 from keyscan.model.tuning import Tuning, estimate_tuning
 from keyscan.spectrogram.constant_q import N_BINS
 
+if TYPE_CHECKING:
+    from keyscan.options import ModelOptions
+
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
 MIN_FRAMES = 8  # KeyNet halves the frames three times
+_WARM_UP_FRAMES = 300  # a minute of music
 BLOCK_FRAMES = 16  # a multiple of every network's stride
 _CHUNK = 100 * BLOCK_FRAMES  # frames worked on at once: five minutes, so that memory is bounded
 
@@ -197,6 +201,30 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise ModelError(f"{path}: cannot be put on device {device!r}: {first_line}") from error
+
+
+def configure_torch(options: ModelOptions) -> None:
+    """Set threads and precision; once a process, before torch computes: its pools stay as they are.
+
+    Raises:
+        RuntimeError: torch has computed, or was configured, before.
+    """
+    torch.set_num_threads(options.threads)
+    torch.set_num_interop_threads(options.interop_threads)
+    torch.set_float32_matmul_precision(options.precision)
+
+
+def warm_up(model: KeyModel) -> None:
+    """Compute once, so that the first file does not pay for it.
+
+    Raises:
+        ModelError: the model does not run on its device.
+    """
+    try:
+        model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
+    except (RuntimeError, NotImplementedError, ImportError) as error:  # the exe lacks a compiler
+        message = str(error).partition("\n")[0]
+        raise ModelError(f"the model does not run on {str(model.device)!r}: {message}") from error
 
 
 def _build(path: Path, loaded: object) -> tuple[EquivariantNetwork | KeyNet, str, dict[str, Any]]:

@@ -16,7 +16,6 @@ import pytest
 
 from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan import keys
-from keyscan.analyze.options import parse_options
 from tests.analyze.analyze_process import run_analyze
 from tests.analyze.conftest import KEYS
 from tests.server_process import ROOT, ServerProcess, request
@@ -105,34 +104,6 @@ def test_only_what_has_changed(library, tmp_path):
     ]  # fmt: skip
     assert (second["summary"]["from_cache"], second["summary"]["left_out"]) == (2, 2)
     assert "5 files: 2 analysed, 2 from the cache, not listed, 1 failed (" in done.stderr
-
-
-def test_wrong_usage_ends_with_2():
-    done = run_analyze("--changed-only", "a.mp3")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--changed-only needs --cache" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "FILE-OR-FOLDER"),
-        ([""], "a path must not be empty"),
-        (["--json", "--csv", "a.mp3"], "not allowed with"),
-        (["--m3u", "--timeline", "a.mp3"], "--timeline"),
-        (["--output", "b.mp3", "a.mp3"], "b.mp3"),
-        (["--jobs", "0", "a.mp3"], "--jobs"),
-        (["--workers", "1", "a.mp3"], "--workers"),
-    ],
-)
-def test_wrong_usage_is_explained(arguments, message, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        parse_options(arguments)
-    assert message in capsys.readouterr().err
-
-
-def test_a_dash_is_stdout():
-    assert parse_options(["--output", "-", "a.mp3"]).output is None
 
 
 def test_a_folder_without_music_is_said(tmp_path):

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
 import subprocess
 import sys
 
 import pytest
 
-from keyscan.cache.options import add_cache_option, open_cache, settings_digest
+from keyscan.cache.options import open_cache, settings_digest
 from keyscan.errors import NoCache
 from keyscan.model.checkpoint import load_model
-from keyscan.model_options import add_model_options
-from keyscan.server.style_options import add_style_options
-from keyscan.server.worker_options import add_worker_options
+from keyscan.options import parse_serve
 from tests.server_process import ROOT
 
 
 def parse(*arguments):
-    parser = argparse.ArgumentParser()
-    for add in (add_worker_options, add_model_options, add_style_options, add_cache_option):
-        add(parser)
-    return parser.parse_args([str(argument) for argument in arguments])
+    return parse_serve(arguments).engine
 
 
 def test_what_an_answer_depends_on():
@@ -39,17 +33,17 @@ def test_what_an_answer_depends_on():
 
 
 def test_no_option_no_cache():
-    assert open_cache(parse()) is None
+    assert open_cache(None) is None
 
 
 def test_a_link_leads_to_the_file_that_is_used(tmp_path, caplog):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real" / "keys")
-    cache = open_cache(parse("--cache", tmp_path / "link"))
+    cache = open_cache(str(tmp_path / "link"))
     assert (tmp_path / "real" / "keys").is_file()
     cache.close()
     (tmp_path / "real" / "keys").write_bytes(b"rubbish" * 1000)
-    open_cache(parse("--cache", tmp_path / "link")).close()
+    open_cache(str(tmp_path / "link")).close()
     assert (tmp_path / "real" / "keys.corrupt-1").read_bytes() == b"rubbish" * 1000
     assert (tmp_path / "link").is_symlink()
     assert len(caplog.messages) == 1
@@ -58,20 +52,20 @@ def test_a_link_leads_to_the_file_that_is_used(tmp_path, caplog):
 def test_a_name_is_a_file_name_whatever_sqlite_would_make_of_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in (":memory:", "file:keys?mode=memory"):
-        open_cache(parse("--cache", name)).close()
+        open_cache(name).close()
         assert (tmp_path / name).is_file()
 
 
 @pytest.mark.parametrize("place", [".", "no folder/keys", "/dev/null"])
 def test_where_there_can_be_none(tmp_path, place):
     with pytest.raises(NoCache):
-        open_cache(parse("--cache", tmp_path / place))
+        open_cache(str(tmp_path / place))
 
 
 def test_a_cache_that_is_locked_at_the_start_may_be_free_later(tmp_path, caplog):
     lock = sqlite3.connect(tmp_path / "keys-lock", isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
-    cache = open_cache(parse("--cache", tmp_path / "keys"))
+    cache = open_cache(str(tmp_path / "keys"))
     assert not (tmp_path / "keys").exists()
     lock.close()
     cache.check()

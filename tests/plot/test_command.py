@@ -10,8 +10,8 @@ import time
 import psutil
 import pytest
 
-from keyscan.analyze.options import parse_options
 from keyscan.analyze.picture import draw_picture
+from keyscan.options import parse_analyze
 from keyscan.plot import NothingToDraw
 from tests.analyze.replies import analysed, failed
 from tests.plot.pictures import pixels, svg_words
@@ -62,7 +62,7 @@ def test_a_folder_is_drawn_as_a_library_failures_and_all(tmp_path, track):
 def test_a_folder_with_one_file_is_a_library_all_the_same(tmp_path):
     folder = tmp_path / "Music"
     folder.mkdir()
-    options = parse_options(["--plot", str(tmp_path / "keys.svg"), str(folder)])
+    options = parse_analyze(["--plot", str(tmp_path / "keys.svg"), str(folder)])
     draw_picture(options, [analysed(str(folder / "a.mp3"))])
     assert {"Music", "Tracks by key"} <= set(svg_words(tmp_path / "keys.svg"))
 
@@ -71,13 +71,13 @@ def test_a_folder_has_its_own_name_wherever_one_is(tmp_path, monkeypatch):
     (tmp_path / "Techno").mkdir()
     (tmp_path / "House").mkdir()
     monkeypatch.chdir(tmp_path / "Techno")
-    draw_picture(parse_options(["--plot", "keys.svg", ".", "../House"]), [])
+    draw_picture(parse_analyze(["--plot", "keys.svg", ".", "../House"]), [])
     assert {"Techno, House", "0 tracks\u2003\u20030 with a key"} <= set(svg_words("keys.svg"))
 
 
 @pytest.mark.parametrize("tracks", [[], [failed("a.mp3")]], ids=["not reached", "failed"])
 def test_a_track_without_a_key_is_not_drawn(tmp_path, tracks):
-    options = parse_options(["--plot", str(tmp_path / "a.svg"), "a.mp3"])
+    options = parse_analyze(["--plot", str(tmp_path / "a.svg"), "a.mp3"])
     with pytest.raises(NothingToDraw, match=r"a\.svg is not drawn: there is no key"):
         draw_picture(options, tracks)
     assert not list(tmp_path.iterdir())
@@ -85,26 +85,10 @@ def test_a_track_without_a_key_is_not_drawn(tmp_path, tracks):
 
 def test_a_track_that_has_gone_meanwhile_is_not_drawn(tmp_path):
     gone = str(tmp_path / "gone.mp3")
-    options = parse_options(["--plot", str(tmp_path / "a.svg"), gone])
+    options = parse_analyze(["--plot", str(tmp_path / "a.svg"), gone])
     with pytest.raises(NothingToDraw, match=r"a\.svg is not drawn: there is no file"):
         draw_picture(options, [analysed(gone)])
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["--plot", "keys.jpg"], "argument --plot: keys.jpg: a picture's name must end in .svg or"),
-        (["--plot", ""], "must end in .svg or .png"),
-        (["--plot", "a.svg", "--output", "a.svg"], "--plot and --output: both are a.svg"),
-        (["--theme", "pink"], "invalid choice: 'pink'"),
-    ],
-)
-def test_wrong_usage(arguments, reason, capsys):
-    with pytest.raises(SystemExit) as caught:
-        parse_options([*arguments, "a.mp3"])
-    assert caught.value.code == 2
-    assert reason in capsys.readouterr().err
 
 
 def test_without_matplotlib_nothing_is_analysed_in_vain(tmp_path, track):

@@ -1,0 +1,370 @@
+"""The options of the command line, parsed and checked here, as frozen dataclasses.
+
+A wrong option ends the process with exit code 2 and a message on stderr; ``--help`` and
+``--version`` end it with 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from keyscan import __version__
+from keyscan.audio.extensions import is_music
+from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
+from keyscan.runtime import usable_cores
+
+if TYPE_CHECKING:  # numpy, which --help does not wait for
+    from keyscan.spectrogram.spectrum import CqtEngine
+
+Precision = Literal["highest", "high", "medium"]
+OutputFormat = Literal["table", "json", "csv", "m3u"]
+Order = Literal["given", "key", "mix"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+ThemeName = Literal["light", "dark"]
+THEME_NAMES: tuple[ThemeName, ...] = get_args(ThemeName)
+
+_MOST_WORKERS = 256  # or threads
+_LONGEST_SECONDS = 1e6  # the longest wait for a lock that every system allows
+_LARGEST_SIZE = 1 << 31  # files or MiB: no limit in practice
+_LEAST_MEMORY = 200  # MiB
+_MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
+_RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}  # MiB
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """``path`` None is the packaged checkpoint; ``precision`` is that of float32 products."""
+
+    path: Path | None = None
+    device: str = "cpu"
+    threads: int = 1
+    interop_threads: int = 1
+    precision: Precision = "highest"
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """What a worker process gets: ``timeout`` in seconds per file, sizes in bytes.
+
+    A worker is replaced after ``recycle_files`` files, or when it has more than ``recycle_size``
+    after one; it never gets more than ``memory_limit``.
+    """
+
+    cqt: CqtEngine = "matrix"
+    timeout: float = 120.0
+    memory_limit: int = _MEMORY_LIMIT["matrix"] << 20
+    recycle_files: int = 2000
+    recycle_size: int = _RECYCLE_MEMORY["matrix"] << 20
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """``workers`` is the number of worker processes; ``cache`` is the path as the user gave it."""
+
+    model: ModelOptions
+    worker: WorkerOptions
+    workers: int
+    cache: str | None
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """``heartbeat``: seconds between two heartbeats."""
+
+    engine: EngineOptions
+    style: KeyStyle
+    heartbeat: float
+
+
+@dataclass(frozen=True)
+class AnalyzeOptions:
+    """``output`` None is stdout; ``plot`` None: no picture is drawn."""
+
+    engine: EngineOptions
+    style: KeyStyle
+    paths: tuple[str, ...]
+    format: OutputFormat
+    output: Path | None
+    plot: Path | None
+    theme: ThemeName
+    sort: Order
+    timeline: bool
+    recursive: bool
+    changed_only: bool
+    quiet: bool
+
+
+@dataclass(frozen=True)
+class DoctorOptions:
+    """Two reports to ``compare``, or a ``self_test``; with neither, a report is made."""
+
+    model: ModelOptions
+    compare: tuple[Path, Path] | None
+    self_test: bool
+    json: bool
+
+
+def parse_serve(arguments: Sequence[str]) -> ServeOptions:
+    """The options of the server."""
+    parser = _parser("Tell the musical key of audio files, over JSON lines.", _SERVE_EPILOG)
+    _add_engine_options(parser, "-w", "--workers")
+    parser.add_argument("--heartbeat", type=seconds, default=30.0, metavar="SECONDS",
+                        help="time between two heartbeats (default: 30)")  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    found = parser.parse_args(arguments)
+    return ServeOptions(_engine(found), _style(found), found.heartbeat)
+
+
+def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
+    """The options of ``analyze``; some combinations are refused."""
+    parser = _analyze_parser()
+    found = parser.parse_args(arguments)
+    if found.changed_only and found.cache is None:
+        parser.error("--changed-only needs --cache FILE, which says what was analysed before")
+    if found.timeline and found.format == "m3u":
+        parser.error("--timeline: a playlist has no place for it")
+    if found.output is not None and is_music(found.output.name):
+        parser.error(f"--output {found.output}: that is the name of a music file")
+    if found.plot is not None and found.plot == found.output:
+        parser.error(f"--plot and --output: both are {found.plot}")
+    return AnalyzeOptions(
+        engine=_engine(found),
+        style=_style(found),
+        paths=tuple(found.paths),
+        format=found.format,
+        output=found.output,
+        plot=found.plot,
+        theme=found.theme,
+        sort=found.sort or ("key" if found.format == "m3u" else "given"),
+        timeline=found.timeline,
+        recursive=found.recursive,
+        changed_only=found.changed_only,
+        quiet=found.quiet,
+    )
+
+
+def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
+    """The options of the doctor."""
+    text = "Tell what decides the speed here: versions, libraries, threads, timings."
+    parser = _parser(text, _DOCTOR_EPILOG, command=" doctor")
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--compare", nargs=2, type=Path, metavar=("A", "B"),
+        help="show two reports side by side, and what explains a difference in speed")  # fmt: skip
+    add("--self-test", action="store_true",
+        help="analyse a generated track in every format, with both constant-Q engines")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    _add_model_options(parser)
+    found = parser.parse_args(arguments)
+    compare = None if found.compare is None else (found.compare[0], found.compare[1])
+    return DoctorOptions(_model(found), compare, found.self_test, found.json)
+
+
+def count(text: str) -> int:
+    """The type of an option that is a number of workers or threads."""
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_WORKERS:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 1 to {_MOST_WORKERS}, not {text!r}"
+        )
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """The type of an option that is a time."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= _LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    return value
+
+
+def _parser(description: str, epilog: str, command: str = "") -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=f"openkeyscan-analyzer{command}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+# fmt: off
+def _analyze_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist.",
+        _ANALYZE_EPILOG, command=" analyze")
+    add = parser.add_argument
+    add("paths", nargs="+", type=_path, metavar="FILE-OR-FOLDER", help="what to analyse")
+    formats = parser.add_mutually_exclusive_group()
+    for name, text in {"json": "print a JSON document instead of the table",
+                       "csv": "print CSV", "m3u": "print a playlist"}.items():
+        formats.add_argument(f"--{name}", action="store_const", const=name, default="table",
+                             dest="format", help=text)
+    add("-o", "--output", type=_output, metavar="FILE", help="write there instead of to stdout")
+    add("--plot", type=_picture, metavar="FILE.svg|FILE.png",
+        help="draw a picture as well: of a single file its spectrogram, its key over time and the "
+        "probability of each key; otherwise the number of tracks in each key (needs matplotlib)")
+    add("--theme", choices=THEME_NAMES, default="light", help="of the picture (default: light)")
+    add("--sort", choices=ORDERS,
+        help="the order of tracks: as given (in folders by name), by key, or so that neighbours "
+        "mix well (default: given, with --m3u key)")
+    add("--timeline", action="store_true",
+        help="tell the key over time as well, and those of intro and outro")
+    add("--recursive", action=argparse.BooleanOptionalAction, default=True,
+        help="look into the folders of a folder (default: yes)")
+    add("--changed-only", action="store_true", help="leave out what the cache already knew")
+    add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    _add_engine_options(parser, "-j", "--jobs")
+    return parser
+
+
+def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
+    """``workers`` are the names of the option for the number of worker processes."""
+    add = parser.add_argument
+    cores = usable_cores()
+    add(*workers, dest="workers", type=count, default=cores, metavar="N",
+        help=f"decode up to N files at a time (default: one per CPU core, here {cores})")
+    add("--timeout", type=seconds, default=WorkerOptions.timeout, metavar="SECONDS",
+        help=f"give up on a file after this long (default: {WorkerOptions.timeout:g})")
+    add("--memory-limit", type=_memory_limit, metavar="MIB",
+        help="give up on a file that needs more memory to decode (default: "
+        f"{_MEMORY_LIMIT['matrix']}, with --cqt librosa {_MEMORY_LIMIT['librosa']})")
+    add("--recycle-files", type=_size, default=WorkerOptions.recycle_files, metavar="N",
+        help=f"replace a worker process after N files (default: {WorkerOptions.recycle_files})")
+    add("--recycle-memory", type=_size, metavar="MIB",
+        help="replace a worker process that has more memory than this after a file (default: "
+        f"{_RECYCLE_MEMORY['matrix']}, with --cqt librosa {_RECYCLE_MEMORY['librosa']})")
+    add("--cqt", choices=tuple(_MEMORY_LIMIT), default=WorkerOptions.cqt,
+        help="constant-Q engine: our matrix product, or librosa.cqt, the slow reference")
+    add("--cache", metavar="FILE",
+        help="keep answers in this SQLite file, and analyse no content twice (default: no cache)")
+    add("--notation", choices=NOTATIONS, default=KeyStyle.notation,
+        help="what the field 'key' holds: 'A minor', '8A' or '1m' (default: musical)")
+    add("--spelling", choices=SPELLINGS, default=KeyStyle.spelling,
+        help="black keys as 'F# minor/Gb minor', or one of the two (default: both)")
+    _add_model_options(parser)
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-m", "--model-path", type=Path, metavar="FILE",
+        help="checkpoint to use instead of the built-in one; may be a state_dict of KeyNet")
+    add("--device", default=ModelOptions.device, metavar="NAME",
+        help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)")
+    add("--threads", type=count, default=ModelOptions.threads, metavar="N",
+        help="CPU threads of the model (default: 1)")
+    add("--interop-threads", type=count, default=ModelOptions.interop_threads, metavar="N",
+        help="CPU threads between the model's operations (default: 1)")
+    add("--precision", choices=get_args(Precision), default=ModelOptions.precision,
+        help="of the model's float32 matrix products (default: highest)")
+# fmt: on
+
+
+def _model(found: argparse.Namespace) -> ModelOptions:
+    return ModelOptions(
+        found.model_path, found.device, found.threads, found.interop_threads, found.precision
+    )
+
+
+def _engine(found: argparse.Namespace) -> EngineOptions:
+    worker = WorkerOptions(
+        found.cqt,
+        found.timeout,
+        (found.memory_limit or _MEMORY_LIMIT[found.cqt]) << 20,
+        found.recycle_files,
+        (found.recycle_memory or _RECYCLE_MEMORY[found.cqt]) << 20,
+    )
+    return EngineOptions(_model(found), worker, found.workers, found.cache)
+
+
+def _style(found: argparse.Namespace) -> KeyStyle:
+    return KeyStyle(found.notation, found.spelling)
+
+
+def _memory_limit(text: str) -> int:
+    if (size := _size(text)) < _LEAST_MEMORY:
+        raise argparse.ArgumentTypeError(
+            f"must be at least {_LEAST_MEMORY}, which decoding takes, not {text!r}"
+        )
+    return size
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _LARGEST_SIZE:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def _picture(text: str) -> Path:
+    from keyscan.errors import UnknownPictureFormat
+    from keyscan.plot.picture import picture_format  # and with it numpy
+
+    try:
+        picture_format(path := Path(text))
+    except UnknownPictureFormat as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return path
+
+
+def _output(text: str) -> Path | None:
+    return None if text == "-" else Path(text)
+
+
+def _path(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("a path must not be empty")
+    return text
+
+
+_SERVE_EPILOG = """\
+Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, with "timeline": true for the
+key over time; {"type": "reset"}, {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON
+lines on stdout, in the order in which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1
+shows where the time goes.
+
+"%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON, CSV or a playlist of
+their tracks' keys, or a picture: see analyze --help.
+"%(prog)s doctor" tells why it is slow here, and tests the installation: see doctor --help.
+
+Exit code: 0 when the input has ended and every request is answered, 1 when the server cannot
+start, 2 for a wrong option, 128 + n when signal n stopped it.
+"""
+
+_ANALYZE_EPILOG = """\
+In a folder, files with the extension of an audio or video format are analysed, except hidden ones;
+a file that you name yourself is always tried. A file that is given twice, or again through a link,
+is analysed once. Failures and their reasons appear on stderr while the work goes on.
+
+The table shows for each track: the key on the Camelot wheel (Open Key with --notation openkey) and
+by name, its confidence, the second choice, cents above A = 440 Hz, the keys that mix well with it,
+the length. On a terminal it fits the width; in a file or pipe it is as wide as it needs to be.
+--json is one document: {"tracks": [...], "summary": {...}}; a track is the server's reply with its
+path and compatible keys, or the error. --csv has a line for each file, failures too. --m3u is an
+extended M3U8 playlist with absolute paths, sorted by key, the key in front of each name; with
+--sort mix neighbours mix well.
+
+Examples:
+  %(prog)s ~/Music/techno
+  %(prog)s --m3u --sort mix --output set.m3u8 ~/Music/techno
+  %(prog)s --csv *.mp3 > keys.csv
+  %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
+  %(prog)s --plot mix.svg mix.flac
+  %(prog)s --cache ~/keys.sqlite --changed-only ~/Music
+
+Exit code: 0 when every file has been analysed, 1 when one has failed, there is none, the analyzer
+cannot start or the results cannot be written, 2 for wrong usage, 130 after Ctrl-C, which still
+prints what is done (128 + n for signal n). A second Ctrl-C ends at once.
+"""
+
+_DOCTOR_EPILOG = """\
+To find out why one installation is slower than another, run "doctor --json > a.json" with one,
+"doctor --json > b.json" with the other, and "doctor --compare a.json b.json" with either.
+
+Exit code: 0 when all is well, 1 when reports differ, a self-test fails or the model cannot be
+used, 2 for a wrong option or a file that is not a report.
+"""

@@ -1,0 +1,135 @@
+"""The command line becomes frozen dataclasses; wrong usage ends with 2 and says what is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keyscan.keys import KeyStyle
+from keyscan.options import (
+    ModelOptions,
+    WorkerOptions,
+    parse_analyze,
+    parse_doctor,
+    parse_serve,
+)
+from tests.server_process import ROOT
+
+
+def test_defaults_are_those_of_the_protocol():
+    options = parse_serve([])
+    assert options.heartbeat == 30
+    assert options.style == KeyStyle("musical", "both")
+    assert options.engine.cache is None
+    assert options.engine.workers == len(os.sched_getaffinity(0))
+    assert options.engine.model == ModelOptions(None, "cpu", 1, 1, "highest")
+    assert options.engine.worker == WorkerOptions("matrix", 120, 1 << 30, 2000, 256 << 20)
+    librosa = parse_serve(["--cqt", "librosa"]).engine.worker
+    assert librosa == WorkerOptions("librosa", 120, 8 << 30, 2000, 2 << 30)
+
+
+def test_every_option_of_the_server():
+    arguments = (
+        "-w 3 --timeout 5 --memory-limit 300 --recycle-files 7 --recycle-memory 400 --cqt librosa "
+        "-m a.pt --device meta --threads 2 --interop-threads 4 --precision high "
+        "--notation camelot --spelling flats --cache keys --heartbeat 2.5"
+    )
+    options = parse_serve(arguments.split())
+    assert options.engine.worker == WorkerOptions("librosa", 5, 300 << 20, 7, 400 << 20)
+    assert options.engine.model == ModelOptions(Path("a.pt"), "meta", 2, 4, "high")
+    assert (options.engine.workers, options.engine.cache) == (3, "keys")
+    assert (options.style, options.heartbeat) == (KeyStyle("camelot", "flats"), 2.5)
+
+
+def test_analyze():
+    options = parse_analyze(["a.mp3", "b"])
+    assert (options.paths, options.format, options.sort) == (("a.mp3", "b"), "table", "given")
+    assert (options.output, options.plot, options.theme) == (None, None, "light")
+    assert (options.timeline, options.recursive) == (False, True)
+    assert (options.changed_only, options.quiet) == (False, False)
+    arguments = (
+        "--m3u -o set.m3u8 --plot a.PNG --theme dark --no-recursive --cache k --changed-only -q "
+        "-j 1 --notation openkey x"
+    )
+    options = parse_analyze(arguments.split())
+    assert (options.format, options.sort, options.output) == ("m3u", "key", Path("set.m3u8"))
+    assert (options.plot, options.theme, options.recursive) == (Path("a.PNG"), "dark", False)
+    assert (options.changed_only, options.quiet, options.engine.cache) == (True, True, "k")
+    assert (options.engine.workers, options.style.notation) == (1, "openkey")
+    assert parse_analyze(["--output", "-", "a.mp3"]).output is None
+    assert parse_analyze(["--m3u", "--sort", "mix", "a.mp3"]).sort == "mix"
+
+
+def test_doctor():
+    assert parse_doctor([]).compare is None
+    options = parse_doctor(["--compare", "a", "b", "--json", "--threads", "2"])
+    assert (options.compare, options.json) == ((Path("a"), Path("b")), True)
+    assert (options.model, options.self_test) == (ModelOptions(threads=2), False)
+    assert parse_doctor(["--self-test"]).self_test
+
+
+@pytest.mark.parametrize(
+    ("parse", "arguments", "message"),
+    [
+        (parse_serve, "--workers 0", "--workers: must be a whole number from 1 to 256, not '0'"),
+        (parse_serve, "--workers many", "--workers"),
+        (parse_serve, "--threads 100000", "--threads"),
+        (parse_serve, "--interop-threads 0", "--interop-threads"),
+        (parse_serve, "--precision low", "--precision: invalid choice: 'low'"),
+        (parse_serve, "--timeout soon", "--timeout: must be a number of seconds above 0"),
+        (parse_serve, "--timeout -1", "--timeout"),
+        (parse_serve, "--timeout nan", "--timeout"),
+        (parse_serve, "--heartbeat 0", "--heartbeat"),
+        (parse_serve, "--memory-limit 100", "--memory-limit: must be at least 200"),
+        (parse_serve, "--recycle-files 0", "--recycle-files: must be a whole number from 1"),
+        (parse_serve, "--recycle-memory much", "--recycle-memory"),
+        (parse_serve, "--work 1", "--work"),
+        (parse_serve, "--spelling german", "--spelling"),
+        (parse_serve, "--frobnicate", "--frobnicate"),
+        (parse_analyze, "", "FILE-OR-FOLDER"),
+        (parse_analyze, "--json --csv a.mp3", "not allowed with"),
+        (parse_analyze, "--m3u --timeline a.mp3", "--timeline: a playlist has no place for it"),
+        (parse_analyze, "--output b.mp3 a.mp3", "b.mp3: that is the name of a music file"),
+        (parse_analyze, "--changed-only a.mp3", "--changed-only needs --cache FILE"),
+        (parse_analyze, "--jobs 0 a.mp3", "--jobs"),
+        (parse_analyze, "--workers 1 a.mp3", "--workers"),
+        (parse_analyze, "--plot keys.jpg a.mp3",
+         "argument --plot: keys.jpg: a picture's name must end in .svg or"),
+        (parse_analyze, "--plot= a.mp3", "must end in .svg or .png"),
+        (parse_analyze, "--plot a.svg --output a.svg a.mp3",
+         "--plot and --output: both are a.svg"),
+        (parse_analyze, "--theme pink a.mp3", "invalid choice: 'pink'"),
+        (parse_doctor, "--compare a.json", "--compare"),
+        (parse_doctor, "--self-test --compare a b", "not allowed with"),
+        (parse_doctor, "--precision low", "--precision"),
+        (parse_doctor, "--interop-threads 0", "--interop-threads"),
+        (parse_doctor, "music.mp3", "music.mp3"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(parse, arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(arguments.split())
+    assert caught.value.code == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.split()[:2]) == ("", ["usage:", "openkeyscan-analyzer"])
+    assert message in printed.err
+
+
+def test_an_empty_path_is_wrong(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parse_analyze([""])
+    assert "a path must not be empty" in capsys.readouterr().err
+
+
+def test_help_waits_for_no_library():
+    code = """if True:
+        import sys
+        from keyscan.options import parse_analyze
+        parse_analyze(["a.mp3"])
+        sys.exit(bool({"numpy", "torch", "matplotlib", "wcwidth", "av"} & set(sys.modules)))
+    """
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
