@@ -20,8 +20,6 @@ from keyscan.errors import WorkerFailed
 from keyscan.keys import Key
 from keyscan.model.checkpoint import KeyModel, configure_torch, load_model, warm_up
 from keyscan.model.estimate import estimate_key
-from keyscan.model_options import ModelOptions, warm_up
-from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
 from keyscan.options import ModelOptions
 from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
 
