@@ -23,8 +23,8 @@ import numpy as np  # noqa: E402 - the threads must be pinned first
 
 from benchmarks.settings import PIECE_SECONDS, serve  # noqa: E402
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
-from keyscan.cache.cache import Cache  # noqa: E402
-from keyscan.cache.messages import FileRow, ResultRow, Stamp  # noqa: E402
+from keyscan.cache.database import Database  # noqa: E402
+from keyscan.cache.records import FileRow, ResultRow, Stamp  # noqa: E402
 from keyscan.cache.record import Record, encode_record  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
 from keyscan.model.checkpoint import load_model  # noqa: E402
@@ -72,7 +72,7 @@ def fill(path: Path, track: Path, tracks: int) -> tuple[float, float]:
     features = extract_features(track)
     estimate = estimate_key(load_model(), features.spectrogram, timeline_until=features.duration)
     record = encode_record(Record(estimate, features.duration, features.warnings))
-    cache = Cache(str(path), sys.exit, 10.0)
+    cache = Database(str(path), sys.exit, 10.0)
     stamp, settings = Stamp(10_000_000, time.time_ns(), time.time_ns()), bytes(16)
     names = [
         f"{track.parent}/{number % 997}/{track.name}{number}".encode() for number in range(tracks)

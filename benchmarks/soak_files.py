@@ -12,7 +12,7 @@ import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import KEYS
-from keyscan.server.protocol import ERROR_CODES
+from keyscan.errors import ERROR_CODES
 from tests import faulty_server
 from tests.audio_files import FORMATS, write_video
 

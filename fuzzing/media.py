@@ -12,7 +12,7 @@ from fuzzing.edits import Edit
 from fuzzing.findings import Finding, place_of
 from fuzzing.inputs import Mutant, Originals
 from fuzzing.target import Died, Message, NotAMessage, Target
-from keyscan.server.protocol import ERROR_CODES
+from keyscan.errors import ERROR_CODES
 
 _AT_ONCE = 8
 _LOOK_FOR_STRAYS_EVERY = 200  # inputs

@@ -152,6 +152,10 @@ class InternalError(AnalysisError):
     code = "internal_error"
 
 
+ERROR_CODES: tuple[str, ...] = tuple(kind.code for kind in AnalysisError.__subclasses__())
+"""All codes of error replies."""
+
+
 class StartFailed(Exception):
     """The analyzer cannot start."""
 

@@ -21,7 +21,7 @@ from pathlib import PurePath
 from typing import Any
 
 from keyscan.__main__ import run
-from keyscan.engine import pipe
+from keyscan.engine.messages import send
 
 ShouldStop = Callable[[], bool]
 Fault = Callable[[ShouldStop], None]
@@ -101,7 +101,7 @@ def _noise(should_stop: ShouldStop) -> None:
 
 def _nonsense(should_stop: ShouldStop) -> None:
     """A good message that means nothing."""
-    pipe.send(_connection(), ["nonsense"])
+    send(_connection(), ["nonsense"])
     time.sleep(100_000)
 
 

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
+from keyscan.errors import ERROR_CODES
 from keyscan.keys import Key
-from keyscan.server.protocol import ERROR_CODES
 from tests.audio_files import FORMATS, write_video
 from tests.server_process import ServerProcess
 

@@ -15,7 +15,7 @@ import soundfile
 import torch
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.cache.cache import Cache
+from keyscan.cache.database import Database
 from keyscan.keys import Key
 from keyscan.model.keynet import KeyNet
 from tests.server_process import PATIENCE, ServerProcess, request, wait_for
@@ -376,7 +376,7 @@ def mounted(how, folder):
 def test_a_folder_that_cannot_be_written_to(start, cache, music, there):
     """One warning, and files are analysed."""
     if there:
-        Cache(str(cache), pytest.fail, PATIENCE).close()
+        Database(str(cache), pytest.fail, PATIENCE).close()
         assert cache.exists()
     server = start(prefix=mounted(READ_ONLY, cache.parent))
     assert [cached(server, music["8A"]) for _ in range(2)] == [False, False]

@@ -15,8 +15,8 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
+from keyscan.errors import ERROR_CODES
 from keyscan.keys import KEYS, smooth_path
-from keyscan.server.protocol import ERROR_CODES
 from tests.server_process import COMMAND, ROOT
 
 CLIENT = ROOT / "clients" / "node"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keyscan.cache.cache import Cache
+from keyscan.cache.database import Database
 from tests.server_process import PATIENCE
 
 
@@ -24,7 +24,7 @@ def open_cache(path, warnings):
     opened = []
 
     def open_cache(patience=PATIENCE):
-        opened.append(Cache(str(path), warnings.append, patience))
+        opened.append(Database(str(path), warnings.append, patience))
         return opened[-1]
 
     yield open_cache

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from keyscan.cache.cache import Cache
-from keyscan.cache.database import FORMAT
+from keyscan.cache.database import FORMAT, Database
 from keyscan.errors import CacheUnusable
 from tests.cache.rows import ROWS, SETTINGS, STAMP, change, file_row, names, result_row
 from tests.server_process import PATIENCE, ROOT
@@ -150,7 +149,7 @@ def foreign_without_tables(path):
 
 
 def newer(path):
-    Cache(str(path), pytest.fail, PATIENCE).check()
+    Database(str(path), pytest.fail, PATIENCE).check()
     change(path, f"PRAGMA user_version = {FORMAT + 1}")
 
 
@@ -197,7 +196,7 @@ def test_a_file_that_is_replaced_while_it_is_open(open_cache, path, tmp_path):
 
 @pytest.mark.parametrize("place", ["", "no folder/keys.sqlite"])
 def test_where_there_can_be_no_file(tmp_path, warnings, place):
-    cache = Cache(str(tmp_path / place), warnings.append, PATIENCE)
+    cache = Database(str(tmp_path / place), warnings.append, PATIENCE)
     for _ in range(2):
         with pytest.raises(CacheUnusable):
             cache.check()
@@ -206,10 +205,10 @@ def test_where_there_can_be_no_file(tmp_path, warnings, place):
 
 FULL = """
 import resource, sys
-from keyscan.cache.cache import Cache
+from keyscan.cache.database import Database
 from keyscan.errors import CacheUnusable
 from tests.cache.rows import ROWS, SETTINGS, result_row
-cache = Cache(sys.argv[1], lambda text: sys.exit(text), 10.0)
+cache = Database(sys.argv[1], lambda text: sys.exit(text), 10.0)
 cache.store([], [result_row()])
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
 failed = 0

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from keyscan.cache import lookup as cache_lookup
-from keyscan.cache.cache import Cache
+from keyscan.cache.database import Database
 from keyscan.cache.lookup import PATIENCE, KnownFiles
-from keyscan.cache.messages import Identified, Known, ResultRow, Stamp
+from keyscan.cache.records import Identified, Known, ResultRow, Stamp
 from keyscan.errors import FileNotFound, NotAFile
 from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.features import Stopped
@@ -21,7 +21,7 @@ SETTINGS = b"settings"
 
 @pytest.fixture
 def cache(tmp_path):
-    cache = Cache(str(tmp_path / "keys.sqlite"), pytest.fail, 0.1)
+    cache = Database(str(tmp_path / "keys.sqlite"), pytest.fail, 0.1)
     yield cache
     cache.close()
 
@@ -238,7 +238,7 @@ def test_a_file_that_cannot_be_read_to_its_end_is_analysed(known_files, track, m
 
 
 def test_without_its_file_the_cache_only_does_not_help(tmp_path, track):
-    known_files = KnownFiles(Cache(str(tmp_path / "no folder" / "x"), pytest.fail, 0.1))
+    known_files = KnownFiles(Database(str(tmp_path / "no folder" / "x"), pytest.fail, 0.1))
     assert isinstance(answer(known_files, track), Identified)
 
 

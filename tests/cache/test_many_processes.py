@@ -16,10 +16,10 @@ from tests.server_process import PATIENCE, ROOT
 
 WRITER = """
 import sys
-from keyscan.cache.cache import Cache
+from keyscan.cache.database import Database
 from tests.cache.rows import ROWS, SETTINGS, STAMP, file_row, result_row
 path, who = sys.argv[1:]
-cache = Cache(path, lambda text: print(text, file=sys.stderr), 60.0)
+cache = Database(path, lambda text: print(text, file=sys.stderr), 60.0)
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(ROWS):

@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from keyscan.cache.record import Record, decode_record, encode_record
 
-from keyscan.analysis import Analysis, Segment, Timeline
-from keyscan.cache.cache import Cache
-from keyscan.cache.messages import FileRow, Stamp
+from keyscan.cache.database import Database
+from keyscan.cache.records import FileRow, Stamp
 from keyscan.cache.store import ResultStore
-from keyscan.errors import AnalysisWarning
-from keyscan.keys import KEYS
 from tests.server_process import PATIENCE
 
 STAMP = Stamp(1, 2, 3)
 FILE = FileRow(b"/a.mp3", STAMP, b"digest")
-
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-keys = st.sampled_from(KEYS)
-segments = st.builds(Segment, numbers, numbers, keys, numbers)
-timelines = st.builds(Timeline, st.lists(segments).map(tuple), segments, segments)
-estimates = st.builds(
-    Analysis,
-    keys,
-    st.lists(numbers, min_size=24, max_size=24).map(tuple),
-    st.none() | numbers,
-    st.booleans(),
-    timelines,
-)
-warnings = st.builds(AnalysisWarning, st.text(), st.text())
-records = st.builds(Record, estimates, numbers, st.lists(warnings).map(tuple))
-
-
-@given(records)
-def test_a_record_comes_back_equal(record):
-    assert decode_record(encode_record(record)) == record
-
-
-@pytest.mark.parametrize("text", [b"", b"\xff", b"{}", b"[]", b"7", b'{"timeline": {}}'])
-def test_what_is_no_record(text):
-    with pytest.raises(ValueError, match=r"."):
-        decode_record(text)
-
-
-@given(records, st.sampled_from([None, [], {"segments": []}]))
-def test_a_record_without_a_timeline_is_none(record, timeline):
-    value = json.loads(encode_record(record))
-    text = json.dumps({**value, "timeline": timeline})
-    with pytest.raises(ValueError, match="no record of ours"):
-        decode_record(text.encode())
 
 
 @pytest.fixture
@@ -64,7 +23,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def cache(path):
-    cache = Cache(str(path), pytest.fail, PATIENCE)
+    cache = Database(str(path), pytest.fail, PATIENCE)
     cache.check()
     yield cache
     cache.close()
@@ -75,7 +34,7 @@ def make_store(path):
     stores = []
 
     def make_store(patience=PATIENCE):
-        stores.append(ResultStore(Cache(str(path), pytest.fail, patience), b"settings"))
+        stores.append(ResultStore(Database(str(path), pytest.fail, patience), b"settings"))
         return stores[-1]
 
     yield make_store
@@ -126,7 +85,7 @@ def test_the_end_does_not_wait_for_a_lock_that_stays(cache, make_store, path):
 
 
 def test_what_cannot_be_stored_is_said_once(tmp_path, caplog):
-    store = ResultStore(Cache(str(tmp_path / "no folder" / "x"), pytest.fail, 0.1), b"settings")
+    store = ResultStore(Database(str(tmp_path / "no folder" / "x"), pytest.fail, 0.1), b"settings")
     for _ in range(3):
         store.keep(b"digest", FILE, b"record")
     store.close(PATIENCE)

@@ -24,7 +24,7 @@ from fuzzing.minimise import minimise
 from fuzzing.settled import repair_ogg
 from keyscan.audio.ogg import check_pages
 from keyscan.audio.source import SourceFile
-from keyscan.server.protocol import ERROR_CODES
+from keyscan.errors import ERROR_CODES
 from tests.server_process import ROOT
 
 FORMATS = ("wav", "mp3", "ogg-vorbis")

@@ -38,24 +38,12 @@ def test_jobs_come_in_the_order_of_the_requests_and_are_answered_once(scheduler,
     assert [message["id"] for message in sent] == ["c", "b", "a"]
 
 
-def test_a_job_is_alone_if_nothing_else_waits_or_runs(scheduler):
-    submit(scheduler, "a")
-    first = scheduler.next_job()
-    submit(scheduler, "b")
-    second = scheduler.next_job()
-    finish(scheduler, first)
-    finish(scheduler, second)
-    submit(scheduler, "c", "d")
-    third = scheduler.next_job()
-    assert [job.alone for job in (first, second, third)] == [True, False, False]
-
-
 def test_reset_forgets_queued_and_running_and_tells_when_idle(scheduler, sent):
     submit(scheduler, "running", "queued")
     job = scheduler.next_job()
     scheduler.reset()
     assert sent == [{"type": "reset_complete", "generation": 1}]
-    assert job.abandoned.is_set()
+    assert job.cancelled.is_set()
     finish(scheduler, job)
     assert sent[1:] == [{"type": "reset_idle", "generation": 1}]
 
@@ -120,7 +108,7 @@ def test_cancel_answers_a_running_request_and_drops_its_result(scheduler, sent):
     submit(scheduler, "a")
     job = scheduler.next_job()
     scheduler.cancel(Cancel("a"))
-    assert job.abandoned.is_set()
+    assert job.cancelled.is_set()
     finish(scheduler, job)
     assert [m["code"] for m in sent if m.get("status")] == ["cancelled"]
 
@@ -147,27 +135,19 @@ def test_pong_counts(scheduler, sent):
     assert sent == [{"type": "pong", "id": "p", "queued": 2, "running": 1, "generation": 0}]
 
 
-def test_close_lets_workers_end_only_when_all_is_done(scheduler):
-    """Before, they may have to help with what another worker does."""
+def test_close_ends_workers_at_once_and_the_wait_when_all_is_done(scheduler):
     submit(scheduler, "a")
     scheduler.close()
     job = scheduler.next_job()
     assert job is not None
-    told = []
-    waiting = [
-        threading.Thread(target=scheduler.wait_until_done, daemon=True),
-        threading.Thread(target=lambda: told.append(scheduler.next_job()), daemon=True),
-    ]
-    for thread in waiting:
-        thread.start()
-    for thread in waiting:
-        thread.join(0.1)
-        assert thread.is_alive()
+    assert scheduler.next_job() is None
+    waiting = threading.Thread(target=scheduler.wait_until_done, daemon=True)
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
     finish(scheduler, job)
-    for thread in waiting:
-        thread.join(30)
-        assert not thread.is_alive()
-    assert told == [None]
+    waiting.join(30)
+    assert not waiting.is_alive()
 
 
 def test_submit_tells_when_no_worker_is_free(scheduler):

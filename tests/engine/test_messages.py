@@ -8,8 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from keyscan.engine.pipe import receive, send
-from keyscan.engine.worker_process import Failure
+from keyscan.engine.messages import Work, receive, send
 from keyscan.errors import AnalysisWarning
 from keyscan.spectrogram.constant_q import Features
 
@@ -38,7 +37,7 @@ def test_features_larger_than_the_pipe_holds():
 
 
 def test_messages_without_arrays():
-    assert through_a_pipe(Failure("silent", "nothing")) == Failure("silent", "nothing")
+    assert through_a_pipe(Work("/a.mp3", b"settings")) == Work("/a.mp3", b"settings")
 
 
 def test_the_other_side_is_gone():

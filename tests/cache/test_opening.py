@@ -7,43 +7,41 @@ import subprocess
 import sys
 
 import pytest
-from keyscan.cache.options import open_cache, settings_digest
 
+from keyscan.cache.store import open_database, settings_digest
 from keyscan.errors import NoCache
-from keyscan.model.checkpoint import load_model
 from keyscan.options import parse_serve
 from tests.server_process import ROOT
 
 
-def parse(*arguments):
-    return parse_serve(arguments).engine
+def settings(model, *arguments):
+    options = parse_serve(arguments).engine
+    return settings_digest(
+        model=model,
+        device=options.model.device,
+        precision=options.model.precision,
+        cqt=options.worker.cqt,
+    )
 
 
 def test_what_an_answer_depends_on():
-    model = load_model()
-    plain = settings_digest(model, parse())
-    assert plain == settings_digest(load_model(), parse())
-    changed = [
-        settings_digest(model, parse(*options))
-        for options in (("--cqt", "librosa"), ("--precision", "high"), ("--precision", "medium"))
-    ]
-    assert len({plain, *changed}) == 4
+    plain = settings("a")
+    assert plain == settings("a")
+    different = (("--cqt", "librosa"), ("--precision", "high"), ("--device", "cuda"))
+    changed = [settings("a", *options) for options in different]
+    assert len({plain, settings("b"), *changed}) == 5
     for options in (("--notation", "camelot"), ("--spelling", "flats"), ("--timeout", "5")):
-        assert settings_digest(model, parse(*options)) == plain
-
-
-def test_no_option_no_cache():
-    assert open_cache(None) is None
+        assert settings("a", *options) == plain
 
 
 def test_a_link_leads_to_the_file_that_is_used(tmp_path, caplog):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real" / "keys")
-    cache = open_cache(str(tmp_path / "link"))
+    cache = open_database(str(tmp_path / "link"))
     assert (tmp_path / "real" / "keys").is_file()
     cache.close()
     (tmp_path / "real" / "keys").write_bytes(b"rubbish" * 1000)
-    open_cache(str(tmp_path / "link")).close()
+    open_database(str(tmp_path / "link")).close()
     assert (tmp_path / "real" / "keys.corrupt-1").read_bytes() == b"rubbish" * 1000
     assert (tmp_path / "link").is_symlink()
     assert len(caplog.messages) == 1
@@ -52,20 +50,20 @@ def test_a_link_leads_to_the_file_that_is_used(tmp_path, caplog):
 def test_a_name_is_a_file_name_whatever_sqlite_would_make_of_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in (":memory:", "file:keys?mode=memory"):
-        open_cache(name).close()
+        open_database(name).close()
         assert (tmp_path / name).is_file()
 
 
 @pytest.mark.parametrize("place", [".", "no folder/keys", "/dev/null"])
 def test_where_there_can_be_none(tmp_path, place):
     with pytest.raises(NoCache):
-        open_cache(str(tmp_path / place))
+        open_database(str(tmp_path / place))
 
 
 def test_a_cache_that_is_locked_at_the_start_may_be_free_later(tmp_path, caplog):
     lock = sqlite3.connect(tmp_path / "keys-lock", isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
-    cache = open_cache(str(tmp_path / "keys"))
+    cache = open_database(str(tmp_path / "keys"))
     assert not (tmp_path / "keys").exists()
     lock.close()
     cache.check()
@@ -74,7 +72,7 @@ def test_a_cache_that_is_locked_at_the_start_may_be_free_later(tmp_path, caplog)
     assert caplog.messages == []
 
 
-def test_nobody_else_pays_for_the_database():
+def test_the_database_is_not_imported_without_a_cache():
     code = """if True:
         import sys
         import keyscan.cli, keyscan.server.server, keyscan.spectrogram.features

@@ -13,12 +13,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from keyscan.errors import DecoderCrashed, Silent, TimedOut, TooShort, WorkerFailed
 from keyscan.server.protocol import Analyze, Cancel, Ping, failure, parse
 from keyscan.server.scheduler import Job, Scheduler
 from tests.ledger import Ledger, Message
 
 IDS = (1, 1.0, "1", "a", "b")
-OUTCOMES = ("ok", "silent", "timeout", "decoder_crashed", "worker_failed")
+ERRORS = {kind.code: kind for kind in (Silent, TimedOut, DecoderCrashed, WorkerFailed, TooShort)}
+OUTCOMES = tuple(ERRORS)
 MAX_RUNNING = 4
 
 
@@ -65,7 +67,8 @@ class Client:
 
 def finish(scheduler: Scheduler, job: Job, code: str) -> None:
     """What the server does with the outcome of a worker: a reply, wanted or not."""
-    scheduler.finish(job, failure(job.request, job.generation, code, "as simulated"))
+    error = ERRORS[code]("as simulated")
+    scheduler.finish(job, failure(job.request, job.generation, error))
 
 
 class Protocol(RuleBasedStateMachine):
@@ -154,7 +157,7 @@ class Protocol(RuleBasedStateMachine):
         oldest = min((generation for _, generation in self.running), default=self.generation)
         assert self.ledger.idle == oldest
         for job, _ in self.running:
-            assert job.abandoned.is_set() == (job not in self.wanted)
+            assert job.cancelled.is_set() == (job not in self.wanted)
 
     def teardown(self):
         if sys.exc_info()[0] is not None:  # a rule has failed, and the rest would hide it
@@ -163,7 +166,7 @@ class Protocol(RuleBasedStateMachine):
         while self.queued or self.running:
             if self.queued:
                 self.a_worker_takes_the_next()
-            self.a_worker_ends(0, "ok")
+            self.a_worker_ends(0, "silent")
         assert self.scheduler.next_job() is None
         self.scheduler.wait_until_done()
         self.ledger.ended()
@@ -193,7 +196,7 @@ def test_threads_that_race(restless, seed):
         chance = random.Random(f"{seed} {number}")
         while (job := client.scheduler.next_job()) is not None:
             for _ in range(chance.randrange(20)):
-                if job.abandoned.is_set():
+                if job.cancelled.is_set():
                     break
             try:
                 finish(client.scheduler, job, chance.choice(OUTCOMES))
