@@ -8,7 +8,8 @@ from keyscan.errors import AnalysisError
 from keyscan.keys import Key
 
 if TYPE_CHECKING:
-    from keyscan.api import Analysis, analyze
+    from keyscan.analysis import Analysis
+    from keyscan.api import analyze
 
 __all__ = ["Analysis", "AnalysisError", "Key", "analyze"]
 __version__ = "0.1.0"
