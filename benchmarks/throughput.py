@@ -29,9 +29,9 @@ from benchmarks.floor import decode  # noqa: E402
 from benchmarks.options import audio_file, positive  # noqa: E402
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
 from keyscan.doctor.benchmark import analyse  # noqa: E402
-from keyscan.heap import keep_freed_memory  # noqa: E402
 from keyscan.keys import Key  # noqa: E402
 from keyscan.model.checkpoint import KeyModel, load_model  # noqa: E402
+from keyscan.runtime import keep_freed_memory  # noqa: E402
 
 STAGES = ("decode", "resample", "cqt", "to_device", "model_inference")
 EXTENSIONS = ("wav", "flac", "ogg", "mp3", "m4a")

@@ -20,19 +20,17 @@ from keyscan.doctor import doctor
 from keyscan.engine.pool import WorkerPool
 from keyscan.engine.worker_process import Started
 from keyscan.errors import NoCache, WorkerFailed
-from keyscan.heap import give_back_freed_memory, keep_freed_memory
 from keyscan.model_options import add_model_options, model_options, warm_up
-from keyscan.runtime import usable_cores
+from keyscan.runtime import give_back_freed_memory, keep_freed_memory, usable_cores
 from keyscan.server.profiling import (
     profiling_enabled,
     startup_lines,
     threading_lines,
 )
 from keyscan.server.protocol import encode
-from keyscan.server.streams import read_some, write_all
 from keyscan.server.style_options import add_style_options, key_style
 from keyscan.server.worker_options import add_worker_options, seconds, worker_settings
-from keyscan.stdio import STDERR
+from keyscan.stdio import STDERR, read_some, write_all
 
 if TYPE_CHECKING:
     from keyscan.server.server import Server

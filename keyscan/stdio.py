@@ -1,14 +1,53 @@
-"""Text for people, on stderr, from a thread of its own: nobody there to read it stops nothing."""
+"""The standard streams: taken over from libraries, written whole, and stderr that never blocks."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
 
-from keyscan.server.streams import write_all
-
 _ROOM = 1000  # texts; what comes while so many wait is dropped
+
+
+def take_streams() -> tuple[int, int]:
+    """Keep stdin and stdout for this program: descriptors to read from and to write to.
+
+    What a library or a child process prints to stdout goes to stderr, and none of them reads stdin.
+    """
+    requests, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, replies
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """``os.write`` until everything is written.
+
+    Raises:
+        OSError: the reader is gone.
+    """
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:  # whoever shares the pipe with us can set that flag at any time
+            os.set_blocking(descriptor, True)
+
+
+def read_some(descriptor: int, count: int) -> bytes:
+    """``os.read`` that waits for at least one byte; ``b""`` at the end.
+
+    Raises:
+        OSError: the descriptor cannot be read.
+    """
+    while True:
+        try:
+            return os.read(descriptor, count)
+        except BlockingIOError:
+            os.set_blocking(descriptor, True)
 
 
 class StderrPrinter:

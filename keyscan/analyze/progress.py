@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from keyscan.analyze.tracks import Track
 from keyscan.display import shown
-from keyscan.server.streams import write_all
+from keyscan.stdio import write_all
 
 _FORMAT = (
     "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} files "

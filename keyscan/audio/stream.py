@@ -26,7 +26,7 @@ from keyscan.errors import (
     NoAudio,
     UnsupportedFormat,
 )
-from keyscan.stages import Stages
+from keyscan.runtime import Stages
 
 SAMPLE_RATE = 3675  # that of the filter bank
 _SAMPLES_AHEAD = 1 << 19  # in a block that a thread decodes ahead: 2 MiB

@@ -13,9 +13,9 @@ from keyscan.audio.source import SourceFile, file_status
 from keyscan.cache.cache import Cache
 from keyscan.cache.messages import FileRow, Identified, Known, Stamp
 from keyscan.errors import AnalysisError, CacheBusy, CacheError, ReadFailed
+from keyscan.runtime import Stages
+from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.features import Stopped
-from keyscan.spectrogram.spectrum import Features
-from keyscan.stages import Stages
 
 PATIENCE = 5.0
 """Seconds to wait for who has the cache locked; once that was in vain, none until it is free."""

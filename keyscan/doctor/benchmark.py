@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keyscan.doctor.track import SAMPLE_RATE, render_track, try_to_write
-from keyscan.heap import keep_freed_memory
 from keyscan.keys import Key
 from keyscan.model.estimate import estimate_key
+from keyscan.runtime import Stages, keep_freed_memory
 from keyscan.spectrogram.features import extract_features, warm_up
-from keyscan.stages import Stages
 
 if TYPE_CHECKING:
     from keyscan.model.checkpoint import KeyModel

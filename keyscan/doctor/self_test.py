@@ -20,7 +20,7 @@ from keyscan.keys import Key
 from keyscan.model.checkpoint import KeyModel, configure_torch, load_model, warm_up
 from keyscan.model.estimate import estimate_key
 from keyscan.options import ModelOptions, WorkerOptions
-from keyscan.spectrogram.spectrum import CQT_ENGINES, CqtEngine, Features
+from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
 
 KEY = Key.parse("F# minor")
 _TRACK_SECONDS = 10.0
@@ -136,9 +136,12 @@ def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> _Answers:
             if not worker.alive:  # at first, and after a crash
                 worker.start()
             try:
-                answers[name] = worker.run(Work(path=str(path)), cancelled=threading.Event())
+                answer = worker.run(Work(path=str(path)), cancelled=threading.Event())
             except AnalysisError as error:
                 answers[name] = error
+            else:
+                assert isinstance(answer, Features)  # there is no cache
+                answers[name] = answer
     finally:
         worker.close()
     return answers

@@ -23,11 +23,14 @@ from keyscan.engine.limits import (
 )
 from keyscan.engine.pipe import receive, send
 from keyscan.errors import AnalysisError
-from keyscan.heap import give_back_freed_memory, keep_freed_memory
-from keyscan.runtime import open_missing_streams, usable_cores
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.runtime import (
+    give_back_freed_memory,
+    keep_freed_memory,
+    open_missing_streams,
+    usable_cores,
+)
+from keyscan.spectrogram.constant_q import CqtEngine, Features, FloatArray
 from keyscan.spectrogram.pieces import Cuts, Piece, Seam
-from keyscan.spectrogram.spectrum import CqtEngine, Features
 
 if TYPE_CHECKING:
     from keyscan.cache.lookup import KnownFiles

@@ -23,6 +23,7 @@ from keyscan.errors import BadRequest
 from keyscan.keys import KeyStyle
 from keyscan.model.checkpoint import KeyModel
 from keyscan.model.estimate import estimate_key
+from keyscan.runtime import Stages
 from keyscan.server.profiling import failure_table, file_table
 from keyscan.server.protocol import (
     PROTOCOL_VERSION,
@@ -39,8 +40,7 @@ from keyscan.server.protocol import (
 )
 from keyscan.server.scheduler import Job, Scheduler
 from keyscan.server.streams import LineWriter, read_lines
-from keyscan.spectrogram.spectrum import Features
-from keyscan.stages import Stages
+from keyscan.spectrogram.constant_q import Features
 from keyscan.stdio import STDERR
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -40,33 +39,6 @@ def _line(text: bytes, dropped: int, limit: int) -> bytes | OversizedLine:
     if dropped + len(text) > limit:
         return OversizedLine(dropped + len(text))
     return text.strip()
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """``os.write`` until everything is written.
-
-    Raises:
-        OSError: the reader is gone.
-    """
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:  # whoever shares the pipe with us can set that flag at any time
-            os.set_blocking(descriptor, True)
-
-
-def read_some(descriptor: int, count: int) -> bytes:
-    """``os.read`` that waits for at least one byte; ``b""`` at the end.
-
-    Raises:
-        OSError: the descriptor cannot be read.
-    """
-    while True:
-        try:
-            return os.read(descriptor, count)
-        except BlockingIOError:
-            os.set_blocking(descriptor, True)
 
 
 class LineWriter:

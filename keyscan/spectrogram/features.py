@@ -10,7 +10,17 @@ import numpy as np
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import DecodeFailed, ReadFailed, Silent, TooLong, TooShort
-from keyscan.spectrogram.constant_q import ConstantQ, FloatArray, load_filter_bank
+from keyscan.runtime import Stages
+from keyscan.spectrogram.constant_q import (
+    FRAMES_PER_SECOND,
+    MAX_SECONDS,
+    SILENCE,
+    ConstantQ,
+    CqtEngine,
+    Features,
+    FloatArray,
+    load_filter_bank,
+)
 from keyscan.spectrogram.pieces import (
     LEAD_SECONDS,
     FileStamp,
@@ -20,14 +30,6 @@ from keyscan.spectrogram.pieces import (
     Seams,
     Sharing,
 )
-from keyscan.spectrogram.spectrum import (
-    FRAMES_PER_SECOND,
-    MAX_SECONDS,
-    SILENCE,
-    CqtEngine,
-    Features,
-)
-from keyscan.stages import Stages
 
 MIN_SECONDS = 3.0
 PART_FRAMES = 3600 * FRAMES_PER_SECOND

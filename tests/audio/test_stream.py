@@ -18,7 +18,7 @@ from keyscan.audio import stream as audio
 from keyscan.audio.decoder import Block
 from keyscan.audio.pyav_decoder import PyavDecoder
 from keyscan.audio.stream import AudioStream
-from keyscan.stages import Stages
+from keyscan.runtime import Stages
 from tests.audio_files import FORMATS, music
 
 FIVE_HOURS = """

@@ -14,7 +14,7 @@ from keyscan.errors import ModelError
 from keyscan.keys import KEYS
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.stages import Stages
+from keyscan.runtime import Stages
 from tests.model.test_tuning import chords
 
 

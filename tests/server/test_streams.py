@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyscan.server.protocol import OversizedLine
-from keyscan.server.streams import LineWriter, read_lines, write_all
+from keyscan.server.streams import LineWriter, read_lines
+from keyscan.stdio import write_all
 
 
 def reader(chunks):

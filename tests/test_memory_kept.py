@@ -12,7 +12,7 @@ from tests.server_process import ROOT
 FAULTS = """
 import resource, sys
 import numpy as np
-from keyscan.heap import keep_freed_memory
+from keyscan.runtime import keep_freed_memory
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
 def faults():
@@ -29,7 +29,7 @@ print(faults() - before)
 
 FREED = """
 import psutil
-from keyscan.heap import give_back_freed_memory, keep_freed_memory
+from keyscan.runtime import give_back_freed_memory, keep_freed_memory
 def resident():
     return psutil.Process().memory_info().rss
 keep_freed_memory()
