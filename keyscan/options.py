@@ -18,7 +18,7 @@ from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 from keyscan.runtime import usable_cores
 
 if TYPE_CHECKING:  # numpy, which --help does not wait for
-    from keyscan.spectrogram.spectrum import CqtEngine
+    from keyscan.spectrogram.constant_q import CqtEngine
 
 Precision = Literal["highest", "high", "medium"]
 OutputFormat = Literal["table", "json", "csv", "m3u"]

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from keyscan.doctor.selftest import Check, SelfTest
+from keyscan.doctor.self_test import Check, SelfTest
 from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
 from tests.doctor.doctor_process import run_doctor
 from tests.server_process import ROOT
