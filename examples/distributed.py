@@ -23,8 +23,9 @@ from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from keyscan.analyze.files import UnreadableFolder, find_files
 from keyscan.engine.pool import WorkerPool
+
+from keyscan.analyze.files import UnreadableFolder, find_files
 from keyscan.engine.worker_process import Failure, WorkerSettings
 from keyscan.options import count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from keyscan.analysis import Analysis
 from keyscan.errors import AnalysisError
 from keyscan.keys import Key
 
 if TYPE_CHECKING:
-    from keyscan.analysis import Analysis
     from keyscan.api import analyze
 
 __all__ = ["Analysis", "AnalysisError", "Key", "analyze"]
@@ -16,9 +16,9 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import numpy and torch on first use: thread variables must be set before."""
-    if name not in ("Analysis", "analyze"):
+    """Import numpy and torch on first use: the server sets thread variables before."""
+    if name != "analyze":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keyscan import api
+    from keyscan.api import analyze
 
-    return getattr(api, name)
+    return analyze

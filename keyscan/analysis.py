@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KEYS, Key
 
-FloatArray = npt.NDArray[np.float32]
+if TYPE_CHECKING:  # numpy
+    from keyscan.spectrogram.constant_q import FloatArray
 
 BETWEEN_KEYS_CENTS = 10.0
 """Closer than this to the middle between two keys, music may be in either."""
@@ -141,7 +139,7 @@ class Analysis:
         }
 
     @classmethod
-    def from_record(cls, record: Any, path: str) -> Analysis:
+    def from_record(cls, record: Any, path: str, spectrogram: FloatArray | None = None) -> Analysis:
         """The cached analysis of the file at ``path``, from what ``to_record`` gave.
 
         Raises:
@@ -158,6 +156,7 @@ class Analysis:
                 warnings=tuple(AnalysisWarning(*warning) for warning in record["warnings"]),
                 timeline=_timeline(record["timeline"]),
                 cached=True,
+                spectrogram=spectrogram,
             )
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError(f"not a cached analysis: {error!r}") from error

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from keyscan.analyze.summary import Summary
 from keyscan.analyze.tracks import Track
 from keyscan.keys import KeyStyle
-from keyscan.server.protocol import Message
+from keyscan.reply import Message
 
 _OF_THE_PROTOCOL = ("id", "generation")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

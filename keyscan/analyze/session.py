@@ -15,7 +15,8 @@ from keyscan.analyze.files import UnreadableFolder, find_files
 from keyscan.analyze.interruption import Interruption
 from keyscan.analyze.progress import Progress
 from keyscan.analyze.tracks import Track
-from keyscan.server.protocol import Message, encode
+from keyscan.reply import Message
+from keyscan.server.protocol import encode
 
 if TYPE_CHECKING:
     from keyscan.engine.pool import WorkerPool

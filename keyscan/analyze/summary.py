@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keyscan.analyze.tracks import Track, code
 from keyscan.display import clock
 from keyscan.keys import KEYS, Key, KeyStyle
-from keyscan.server.protocol import Message
+from keyscan.reply import Message
 
 _LONGEST_BAR = 24
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keyscan.analyze.tracks import Track, code, guess
 from keyscan.display import clock, columns, fitted, shown
 from keyscan.keys import Harmony, Key, KeyStyle
-from keyscan.server.protocol import Message
+from keyscan.reply import Message
 
 _GAP = "  "
 _NAME_ROOM = 26  # columns that a name should have before others give way to it

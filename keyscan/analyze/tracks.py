@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from keyscan.keys import KEYS, Harmony, Key, KeyStyle, smooth_path
-from keyscan.server.protocol import Message
+from keyscan.reply import Message
 
 Order = Literal["given", "key", "mix"]
 ORDERS: tuple[Order, ...] = get_args(Order)

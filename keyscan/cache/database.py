@@ -1,8 +1,13 @@
-"""The file of the result cache: opened, checked, and set aside where it is damaged.
+"""The cache's SQLite file: opened, checked, read and written, set aside where it is damaged.
 
-Renaming an SQLite database that somebody opens or closes at the same moment mixes up its log with
-that of its successor ("How To Corrupt An SQLite Database File", sqlite.org). So whoever does any of
-it has a lock meanwhile: a transaction on an empty database beside it, which every system knows.
+An unchanged file costs a look at its size and times and two look-ups; a moved or copied file is
+read once for its digest; a changed file is a new one. Rows take about 1.3 kB a track; rows of
+contents that no file has any more stay.
+
+To rename an SQLite database that another process opens or closes at the same moment mixes up its
+log with that of its successor ("How To Corrupt An SQLite Database File", sqlite.org). So each of
+these is done under a lock: a transaction on an empty database beside the file, which works on
+every system.
 """
 
 from __future__ import annotations
@@ -10,9 +15,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from keyscan.cache.records import FileRow, ResultRow, Stamp
 from keyscan.errors import CacheBusy, CacheError, CacheUnusable
 
 FORMAT = 2
@@ -25,6 +32,10 @@ _TABLES = {
     "results": """digest BLOB NOT NULL, settings BLOB NOT NULL, checksum INTEGER NOT NULL,
         record BLOB NOT NULL, UNIQUE (digest, settings)""",
 }
+_FIND_FILE = "SELECT size, modified_ns, changed_ns, digest FROM files WHERE path = ?"
+_FIND_RESULT = "SELECT checksum, record FROM results WHERE digest = ? AND settings = ?"
+_STORE_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)"
+_STORE_RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)"
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _MOST_ASIDE = 99
 
@@ -32,38 +43,88 @@ _Result = TypeVar("_Result")
 
 
 class _Damaged(Exception):
-    """It is no database of this format (any more)."""
+    """The file is not, or no longer, a database of this format."""
 
 
 class _Moved(Exception):
     """There is another file at the path, or none."""
 
 
-class CacheFile:
-    """A connection to the database at ``path`` that outlives the file: opened when it is used.
+class Database:
+    """The tables of the cache in the file at ``path``; for one thread at a time.
 
-    Where the file is no database, damaged, or lacks our tables, it is renamed to
-    ``FILE.corrupt-1`` (or a higher number that is free), ``warn`` is told in one line, and a fresh
-    one takes its place. A file that was deleted or set aside by another process is let go of. What
-    is another program's database, or was made by a newer version, is not touched.
-
-    To be used by one thread at a time.
+    Many processes may use one file. It is opened when it is used, and again when it was deleted or
+    set aside by another process. A file that is not a database, is damaged, or lacks the tables is
+    renamed to ``FILE.corrupt-1`` (or a free higher number), and a fresh one takes its place;
+    ``warn`` gets one line about it. Another program's database, or one of a newer version, is not
+    touched. All methods raise ``CacheError`` if the file cannot be used now, and may be called
+    again.
     """
 
     def __init__(self, path: str, warn: Callable[[str], None], patience: float) -> None:
-        """``patience``: seconds to wait for other processes; may be set at any time."""
+        """``path`` is absolute; ``patience``: seconds to wait for other processes, may be set."""
+        self.path = path
         self.patience = patience
-        self._path = path
         self._warn = warn
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
 
-    def run(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """The result of ``work``, which may be called again if the file had to be replaced.
+    def check(self) -> None:
+        """Open the file now, and make it if there is none."""
+        self._run(lambda connection: None)
 
-        Raises:
-            CacheError: it cannot be had; the next call tries again.
-        """
+    def digest_of(self, path: bytes, stamp: Stamp) -> bytes | None:
+        """The digest of the file at an absolute path, if it is known and has not changed."""
+
+        def find(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(_FIND_FILE, (path,)).fetchone()
+            if row is None or row[:3] != (stamp.size, stamp.modified_ns, stamp.changed_ns):
+                return None
+            digest = row[3]
+            return digest if isinstance(digest, bytes) else None
+
+        return self._run(find)
+
+    def record_of(self, digest: bytes, settings: bytes) -> bytes | None:
+        """What was found out about a content with these settings, if it can be read."""
+
+        def find(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(_FIND_RESULT, (digest, settings)).fetchone()
+            if row is None or _checksum(row[1]) != row[0]:
+                return None
+            record: bytes = row[1]
+            return record
+
+        return self._run(find)
+
+    def store(self, files: Sequence[FileRow], results: Sequence[ResultRow]) -> None:
+        """Add or replace rows, all or none."""
+        file_rows = [
+            (row.path, row.stamp.size, row.stamp.modified_ns, row.stamp.changed_ns, row.digest)
+            for row in files
+        ]
+        result_rows = [
+            (row.digest, row.settings, _checksum(row.record), row.record) for row in results
+        ]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_STORE_RESULT, result_rows)
+            connection.executemany(_STORE_FILE, file_rows)
+
+        self._run(write)
+
+    def close(self) -> None:
+        """Let go of the file, complete without its log; any other method opens it again."""
+        with contextlib.suppress(CacheError):
+            self._run(_empty_log)
+        if self._connection is not None:
+            with contextlib.suppress(CacheError), self._alone():
+                self._drop()
+            self._drop()
+
+    def _run(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """The result of ``work``, which may be called again if the file had to be replaced."""
         damage: _Damaged | None = None
         for _ in range(2):
             connection = self._current(damage)
@@ -77,13 +138,6 @@ class CacheFile:
                 damage = None
         raise CacheUnusable(str(damage or "it is moved again and again"))
 
-    def close(self) -> None:
-        """Let go of the file, which a later ``run`` opens again."""
-        if self._connection is not None:
-            with contextlib.suppress(CacheError), self._alone():
-                self._drop()
-            self._drop()
-
     def _current(self, damage: _Damaged | None) -> sqlite3.Connection:
         """The connection to the file that is at the path now, and is not the damaged one."""
         connection = self._connection
@@ -93,7 +147,7 @@ class CacheFile:
             damaged = self._identity
             self._drop()
             if damage is not None and damaged is not None and self._found() == damaged:
-                self._set_aside(damage)  # if not, somebody else has been faster
+                self._set_aside(damage)  # if not, another process has been faster
             try:
                 return self._open()
             except _Damaged as error:
@@ -106,7 +160,7 @@ class CacheFile:
     def _found(self) -> tuple[int, int] | None:
         """What tells the file at the path from any other."""
         try:
-            status = os.stat(self._path)  # noqa: PTH116 - as quick as can be: for every file
+            status = os.stat(self.path)  # noqa: PTH116 - as quick as can be: for every file
         except OSError:
             return None
         return status.st_dev, status.st_ino
@@ -116,9 +170,7 @@ class CacheFile:
         """No other process opens, closes or renames the file meanwhile."""
         lock = None
         try:
-            lock = sqlite3.connect(
-                f"{self._path}-lock", timeout=self.patience, isolation_level=None
-            )
+            lock = sqlite3.connect(f"{self.path}-lock", timeout=self.patience, isolation_level=None)
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             reason = _explain(error)
@@ -136,7 +188,7 @@ class CacheFile:
     def _open(self) -> sqlite3.Connection:
         with _explained():
             connection = sqlite3.connect(
-                self._path, timeout=self.patience, isolation_level=None, check_same_thread=False
+                self.path, timeout=self.patience, isolation_level=None, check_same_thread=False
             )
             try:
                 _prepare(connection)
@@ -154,20 +206,20 @@ class CacheFile:
 
     def _set_aside(self, damage: _Damaged) -> None:
         """Rename the file, and with it what SQLite keeps beside it."""
-        names = (f"{self._path}.corrupt-{number}" for number in range(1, _MOST_ASIDE + 1))
+        names = (f"{self.path}.corrupt-{number}" for number in range(1, _MOST_ASIDE + 1))
         aside = next((name for name in names if not os.path.lexists(name)), None)
         if aside is None:
             raise CacheUnusable(f"{damage}, like {_MOST_ASIDE} others that were set aside")
         try:
-            os.rename(self._path, aside)  # noqa: PTH104 - paths are text here
+            os.rename(self.path, aside)  # noqa: PTH104 - paths are text here
         except FileNotFoundError:
             return
         except OSError as error:  # Windows: another process has it open
             raise CacheUnusable(f"{damage}, and cannot be renamed: {error.strerror}") from error
         for suffix in _COMPANIONS:
             with contextlib.suppress(OSError):
-                os.rename(self._path + suffix, aside + suffix)  # noqa: PTH104
-        self._warn(f"the cache {self._path} is damaged ({damage}): it is now {aside}")
+                os.rename(self.path + suffix, aside + suffix)  # noqa: PTH104
+        self._warn(f"the cache {self.path} is damaged ({damage}): it is now {aside}")
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -192,6 +244,17 @@ def _prepare(connection: sqlite3.Connection) -> None:
             connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("SELECT path, size, modified_ns, changed_ns, digest FROM files LIMIT 1")
     connection.execute("SELECT digest, settings, checksum, record FROM results LIMIT 1")
+
+
+def _checksum(record: object) -> int:
+    """CRC-32 of a record: SQLite does not notice when bytes of it change."""
+    return zlib.crc32(record) if isinstance(record, bytes) else -1
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    """Write the log into the database, unless another process is in the way."""
+    connection.execute("PRAGMA busy_timeout = 100")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 @contextlib.contextmanager

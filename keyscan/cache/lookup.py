@@ -1,4 +1,4 @@
-"""What a worker process does with the result cache: is the file known, and if not, what is it?"""
+"""The worker's side of the cache: is the file known, and if not, which content has it?"""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from keyscan.audio.source import SourceFile, file_status
-from keyscan.cache.cache import Cache
-from keyscan.cache.messages import FileRow, Identified, Known, Stamp
+from keyscan.cache.records import FileRow, Identified, Known, Stamp
 from keyscan.errors import AnalysisError, CacheBusy, CacheError, ReadFailed
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.features import Stopped
 
+if TYPE_CHECKING:
+    from keyscan.cache.database import Database  # and with it sqlite3
+
 PATIENCE = 5.0
-"""Seconds to wait for who has the cache locked; once that was in vain, none until it is free."""
+"""Seconds to wait for a locked cache; after a wait in vain, none until it is free."""
 
 _BLOCK = 1 << 20
 _DIGEST_SIZE = 20
 _LARGEST_READ = 1 << 30
-"""Larger files are known by path, size and times alone: reading one twice takes too long."""
+"""Bytes; larger files are known by path, size and times alone: to read one twice takes too long."""
 _SETTLED_NS = 3_000_000_000
-"""A change this long ago has other times than one made now, on any file system (FAT: 2 s)."""
+"""A change longer ago has other times than one made now, on any file system (FAT: 2 s)."""
 
 ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class _Content:
-    """``stored``: the row is in the cache. ``settled``: the file's times tell of any change."""
+    """``stored``: the row is in the cache. ``settled``: a later change will change the times."""
 
     row: FileRow
     stored: bool
@@ -44,13 +47,13 @@ class _Content:
 
 
 class KnownFiles:
-    """Answers requests from the cache, and says of other files what they are.
+    """Answers requests from the cache, and finds out which content other files have.
 
-    The cache can only help: whatever is wrong with it, files are analysed.
+    A file is analysed whenever the cache cannot answer, for any reason.
     """
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._folder = os.getcwd()  # noqa: PTH109 - the process never leaves it
 
     def answer(
@@ -59,10 +62,13 @@ class KnownFiles:
         settings: bytes,
         should_stop: ShouldStop,
         analyse: Callable[[str | SourceFile], Features],
+        spectrogram: bool = False,
     ) -> Known | Features:
-        """What is known of a file, or what ``analyse`` makes of the path, or of the opened file.
+        """What is known of a file, or what ``analyse`` makes of it.
 
-        That is ``Identified`` if the file had a content that did not change meanwhile.
+        ``analyse`` gets the path, or the file if it had to be opened for its digest. Its features
+        become ``Identified`` if the content of the file did not change meanwhile. ``spectrogram``:
+        a known file is analysed as well, for its spectrogram.
 
         Raises:
             AnalysisError: the file cannot be read, or what ``analyse`` raises.
@@ -74,26 +80,26 @@ class KnownFiles:
                 content, file = self._content(path, opened, should_stop)
                 record = None if content is None else self._record(content, settings)
             if content is not None and record is not None:
-                return Known(record, content.row_to_store, stages.seconds)
+                picture = analyse(file).spectrogram if spectrogram else None
+                return Known(record, content.row_to_store, stages.seconds, picture)
             features = analyse(file)
         with stages.measure("cache"):
             same = content is not None and self._is_unchanged(path, content, should_stop)
-        what = (features.spectrogram, features.duration, features.warnings)
-        seconds = {**features.seconds, **stages.seconds}
+        features = replace(features, seconds={**features.seconds, **stages.seconds})
         if content is None or not same:
-            return Features(*what, seconds)
-        return Identified(*what, seconds, content.row.digest, content.row_to_store)
+            return features
+        return Identified(**vars(features), digest=content.row.digest, file=content.row_to_store)
 
     def _content(
         self, path: str, opened: contextlib.ExitStack, should_stop: ShouldStop
     ) -> tuple[_Content | None, str | SourceFile]:
-        """What the file holds, and what to decode: if it had to be read, the file ``opened``.
+        """The content of the file, and what to decode: the path, or the file that was ``opened``.
 
-        None: its content cannot be told, as it changes or a part of it cannot be read.
+        None: the content is unknown, because it changes or a part of it cannot be read.
         """
         stamp = Stamp.of(file_status(path))
         name = os.fsencode(os.path.join(self._folder, path))  # noqa: PTH118 - keeps ".." as it is
-        known = self._ask(lambda: self._cache.digest_of(name, stamp))
+        known = self._ask(lambda: self._database.digest_of(name, stamp))
         if known is not None:
             return _Content(FileRow(name, stamp, known), stored=True, settled=True), path
         file: str | SourceFile = path
@@ -109,7 +115,7 @@ class KnownFiles:
         return _Content(FileRow(name, stamp, digest), stored=False, settled=settled), file
 
     def _record(self, content: _Content, settings: bytes) -> bytes | None:
-        return self._ask(lambda: self._cache.record_of(content.row.digest, settings))
+        return self._ask(lambda: self._database.record_of(content.row.digest, settings))
 
     def _is_unchanged(self, path: str, content: _Content, should_stop: ShouldStop) -> bool:
         """The file at the path still has the content that was looked up before it was decoded."""
@@ -128,11 +134,11 @@ class KnownFiles:
         try:
             found = look_up()
         except CacheBusy:
-            self._cache.patience = 0.0
+            self._database.patience = 0.0
             return None
         except CacheError:
             return None
-        self._cache.patience = PATIENCE
+        self._database.patience = PATIENCE
         return found
 
 

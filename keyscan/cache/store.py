@@ -1,23 +1,71 @@
-"""The server's side of the result cache: what it asks for, and what it keeps of its answers."""
+"""The engine's side of the cache: the file that ``--cache`` names, and the answers kept in it."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import logging
+import os
 import queue
+import stat
 import threading
 from dataclasses import dataclass, field
 
-from keyscan.cache.cache import Cache
-from keyscan.cache.messages import FileRow, ResultRow
-from keyscan.errors import CacheBusy, CacheError
+from keyscan import __version__
+from keyscan.audio.extensions import is_music
+from keyscan.audio.sniff import sniff
+from keyscan.audio.source import SourceFile
+from keyscan.cache.database import Database
+from keyscan.cache.records import FileRow, ResultRow
+from keyscan.errors import AnalysisError, CacheBusy, CacheError, NoCache
 
 log = logging.getLogger(__name__)
 
+ENGINE = 2
+"""To be raised when the same file gets another answer or record from the same ``__version__``."""
 PATIENCE = 10.0
-"""Seconds to wait for who has the cache locked, before the log says so."""
+"""Seconds to wait for a locked cache before the log says so."""
 
-_REPLY_WAITS = 1.0  # seconds for its row to be written, so that who asks again finds it
+_START_PATIENCE = 1.0  # seconds that the start may take longer
+_REPLY_WAITS = 1.0  # seconds for its row to be written, so that the same request again finds it
 _MOST_WAITING = 10_000  # rows
+
+
+def open_database(name: str) -> Database | None:
+    """The database at the path ``name``, opened or made; None, with a warning, if unusable.
+
+    Raises:
+        NoCache: the path leads to something else than a file, or into no folder.
+    """
+    path = os.path.realpath(name)  # SQLite keeps its log beside the real file
+    _require_place(path)
+    database = Database(path, log.warning, _START_PATIENCE)
+    try:
+        with contextlib.suppress(CacheBusy):  # it may be free when there is something to store
+            database.check()
+    except CacheError as error:
+        log.warning("the cache %s cannot be used: %s; answers are not stored", path, error)
+        return None
+    database.patience = PATIENCE
+    return database
+
+
+def settings_digest(*, model: str, device: str, precision: str, cqt: str) -> bytes:
+    """16 bytes that are the same as long as a content would get the same answer.
+
+    ``model`` is the SHA-256 of the checkpoint. Notation and spelling play no part.
+    """
+    settings = {
+        "version": __version__,
+        "engine": ENGINE,
+        "model": model,
+        "device": device,
+        "precision": precision,
+        "cqt": cqt,
+    }
+    text = json.dumps(settings, sort_keys=True).encode()
+    return hashlib.blake2b(text, digest_size=16).digest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +81,9 @@ class ResultStore:
     Nothing that goes wrong with it stops an answer; the log says each thing once.
     """
 
-    def __init__(self, cache: Cache, settings: bytes) -> None:
+    def __init__(self, database: Database, settings: bytes) -> None:
         """``settings`` tells answers apart that the same file gets from other models and so on."""
-        self._cache = cache
+        self._database = database
         self.settings = settings
         self._queue: queue.SimpleQueue[_Rows | None] = queue.SimpleQueue()
         self._behind = False
@@ -82,14 +130,14 @@ class ResultStore:
             self._behind = False
             for one in rows:
                 one.written.set()
-        self._cache.close()
+        self._database.close()
 
     def _write(self, rows: list[_Rows]) -> None:
         files = [one.file for one in rows if one.file is not None]
         results = [one.result for one in rows if one.result is not None]
         while files or results:
             try:
-                self._cache.store(files, results)
+                self._database.store(files, results)
             except CacheBusy as error:
                 self._say(f"{error}; answers are stored when it is free")
                 if not self._closed.is_set():
@@ -104,3 +152,22 @@ class ResultStore:
         if text not in self._said:
             self._said.add(text)
             log.warning("the cache: %s", text)
+
+
+def _require_place(path: str) -> None:
+    """Raises NoCache where there can be no cache: a track is not a damaged cache."""
+    if is_music(os.path.basename(path)):  # noqa: PTH119
+        raise NoCache(f"the cache {path} cannot be used: that is the name of a music file")
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - paths are text here
+    except (OSError, ValueError):
+        folder = os.path.dirname(path)  # noqa: PTH120
+        if not os.path.isdir(folder):  # noqa: PTH112
+            raise NoCache(f"the cache {path} cannot be made: there is no folder {folder}") from None
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a file"
+        raise NoCache(f"the cache {path} cannot be used: it is {kind}")
+    with contextlib.suppress(AnalysisError), SourceFile(path) as source:
+        if sniff(source).kind:
+            raise NoCache(f"the cache {path} cannot be used: it is a music file")

@@ -1,4 +1,4 @@
-"""What a decoding process may take of the machine, and how it learns that it is an orphan."""
+"""What a worker process may take of the machine, and how it ends when its server is gone."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ORPHANED = 71
 
 
 def limit_memory(size: int) -> None:
-    """Let the system refuse this process more than ``size`` bytes, where it can (Linux).
+    """Make the system refuse this process more than ``size`` bytes, where it can (Linux).
 
-    On every system the server looks at what the process has, see ``resident_bytes``.
+    On every system the supervisor looks at the size of the process as well.
     """
     if sys.platform == "linux":
         _lower(resource.RLIMIT_DATA, size)
 
 
 def limit_processor_time(seconds: float) -> None:
-    """Let the system end this process after so many more seconds of computing, where it can."""
+    """Make the system end this process after so many more seconds of computing, where it can."""
     if resource is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + seconds) + 1)
@@ -42,11 +42,11 @@ def leave_no_core() -> None:
 
 
 def end_with_the_server() -> None:
-    """Watch, in a thread of its own, for the end of the process that started this one.
+    """End this process when the one that started it ends, however that happens.
 
-    What is waited for is a pipe that the system closes (POSIX), or the process itself (Windows): a
-    server that is killed cannot tell, and a worker inside a decoder does not ask. On Linux the
-    closing itself kills, so that a thread that never gets a turn does no harm.
+    A thread waits for a pipe that the system closes (POSIX), or for the parent process (Windows).
+    On Linux the closed pipe also sends SIGKILL, because a decoder in C may never let the thread
+    run.
     """
     server = multiprocessing.parent_process()
     if server is None:
@@ -66,7 +66,7 @@ def end_with_the_server() -> None:
 
 def resident_bytes(pid: int) -> int:
     """The physical memory that a process has; 0 if the system does not tell, or it is gone."""
-    import psutil  # 30 ms, and workers need it not
+    import psutil  # takes 30 ms, and workers do without it
 
     try:
         return int(psutil.Process(pid).memory_info().rss)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keyscan.analysis import BETWEEN_KEYS_CENTS, Analysis, FloatArray, Segment, Timeline
+from keyscan.analysis import BETWEEN_KEYS_CENTS, Analysis, Segment, Timeline
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import MIN_FRAMES, KeyModel
 from keyscan.model.timeline import key_timeline
 from keyscan.runtime import Stages
-from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, SILENCE
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, SILENCE, FloatArray
 
 
 def estimate_key(

@@ -19,11 +19,9 @@ def profiling_enabled(environ: Mapping[str, str] = os.environ) -> bool:
 def file_table(filename: str, seconds: Mapping[str, float], total: float) -> str:
     """One block of text for one file.
 
-    ``seconds`` by stage; ``total`` is the wall time from taking the request up to its reply, so
-    that what lies between the stages shows as a sum below 100 %, and stages at the same time, of a
-    file that is decoded ahead, as one above. With a cache there is a row for
-    looking the file up, reading it for its digest and storing the answer; a file that was in it has
-    no rows of the analysis.
+    ``seconds`` are by stage; ``total`` is the wall time from taking the request to its reply, so
+    the percentages of the stages add up to less than 100. With a cache there is a row for the
+    look-up, the digest and the storing of the answer; a cached file has no rows of the analysis.
     """
 
     def row(label: str, value: float) -> str:
@@ -60,6 +58,6 @@ def threading_lines(
     return "".join(f"[THREADING] {name}: {value}\n" for name, value in rows)
 
 
-def startup_lines(seconds: Mapping[str, float]) -> str:
+def startup_line(name: str, seconds: float) -> str:
     """What was paid before ``ready``, and so is in no file's table."""
-    return "".join(f"[STARTUP] {name}: {value:.2f}s\n" for name, value in seconds.items())
+    return f"[STARTUP] {name}: {seconds:.2f}s\n"

@@ -7,30 +7,29 @@ A request is a JSON object on a line of its own, in UTF-8:
                                         ``"timeline": true`` the key over time as well
 ``{"type": "reset"}``                   forget everything asked so far
 ``{"type": "cancel", "id": 1}``         forget one file
-``{"type": "ping"}``                    is anybody there?
+``{"type": "ping"}``                    ask for a ``pong``
 ======================================  ==========================================================
 
-Every request for a file is answered by exactly one success or error reply, or, after a reset, by
-none. Every other line is answered too: a line that is no request by an error with ``bad_request``.
-Blank lines are nothing.
+Every request for a file gets exactly one success or error reply, or, after a reset, none. Every
+other line gets a reply too: a line that is not a request an error with the code ``bad_request``.
+Blank lines are ignored.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
-from pathlib import PurePath
+from dataclasses import dataclass
 from typing import Any
 
-from keyscan.analysis import Analysis, Candidate, Segment, Timeline
+from keyscan.analysis import Analysis
 from keyscan.errors import AnalysisError, BadRequest
-from keyscan.keys import Key, KeyStyle
+from keyscan.keys import KeyStyle
+from keyscan.reply import Message, failure_fields, success_fields
 
 PROTOCOL_VERSION = 2
 MAX_LINE_BYTES = 1 << 20
 
-Message = dict[str, Any]
 RequestId = str | int | float
 
 
@@ -147,64 +146,13 @@ def encode(message: Message) -> bytes:
 
 def success(request: Analyze, generation: int, analysis: Analysis, style: KeyStyle) -> Message:
     """The key of a file; the key over time is told if ``request`` wants it."""
-    tuning = analysis.tuning_cents
-    timeline = analysis.timeline if request.timeline else None
-    return {
-        "id": request.id,
-        "status": "success",
-        "code": "ok",
-        **_key_fields(analysis.key, style),
-        "class_id": analysis.key.class_id,
-        "confidence": round(analysis.confidence, 4),
-        "tonal": analysis.tonal,
-        "alternatives": [_candidate(other, style) for other in analysis.alternatives],
-        "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
-        "filename": PurePath(request.path).name,
-        "duration": round(analysis.duration, 3),
-        "warnings": [asdict(warning) for warning in analysis.warnings],
-        "cached": analysis.cached,
-        **({} if timeline is None else _timeline_fields(timeline, style)),
-        "generation": generation,
-    }
-
-
-def _timeline_fields(timeline: Timeline, style: KeyStyle) -> Message:
-    return {
-        "timeline": [
-            {
-                "start": round(segment.start, 2),
-                "end": round(segment.end, 2),
-                **_candidate(segment, style),
-            }
-            for segment in timeline.segments
-        ],
-        "intro_key": _candidate(timeline.intro, style),
-        "outro_key": _candidate(timeline.outro, style),
-    }
-
-
-def _candidate(found: Candidate | Segment, style: KeyStyle) -> Message:
-    return {**_key_fields(found.key, style), "confidence": round(found.confidence, 4)}
-
-
-def _key_fields(key: Key, style: KeyStyle) -> Message:
-    return {
-        "camelot": key.camelot,
-        "openkey": key.open_key,
-        "key": key.written(style.notation, style.spelling),
-    }
+    fields = success_fields(analysis, style, timeline=request.timeline)
+    return {"id": request.id, **fields, "generation": generation}
 
 
 def failure(request: Analyze, generation: int, error: AnalysisError) -> Message:
     """Why a file has no key."""
-    return {
-        "id": request.id,
-        "status": "error",
-        "code": error.code,
-        "error": str(error),
-        "filename": PurePath(request.path).name,
-        "generation": generation,
-    }
+    return {"id": request.id, **failure_fields(request.path, error), "generation": generation}
 
 
 def rejection(error: BadRequest, generation: int) -> Message:

@@ -1,7 +1,7 @@
 """Which request is next, and which reply may still be sent: the state behind the protocol. No I/O.
 
-Every request is answered once, or never if a reset came first. The lock makes that true: a reply is
-handed to ``emit`` in the same step that decides that it is not stale.
+Every request is answered once, or never if a reset came first. The lock makes that true: the step
+that decides that a reply is not stale also hands it to ``emit``.
 """
 
 from __future__ import annotations
@@ -9,25 +9,23 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from keyscan.server.protocol import Analyze, Cancel, Message, Ping, RequestId, failure
+from keyscan.engine.engine import Task
+from keyscan.errors import Cancelled, DuplicateId
+from keyscan.reply import Message
+from keyscan.server.protocol import Analyze, Cancel, Ping, RequestId, failure
 
 Emit = Callable[[Message], None]
 _Key = RequestId | tuple[type, RequestId]
 
 
-@dataclass(eq=False, slots=True)
-class Job:
-    """A request in a worker's hands; ``abandoned`` is set when nobody wants its answer any more.
-
-    ``alone``: when it was taken, there was nothing else to do.
-    """
+@dataclass(eq=False, kw_only=True)
+class Job(Task):
+    """A request that a worker has; ``cancelled`` is set when its answer is no longer wanted."""
 
     request: Analyze
     generation: int
-    alone: bool = False
-    abandoned: threading.Event = field(default_factory=threading.Event)
 
 
 class Scheduler:
@@ -41,7 +39,7 @@ class Scheduler:
         # a queue that cancels in O(1); it can be long, so nothing but the request is kept
         self._queued: OrderedDict[_Key, Analyze] = OrderedDict()
         self._wanted: dict[_Key, Job] = {}  # what runs and is not answered yet
-        self._running: set[Job] = set()  # that, and what was abandoned and has not ended
+        self._running: set[Job] = set()  # that, and what was cancelled and has not ended
         self._not_yet_idle: deque[int] = deque()
         self._waiting_workers = 0
         self._closed = False
@@ -55,8 +53,8 @@ class Scheduler:
         key = _key(request.id)
         with self._changed:
             if key in self._queued or key in self._wanted:
-                error = f"a request with id {request.id!r} is still waiting for its answer"
-                self._emit(failure(request, self._generation, "duplicate_id", error))
+                text = f"a request with id {request.id!r} is still waiting for its answer"
+                self._emit(failure(request, self._generation, DuplicateId(text)))
                 return False
             self._queued[key] = request
             self._changed.notify_all()
@@ -66,7 +64,7 @@ class Scheduler:
         """Forget every request so far: no reply to any of them follows ``reset_complete``."""
         with self._changed:
             for job in self._wanted.values():
-                job.abandoned.set()
+                job.cancelled.set()
             self._wanted.clear()
             self._queued.clear()
             self._generation += 1
@@ -81,10 +79,10 @@ class Scheduler:
         with self._changed:
             cancelled = self._queued.pop(key, None)
             if (job := self._wanted.pop(key, None)) is not None:
-                job.abandoned.set()
+                job.cancelled.set()
                 cancelled = job.request
             if cancelled is not None:
-                self._emit(failure(cancelled, self._generation, "cancelled", "cancelled"))
+                self._emit(failure(cancelled, self._generation, Cancelled("cancelled")))
             self._emit(
                 {
                     "type": "cancel_complete",
@@ -115,27 +113,32 @@ class Scheduler:
             self._changed.notify_all()
 
     def next_job(self) -> Job | None:
-        """Wait for a job; none: there will never be another, nor one that could need help."""
+        """Wait for a job; None: there will be no other."""
         with self._changed:
             self._waiting_workers += 1
             try:
-                while not self._queued and (self._running or not self._closed):
+                while not self._queued and not self._closed:
                     self._changed.wait()
             finally:
                 self._waiting_workers -= 1
             if not self._queued:
                 return None
             key, request = self._queued.popitem(last=False)
-            job = Job(request, self._generation, alone=not self._queued and not self._running)
+            job = Job(
+                path=request.path,
+                timeline=request.timeline,
+                request=request,
+                generation=self._generation,
+            )
             self._wanted[key] = job
             self._running.add(job)
             return job
 
     def finish(self, job: Job, reply: Message) -> None:
-        """A job that was running ends; its reply is dropped if nobody wants it any more."""
+        """A running job ends; its reply is dropped if it is no longer wanted."""
         with self._changed:
             self._running.discard(job)
-            if not job.abandoned.is_set():
+            if not job.cancelled.is_set():
                 del self._wanted[_key(job.request.id)]
                 self._emit(reply)
             self._emit_idle()

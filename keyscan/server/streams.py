@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from keyscan.server.protocol import MAX_LINE_BYTES, Message, OversizedLine, encode
+from keyscan.reply import Message
+from keyscan.server.protocol import MAX_LINE_BYTES, OversizedLine, encode
 
 
 def read_lines(

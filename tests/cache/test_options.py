@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-
 from keyscan.cache.options import open_cache, settings_digest
+
 from keyscan.errors import NoCache
 from keyscan.model.checkpoint import load_model
 from keyscan.options import parse_serve

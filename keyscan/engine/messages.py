@@ -1,15 +1,47 @@
-"""Messages with large arrays over a pipe, without the copies that pickling them would make."""
+"""What the engine and its worker processes tell each other, and how it crosses their pipe."""
 
 from __future__ import annotations
 
 import pickle
 import struct
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 
+@dataclass(frozen=True)
+class Started:
+    """The worker has warmed up; sent once."""
+
+    import_seconds: float
+    warm_up_seconds: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """Analyse the file at ``path``.
+
+    ``settings``: what a cached answer must have been made with; None: the cache is not asked.
+    ``spectrogram``: the spectrogram is wanted even if the answer is cached.
+    """
+
+    path: str
+    settings: bytes | None = None
+    spectrogram: bool = False
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The file is being worked on: if the process dies from now on, the file is to blame."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The file that is being worked on is no longer wanted."""
+
+
 def send(connection: Connection, message: object) -> None:
-    """Write a message; arrays in it go out of band (PEP 574).
+    """Write a message; arrays in it are not copied (pickle protocol 5, PEP 574).
 
     Raises:
         OSError: the other side is gone.

@@ -1,11 +1,15 @@
-"""What server and workers tell each other of the result cache; imports no database."""
+"""What the cache is asked for and keeps; imports no database.
+
+A row of ``files`` says which content a path has, a row of ``results`` what was found out about a
+content.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-from keyscan.spectrogram.constant_q import Features
+from keyscan.spectrogram.constant_q import Features, FloatArray
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,13 @@ class Stamp:
 
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
+        """The stamp of a file with that status."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @dataclass(frozen=True)
 class FileRow:
-    """The content of the file at an absolute ``path``, as long as its stamp is this one."""
+    """The digest of the file at an absolute ``path``, valid while its stamp is this one."""
 
     path: bytes
     stamp: Stamp
@@ -42,13 +47,17 @@ class ResultRow:
     record: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Known:
-    """The record of a file; ``file`` is to be stored, None: it is already."""
+    """The record of a file; ``file`` is to be stored, None if it already is.
+
+    ``spectrogram`` is there if it was asked for.
+    """
 
     record: bytes
     file: FileRow | None
     seconds: dict[str, float]
+    spectrogram: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)

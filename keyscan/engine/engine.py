@@ -1,0 +1,298 @@
+"""Paths in, ``Analysis`` out: worker processes decode files, one thread runs the model."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from keyscan.analysis import Analysis
+from keyscan.cache.records import Identified, Known
+from keyscan.engine.messages import Work
+from keyscan.engine.supervisor import Supervisor
+from keyscan.engine.worker import Worker
+from keyscan.errors import AnalysisError, Cancelled, InternalError, StartFailed, WorkerFailed
+from keyscan.options import EngineOptions
+from keyscan.runtime import Stages, give_back_freed_memory, keep_freed_memory
+from keyscan.spectrogram.constant_q import Features
+
+if TYPE_CHECKING:  # torch and sqlite3
+    from keyscan.cache.store import ResultStore
+    from keyscan.model.checkpoint import KeyModel, ModelInfo
+
+log = logging.getLogger(__name__)
+
+_START_PAUSES = (0.0, 0.5, 2.0)  # seconds before each try to start a worker process
+
+
+@dataclass(eq=False, kw_only=True)
+class Task:
+    """A file to analyse, until ``cancelled`` is set.
+
+    ``timeline`` and ``spectrogram`` say whether the ``Analysis`` needs them.
+    """
+
+    path: str
+    timeline: bool = False
+    spectrogram: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+AnyTask = TypeVar("AnyTask", bound=Task)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task; ``seconds`` by stage; a worker took it at ``since`` (perf_counter)."""
+
+    result: Analysis | AnalysisError
+    seconds: Mapping[str, float]
+    since: float
+
+
+@dataclass(frozen=True)
+class _Decoded(Generic[AnyTask]):
+    """What a worker made of a task."""
+
+    task: AnyTask
+    found: Features | Known | AnalysisError
+    since: float
+
+
+def _ignore(name: str, seconds: float) -> None:
+    """Startup times are not wanted."""
+
+
+class Engine:
+    """As many worker processes as there is work for, each with a thread of this process.
+
+    The order of calls: ``Engine(...)`` starts the first worker process, ``load()`` the model
+    meanwhile; ``serve()`` starts the threads; ``kill()`` and ``close()`` end it.
+    """
+
+    def __init__(
+        self, options: EngineOptions, on_startup: Callable[[str, float], None] = _ignore
+    ) -> None:
+        """``on_startup`` gets the name and the seconds of each part of the start.
+
+        Raises:
+            NoCache: there can be no cache at the path that the options name.
+        """
+        self.size = options.workers
+        self._options = options
+        self._on_startup = on_startup
+        self._database = None
+        if options.cache is not None:
+            from keyscan.cache.store import open_database  # and with it sqlite3
+
+            self._database = open_database(options.cache)
+        self._store: ResultStore | None = None
+        self._supervisor = Supervisor()
+        self._lock = threading.Lock()
+        self._workers: list[Worker] = []
+        self._killed = False
+        self._run_worker: Callable[[Worker], None] | None = None
+        self._first: Future[Worker] = Future()
+        first = self._new_worker()
+        threading.Thread(target=self._start_first, args=(first,), daemon=True).start()
+
+    def load(self) -> ModelInfo:
+        """Load and warm up the model, and wait for the first worker process.
+
+        Raises:
+            StartFailed: the model cannot be used, or no worker process can be started.
+        """
+        start = time.perf_counter()
+
+        def measured(name: str) -> None:
+            nonlocal start
+            now = time.perf_counter()
+            self._on_startup(name, now - start)
+            start = now
+
+        from keyscan.model import network  # noqa: F401 - imports torch
+
+        measured("import torch")
+        from keyscan.model.checkpoint import configure_torch, load_model, warm_up
+
+        measured("other imports")
+        settings = self._options.model
+        configure_torch(settings)
+        self._model = model = load_model(settings.path, settings.device)
+        measured("model load")
+        keep_freed_memory()
+        warm_up(model)
+        give_back_freed_memory()
+        measured("warm-up")
+        self._keep_answers(model)
+        try:
+            self._first.result()
+        except WorkerFailed as error:
+            raise StartFailed(str(error)) from error
+        return model.info
+
+    def serve(
+        self,
+        next_task: Callable[[], AnyTask | None],
+        on_done: Callable[[AnyTask, Outcome], None],
+    ) -> None:
+        """Start to work; returns at once.
+
+        Args:
+            next_task: waits for a task; None: there will be no other. Worker threads call it.
+            on_done: is called once for each task, by the model's thread; it must not raise.
+        """
+        inbox: queue.Queue[_Decoded[AnyTask]] = queue.Queue(2 * self.size)  # spectrograms are large
+
+        def run_worker(worker: Worker) -> None:
+            while not self._killed:
+                self._ensure_alive(worker)
+                task = next_task()
+                if task is None:
+                    return
+                since = time.perf_counter()
+                inbox.put(_Decoded(task, self._decode(worker, task), since))
+
+        def run_model() -> None:
+            while True:
+                decoded = inbox.get()
+                if not self._killed:
+                    on_done(decoded.task, self._finish(decoded))
+
+        self._run_worker = run_worker
+        threading.Thread(target=run_model, name="model", daemon=True).start()
+        self._start_thread(self._first.result())
+
+    def grow(self) -> None:
+        """Add a worker if there are fewer than allowed."""
+        with self._lock:
+            if len(self._workers) >= self.size:
+                return
+            worker = self._new_worker()
+        self._start_thread(worker)
+
+    def kill(self) -> None:
+        """End all processes at once; no task is answered any more. For any thread."""
+        self._killed = True
+        with self._lock:
+            for worker in self._workers:
+                worker.close()
+
+    def close(self, timeout: float) -> None:
+        """Write what the cache still has to keep, in ``timeout`` seconds at most."""
+        if self._store is not None:
+            self._store.close(timeout)
+
+    def _new_worker(self) -> Worker:
+        cache = None if self._database is None else self._database.path
+        worker = Worker(self._options.worker, cache, self._supervisor)
+        self._workers.append(worker)
+        return worker
+
+    def _start_first(self, worker: Worker) -> None:
+        try:
+            self._start(worker)
+            self._first.set_result(worker)
+        except BaseException as error:
+            self._first.set_exception(error)
+
+    def _start(self, worker: Worker) -> None:
+        started = worker.start()
+        self._on_startup("worker imports", started.import_seconds)
+        self._on_startup("worker warm-up", started.warm_up_seconds)
+
+    def _start_thread(self, worker: Worker) -> None:
+        assert self._run_worker is not None
+        threading.Thread(
+            target=self._run_worker, args=(worker,), name="worker", daemon=True
+        ).start()
+
+    def _ensure_alive(self, worker: Worker) -> None:
+        """Start the worker's process if there is none, or if it is to be replaced."""
+        worker.recycle()
+        for pause in _START_PAUSES:
+            if worker.alive or self._killed:
+                return
+            time.sleep(pause)
+            try:
+                self._start(worker)
+            except WorkerFailed as error:
+                if not self._killed:
+                    log.warning("%s", error)
+
+    def _decode(self, worker: Worker, task: Task) -> Features | Known | AnalysisError:
+        """What the worker's process makes of a task; tried twice if the process was dead."""
+        settings = None if self._store is None else self._store.settings
+        work = Work(task.path, settings, task.spectrogram)
+        try:
+            try:
+                return worker.run(work, task.cancelled)
+            except WorkerFailed:
+                self._ensure_alive(worker)
+                return worker.run(work, task.cancelled)
+        except AnalysisError as error:
+            return error
+        except Exception as error:
+            log.exception("a worker thread failed on %r", task.path)
+            return InternalError(f"{type(error).__name__}: {error}")
+
+    def _finish(self, decoded: _Decoded[AnyTask]) -> Outcome:
+        """The outcome of a task, whatever happens."""
+        task, found, stages = decoded.task, decoded.found, Stages()
+        if isinstance(found, AnalysisError):
+            return Outcome(found, stages.seconds, decoded.since)
+        stages.seconds.update(found.seconds)
+        result: Analysis | AnalysisError
+        if task.cancelled.is_set():
+            result = Cancelled("cancelled")
+        else:
+            try:
+                result = self._analysis(task, found, stages)
+            except Exception as error:
+                log.exception("the model failed on %r", task.path)
+                result = InternalError(f"{type(error).__name__}: {error}")
+        return Outcome(result, stages.seconds, decoded.since)
+
+    def _analysis(self, task: Task, found: Features | Known, stages: Stages) -> Analysis:
+        from keyscan.model.estimate import estimate_key
+
+        if isinstance(found, Known):
+            analysis = Analysis.from_record(json.loads(found.record), task.path, found.spectrogram)
+            if self._store is not None and found.file is not None:
+                with stages.measure("cache"):
+                    self._store.keep_file(found.file)
+            return analysis
+        analysis = estimate_key(
+            self._model,
+            found.spectrogram,
+            path=task.path,
+            duration=found.duration,
+            warnings=found.warnings,
+            timeline=task.timeline or self._store is not None,  # a kept answer serves all requests
+            keep_spectrogram=task.spectrogram,
+            stages=stages,
+        )
+        if self._store is not None and isinstance(found, Identified):
+            record = json.dumps(analysis.to_record(), separators=(",", ":"), allow_nan=False)
+            with stages.measure("cache"):
+                self._store.keep(found.digest, found.file, record.encode())
+        return analysis
+
+    def _keep_answers(self, model: KeyModel) -> None:
+        if self._database is None:
+            return
+        from keyscan.cache.store import ResultStore, settings_digest
+
+        settings = settings_digest(
+            model=model.info.sha256,
+            device=model.device.type,
+            precision=self._options.model.precision,
+            cqt=self._options.worker.cqt,
+        )
+        self._store = ResultStore(self._database, settings)

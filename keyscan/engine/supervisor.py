@@ -1,0 +1,101 @@
+"""One thread watches all busy workers: their time, their memory, and whether to go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+
+from keyscan.engine.limits import resident_bytes
+from keyscan.errors import AnalysisError, Cancelled, OutOfMemory, TimedOut
+from keyscan.options import WorkerOptions
+
+_PERIOD = 0.05  # seconds between two looks at a busy worker
+_STOP_SECONDS = 1.0  # for a decoder to end a cancelled file; it looks between blocks
+
+
+class Watch:
+    """One file in the hands of one worker process.
+
+    ``verdict`` is why the supervisor has killed the process, None if it has not. ``accepted`` is
+    to be set once the process has read its work: a message may be sent to it from then on.
+    """
+
+    def __init__(
+        self,
+        process: BaseProcess,
+        options: WorkerOptions,
+        cancelled: threading.Event,
+        send_stop: Callable[[], None],
+    ) -> None:
+        self.verdict: AnalysisError | None = None
+        self.accepted = False
+        self._process = process
+        self._options = options
+        self._cancelled = cancelled
+        self._send_stop = send_stop
+        self._deadline = time.monotonic() + options.timeout
+        self._stopping = self._stop_sent = False
+
+    def look(self) -> None:
+        """Kill the process if it has had its time or memory; ask it to stop if cancelled."""
+        if self.verdict is not None:
+            return
+        now = time.monotonic()
+        if self._cancelled.is_set() and not self._stopping:
+            self._stopping = True
+            self._deadline = min(self._deadline, now + _STOP_SECONDS)
+        if self._stopping and self.accepted and not self._stop_sent:
+            self._stop_sent = True
+            self._send_stop()
+        if now > self._deadline:
+            self.verdict = Cancelled("cancelled") if self._stopping else self._timed_out()
+        elif resident_bytes(self._process.pid or 0) > self._options.memory_limit:
+            self.verdict = out_of_memory(self._options)
+        if self.verdict is not None:
+            self._process.kill()
+
+    def _timed_out(self) -> TimedOut:
+        seconds = self._options.timeout
+        return TimedOut(f"no answer within {seconds:g} seconds; the file is given up")
+
+
+def out_of_memory(options: WorkerOptions) -> OutOfMemory:
+    """What is said of a file whose decoder needs too much."""
+    size = options.memory_limit >> 20
+    return OutOfMemory(f"the decoder needs more than {size} MiB for this file")
+
+
+class Supervisor:
+    """Looks at every watch twenty times a second while there is one; sleeps otherwise."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._watches: set[Watch] = set()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watching(self, watch: Watch) -> Iterator[None]:
+        """Watch while the block runs; after it, the process is not killed any more."""
+        with self._changed:
+            self._watches.add(watch)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._watches.remove(watch)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._watches)
+            time.sleep(_PERIOD)  # not on the condition: a file of milliseconds wakes no thread
+            with self._changed:
+                for watch in self._watches:
+                    watch.look()
