@@ -108,12 +108,12 @@ def _analyze(options: AnalyzeOptions) -> int:
 
 
 def _doctor(options: DoctorOptions) -> int:
-    from keyscan.doctor import doctor
+    from keyscan.doctor.command import run
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # temporary files are to be removed
     _, output = take_streams()
     try:
-        code, text = doctor.run(options)
+        code, text = run(options)
         with os.fdopen(output, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:

@@ -1,11 +1,10 @@
-"""How long a track of our own takes here, by format and stage."""
+"""How long a generated track takes here, by format and stage."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,30 +20,21 @@ if TYPE_CHECKING:
     from keyscan.model.checkpoint import KeyModel
 
 FORMATS = ("wav", "flac", "ogg", "mp3", "m4a", "aac")
-"""What collections are made of: timed here, and never left out of a self-test that passes."""
+"""The formats of collections: timed here, and without them no self-test passes."""
 
 TRACK_SECONDS = 30
 _REPEATS = 3
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Seconds for half a minute of music: ``first`` in all for the format's first file, the others
-    medians of the files after it."""
+def benchmark(model: KeyModel) -> dict[str, dict[str, float]]:
+    """Seconds for half a minute of music by format and stage, one file at a time in this process.
 
-    first: float
-    decode: float
-    resample: float
-    cqt: float
-    inference: float
-    total: float
-
-
-def benchmark(model: KeyModel) -> dict[str, Timing]:
-    """Timings by format, of those that can be encoded here; one file at a time, in this process.
+    ``first`` is the total of a format's first file, the others are medians of the files after it.
+    Formats that cannot be encoded here are left out.
 
     Raises:
         OSError: there is no folder for temporary files.
+        AnalysisError: such a file cannot be read.
     """
     keep_freed_memory()  # as the server and its workers do
     warm_up()
@@ -60,18 +50,18 @@ def benchmark(model: KeyModel) -> dict[str, Timing]:
     return timings
 
 
-def _time(model: KeyModel, path: Path) -> Timing:
+def _time(model: KeyModel, path: Path) -> dict[str, float]:
     first = analyse(model, path)["total"]
     rows = [analyse(model, path) for _ in range(_REPEATS)]
     median = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
-    return Timing(
-        first,
-        median["decode"],
-        median["resample"],
-        median["cqt"],
-        median["to_device"] + median["model_inference"],
-        median["total"],
-    )
+    return {
+        "first": first,
+        "decode": median["decode"],
+        "resample": median["resample"],
+        "cqt": median["cqt"],
+        "inference": median["to_device"] + median["model_inference"],
+        "total": median["total"],
+    }
 
 
 def analyse(model: KeyModel, path: Path) -> dict[str, float]:

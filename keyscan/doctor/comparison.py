@@ -1,11 +1,12 @@
-"""Two reports side by side: what is the same, what differs, what only one of them has."""
+"""Two reports become what is the same, what differs, and what only one of them has."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from keyscan.doctor.report import SCHEMA
@@ -13,7 +14,7 @@ from keyscan.errors import ReportError
 
 MEASURED = "speed"
 _WARNINGS = "warnings"
-_NOISE = 1.15  # two runs on one machine differ by that
+_NOISE = 1.15  # the ratio of two runs on one machine
 _LEAST_SECONDS = 0.005
 
 
@@ -38,8 +39,13 @@ class Ratio:
         return self.seconds[1] / self.seconds[0] if self.seconds[0] else 1.0
 
     @property
+    def slower(self) -> int:
+        """0 for the first report, 1 for the second."""
+        return int(self.seconds[1] > self.seconds[0])
+
+    @property
     def matters(self) -> bool:
-        """More than chance, and long enough to be felt."""
+        """More than noise, and long enough to be felt."""
         low, high = sorted(self.seconds)
         return high > low * _NOISE and high - low > _LEAST_SECONDS
 
@@ -62,13 +68,13 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """No fact differs, no measurement by more than chance, and both have measured the same."""
+        """No fact differs, no measurement by more than noise, and both have measured the same."""
         differs = self.different or self.only_first or self.only_second
         return not differs and not any(ratio.matters for ratio in self.ratios)
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """What ``doctor --json`` wrote, in whatever Unicode encoding the shell made of it.
+    """What ``doctor --json`` wrote, in any Unicode encoding that a shell turned it into.
 
     Raises:
         ReportError: the file cannot be read, or holds something else.
@@ -93,40 +99,86 @@ def read_report(path: Path) -> dict[str, Any]:
 
 def compare(names: tuple[str, str], first: dict[str, Any], second: dict[str, Any]) -> Comparison:
     """Of two reports as ``read_report`` gives them."""
-    facts = [dict(_facts(report)) for report in (first, second)]
-    common = [name for name in facts[0] if name in facts[1]]
+    a, b = dict(_facts(first)), dict(_facts(second))
     measured = [dict(_numbers(report[MEASURED])) for report in (first, second)]
     loads = [numbers.pop("load_average", None) for numbers in measured]
+    all_a, all_b = (
+        facts | {f"{MEASURED}.{name}": value for name, value in numbers.items()}
+        for facts, numbers in zip((a, b), measured, strict=True)
+    )
     return Comparison(
         names,
-        {name: facts[0][name] for name in common if facts[0][name] == facts[1][name]},
-        tuple(
-            Difference(name, (facts[0][name], facts[1][name]))
-            for name in common
-            if facts[0][name] != facts[1][name]
+        same={name: a[name] for name in a if name in b and a[name] == b[name]},
+        different=tuple(
+            Difference(name, (a[name], b[name])) for name in a if name in b and a[name] != b[name]
         ),
-        {**_missing(facts[0], facts[1]), **_missing(measured[0], measured[1], f"{MEASURED}.")},
-        {**_missing(facts[1], facts[0]), **_missing(measured[1], measured[0], f"{MEASURED}.")},
-        tuple(
-            Ratio(name, (seconds, measured[1][name]))
-            for name, seconds in measured[0].items()
+        only_first={name: value for name, value in all_a.items() if name not in all_b},
+        only_second={name: value for name, value in all_b.items() if name not in all_a},
+        ratios=tuple(
+            Ratio(name, (measured[0][name], measured[1][name]))
+            for name in measured[0]
             if name in measured[1]
         ),
-        (loads[0], loads[1]),
-        (tuple(first.get(_WARNINGS, ())), tuple(second.get(_WARNINGS, ()))),
+        load_averages=(loads[0], loads[1]),
+        warnings=(tuple(first[_WARNINGS]), tuple(second[_WARNINGS])),
     )
 
 
-def _missing(
-    mine: Mapping[str, Any], others: Mapping[str, Any], prefix: str = ""
-) -> dict[str, Any]:
-    return {f"{prefix}{name}": value for name, value in mine.items() if name not in others}
+def differing_facts(comparison: Comparison) -> dict[str, tuple[Any, Any]]:
+    """The values of what differs, None where a report has none.
+
+    Left out are versions that one report could not find out, and folders of OpenMP runtimes.
+    """
+    pairs = {
+        difference.name: difference.values
+        for difference in comparison.different
+        if not (difference.name.endswith(".version") and None in difference.values)
+    }
+    pairs |= {name: (value, None) for name, value in comparison.only_first.items()}
+    pairs |= {name: (None, value) for name, value in comparison.only_second.items()}
+    facts = {name: values for name, values in pairs.items() if not _is_openmp_file(name)}
+    return facts | _different_openmp(comparison)
+
+
+def _different_openmp(comparison: Comparison) -> dict[str, tuple[Any, Any]]:
+    """OpenMP runtimes whose file name only one report has."""
+    sides = [
+        {
+            **comparison.same,
+            **{difference.name: difference.values[side] for difference in comparison.different},
+            **only,
+        }
+        for side, only in enumerate((comparison.only_first, comparison.only_second))
+    ]
+    files = [{name: v for name, v in side.items() if _is_openmp_file(name)} for side in sides]
+    found: dict[str, tuple[Any, Any]] = {}
+    for side, mine in enumerate(files):
+        unmatched = Counter(map(_base_name, files[1 - side].values()))
+        for name, file in mine.items():
+            if unmatched[_base_name(file)]:
+                unmatched[_base_name(file)] -= 1
+            else:
+                found[name] = (found.get(name, (None, None))[0], file) if side else (file, None)
+    return found
+
+
+def _is_openmp_file(name: str) -> bool:
+    return name.startswith("thread_pools.openmp") and name.endswith(".file")
+
+
+def _base_name(file: object) -> str:
+    return PureWindowsPath(str(file)).name  # which splits at either slash
 
 
 def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return _leaves(
-        {name: value for name, value in report.items() if name not in (MEASURED, _WARNINGS)}
-    )
+    return _leaves({n: value for n, value in report.items() if n not in (MEASURED, _WARNINGS)})
+
+
+def _numbers(tree: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Measurements; a module that cannot be imported has None and is left out."""
+    for name, value in _leaves(tree):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield name, float(value)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -135,10 +187,3 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def _numbers(tree: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """What was measured; a module that cannot be imported, with None, was not."""
-    for name, value in _leaves(tree):
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield name, float(value)

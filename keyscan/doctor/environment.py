@@ -1,92 +1,227 @@
-"""Python, the system, and the variables that change how fast libraries run."""
+"""Python, the system, the processor, variables and libraries: each part of a report as a dict."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
+import subprocess
 import sys
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from keyscan.runtime import PINNED, THREAD_VARIABLES
+from keyscan.runtime import PINNED, THREAD_VARIABLES, usable_cores
+
+Facts = dict[str, Any]
 
 PREFIXES = (
     *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "VECLIB_", "NUMEXPR_"),
     *("TORCH_", "PYTORCH_", "ATEN_", "ONEDNN_", "DNNL_", "NPY_", "NUMBA_", "LIBROSA_"),
 )
-"""Of the variables that set up numerical libraries."""
+"""Of the environment variables that configure numerical libraries."""
+
+_OURS = ("__main__", "__mp_main__", "openkeyscan_analyzer_server")
+_INNER = ("_", "pyimod")  # parts of other packages, and of PyInstaller's bootloader
+_SHIPPED_WITH = {"torchgen": "torch"}  # a frozen app has no metadata that says so
+_HIDES_DUPLICATES = "KMP_DUPLICATE_LIB_OK"
 
 
-@dataclass(frozen=True)
-class Python:
-    """``folder`` is where the frozen app has its files, None for plain Python."""
-
-    version: str
-    implementation: str
-    executable: str
-    frozen: bool
-    folder: str | None
-    utf8_mode: bool
-
-
-@dataclass(frozen=True)
-class System:
-    """As ``platform`` names them; ``libc`` is empty where that is part of the system."""
-
-    name: str
-    release: str
-    version: str
-    machine: str
-    libc: str
+def python() -> Facts:
+    """The interpreter; ``folder`` is where a frozen app has its files, None in plain Python."""
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "executable": sys.executable,
+        "frozen": bool(getattr(sys, "frozen", False)),
+        "folder": getattr(sys, "_MEIPASS", None),
+        "utf8_mode": bool(sys.flags.utf8_mode),
+    }
 
 
-@dataclass(frozen=True)
-class Variable:
-    """An environment variable; None is not set."""
-
-    value: str | None
-    set_by: Literal["user", "keyscan", "nobody"]
-
-
-def python() -> Python:
-    """The interpreter that runs this."""
-    return Python(
-        platform.python_version(),
-        platform.python_implementation(),
-        sys.executable,
-        bool(getattr(sys, "frozen", False)),
-        getattr(sys, "_MEIPASS", None),
-        bool(sys.flags.utf8_mode),
-    )
+def system() -> Facts:
+    """The operating system; ``libc`` is empty where it is part of the system."""
+    return {
+        "name": platform.system(),
+        "release": platform.release(),
+        "version": platform.version(),
+        "machine": platform.machine(),
+        "libc": " ".join(platform.libc_ver()).strip(),
+    }
 
 
-def system() -> System:
-    """The operating system."""
-    return System(
-        platform.system(),
-        platform.release(),
-        platform.version(),
-        platform.machine(),
-        " ".join(platform.libc_ver()).strip(),
-    )
+def processor() -> Facts:
+    """``simd``: the instruction sets that numpy can use here, the oldest first."""
+    simd = _numpy_config()["SIMD Extensions"]
+    return {
+        "name": processor_name(platform.system()),
+        "cores": os.cpu_count() or 1,
+        "usable_cores": usable_cores(),
+        "simd": (*simd.get("baseline", ()), *simd.get("found", ())),
+    }
+
+
+def processor_name(system: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The model name; ``system`` as in ``platform.system()``.
+
+    The instruction set where the system does not tell the name (Linux on ARM).
+    """
+    try:
+        if system == "Linux":
+            found = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
+            return found[1].strip() if found else platform.machine()
+        if system == "Darwin":
+            command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+            return subprocess.run(
+                command, capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+        if system == "Windows":
+            return _windows_processor_name()
+    except (OSError, subprocess.SubprocessError):
+        return platform.machine()
+    return platform.processor() or platform.machine()
+
+
+def _windows_processor_name() -> str:
+    import winreg
+
+    path = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+    with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path) as key:  # type: ignore[attr-defined]
+        name = winreg.QueryValueEx(key, "ProcessorNameString")[0]  # type: ignore[attr-defined]
+    return str(name).strip()
 
 
 def variables(
     environ: Mapping[str, str] = os.environ, pinned: Collection[str] = PINNED
-) -> dict[str, Variable]:
-    """The variables that set threads, set or not, then what else of that kind is set."""
+) -> dict[str, Facts]:
+    """``value`` (None: not set) and ``set_by`` of the variables that set the number of threads,
+    then of those that are set and configure numerical libraries otherwise."""
+
+    def setter(name: str) -> str:
+        if name not in environ:
+            return "nobody"
+        return "keyscan" if name in pinned else "user"
+
     others = sorted(name for name in environ if name.startswith(PREFIXES))
     names = dict.fromkeys((*THREAD_VARIABLES, *others))
-    return {name: _variable(name, environ, pinned) for name in names}
+    return {name: {"value": environ.get(name), "set_by": setter(name)} for name in names}
 
 
 def load_average() -> float | None:
-    """How many processes wanted a core in the last minute; None where the system does not tell."""
+    """Processes that wanted a core in the last minute; None where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
-def _variable(name: str, environ: Mapping[str, str], pinned: Collection[str]) -> Variable:
-    if name not in environ:
-        return Variable(None, "nobody")
-    return Variable(environ[name], "keyscan" if name in pinned else "user")
+def loaded_packages(modules: Mapping[str, ModuleType] = sys.modules) -> dict[str, Facts]:
+    """``version`` and ``file`` of each top-level module outside the standard library.
+
+    ``file`` is None for a module made at run time.
+    """
+    found = {}
+    for name, module in sorted(modules.items()):
+        if "." in name or name in sys.stdlib_module_names or name in _OURS:
+            continue
+        if name.startswith(_INNER):
+            continue
+        file = getattr(module, "__file__", None)
+        owner = modules.get(_SHIPPED_WITH.get(name, name), module)
+        own_version = getattr(owner, "__version__", None)
+        if file is None and own_version is None:
+            continue
+        version = str(own_version) if own_version is not None else _distribution_version(name)
+        found[name] = {"version": version, "file": file}
+    return found
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
+def _distribution_version(module: str) -> str | None:
+    # Distributions are found by their files, which a frozen app keeps in its archive.
+    distribution = _distributions().get(module, [module])[0]
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def thread_pools() -> dict[str, Facts]:
+    """The loaded BLAS and OpenMP runtimes by name (``openblas``, ``openmp``, ``openmp 2``, ...).
+
+    ``architecture`` is the processor whose kernels a BLAS chose. A runtime linked into a library
+    without a file of its own (MKL inside torch) is missing.
+    """
+    before = os.environ.get(_HIDES_DUPLICATES)
+    import threadpoolctl  # type: ignore[import-untyped]
+
+    if before is None:
+        os.environ.pop(_HIDES_DUPLICATES, None)  # threadpoolctl sets it, and we never do
+    return named_pools(threadpoolctl.threadpool_info())
+
+
+def named_pools(infos: Iterable[Mapping[str, Any]]) -> dict[str, Facts]:
+    """``thread_pools`` from what threadpoolctl gives."""
+    pools: dict[str, Facts] = {}
+    for info in sorted(infos, key=lambda info: (info["internal_api"], info["filepath"])):
+        if "stubs" in Path(info["filepath"]).name:  # Intel's library of empty functions
+            continue
+        name, number = info["internal_api"], 2
+        while name in pools:
+            name, number = f"{info['internal_api']} {number}", number + 1
+        pools[name] = {
+            "kind": info["user_api"],
+            "version": info.get("version"),
+            "threads": info["num_threads"],
+            "architecture": info.get("architecture"),
+            "threading_layer": info.get("threading_layer"),
+            "file": info["filepath"],
+        }
+    return pools
+
+
+def numpy_blas() -> str:
+    """The BLAS that numpy was built for, with its version; Accelerate shows here only."""
+    blas = _numpy_config()["Build Dependencies"]["blas"]
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+def _numpy_config() -> Any:
+    import numpy as np
+
+    return np.show_config(mode="dicts")  # type: ignore[call-overload]
+
+
+def audio_libraries() -> Facts:
+    """Versions, the containers that libsndfile opens, FFmpeg's audio decoders and encoders."""
+    import av
+    import soundfile
+    import soxr
+
+    return {
+        "libsndfile": soundfile.__libsndfile_version__,
+        "libsndfile_formats": tuple(sorted(soundfile.available_formats())),
+        "ffmpeg": av.ffmpeg_version_info,
+        "ffmpeg_decoders": _audio_codecs("r"),
+        "ffmpeg_encoders": _audio_codecs("w"),
+        "libsoxr": soxr.__libsoxr_version__,
+    }
+
+
+def _audio_codecs(mode: str) -> tuple[str, ...]:
+    import av
+    from av.codec.codec import UnknownCodecError
+
+    names = []
+    for name in sorted(av.codecs_available):
+        try:
+            codec = av.Codec(name, mode)  # type: ignore[arg-type]
+        except UnknownCodecError:
+            continue
+        if codec.type == "audio":
+            names.append(name)
+    return tuple(names)

@@ -1,37 +1,23 @@
-"""Everything that decides how fast tracks are analysed here, in one report."""
+"""Everything that decides how fast tracks are analysed here, as a dict that becomes JSON."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
+import multiprocessing
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyscan import __version__
-from keyscan.doctor.environment import (
-    Python,
-    System,
-    Variable,
-    load_average,
-    python,
-    system,
-    variables,
-)
-from keyscan.doctor.findings import find_warnings
-from keyscan.doctor.import_times import import_seconds
-from keyscan.doctor.libraries import (
-    AudioLibraries,
-    Package,
-    ThreadPool,
-    audio_libraries,
-    loaded_packages,
-    numpy_blas,
-    thread_pools,
-)
-from keyscan.doctor.processor import Processor, processor
-from keyscan.errors import DamagedInstallation
+from keyscan.doctor import environment
+from keyscan.doctor.environment import Facts
+from keyscan.errors import AnalysisError, DamagedInstallation
 from keyscan.options import ModelOptions
+from keyscan.runtime import THREAD_VARIABLES
 
 if TYPE_CHECKING:
     from keyscan.model.checkpoint import KeyModel
@@ -39,87 +25,38 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Rises when a name in the JSON changes its meaning."""
 
+PROCESS_START = "process start"
+REFERENCE_MODULES = ("scipy.signal", "keyscan.spectrogram.reference", "librosa.core.constantq")
+"""Loaded only with ``--cqt librosa``."""
+HEAVY_MODULES = (
+    *("numpy", "soundfile", "soxr", "av", "keyscan.spectrogram.features"),  # of a worker
+    *("torch", "keyscan.model.checkpoint", "keyscan.server.server"),  # of the server
+    *REFERENCE_MODULES,
+)
+"""In this order: each is charged with what the ones before it have not imported."""
 
-@dataclass(frozen=True)
-class Torch:
-    """``cpu_capability``: the SIMD level of torch's kernels; ``build``: what is linked into it.
-
-    ``mkl_threads`` are those of the BLAS inside torch, None where that is not MKL.
-    """
-
-    version: str
-    device: str
-    threads: int
-    interop_threads: int
-    mkl_threads: int | None
-    precision: str
-    cpu_capability: str
-    build: tuple[str, ...]
+_NEEDED_CODECS = ("aac", "alac", "flac", "mp3float", "opus", "vorbis", "wmav2")
+_BROKEN_WHEN_FROZEN = "3.12.0"
 
 
-@dataclass(frozen=True)
-class DataFile:
-    """A file of ours that decides about the answers."""
-
-    name: str
-    file: str
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Seconds; ``load_average`` was taken before anything was measured.
-
-    ``imports`` is by module, ``benchmark`` by format and stage (see ``benchmark.Timing``), empty
-    if it could not be run.
-    """
-
-    load_average: float | None
-    imports: dict[str, float | None]
-    model_load: float
-    warm_up: float
-    benchmark: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Report:
-    """``warnings`` are sentences for people; all other fields are facts and measurements."""
-
-    schema: int
-    keyscan: str
-    python: Python
-    system: System
-    processor: Processor
-    packages: dict[str, Package]
-    numpy_blas: str
-    thread_pools: dict[str, ThreadPool]
-    variables: dict[str, Variable]
-    torch: Torch
-    audio: AudioLibraries
-    model: DataFile
-    filter_bank: DataFile
-    speed: Speed
-    warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Dicts, lists, strings and numbers, to be written as JSON."""
-        return asdict(self)
-
-
-def make_report(options: ModelOptions) -> Report:
+def make_report(options: ModelOptions) -> Facts:
     """Load what the server and its workers load, measure, and look at what is there.
+
+    ``speed`` has all measurements, in seconds, ``warnings`` sentences for people; the rest are
+    facts.
 
     Raises:
         ModelError: the model cannot be used.
-        DamagedInstallation: the filter bank cannot.
+        DamagedInstallation: the filter bank cannot be read.
     """
-    load, environ = load_average(), variables()  # before libraries set some of their own
+    # before libraries set variables of their own
+    load, variables = environment.load_average(), environment.variables()
     imports = import_seconds()
     from keyscan.model.checkpoint import (
         PACKAGED_CHECKPOINT,
         configure_torch,
         load_model,
+        torch_facts,
         warm_up,
     )
     from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
@@ -128,7 +65,7 @@ def make_report(options: ModelOptions) -> Report:
     try:
         load_filter_bank()
     except (OSError, ValueError, KeyError) as error:
-        message = f"{FILTER_BANK_PATH}: {error}: the installation is damaged; install it anew"
+        message = f"{FILTER_BANK_PATH}: {error}: the installation is damaged; install it again"
         raise DamagedInstallation(message) from error
 
     start = time.perf_counter()
@@ -137,35 +74,68 @@ def make_report(options: ModelOptions) -> Report:
     warm_up(model)
     warm = time.perf_counter()
     timings, warnings = _benchmark(model)
-    packages, pools = loaded_packages(), thread_pools()
-    here, cpu, audio = python(), processor(), audio_libraries()
-    warnings += find_warnings(here, cpu, packages, pools, environ, audio, options.threads, load)
-    return Report(
-        SCHEMA,
-        __version__,
-        here,
-        system(),
-        cpu,
-        packages,
-        numpy_blas(),
-        pools,
-        environ,
-        _torch(options),
-        audio,
-        data_file(model.info.name, options.path or PACKAGED_CHECKPOINT),
-        data_file("filter bank", FILTER_BANK_PATH),
-        Speed(load, imports, loaded - start, warm - loaded, timings),
-        tuple(warnings),
-    )
+    report = {
+        "schema": SCHEMA,
+        "keyscan": __version__,
+        "python": environment.python(),
+        "system": environment.system(),
+        "processor": environment.processor(),
+        "packages": environment.loaded_packages(),
+        "numpy_blas": environment.numpy_blas(),
+        "thread_pools": environment.thread_pools(),
+        "variables": variables,
+        "torch": torch_facts(options.device),
+        "audio": environment.audio_libraries(),
+        "model": _data_file(model.info.name, options.path or PACKAGED_CHECKPOINT),
+        "filter_bank": _data_file("filter bank", FILTER_BANK_PATH),
+        "speed": {
+            "load_average": load,
+            "imports": imports,
+            "model_load": loaded - start,
+            "warm_up": warm - loaded,
+            "benchmark": timings,
+        },
+    }
+    return {**report, "warnings": [*warnings, *find_warnings(report)]}
 
 
-def _benchmark(model: KeyModel) -> tuple[dict[str, Any], list[str]]:
+def import_seconds() -> dict[str, float | None]:
+    """Seconds by module in a fresh process, None for one that cannot be imported.
+
+    Modules in the system's file cache come from memory: only the first report after a start of the
+    machine includes the disk and a virus scanner. If the process dies, every value is None.
+    """
+    context = multiprocessing.get_context("spawn")  # works in the frozen app, on every system
+    start = time.time()
+    try:
+        with ProcessPoolExecutor(1, mp_context=context) as executor:
+            begun, seconds = executor.submit(_import_all).result()
+    except BrokenProcessPool:
+        return dict.fromkeys((PROCESS_START, *HEAVY_MODULES))
+    return {PROCESS_START: begun - start, **seconds}
+
+
+def _import_all() -> tuple[float, dict[str, float | None]]:
+    """Runs in a process that has imported nothing heavy, so this module must not either."""
+    begun = time.time()
+    seconds: dict[str, float | None] = {}
+    for name in HEAVY_MODULES:
+        start = time.perf_counter()
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            seconds[name] = None
+        else:
+            seconds[name] = time.perf_counter() - start
+    return begun, seconds
+
+
+def _benchmark(model: KeyModel) -> tuple[dict[str, dict[str, float]], list[str]]:
     """Timings by format, or a warning that says why there are none."""
     from keyscan.doctor.benchmark import benchmark
-    from keyscan.errors import AnalysisError
 
     try:
-        return {name: asdict(timing) for name, timing in benchmark(model).items()}, []
+        return benchmark(model), []
     except (OSError, AnalysisError) as error:
         return {}, [
             f"no benchmark: temporary files cannot be written and read ({error}); set TMPDIR to "
@@ -173,28 +143,55 @@ def _benchmark(model: KeyModel) -> tuple[dict[str, Any], list[str]]:
         ]
 
 
-def data_file(name: str, path: Path) -> DataFile:
-    """Raises OSError if the file cannot be read."""
+def _data_file(name: str, path: Path) -> Facts:
     content = path.read_bytes()
-    return DataFile(name, str(path), len(content), hashlib.sha256(content).hexdigest())
+    digest = hashlib.sha256(content).hexdigest()
+    return {"name": name, "file": str(path), "bytes": len(content), "sha256": digest}
 
 
-def _torch(options: ModelOptions) -> Torch:
-    import torch
-
-    lines = [line.strip() for line in torch.__config__.parallel_info().splitlines()]
-    mkl = [line for line in lines if line.startswith("mkl_get_max_threads")]
-    return Torch(
-        torch.__version__,
-        options.device,
-        torch.get_num_threads(),
-        torch.get_num_interop_threads(),
-        int(mkl[0].rpartition(":")[2]) if mkl else None,
-        torch.get_float32_matmul_precision(),
-        torch.backends.cpu.get_cpu_capability(),
-        tuple(
-            line
-            for line in lines
-            if line.startswith(("OpenMP", "Intel(R)", "ATen parallel backend"))
-        ),
-    )
+def find_warnings(report: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence for each thing that is known to make tracks slow, or to break."""
+    variables, packages = report["variables"], report["packages"]
+    runtimes = [p["file"] for p in report["thread_pools"].values() if p["kind"] == "openmp"]
+    if len(runtimes) > 1:
+        yield (
+            f"{len(runtimes)} OpenMP runtimes are loaded, whose threads fight for the cores, and "
+            f"which can crash: keep one of {', '.join(runtimes)}"
+        )
+    if variables.get("KMP_DUPLICATE_LIB_OK", {}).get("value"):
+        yield (
+            "KMP_DUPLICATE_LIB_OK is set: if a second OpenMP runtime were loaded, it would hide "
+            "that, and let the two crash; unset it"
+        )
+    for name in THREAD_VARIABLES:
+        value, setter = variables[name]["value"], variables[name]["set_by"]
+        if setter == "user" and value != "1":
+            yield (
+                f"{name} is set to {value!r}: files are worked on side by side, and more "
+                "threads for each make all of them slower; unset it"
+            )
+    load, cores = report["speed"]["load_average"], report["processor"]["cores"]
+    if load is not None and load > cores:
+        yield (
+            f"the machine is busy: {load:.1f} processes want its {cores} cores, so the "
+            "timings are not worth much; measure again when it is idle"
+        )
+    threads, usable = report["torch"]["threads"], report["processor"]["usable_cores"]
+    if threads > usable:
+        yield (
+            f"--threads {threads} is more than the {usable} cores that this "
+            "process may use: they wait for each other"
+        )
+    if "llvmlite" in packages and packages.get("numba", {}).get("file"):
+        yield (
+            "numba is loaded: it compiles for seconds when it is first called, again after every "
+            "change of its cache folder; nothing that serves a file needs it"
+        )
+    if report["python"]["frozen"] and report["python"]["version"] == _BROKEN_WHEN_FROZEN:
+        yield "Python 3.12.0 breaks scipy.stats in frozen apps: build with another version"
+    decoders = report["audio"]["ffmpeg_decoders"]
+    if missing := [codec for codec in _NEEDED_CODECS if codec not in decoders]:
+        yield (
+            f"FFmpeg lacks decoders for {', '.join(missing)}: files in these formats get errors; "
+            "install PyAV from its own wheel"
+        )

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keyscan.doctor.comparison import Comparison
-from keyscan.doctor.explain import explain
+from keyscan.doctor.explanation import explain
 
 if TYPE_CHECKING:
-    from keyscan.doctor.selftest import SelfTest
+    from keyscan.doctor.self_test import SelfTest
 
 _MOST_ITEMS = 40
 _COMMON_CODECS = frozenset((

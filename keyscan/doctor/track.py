@@ -1,4 +1,4 @@
-"""A short track in a known key, made from nothing: for the self-test, the demo, the benchmarks.
+"""A generated track in a known key, and encoders: for the self-test, the demo, the benchmarks.
 
 Four bars of I, IV-I, I-V, I (in harmonic minor i, iv-i, i-V, i) over a bass that keeps returning
 to the tonic, with a melody of chord notes that comes to rest on the tonic, a kick and hi-hats.

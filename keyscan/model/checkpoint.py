@@ -214,6 +214,27 @@ def configure_torch(options: ModelOptions) -> None:
     torch.set_float32_matmul_precision(options.precision)
 
 
+def torch_facts(device: str) -> dict[str, Any]:
+    """What decides the model's speed, for the environment report.
+
+    ``cpu_capability``: the SIMD level of torch's kernels; ``build``: what is linked into torch;
+    ``mkl_threads``: of the BLAS inside torch, None where it is not MKL.
+    """
+    lines = [line.strip() for line in torch.__config__.parallel_info().splitlines()]
+    mkl = [line for line in lines if line.startswith("mkl_get_max_threads")]
+    libraries = ("OpenMP", "Intel(R)", "ATen parallel backend")
+    return {
+        "version": torch.__version__,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "interop_threads": torch.get_num_interop_threads(),
+        "mkl_threads": int(mkl[0].rpartition(":")[2]) if mkl else None,
+        "precision": torch.get_float32_matmul_precision(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "build": tuple(line for line in lines if line.startswith(libraries)),
+    }
+
+
 def warm_up(model: KeyModel) -> None:
     """Compute once, so that the first file does not pay for it.
 

@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import platform
 import re
 import sys
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 from keyscan import __version__
-from keyscan.doctor.import_times import HEAVY_MODULES, PROCESS_START
+from keyscan.doctor.report import HEAVY_MODULES, PROCESS_START
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT
 from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
-from tests.doctor.doctor_process import run_doctor
+from tests.doctor.doctor_process import SAMPLE, run_doctor
 from tests.server_process import COMMAND, ROOT
 
 FROZEN = COMMAND[0] != sys.executable
+
+
+@pytest.fixture(scope="module")
+def report():
+    """With settings of the user's own, and from a HOME that cannot be written to."""
+    done = run_doctor(
+        *("--json", "--interop-threads", "3", "--precision", "medium"),
+        VECLIB_MAXIMUM_THREADS="2",
+        HOME="/proc/none",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_the_sample_of_the_comparisons_tests_has_the_same_parts(report):
+    sample = json.loads(SAMPLE.read_bytes())
+    assert list(sample) == list(report)
+    for name in ("python", "system", "processor", "torch", "audio", "model", "speed"):
+        assert list(sample[name]) == list(report[name])
+    for name in ("packages", "thread_pools", "variables"):
+        assert {tuple(facts) for facts in sample[name].values()} == {
+            tuple(facts) for facts in report[name].values()
+        }
+    for name in ("imports", "benchmark"):
+        assert list(sample["speed"][name]) == list(report["speed"][name])
+    assert list(sample["speed"]["benchmark"]["wav"]) == list(report["speed"]["benchmark"]["wav"])
 
 
 def test_python_and_system_are_those_of_this_process(report):

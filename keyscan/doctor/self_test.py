@@ -1,4 +1,4 @@
-"""A track of our own through every format and both constant-Q engines, as the server does it."""
+"""A generated track in every format through both constant-Q engines, in a worker process."""
 
 from __future__ import annotations
 
@@ -11,45 +11,39 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from keyscan.cache.messages import Known
 from keyscan.doctor.benchmark import FORMATS
 from keyscan.doctor.track import SAMPLE_RATE, Samples, render_track, try_to_write
+from keyscan.engine.messages import Work
 from keyscan.engine.worker import Worker
-from keyscan.engine.worker_process import Failure, Work, WorkerSettings
-from keyscan.errors import WorkerFailed
+from keyscan.errors import AnalysisError, WorkerFailed
 from keyscan.keys import Key
 from keyscan.model.checkpoint import KeyModel, configure_torch, load_model, warm_up
 from keyscan.model.estimate import estimate_key
-from keyscan.options import ModelOptions
+from keyscan.options import ModelOptions, WorkerOptions
 from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
 
 KEY = Key.parse("F# minor")
-TRACK_SECONDS = 10.0
-FILE_SECONDS = 300.0  # the reference engine may compile for long on its first file
+_TRACK_SECONDS = 10.0
+_FILE_SECONDS = 300.0  # the reference engine may compile for long on its first file
 _OPUS_RATE = 48000
-_LOSSLESS = ("wav", "flac", "aiff", "au")
-_LOSSY = ("ogg", "mp3", "m4a", "webm")
-_DELAYED = ("aac", "wma")  # no place in them says how much silence the encoder put in front
-
-# Mean absolute differences of log magnitudes, which run from 0 to about 4.
-LOSSLESS_TOLERANCE = 0.001
-LOSSY_TOLERANCE = 0.02
-DELAYED_TOLERANCE = 0.15  # 20 to 50 ms later, of frames of 200 ms
-ENGINE_TOLERANCE = 0.0002
-_TOLERANCES = {
-    **dict.fromkeys(_LOSSLESS, LOSSLESS_TOLERANCE),
-    **dict.fromkeys(_LOSSY, LOSSY_TOLERANCE),
-    **dict.fromkeys(_DELAYED, DELAYED_TOLERANCE),
+_TOLERANCES = {  # of mean absolute differences of log magnitudes, which run from 0 to about 4
+    **dict.fromkeys(("wav", "flac", "aiff", "au"), 0.001),
+    **dict.fromkeys(("ogg", "mp3", "m4a", "webm"), 0.02),
+    # these formats do not record the encoder's delay: 20 to 50 ms, of frames of 200 ms
+    **dict.fromkeys(("aac", "wma"), 0.15),
 }
+_ENGINE_TOLERANCE = 0.0002
 _PADDING_FRAMES = 1  # of 0.2 seconds
+
+_Answers = dict[str, Features | AnalysisError]  # by format
 
 
 @dataclass(frozen=True)
 class Check:
     """One format through one engine; ``problem`` is empty if the answer is right.
 
-    ``from_wav`` and ``from_matrix`` are mean absolute differences of log magnitudes from the same
-    engine's WAV and from the same format by the engine ``matrix``; None if there is no such thing.
+    ``from_wav`` and ``from_matrix`` are mean absolute differences of log magnitudes: from the WAV
+    by the same engine, and from the same format by the engine ``matrix``; None if that is missing.
     """
 
     format: str
@@ -62,9 +56,9 @@ class Check:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """``not_encoded``: formats whose encoder these libraries lack, and which were not tested.
+    """``not_encoded``: formats that were not tested, as their encoders are missing here.
 
-    It does not pass without those of ``benchmark.FORMATS``.
+    Without one of ``benchmark.FORMATS`` the test does not pass.
     """
 
     expected: str
@@ -100,27 +94,26 @@ def self_test(options: ModelOptions) -> SelfTest:
 
 
 def _test_in(folder: Path, model: KeyModel) -> SelfTest:
-    formats = tuple(_TOLERANCES)
-    paths = {name: folder / f"track.{name}" for name in formats}
-    samples = render_track(KEY, TRACK_SECONDS)
-    written = [name for name in formats if _write(paths[name], samples)]
-    answers: dict[CqtEngine, dict[str, Features | Failure]] = {}
+    paths = {name: folder / f"track.{name}" for name in _TOLERANCES}
+    samples = render_track(KEY, _TRACK_SECONDS)
+    written = {name: path for name, path in paths.items() if _write(path, samples)}
     problems = [
         f"{name} is not tested, as there is no encoder: install soundfile and PyAV from their own "
         "wheels"
         for name in FORMATS
         if name not in written
     ]
+    answers: dict[CqtEngine, _Answers] = {}
     for engine in CQT_ENGINES:
         try:
-            answers[engine] = _work(engine, {name: paths[name] for name in written})
+            answers[engine] = _work(engine, written)
         except WorkerFailed as error:
             problems.append(f"engine {engine}: {error}")
-    checks = [
+    checks = tuple(
         _check(name, engine, answers, model) for engine in answers for name in answers[engine]
-    ]
-    not_encoded = tuple(name for name in formats if name not in written)
-    return SelfTest(KEY.name(), tuple(checks), not_encoded, tuple(problems))
+    )
+    not_encoded = tuple(name for name in paths if name not in written)
+    return SelfTest(KEY.name(), checks, not_encoded, tuple(problems))
 
 
 def _write(path: Path, samples: Samples) -> bool:
@@ -130,31 +123,36 @@ def _write(path: Path, samples: Samples) -> bool:
     return try_to_write(path, samples, rate)
 
 
-def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> dict[str, Features | Failure]:
-    """What a worker process of the server makes of the files."""
-    worker = Worker(WorkerSettings(engine, FILE_SECONDS))
-    answers: dict[str, Features | Failure] = {}
+def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> _Answers:
+    """What a worker process of the server makes of the files.
+
+    Raises:
+        WorkerFailed: it cannot be started.
+    """
+    worker = Worker(WorkerOptions(engine, _FILE_SECONDS), cache=None)
+    answers: _Answers = {}
     try:
         for name, path in paths.items():
             if not worker.alive:  # at first, and after a crash
                 worker.start()
-            answer = worker.run(Work(str(path)), threading.Event())
-            assert not isinstance(answer, Known)  # there is no cache
-            answers[name] = answer
+            try:
+                answer = worker.run(Work(path=str(path)), cancelled=threading.Event())
+            except AnalysisError as error:
+                answers[name] = error
+            else:
+                assert isinstance(answer, Features)  # there is no cache
+                answers[name] = answer
     finally:
         worker.close()
     return answers
 
 
 def _check(
-    name: str,
-    engine: CqtEngine,
-    answers: Mapping[CqtEngine, Mapping[str, Features | Failure]],
-    model: KeyModel,
+    name: str, engine: CqtEngine, answers: Mapping[CqtEngine, _Answers], model: KeyModel
 ) -> Check:
     answer = answers[engine][name]
-    if isinstance(answer, Failure):
-        return Check(name, engine, None, None, None, f"{answer.code}: {answer.message}")
+    if isinstance(answer, AnalysisError):
+        return Check(name, engine, None, None, None, f"{answer.code}: {answer}")
     from_wav = _distance(answer, answers[engine].get("wav"))
     from_matrix = _distance(answer, answers.get("matrix", {}).get(name))
     key = estimate_key(model, answer.spectrogram).key
@@ -163,15 +161,15 @@ def _check(
         problems.append(f"the key is {KEY.name()}")
     for distance, allowed, other in (
         (from_wav, _TOLERANCES[name], "WAV"),
-        (from_matrix, ENGINE_TOLERANCE, "the engine matrix"),
+        (from_matrix, _ENGINE_TOLERANCE, "the engine matrix"),
     ):
         if distance is None or distance > allowed:
             problems.append(f"the spectrogram is not that of {other} (allowed: {allowed:g})")
     return Check(name, engine, key.name(), from_wav, from_matrix, "; ".join(problems))
 
 
-def _distance(answer: Features, other: Features | Failure | None) -> float | None:
-    """Over the frames that both have; None if they differ by more than a codec's padding."""
+def _distance(answer: Features, other: Features | AnalysisError | None) -> float | None:
+    """Over the frames of both; None if their numbers differ by more than a codec's padding."""
     if not isinstance(other, Features):
         return None
     a, b = answer.spectrogram, other.spectrogram

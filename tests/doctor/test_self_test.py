@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
+from unittest import mock
 
 import numpy as np
 import pytest
 
-from keyscan.doctor.selftest import Check, SelfTest
+from keyscan.doctor import self_test, track
+from keyscan.doctor.self_test import Check, SelfTest
+from keyscan.doctor.text import self_test_text
+from keyscan.model.checkpoint import load_model
+from keyscan.options import ModelOptions
 from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
 from tests.doctor.doctor_process import run_doctor
 from tests.server_process import ROOT
@@ -58,24 +64,25 @@ def test_a_format_that_people_have_must_have_been_tested(missing):
     assert SelfTest("key", tuple(c for c in checks if c.format != "wma"), ("wma",), ()).passed
 
 
-def test_without_encoders_it_fails_and_says_why():
+def test_without_encoders_it_fails_and_says_why(monkeypatch, tmp_path):
     """As with builds of FFmpeg that lack LAME; that of WMA may be missing."""
-    command = [sys.executable, "-c", _WITHOUT_ENCODERS]
-    done = run_doctor("--self-test", command=command, cwd=ROOT)
-    assert done.returncode == 1, done.stderr
-    assert "WRONG" not in done.stdout
-    assert "not tested, as there is no encoder here: mp3, wma\n" in done.stdout
-    assert [line for line in done.stdout.splitlines() if "PROBLEM" in line] == [
+    missing = {".mp3": "no_such_encoder", ".wma": "no_such_encoder"}
+    monkeypatch.setattr(track, "_CODECS", {**track._CODECS, **missing})
+    monkeypatch.setattr(self_test, "CQT_ENGINES", ("matrix",))  # the other one takes seconds
+    result = self_test._test_in(tmp_path, load_model())
+    assert not result.passed
+    text = self_test_text(result)
+    assert "WRONG" not in text
+    assert "not tested, as there is no encoder here: mp3, wma\n" in text
+    assert [line for line in text.splitlines() if "PROBLEM" in line] == [
         "PROBLEM: mp3 is not tested, as there is no encoder: install soundfile and PyAV from "
         "their own wheels"
     ]
 
 
-_WITHOUT_ENCODERS = """
-import runpy, sys
-from keyscan.doctor import track
-if __name__ == "__main__":
-    track._CODECS.update({".mp3": "no_such_encoder", ".wma": "no_such_encoder"})
-    sys.argv[:] = ["keyscan", *sys.argv[1:]]
-    runpy.run_module("keyscan", run_name="__main__")
-"""
+def test_without_temporary_files_it_fails_and_says_why(monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", mock.Mock(side_effect=OSError(28, "full")))
+    monkeypatch.setattr(self_test, "configure_torch", lambda options: None)  # once a process only
+    result = self_test.self_test(ModelOptions())
+    assert (result.passed, result.checks) == (False, ())
+    assert "temporary files cannot be written (full): set TMPDIR" in self_test_text(result)
