@@ -7,7 +7,7 @@ good on every machine; so are this checkout (``PYTHONPATH``) and ``OUTPUT``, a s
 object store. A rerun skips what has been written, and what a killed run left half done is done
 again (Ray's checkpoints, in ``OUTPUT-done``).
 
-``analyse_partition`` knows nothing of Ray: Spark's ``mapPartitions`` takes it as it is.
+``analyse_partition`` does not depend on Ray: Spark's ``mapPartitions`` takes it as it is.
 """
 
 from __future__ import annotations
@@ -20,21 +20,16 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from keyscan.engine.pool import WorkerPool
-
+from keyscan import AnalysisError
 from keyscan.analyze.files import UnreadableFolder, find_files
-from keyscan.engine.worker_process import Failure, WorkerSettings
-from keyscan.options import count, seconds
+from keyscan.engine.engine import Engine, Outcome, Task
+from keyscan.options import EngineOptions, ModelOptions, WorkerOptions, count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-not-found]
-
-    from keyscan import Analysis
-    from keyscan.engine.worker import Worker
 
 Row = dict[str, Any]
 TIMEOUT = 120.0  # seconds
@@ -49,40 +44,34 @@ def analyse_partition(paths: Iterable[str], timeout: float = TIMEOUT) -> Iterato
     next partition. A file that takes longer than ``timeout`` seconds is given up.
 
     Raises:
-        ModelError, WorkerFailed: not even the first file can be analysed here.
+        StartFailed: not even the first file can be analysed here.
     """
     engine = _engine(timeout)
     for path in paths:
         yield engine.row(path)
 
 
-class Engine:
-    """``keyscan.analyze`` with the server's limits: a decoder that dies takes a process of its own.
+class OneByOne:
+    """An engine that analyses one file at a time, which makes one busy core.
 
-    The model is in this process, one file is worked on at a time: that makes one busy core.
+    Decoding has the server's limits: a decoder that dies takes only its own process with it.
     """
 
     def __init__(self, timeout: float) -> None:
-        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # all cores have engines
-        self._pool = WorkerPool(1, WorkerSettings(timeout=timeout), on_started=lambda _: None)
-        import torch  # while the decoding process starts
-
-        from keyscan.model.checkpoint import load_model
-
-        torch.set_num_threads(1)  # where torch was imported before
-        self._model = load_model()
-        workers: SimpleQueue[Worker] = SimpleQueue()
-        self._pool.open(workers.put)
-        self._worker = workers.get()
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # every core has an engine
+        worker = WorkerOptions(timeout=timeout)
+        engine = Engine(EngineOptions(ModelOptions(), worker, workers=1, cache=None))
+        engine.load()
+        self._tasks: SimpleQueue[Task] = SimpleQueue()
+        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        engine.serve(self._tasks.get, lambda _, outcome: self._outcomes.put(outcome))
 
     def row(self, path: str) -> Row:
         """One of ``schema``."""
-        try:
-            found = self._analyze(path)
-        except Exception as error:  # a defect of ours must not cost the other tracks
-            found = Failure("internal_error", f"{type(error).__name__}: {error}")
-        if isinstance(found, Failure):
-            return {"path": path, "status": "error", "code": found.code, "error": found.message}
+        self._tasks.put(Task(path=path))
+        found = self._outcomes.get().result
+        if isinstance(found, AnalysisError):
+            return {"path": path, "status": "error", "code": found.code, "error": str(found)}
         return {
             "path": path,
             "status": "success",
@@ -97,24 +86,10 @@ class Engine:
             "warnings": [warning.code for warning in found.warnings],
         }
 
-    def _analyze(self, path: str) -> Analysis | Failure:
-        from keyscan import Analysis
-        from keyscan.model.estimate import estimate_key
-        from keyscan.spectrogram.constant_q import Features
-
-        features = self._pool.run(self._worker, path, Event())
-        if not isinstance(features, Features):
-            assert isinstance(features, Failure)  # nothing is known before: there is no cache
-            return features
-        estimate = estimate_key(self._model, features.spectrogram)
-        return Analysis(
-            **vars(estimate), path=path, duration=features.duration, warnings=features.warnings
-        )
-
 
 @cache
-def _engine(timeout: float) -> Engine:
-    return Engine(timeout)
+def _engine(timeout: float) -> OneByOne:
+    return OneByOne(timeout)
 
 
 class Analyst:

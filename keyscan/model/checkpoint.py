@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Callable
@@ -210,7 +211,8 @@ def configure_torch(options: ModelOptions) -> None:
         RuntimeError: torch has computed, or was configured, before.
     """
     torch.set_num_threads(options.threads)
-    torch.set_num_interop_threads(options.interop_threads)
+    with contextlib.suppress(RuntimeError):  # torch has worked in this process before
+        torch.set_num_interop_threads(options.interop_threads)
     torch.set_float32_matmul_precision(options.precision)
 
 
