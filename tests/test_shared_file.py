@@ -190,7 +190,7 @@ def test_both_workers_have_a_part_in_a_long_file(
 
 
 @LINUX
-@pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset")
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="apt-get install util-linux")
 def test_one_core_is_not_shared(files: dict[str, Path], alone: dict[Path, dict[str, Any]]) -> None:
     core = str(min(os.sched_getaffinity(0)))
     with ServerProcess("-w", "2", prefix=("taskset", "-c", core)) as server:
