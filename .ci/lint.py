@@ -1,16 +1,19 @@
-"""Formatting, lint and types, all run even if the first of them complains."""
+"""Formatting, lint, types and the laws of imports, all run even if one of them complains."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+PYTHON = (sys.executable, "-m")
 CHECKS = (
-    ("ruff", "format", "--check", "."),
-    ("ruff", "check", "."),
-    ("mypy", "openkeyscan_analyzer_server.py", "keyscan", "training", "examples", "benchmarks",
-     "fuzzing", "hooks", "runtime_hooks", "freezing", ".ci"),
+    (*PYTHON, "ruff", "format", "--check", "."),
+    (*PYTHON, "ruff", "check", "."),
+    (*PYTHON, "mypy", "openkeyscan_analyzer_server.py", "keyscan", "training", "examples",
+     "benchmarks", "fuzzing", "hooks", "runtime_hooks", "freezing", ".ci"),
+    (str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"),
 )  # fmt: skip
 
 if __name__ == "__main__":
-    sys.exit(max(subprocess.run([sys.executable, "-m", *check]).returncode for check in CHECKS))
+    sys.exit(max(subprocess.run(check).returncode for check in CHECKS))

@@ -1,7 +1,9 @@
 """Write Pipfile.lock so that it also fits Windows x86-64 and macOS arm64, and names no registry.
 
 ``pipenv lock`` resolves for the machine it runs on: what only other systems need, and torch's
-files for them, are added here. Run it on Linux after a change of the Pipfile.
+files for them, are added here. The package itself is in every category, so that each repeats all of
+its dependencies: only ``default`` keeps them. Run it on Linux, with pipenv installed, after a change
+of the dependencies in ``pyproject.toml`` or the Pipfile.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ PLATFORMS = ("win_amd64", "macosx_14_0_arm64")
 ONLY_ELSEWHERE = {
     "default": {"colorama": "sys_platform == 'win32'"},
     "develop": {
-        "colorama": "sys_platform == 'win32'",
         "macholib": "sys_platform == 'darwin'",
         "pefile": "sys_platform == 'win32'",
         "pywin32-ctypes": "sys_platform == 'win32'",
@@ -57,6 +58,9 @@ def main() -> None:
             entry = {"hashes": [digest], "markers": marker, "version": f"=={version}"}
             lock[section][name] = entry
     for section in lock.keys() - {"_meta"}:
+        if section != "default":
+            for name in lock[section].keys() & lock["default"].keys():
+                del lock[section][name]
         for entry in lock[section].values():
             entry.pop("index", None)
         lock[section] = dict(sorted(lock[section].items()))

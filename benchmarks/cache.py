@@ -20,12 +20,12 @@ from keyscan import runtime
 runtime.pin_threads()
 
 import numpy as np  # noqa: E402 - the threads must be pinned first
+from keyscan.cache.record import Record, encode_record  # noqa: E402
 
 from benchmarks.settings import PIECE_SECONDS, serve  # noqa: E402
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
 from keyscan.cache.database import Database  # noqa: E402
 from keyscan.cache.records import FileRow, ResultRow, Stamp  # noqa: E402
-from keyscan.cache.record import Record, encode_record  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
 from keyscan.model.checkpoint import load_model  # noqa: E402
 from keyscan.model.estimate import estimate_key  # noqa: E402

@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.keys import KEYS
 from keyscan.errors import ERROR_CODES
+from keyscan.keys import KEYS
 from tests import faulty_server
 from tests.audio_files import FORMATS, write_video
 

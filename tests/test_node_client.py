@@ -20,6 +20,7 @@ from keyscan.keys import KEYS, smooth_path
 from tests.server_process import COMMAND, ROOT
 
 CLIENT = ROOT / "clients" / "node"
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="apt-get install nodejs")
 
 AWKWARD = [
     "plain.wav", "with space.wav", " leading and trailing .wav", "naïve café.wav",
@@ -54,6 +55,7 @@ def awkward_tracks(tmp_path_factory):
     return root
 
 
+@needs_node
 @pytest.mark.parametrize(
     "file", sorted((CLIENT / "test").glob("*.test.js")), ids=lambda file: file.name
 )
@@ -89,6 +91,7 @@ def ask_client(function, *calls):
     return json.loads(result.stdout)
 
 
+@needs_node
 def test_keys_that_mix_are_the_same_in_the_client():
     expected = [
         [{"camelot": other.camelot, "relation": why} for other, why in key.compatible().items()]
@@ -97,12 +100,14 @@ def test_keys_that_mix_are_the_same_in_the_client():
     assert ask_client("compatible", *([key.camelot] for key in KEYS)) == expected
 
 
+@needs_node
 def test_distances_are_the_same_in_the_client():
     pairs = [(key, other) for key in KEYS for other in KEYS]
     distances = ask_client("distance", *([key.camelot, other.camelot] for key, other in pairs))
     assert distances == [key.distance_to(other) for key, other in pairs]
 
 
+@needs_node
 def test_smooth_paths_are_the_same_in_the_client():
     rng = random.Random(0)
     pools = [rng.sample(KEYS, rng.randint(1, 24 if n % 10 == 0 else 9)) for n in range(150)]

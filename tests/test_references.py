@@ -25,7 +25,8 @@ NETWORK = ("socket", "connect", "bind", "sendto")
 CANARY_KEY, TRACK_KEY = Key.parse("E major"), Key.parse("A minor")
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or not may_trace(), reason="needs strace, and leave to use it"
+    sys.platform != "linux" or not may_trace(),
+    reason="apt-get install strace, where it may be used",
 )
 
 

@@ -39,7 +39,7 @@ def test_noise(server, slope, tmp_path):
     assert_not_tonal(server.ask(request(1, tmp_path / "noise.flac")))
 
 
-@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="no espeak-ng")
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="apt-get install espeak-ng")
 @pytest.mark.parametrize("voice", ["en-us", "de+f2", "es+m3"])
 def test_speech(server, voice, tmp_path):
     text = (ROOT / "README.md").read_text(encoding="utf-8")[:600]

@@ -243,9 +243,9 @@ def test_two_soundfonts_of_one_name_are_refused(tmp_path: Path) -> None:
 
 needs_fluidsynth = pytest.mark.skipif(
     importlib.util.find_spec("fluidsynth") is None or not ctypes.util.find_library("fluidsynth"),
-    reason="needs pyfluidsynth and libfluidsynth",
+    reason="apt-get install fluidsynth",
 )
-needs_soundfont = pytest.mark.skipif(not SOUNDFONTS, reason="needs a soundfont")
+needs_soundfont = pytest.mark.skipif(not SOUNDFONTS, reason="apt-get install timgm6mb-soundfont")
 
 
 @needs_fluidsynth
