@@ -1,9 +1,9 @@
 """Write Pipfile.lock so that it also fits Windows x86-64 and macOS arm64, and names no registry.
 
 ``pipenv lock`` resolves for the machine it runs on: what only other systems need, and torch's
-files for them, are added here. The package itself is in every category, so that each repeats all
-its dependencies: only ``default`` keeps them. Run it on Linux, with pipenv installed, after a
-change of the dependencies in ``pyproject.toml`` or the Pipfile.
+files for them, are added here. Every category has the package itself and so repeats all that it
+depends on: only ``default`` keeps that. Run it on Linux, with pipenv, after a change of the Pipfile
+or of the dependencies in ``pyproject.toml``.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ def analyze(
     path: str | os.PathLike[str],
     *,
     timeline: bool = False,
+    spectrogram: bool = False,
     model_path: str | os.PathLike[str] | None = None,
 ) -> Analysis:
     """Analyse one audio file; the first call loads the model.
@@ -26,6 +27,7 @@ def analyze(
     Args:
         path: of an audio or video file, in any format that the server knows.
         timeline: whether ``timeline``, the key over time, is wanted; otherwise it is None.
+        spectrogram: whether ``spectrogram`` is wanted; otherwise it is None.
         model_path: another checkpoint than the packaged one.
 
     Raises:
@@ -41,6 +43,7 @@ def analyze(
         duration=features.duration,
         warnings=features.warnings,
         timeline=timeline,
+        keep_spectrogram=spectrogram,
     )
 
 
