@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from keyscan.engine.pool import WorkerPool
 
-from keyscan.analyze.files import UnreadableFolder, find_files
+from keyscan.analyze.files import find_files
+from keyscan.analyze.results import Failed
 from keyscan.engine.worker_process import Failure, WorkerSettings
 from keyscan.options import count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
@@ -162,7 +163,7 @@ def write_manifest(library: Path, manifest: Path) -> None:
     if library.is_dir():
         paths = []
         for found in find_files([str(library.absolute())], recursive=True):
-            if isinstance(found, UnreadableFolder):
+            if isinstance(found, Failed):
                 print(f"{found.path}: {found.error}", file=sys.stderr)
             else:
                 paths.append(os.fsencode(found))

@@ -7,7 +7,7 @@ import queue
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,6 +67,11 @@ class Interruption:
         raise KeyboardInterrupt
 
 
+def is_one_file(paths: Sequence[str], count: int) -> bool:
+    """Whether a single file was named, and no folder; ``paths`` have led to ``count`` files."""
+    return len(paths) == 1 and count <= 1 and not Path(paths[0]).is_dir()
+
+
 @dataclass(eq=False, kw_only=True)
 class _FileTask(Task):
     """``place`` is that of the file among those found."""
@@ -99,12 +104,6 @@ class Batch:
     def results(self) -> list[Result]:
         """Those that are known, in the order in which the files were found."""
         return [self._results[place] for place in sorted(self._results)]
-
-    @property
-    def is_single_file(self) -> bool:
-        """One file was named, and not a folder."""
-        paths = self._options.paths
-        return len(paths) == 1 and len(self.found) <= 1 and not Path(paths[0]).is_dir()
 
     def run(self, start_engine: StartEngine) -> None:
         """Find the files and analyse them, or as many as there is time for before a signal.
@@ -152,7 +151,7 @@ class Batch:
     def _feed(self, engine: Engine, waiting: deque[tuple[int, str]]) -> None:
         """Have ``engine`` analyse the ``waiting`` files, and keep the results."""
         options = self._options
-        is_drawn = options.plot is not None and self.is_single_file
+        is_drawn = options.plot is not None and is_one_file(options.paths, len(self.found))
         done: queue.SimpleQueue[tuple[_FileTask, Outcome] | None] = queue.SimpleQueue()
 
         def next_task() -> _FileTask | None:

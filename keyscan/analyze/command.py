@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from keyscan.analysis import Analysis
-from keyscan.analyze.batch import Batch, StartEngine
+from keyscan.analyze.batch import Batch, StartEngine, is_one_file
 from keyscan.analyze.documents import csv_lines, json_document, m3u_lines
 from keyscan.analyze.progress import Progress, terminal_width
 from keyscan.analyze.results import (
@@ -100,7 +100,7 @@ def _report(
         lines = summary_lines(summary, options.style)
         progress.write("".join(f"{line}\n" for line in lines))
     if options.plot is not None:
-        _draw(options.plot, batch, options, plot)
+        draw_picture(options.plot, options, results, batch.track, plot)
     return EXIT_FAILED if summary.failed else EXIT_OK
 
 
@@ -141,19 +141,24 @@ def _text(
             return (f"{line}\n" for line in table(analyses(results), options.style, width))
 
 
-def _draw(path: Path, batch: Batch, options: AnalyzeOptions, plot: Plot) -> None:
-    """Draw a single file as a track, everything else as a library.
+def draw_picture(
+    path: Path,
+    options: AnalyzeOptions,
+    results: Sequence[Result],
+    track: Analysis | None,
+    plot: Plot,
+) -> None:
+    """Draw a single file, which is ``track`` if it has a key, or the keys of all ``results``.
 
     Raises:
         PlotError: there is no picture; the class says why.
     """
-    if batch.track is not None:
-        plot.draw_track(path, batch.track, options.theme, options.style)
-    elif batch.is_single_file:
+    if track is not None:
+        plot.draw_track(path, track, options.theme, options.style)
+    elif is_one_file(options.paths, len(results)):
         raise NothingToDraw(f"{path} is not drawn: there is no key")
     else:
         # a folder by its own name, even if it was given as "."
         name = ", ".join(Path(given).resolve().name or given for given in options.paths)
-        results = batch.results
         codes = [failure.error.code for failure in failures(results)]
         plot.draw_library(path, name, analyses(results), codes, options.theme, options.style)

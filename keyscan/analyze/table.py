@@ -148,7 +148,8 @@ def _second(track: Analysis, style: KeyStyle) -> str:
 
 
 def _tuning(track: Analysis) -> str:
-    return _NOTHING if track.tuning_cents is None else signed(track.tuning_cents)
+    cents = track.tuning_cents
+    return _NOTHING if cents is None else signed(round(cents, 1))  # from the decimals of replies
 
 
 def _marks(track: Analysis) -> str:
@@ -161,6 +162,7 @@ def _marks(track: Analysis) -> str:
 
 
 def _percent(probability: float) -> str:
+    probability = round(probability, 4)  # from the decimals of replies
     return ">99%" if probability > 0.995 else f"{100 * probability:.0f}%"
 
 
