@@ -23,7 +23,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from keyscan import AnalysisError
-from keyscan.analyze.files import UnreadableFolder, find_files
+from keyscan.analyze.files import find_files
+from keyscan.analyze.results import Failed
 from keyscan.engine.engine import Engine, Outcome, Task
 from keyscan.options import EngineOptions, ModelOptions, WorkerOptions, count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
@@ -137,7 +138,7 @@ def write_manifest(library: Path, manifest: Path) -> None:
     if library.is_dir():
         paths = []
         for found in find_files([str(library.absolute())], recursive=True):
-            if isinstance(found, UnreadableFolder):
+            if isinstance(found, Failed):
                 print(f"{found.path}: {found.error}", file=sys.stderr)
             else:
                 paths.append(os.fsencode(found))

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyscan.errors import AnalysisWarning
-from keyscan.keys import KEYS, Key
+from keyscan.keys import KEYS, Harmony, Key
 
 if TYPE_CHECKING:  # numpy
     from keyscan.spectrogram.constant_q import FloatArray
 
+DOUBTFUL = 0.5
+"""Below this confidence a key is more likely wrong than right."""
 BETWEEN_KEYS_CENTS = 10.0
 """Closer than this to the middle between two keys, music may be in either."""
 _MOST_ALTERNATIVES = 3
@@ -97,6 +99,16 @@ class Analysis:
         ]
         others.sort(key=lambda candidate: -candidate.confidence)
         return tuple(others[:_MOST_ALTERNATIVES])
+
+    @property
+    def is_doubtful(self) -> bool:
+        """The key is more likely wrong than right."""
+        return self.confidence < DOUBTFUL
+
+    @property
+    def compatible(self) -> dict[Key, Harmony]:
+        """The keys that mix well with this one, and why; none for drums, speech and noise."""
+        return self.key.compatible() if self.tonal else {}
 
     @property
     def is_between_keys(self) -> bool:

@@ -22,8 +22,8 @@ from keyscan.options import (
     parse_doctor,
     parse_serve,
 )
+from keyscan.profiling import profiling_enabled, startup_line, threading_lines
 from keyscan.runtime import usable_cores
-from keyscan.server.profiling import profiling_enabled, startup_line, threading_lines
 from keyscan.server.protocol import encode
 from keyscan.server.server import Server
 from keyscan.stdio import STDERR, read_some, take_streams, write_all
@@ -99,10 +99,11 @@ def _serve(options: ServeOptions) -> int:
 
 
 def _analyze(options: AnalyzeOptions) -> int:
-    from keyscan.analyze import command  # and with it much that the server has no use for
+    from keyscan import plot  # and with it much that the server has no use for
+    from keyscan.analyze import command
 
     _, output = take_streams()
-    code = command.run(options, output, start_engine)
+    code = command.run(options, output, start_engine, plot)
     STDERR.drain(timeout=1.0)
     os._exit(code)  # at once, as the server ends
 

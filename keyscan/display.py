@@ -1,24 +1,23 @@
-"""Text for a terminal: names that a stranger chose, columns that line up."""
+"""Text for people: names made harmless for a terminal, columns that line up, numbers."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import PurePath
 
 from wcwidth import iter_graphemes, width
 
 _CUT = "…"
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _JOINED = re.compile(r"(?<=[^\s\u200c\u200d])[\u200c\u200d](?=[^\s\u200c\u200d])")
-"""The joiners that emoji and some scripts are written with, where they join something."""
+"""The zero-width joiners of emoji and some scripts, where they join something."""
 
 
 def shown(text: str) -> str:
-    r"""``text`` on one line, with escapes for what would steer a terminal or deceive the eye.
+    r"""``text`` on one line, with control, format and unpaired surrogate characters escaped.
 
-    So ``\x1b`` for the escape character, ``\u202e`` for what turns the direction around, and
-    ``\xff`` for a byte of a file's name that is no UTF-8.
+    ``\x1b`` stands for the escape character, ``\u202e`` for right-to-left override, and ``\xff``
+    for a byte of a file's name that is not UTF-8.
     """
     if text.isprintable():
         return text
@@ -37,20 +36,15 @@ def _shown(character: str) -> str:
     return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
-def stem(path: str) -> str:
-    """The name of a file without its extension, fit to be shown."""
-    return shown(PurePath(path).stem)
-
-
 def columns(text: str) -> int:
     """How many columns of a terminal ``text`` takes."""
     return int(width(text))
 
 
 def fitted(text: str, size: int) -> str:
-    """``text`` in exactly ``size`` columns; of one that is too long, the middle is left out.
+    """``text`` in exactly ``size`` columns, without its middle if it is too long.
 
-    More is left of the end than of the start: there stand the title, the number and the format.
+    The end keeps more than the start: it has the title, the number and the format.
     """
     if (short := size - columns(text)) >= 0:
         return text + " " * short
@@ -76,3 +70,17 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def signed(value: float) -> str:
+    """``"+3"``, ``"-3"`` or ``"0"``."""
+    return f"{round(value):+d}" if round(value) else "0"
+
+
+def percent(share: float) -> str:
+    """``"87 %"`` for 0.87; only 0 is ``"0 %"``, only 1 is ``"100 %"``."""
+    if 0 < share < 0.01:
+        return "<1 %"
+    if 0.99 < share < 1:
+        return ">99 %"
+    return f"{100 * share:.0f} %"

@@ -38,7 +38,7 @@ class Key:
             raise ValueError(f"no such key: tonic {self.tonic!r}, mode {self.mode!r}")
 
     @property
-    def hour(self) -> int:
+    def camelot_number(self) -> int:
         """Position on the Camelot wheel, 1-12: C major and A minor are at 8, a fifth up is +1."""
         major_tonic = self.tonic if self.mode == "major" else self.tonic + 3
         return (major_tonic * 7 + 7) % 12 + 1
@@ -46,17 +46,17 @@ class Key:
     @property
     def camelot(self) -> str:
         """``"8A"`` for A minor, ``"8B"`` for C major."""
-        return f"{self.hour}{'B' if self.mode == 'major' else 'A'}"
+        return f"{self.camelot_number}{'B' if self.mode == 'major' else 'A'}"
 
     @property
     def open_key(self) -> str:
         """``"1m"`` for A minor, ``"1d"`` for C major."""
-        return f"{(self.hour + 4) % 12 + 1}{'d' if self.mode == 'major' else 'm'}"
+        return f"{(self.camelot_number + 4) % 12 + 1}{'d' if self.mode == 'major' else 'm'}"
 
     @property
     def class_id(self) -> int:
         """0-11 for 1A-12A, 12-23 for 1B-12B."""
-        return self.hour - 1 + (12 if self.mode == "major" else 0)
+        return self.camelot_number - 1 + (12 if self.mode == "major" else 0)
 
     def name(self, spelling: Spelling = "both") -> str:
         """``"A minor"``; black keys as ``"F# minor/Gb minor"``, or in one spelling alone."""
@@ -106,21 +106,21 @@ class Key:
         interval = (self.tonic - reference.tonic) % 12
         if self.mode == reference.mode:
             return {7: "fifth_up", 5: "fifth_down"}.get(interval, "other")  # type: ignore[return-value]
-        if self.hour == reference.hour:
+        if self.camelot_number == reference.camelot_number:
             return "relative"
         return "parallel" if interval == 0 else "other"
 
     def distance_to(self, other: Key) -> int:
-        """Steps on the Camelot wheel, 0-7: an hour is one, and so is the change of the letter."""
-        hours = abs(self.hour - other.hour)
-        return min(hours, 12 - hours) + (self.mode != other.mode)
+        """Steps on the Camelot wheel, 0-7: one for each number, and one for the other letter."""
+        apart = abs(self.camelot_number - other.camelot_number)
+        return min(apart, 12 - apart) + (self.mode != other.mode)
 
     def compatible(self) -> dict[Key, Harmony]:
         """The keys that mix well with this one, and why, the closest first.
 
-        ``same``; ``relative``: the other letter (8A, 8B); ``up`` and ``down``: an hour on (9A: the
-        fifth above) or back (7A: the fifth below); ``energy_boost``: a whole tone (10A) or a
-        semitone (3A) higher, which lifts the music.
+        ``same``; ``relative``: the other letter (8A, 8B); ``up`` and ``down``: the next number (9A:
+        the fifth above) or the one before (7A: the fifth below); ``energy_boost``: a whole tone
+        (10A) or a semitone (3A) higher, which lifts the music.
         """
         other: Mode = "major" if self.mode == "minor" else "minor"
         relative = Key((self.tonic + (3 if other == "major" else 9)) % 12, other)
@@ -160,18 +160,19 @@ def smooth_path(keys: Sequence[Key]) -> list[int]:
     walked around the wheel, then improved by reversing and moving parts of it (2-opt and or-opt:
     Croes, 1958; Or, 1976) until nothing helps.
     """
-    starts = sorted({key.hour for key in keys})
-    paths = [_improved(_around_the_wheel(set(keys), hour)) for hour in starts]
+    starts = sorted({key.camelot_number for key in keys})
+    paths = [_improved(_around_the_wheel(set(keys), start)) for start in starts]
     path = min(paths, key=_steps, default=[])
     places = {class_id: place for place, class_id in enumerate(path)}
     return sorted(range(len(keys)), key=lambda index: places[keys[index].class_id])
 
 
 def _around_the_wheel(keys: set[Key], start: int) -> list[int]:
-    """Class ids from an hour on; within an hour, the letter of the one before first."""
+    """Class ids from Camelot number ``start`` on; first the letter of the key before."""
     path: list[Key] = []
-    for hour in (*range(start, 13), *range(1, start)):
-        here = sorted((key for key in keys if key.hour == hour), key=lambda key: key.mode)
+    for number in (*range(start, 13), *range(1, start)):
+        here = [key for key in keys if key.camelot_number == number]
+        here.sort(key=lambda key: key.mode)
         if not here:
             continue
         path += here if not path or path[-1].mode == here[0].mode else here[::-1]

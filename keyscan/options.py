@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from keyscan import __version__
 from keyscan.audio.extensions import is_music
+from keyscan.errors import UnknownPictureFormat
 from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 from keyscan.runtime import usable_cores
 
@@ -26,6 +27,7 @@ Order = Literal["given", "key", "mix"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 ThemeName = Literal["light", "dark"]
 THEME_NAMES: tuple[ThemeName, ...] = get_args(ThemeName)
+PictureFormat = Literal["svg", "png"]
 
 _MOST_WORKERS = 256  # or threads
 _LONGEST_SECONDS = 1e6  # the longest wait for a lock that every system allows
@@ -183,6 +185,20 @@ def seconds(text: str) -> float:
     return value
 
 
+def picture_format(path: Path) -> PictureFormat:
+    """The format that the extension of ``path`` stands for.
+
+    Raises:
+        UnknownPictureFormat: it is neither ``.svg`` nor ``.png``.
+    """
+    match path.suffix.lower():
+        case ".svg":
+            return "svg"
+        case ".png":
+            return "png"
+    raise UnknownPictureFormat(f"{path}: a picture's name must end in .svg or .png")
+
+
 def _parser(description: str, epilog: str, command: str = "") -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog=f"openkeyscan-analyzer{command}",
@@ -301,9 +317,6 @@ def _size(text: str) -> int:
 
 
 def _picture(text: str) -> Path:
-    from keyscan.errors import UnknownPictureFormat
-    from keyscan.plot.picture import picture_format  # and with it numpy
-
     try:
         picture_format(path := Path(text))
     except UnknownPictureFormat as error:

@@ -1,4 +1,4 @@
-"""Where the results go: to stdout, or to a file that is there as a whole or not at all."""
+"""Results to stdout, or to a file that is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from io import RawIOBase
 from pathlib import Path
 
 _BLOCK = 1 << 16  # bytes
-_NOBODY_READS = (errno.EPIPE, errno.EINVAL)  # the second: Windows
+_READER_GONE = (errno.EPIPE, errno.EINVAL)  # the second: Windows
 
 
 def write_text(parts: Iterable[str], output: RawIOBase) -> None:
-    """Write ``parts`` as UTF-8; nobody there to read them is no error.
+    """Write ``parts`` as UTF-8; a reader that is gone is not an error.
 
-    ``output`` has no buffer of its own, which would be written once more behind a Ctrl-C.
+    ``output`` has no buffer, which would be written again after Ctrl-C.
 
     Raises:
         OSError: they cannot be written, for another reason.
@@ -33,7 +33,7 @@ def write_text(parts: Iterable[str], output: RawIOBase) -> None:
                 block = bytearray()
         _write_all(block, output)
     except OSError as error:
-        if error.errno not in _NOBODY_READS:
+        if error.errno not in _READER_GONE:
             raise
 
 
@@ -44,14 +44,14 @@ def _write_all(block: bytearray, output: RawIOBase) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Fail before the work is done rather than behind it.
+    """Check before the work whether its results can be written.
 
     Raises:
         OSError: there can be no file at ``path``.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if path.exists() and not os.access(path, os.W_OK):  # another could take its place all the same
+    if path.exists() and not os.access(path, os.W_OK):  # though it could be replaced
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if _is_stream(path):
         return
@@ -62,10 +62,9 @@ def check_writable(path: Path) -> None:
 
 @contextlib.contextmanager
 def replaced(path: Path) -> Iterator[RawIOBase]:
-    """What is written in the block becomes the file at ``path`` at its end, if that is reached.
+    """What the block writes becomes the file at ``path`` when the block ends without an error.
 
-    A link stays one, an older file's permissions stay, and into a device or a pipe is written
-    directly.
+    Links and the permissions of an older file stay; devices and pipes are written directly.
 
     Raises:
         OSError: it cannot be written.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyscan.display import clock, columns, fitted, shown
+from keyscan.display import clock, columns, fitted, percent, shown, signed
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,16 @@ def test_letters_keep_their_accents_at_the_cut():
 )
 def test_clock(seconds, expected):
     assert clock(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0.0, "0 %"), (0.004, "<1 %"), (0.87, "87 %"), (0.992, ">99 %"), (1.0, "100 %")],
+)
+def test_percent(share, expected):
+    assert percent(share) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(2.6, "+3"), (-3.4, "-3"), (-0.4, "0")])
+def test_signed(value, expected):
+    assert signed(value) == expected

@@ -1,18 +1,20 @@
-"""What programs read: one JSON document, or CSV (RFC 4180)."""
+"""What programs read: a JSON document, CSV (RFC 4180), or an extended M3U playlist."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
-from keyscan.analyze.summary import Summary
-from keyscan.analyze.tracks import Track
+from keyscan.analysis import Analysis
+from keyscan.analyze.results import Result, RunSummary, analyses
+from keyscan.display import shown
 from keyscan.keys import KeyStyle
-from keyscan.reply import Message
+from keyscan.reply import Message, failure_fields, key_fields, success_fields
 
-_OF_THE_PROTOCOL = ("id", "generation")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 CSV_COLUMNS = (
@@ -21,83 +23,96 @@ CSV_COLUMNS = (
     *("tuning_cents", "duration", "compatible", "warnings", "cached"),
     *("intro_key", "outro_key", "timeline", "code", "error"),
 )
-"""The header; ``compatible`` and ``timeline`` hold several keys in Camelot, apart by ``;``."""
+"""The header; ``compatible`` and ``timeline`` hold several keys in Camelot, separated by ``;``."""
 
 
-def json_document(tracks: Sequence[Track], summary: Summary, style: KeyStyle) -> Iterator[str]:
+def json_document(results: Sequence[Result], summary: RunSummary, style: KeyStyle) -> Iterator[str]:
     """``{"tracks": [...], "summary": {...}}``, a line a track: the server's reply, and the path.
 
-    All characters are ASCII, so that a file's name that is no UTF-8 can be told: the byte ``0xff``
-    is ``"\\udcff"``, as Python's ``json`` and ``os`` have it.
+    All characters are ASCII. The byte ``0xff`` of a name that is not UTF-8 is ``"\\udcff"``, as in
+    Python's ``json`` and ``os``.
     """
     yield '{"tracks": [\n'
-    for number, track in enumerate(tracks, 1):
-        yield json.dumps(_record(track, style)) + (",\n" if number < len(tracks) else "\n")
-    yield f'],\n"summary": {json.dumps(summary.to_dict())}}}\n'
+    for number, result in enumerate(results, 1):
+        text = json.dumps(_track(result, style))
+        yield text + (",\n" if number < len(results) else "\n")
+    yield f'],\n"summary": {json.dumps(summary.fields())}}}\n'
 
 
-def _record(track: Track, style: KeyStyle) -> Message:
-    reply = {name: value for name, value in track.reply.items() if name not in _OF_THE_PROTOCOL}
-    record = {"path": track.path, **reply}
-    if track.analysed:
-        record["compatible"] = [
-            {
-                "camelot": key.camelot,
-                "openkey": key.open_key,
-                "key": key.written(style.notation, style.spelling),
-                "relation": relation,
-            }
-            for key, relation in track.compatible.items()
+def _track(result: Result, style: KeyStyle) -> Message:
+    compatible = {}
+    if isinstance(result, Analysis):
+        compatible["compatible"] = [
+            {**key_fields(key, style), "relation": relation}
+            for key, relation in result.compatible.items()
         ]
-    return record
+    return {"path": result.path, **_reply(result, style), **compatible}
 
 
-def csv_lines(tracks: Sequence[Track]) -> Iterator[str]:
-    """A header and a line a track, failures too."""
+def csv_lines(results: Sequence[Result], style: KeyStyle) -> Iterator[str]:
+    """A header and a line a file, failures too."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, CSV_COLUMNS, restval="", extrasaction="raise")
+    writer = csv.DictWriter(text, CSV_COLUMNS, restval="", extrasaction="ignore")
     writer.writeheader()
-    for track in tracks:
-        writer.writerow(_cells(track))
-        yield text.getvalue()
+    yield text.getvalue()
+    for result in results:
         text.seek(0)
         text.truncate()
-    if not tracks:
+        writer.writerow(_cells(result, style))
         yield text.getvalue()
 
 
-def _cells(track: Track) -> Message:
-    reply = track.reply
-    path = harmless(track.path)
-    if not track.analysed:
-        return {"path": path, "status": "error", "code": track.code, "error": track.error}
-    cells = {
-        "path": path,
-        "compatible": ";".join(key.camelot for key in track.compatible),
-        "warnings": ";".join(warning["code"] for warning in track.warnings),
-        **{name: reply[name] for name in ("status", "camelot", "openkey", "key", "confidence")},
-        **{name: _flag(reply[name]) for name in ("tonal", "cached")},
-        **{name: reply[name] for name in ("tuning_cents", "duration", "code")},
-    }
-    for number, other in enumerate(reply["alternatives"], 1):
+def _cells(result: Result, style: KeyStyle) -> Message:
+    cells = {**_reply(result, style), "path": harmless(result.path)}
+    if not isinstance(result, Analysis):
+        return cells
+    cells["compatible"] = ";".join(key.camelot for key in result.compatible)
+    cells["warnings"] = ";".join(warning.code for warning in result.warnings)
+    for name in ("tonal", "cached"):
+        cells[name] = "true" if cells[name] else "false"
+    for number, other in enumerate(cells["alternatives"], 1):
         cells[f"alternative_{number}"] = other["camelot"]
         cells[f"alternative_{number}_confidence"] = other["confidence"]
-    if track.timeline:
-        cells["intro_key"] = reply["intro_key"]["camelot"]
-        cells["outro_key"] = reply["outro_key"]["camelot"]
+    if result.timeline is not None:
+        for name in ("intro_key", "outro_key"):
+            cells[name] = cells[name]["camelot"]
         cells["timeline"] = ";".join(
-            f"{part['start']}-{part['end']} {part['camelot']}" for part in track.timeline
+            f"{part['start']}-{part['end']} {part['camelot']}" for part in cells["timeline"]
         )
     return cells
 
 
+def _reply(result: Result, style: KeyStyle) -> Message:
+    if isinstance(result, Analysis):
+        return success_fields(result, style, timeline=True)
+    return failure_fields(result.path, result.error)
+
+
 def harmless(path: str) -> str:
-    """The same file by a name that no spreadsheet takes for a formula: ``./=1+1.mp3``.
+    """The same file by a name that no spreadsheet reads as a formula: ``./=1+1.mp3``.
 
     Source: OWASP, "CSV Injection".
     """
     return f"./{path}" if path.startswith(_FORMULA) else path
 
 
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
+def m3u_lines(results: Sequence[Result], style: KeyStyle) -> Iterator[str]:
+    """The files that have been analysed, each with its length and key, in UTF-8."""
+    yield "#EXTM3U\n"
+    for analysis in analyses(results):
+        key = f"{style.code(analysis.key)} " if analysis.tonal else ""
+        title = shown(PurePath(analysis.path).stem)
+        yield f"#EXTINF:{round(analysis.duration)},{key}{title}\n"
+        yield f"{_location(analysis.path)}\n"
+
+
+def _location(path: str) -> str:
+    """The absolute path, or a ``file:`` URI where a line of UTF-8 cannot hold that."""
+    absolute = os.path.abspath(path)  # noqa: PTH100
+    try:
+        absolute.encode()
+    except UnicodeEncodeError:
+        return PurePath(absolute).as_uri()
+    if absolute.splitlines() != [absolute] or absolute != absolute.strip():
+        return PurePath(absolute).as_uri()
+    return absolute

@@ -1,4 +1,4 @@
-"""Files and folders as a person names them become the list of files to analyse, each once."""
+"""Files and folders as a person names them become the files to analyse, each once."""
 
 from __future__ import annotations
 
@@ -7,29 +7,21 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from keyscan.analyze.results import Failed
 from keyscan.audio.extensions import is_music
+from keyscan.errors import PermissionDenied, ReadFailed
 
 _ON_WINDOWS = os.name == "nt"
 _DIGITS = re.compile(r"(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableFolder:
-    """A folder that the system does not let us look into; ``code`` is one of ``ERROR_CODES``."""
+def find_files(paths: Sequence[str], *, recursive: bool) -> Iterator[str | Failed]:
+    """The paths of all files, in the order given, each file once; folders that cannot be read.
 
-    path: str
-    code: str
-    error: str
-
-
-def find_files(paths: Sequence[str], *, recursive: bool) -> Iterator[str | UnreadableFolder]:
-    """The paths of all files, in the order given, each file once.
-
-    A path that is no folder is passed on, whatever there is. Of a folder come the files with an
-    extension of music that are not hidden, in natural order (2 before 10), and then, if
-    ``recursive``, those of its folders. Links are followed; a folder is gone through once.
+    A path that is not a folder is passed on, even if there is nothing. A folder gives its files
+    with an extension of music that are not hidden, in natural order (2 before 10), and then, if
+    ``recursive``, those of its folders. Links are followed; a folder is searched once.
     """
     walk = _Walk(recursive)
     for path in _expanded(paths) if _ON_WINDOWS else paths:
@@ -40,7 +32,7 @@ def find_files(paths: Sequence[str], *, recursive: bool) -> Iterator[str | Unrea
 
 
 class _Walk:
-    """What has been found so far, by the real paths: through links the same file comes again."""
+    """Remembers the real paths found so far: links lead to the same file again."""
 
     def __init__(self, recursive: bool) -> None:
         self._recursive = recursive
@@ -50,7 +42,7 @@ class _Walk:
         if self._is_new(real):
             yield path
 
-    def folder(self, path: str) -> Iterator[str | UnreadableFolder]:
+    def folder(self, path: str) -> Iterator[str | Failed]:
         waiting = [(path, os.path.realpath(path))]
         while waiting:  # no recursion: folders can be nested more deeply than Python's stack
             path, real = waiting.pop()
@@ -67,7 +59,7 @@ class _Walk:
                 target = _inside(real, entry)
                 if entry.is_symlink():
                     target = os.path.realpath(target)
-                    if target in own:  # by its own name, wherever that stands
+                    if target in own:  # it comes by its own name
                         continue
                 if _is_folder(entry):
                     inner.append((entry.path, target))
@@ -85,7 +77,7 @@ class _Walk:
 
 
 def natural(name: str) -> tuple[list[str | int], str]:
-    """What to sort names by as people do: ``2.mp3`` before ``10.mp3``, ``a`` beside ``A``."""
+    """The sort key of natural order: ``2.mp3`` before ``10.mp3``, ``a`` beside ``A``."""
     parts = _DIGITS.split(name.casefold())
     return [int(part) if index % 2 else part for index, part in enumerate(parts)], name
 
@@ -95,7 +87,7 @@ def _inside(folder: str, entry: os.DirEntry[str]) -> str:
 
 
 def _visible(folder: str) -> list[os.DirEntry[str]]:
-    """Without hidden files, among which are the ``._name`` that macOS leaves on foreign disks."""
+    """Without hidden files, such as the ``._name`` that macOS writes to other file systems."""
     with os.scandir(folder) as entries:
         return [entry for entry in entries if not _is_hidden(entry)]
 
@@ -120,16 +112,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _unreadable(path: str, error: OSError) -> UnreadableFolder:
+def _unreadable(path: str, error: OSError) -> Failed:
     if isinstance(error, PermissionError):
-        return UnreadableFolder(
-            path, "permission_denied", "the folder may not be read by this user"
-        )
-    return UnreadableFolder(path, "read_failed", f"the folder cannot be read: {error.strerror}")
+        return Failed(path, PermissionDenied("the folder may not be read by this user"))
+    return Failed(path, ReadFailed(f"the folder cannot be read: {error.strerror}"))
 
 
 def _expanded(paths: Sequence[str]) -> Iterator[str]:
-    """``*.mp3`` as the shells of other systems pass it on; Windows leaves that to the program."""
+    """Expand ``*.mp3``, which Windows leaves to the program, as the shells of other systems do."""
     for path in paths:
         matches = [] if os.path.lexists(path) else glob.glob(path)  # noqa: PTH207
         yield from sorted(matches, key=natural) or [path]

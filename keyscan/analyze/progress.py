@@ -1,4 +1,4 @@
-"""How far it has got: a bar on a terminal, and what has to be said above it. Only on stderr."""
+"""Progress on stderr: a bar on a terminal, and messages above it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from keyscan.analyze.tracks import Track
+from keyscan.analyze.results import Failed, Result
 from keyscan.display import shown
 from keyscan.stdio import write_all
 
@@ -20,15 +20,15 @@ _FORMAT = (
     "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} files "
     "[{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
 )
-_SMOOTHING = 0.1  # tracks differ in length, and those from the cache take no time
+_SMOOTHING = 0.1  # files differ in length, and those from the cache take no time
 _USUAL_WIDTH = 80
 _Item = TypeVar("_Item")
 
 
 class Progress:
-    """A text stream as well, for ``logging``: each ``write`` is told above the bar, in one piece.
+    """Also a text stream for ``logging``: each ``write`` appears above the bar, in one piece.
 
-    Thread-safe. A stderr that is closed, or a terminal that is gone, stops nothing.
+    Thread-safe. A stderr that is closed, or a terminal that is gone, does no harm.
     """
 
     def __init__(self, *, bar: bool) -> None:
@@ -39,11 +39,11 @@ class Progress:
         self._draws = bar and self._stream.isatty()
         self._bar: tqdm[None] | None = None
         self._failed = 0
-        # tqdm's own would be shared with other processes, for which macOS needs one more process
+        # tqdm's own lock is shared between processes, for which macOS starts one more process
         tqdm.set_lock(threading.RLock())
 
     def finding(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """``items``, counted on the terminal if they take more than a moment to be found."""
+        """Pass on ``items``, and count them on the terminal if they take more than a second."""
         yield from tqdm(
             items,
             desc="looking for files",
@@ -56,7 +56,7 @@ class Progress:
         )
 
     def start(self, total: int) -> None:
-        """Draw the bar: ``total`` files are to come."""
+        """Draw the bar for ``total`` files."""
         self._bar = tqdm(
             total=total,
             unit=" files",
@@ -69,15 +69,16 @@ class Progress:
         )
 
     def restart_clock(self) -> None:
-        """The files come from now on: what was loaded before has no part in their rate."""
+        """The first file starts now: the time to load the engine is no part of the rate."""
         if self._bar is not None and self._draws:
             self._bar.unpause()
 
-    def done(self, track: Track) -> None:
-        """One file more; say why, if it has failed."""
-        if not track.analysed:
+    def done(self, result: Result) -> None:
+        """Count one more file; if it has failed, write why."""
+        if isinstance(result, Failed):
             self._failed += 1
-            self.write(f"failed: {shown(track.path)}: {shown(track.error)} ({track.code})\n")
+            error = result.error
+            self.write(f"failed: {shown(result.path)}: {shown(str(error))} ({error.code})\n")
         if self._bar is None:
             return
         if self._failed:
@@ -86,43 +87,43 @@ class Progress:
             self._bar.update()
 
     def tick(self) -> None:
-        """Let the time on the bar go on, though no file is done."""
+        """Redraw the bar, whose clock moves on though no file is done."""
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar.refresh()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar.close()
 
     def write(self, text: str) -> None:
-        """Whole lines."""
+        """Write whole lines."""
         with contextlib.suppress(OSError):
             if self._draws:
                 tqdm.write(text, file=self._stream, end="")
             elif self._stream.isatty():
                 self._stream.write(text)
                 self._stream.flush()
-            else:  # without a lock, for which Ctrl-C would have to wait if nobody reads
+            else:  # without a lock: if the reader waits, Ctrl-C still ends the program
                 write_all(self._stream.fileno(), text.encode("utf-8", "backslashreplace"))
 
     def flush(self) -> None:
-        """For ``logging``; nothing is kept back."""
+        """For ``logging``; there is no buffer."""
 
 
 def terminal_width(descriptor: int) -> int | None:
-    """The columns of the terminal that is written to; None if it is none.
+    """The columns of the terminal that ``descriptor`` is; None if it is none.
 
-    ``COLUMNS`` has the last word, as it has in other programs.
+    The variable ``COLUMNS`` overrides them, as in other programs.
     """
     if not os.isatty(descriptor):
         return None
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns):
         return int(columns)
-    for known in (descriptor, 2):  # Windows tells of the standard streams only
+    for known in (descriptor, 2):  # Windows has a width for the standard streams only
         with contextlib.suppress(OSError, ValueError):
             if found := os.get_terminal_size(known).columns:
                 return found

@@ -1,57 +1,173 @@
-"""What is made of the answers: table, JSON, CSV or playlist, and the summary."""
+"""What became of the files: an ``Analysis`` or a failure each, their order, and their summary."""
 
 from __future__ import annotations
 
-import argparse
-import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from keyscan.analyze.documents import csv_lines, json_document
-from keyscan.analyze.playlist import m3u_lines
-from keyscan.analyze.progress import terminal_width
-from keyscan.analyze.session import Batch
-from keyscan.analyze.summary import Summary, summarize
-from keyscan.analyze.table import table
-from keyscan.analyze.tracks import Track, ordered
-from keyscan.output import replaced, write_text
-from keyscan.server.style_options import key_style
+from keyscan.analysis import Analysis
+from keyscan.display import clock
+from keyscan.errors import AnalysisError
+from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
+from keyscan.options import Order
+from keyscan.reply import Message
+
+_LONGEST_BAR = 24
 
 
-def write_results(options: argparse.Namespace, batch: Batch, stdout: int) -> Summary:
-    """Write what ``options`` ask for to the descriptor ``stdout`` or the file that they name.
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file without a key, or a folder that cannot be read."""
 
-    Raises:
-        OSError: it cannot be written.
+    path: str
+    error: AnalysisError
+
+
+Result = Analysis | Failed
+
+
+def ordered(results: Sequence[Result], order: Order) -> list[Result]:
+    """``given``: as they are; ``key``: 1A, 1B, 2A ... 12B; ``mix``: few steps on the wheel in all.
+
+    By key and to mix, files without one come last: first drums and speech, then failures.
     """
-    tracks = batch.tracks
-    summary = summarize(
-        tracks,
-        files=len(batch.found),
-        seconds=batch.seconds,
-        leave_out_cached=options.changed_only,
-    )
-    if options.changed_only:
-        tracks = [track for track in tracks if not (track.analysed and track.cached)]
-    tracks = ordered(tracks, options.sort)
-    if options.output is None:
-        if os.name != "nt":
-            os.set_blocking(stdout, True)  # whoever shares the pipe with us may have changed that
-        stream = os.fdopen(stdout, "wb", buffering=0, closefd=False)
-        write_text(_text(options, tracks, summary, terminal_width(stdout)), stream)
+    if order == "given":
+        return list(results)
+    analysed = analyses(results)
+    tonal = [analysis for analysis in analysed if analysis.tonal]
+    if order == "key":
+        tonal.sort(key=lambda analysis: _camelot_order(analysis.key))
     else:
-        with replaced(options.output) as file:
-            write_text(_text(options, tracks, summary, terminal_width(file.fileno())), file)
-    return summary
+        tonal = [tonal[index] for index in smooth_path([analysis.key for analysis in tonal])]
+    others = [analysis for analysis in analysed if not analysis.tonal]
+    return [*tonal, *others, *failures(results)]
 
 
-def _text(
-    options: argparse.Namespace, tracks: Sequence[Track], summary: Summary, width: int | None
-) -> Iterator[str]:
-    style = key_style(options)
-    if options.format == "json":
-        return json_document(tracks, summary, style)
-    if options.format == "csv":
-        return csv_lines(tracks)
-    if options.format == "m3u":
-        return m3u_lines(tracks, style)
-    return (f"{line}\n" for line in table(tracks, style, width))
+def analyses(results: Sequence[Result]) -> list[Analysis]:
+    """The files that have been analysed."""
+    return [result for result in results if isinstance(result, Analysis)]
+
+
+def failures(results: Sequence[Result]) -> list[Failed]:
+    """The files that have not."""
+    return [result for result in results if isinstance(result, Failed)]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """The counts of one run.
+
+    Attributes:
+        files: found, unreadable folders among them.
+        analysed: without those from the cache.
+        from_cache: answered from the cache.
+        left_out: of those from the cache, not listed.
+        not_tonal: drums, speech and noise.
+        not_reached: before a signal.
+        failed: by error code, the most common first.
+        keys: of what is tonal, in Camelot order.
+        seconds: from the first file to the last.
+    """
+
+    files: int
+    analysed: int
+    from_cache: int
+    left_out: int
+    not_tonal: int
+    not_reached: int
+    failed: dict[str, int]
+    keys: dict[Key, int]
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Files a second, failures too."""
+        done = self.files - self.not_reached
+        return done / self.seconds if self.seconds else 0.0
+
+    def fields(self) -> Message:
+        """For JSON; keys in Camelot."""
+        return {
+            "files": self.files,
+            "analysed": self.analysed,
+            "from_cache": self.from_cache,
+            "left_out": self.left_out,
+            "not_tonal": self.not_tonal,
+            "not_reached": self.not_reached,
+            "failed": self.failed,
+            "keys": {key.camelot: number for key, number in self.keys.items()},
+            "seconds": round(self.seconds, 3),
+            "files_per_second": round(self.rate, 3),
+        }
+
+
+def summarize(
+    results: Sequence[Result], *, files: int, seconds: float, leave_out_cached: bool
+) -> RunSummary:
+    """The counts of ``results``, which are all that there are for the ``files`` found."""
+    analysed = analyses(results)
+    cached = sum(analysis.cached for analysis in analysed)
+    failed = Counter(failure.error.code for failure in failures(results))
+    keys = Counter(analysis.key for analysis in analysed if analysis.tonal)
+    return RunSummary(
+        files=files,
+        analysed=len(analysed) - cached,
+        from_cache=cached,
+        left_out=cached if leave_out_cached else 0,
+        not_tonal=sum(not analysis.tonal for analysis in analysed),
+        not_reached=files - len(results),
+        failed=dict(failed.most_common()),
+        keys={key: keys[key] for key in sorted(keys, key=_camelot_order)},
+        seconds=seconds,
+    )
+
+
+def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
+    """For people, the keys last."""
+    counts = [f"{summary.analysed:,} analysed"]
+    if summary.from_cache:
+        left_out = ", not listed" if summary.left_out else ""
+        counts.append(f"{summary.from_cache:,} from the cache{left_out}")
+    if summary.failed:
+        counts.append(f"{sum(summary.failed.values()):,} failed")
+    if summary.not_reached:
+        counts.append(f"{summary.not_reached:,} not reached")
+    files = f"{summary.files:,} file{'' if summary.files == 1 else 's'}"
+    speed = f"{_duration(summary.seconds)}, {summary.rate:.1f} files a second"
+    yield f"{files}: {', '.join(counts)} ({speed})"
+    if summary.failed:
+        yield "failed: " + ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
+    if sum(summary.keys.values()) > 1:
+        yield "keys:"
+        yield from _histogram(summary.keys, style)
+    if summary.not_tonal:
+        yield f"  not tonal (drums, speech, noise): {summary.not_tonal:,}"
+
+
+def _histogram(keys: dict[Key, int], style: KeyStyle) -> Iterator[str]:
+    """A line for each Camelot number that has a track, minor and major side by side."""
+    most = max(keys.values())
+    digits = len(f"{most:,}")
+
+    def bar(key: Key) -> str:
+        count = keys.get(key, 0)
+        if not count:
+            return ""
+        length = -(-count * min(_LONGEST_BAR, most) // most)  # rounded up: at least one
+        return f"{style.code(key):>3} {count:{digits},} {'#' * length}"
+
+    for minor, major in zip(KEYS[:12], KEYS[12:], strict=True):
+        if minor in keys or major in keys:
+            size = _LONGEST_BAR + digits + 5
+            yield f"  {bar(minor):{size}}  {bar(major)}".rstrip()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{clock(seconds)} {'min' if seconds < 3600 else 'h'}"
+
+
+def _camelot_order(key: Key) -> tuple[int, str]:
+    return key.camelot_number, key.camelot

@@ -1,4 +1,4 @@
-"""A table for people: a line a track, as wide as the terminal; full names where there is none."""
+"""A table for people: a line a track, as wide as the terminal, or as its longest line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from keyscan.analyze.tracks import Track, code, guess
-from keyscan.display import clock, columns, fitted, shown
+from keyscan.analysis import Analysis
+from keyscan.display import clock, columns, fitted, shown, signed
 from keyscan.keys import Harmony, Key, KeyStyle
-from keyscan.reply import Message
 
+_NAME = "track"  # the title of the first column
 _GAP = "  "
-_NAME_ROOM = 26  # columns that a name should have before others give way to it
+_NAME_ROOM = 26  # columns of the terminal; names get so many before other columns stay
 _LEAST_NAME = 8
 _INDENT = "    "
 _NOTHING = "-"
@@ -26,32 +26,29 @@ _LEGEND = {
 
 @dataclass(frozen=True)
 class _Column:
-    """``give_way``: which columns go first where there is no room, 1 before 2; 0 stays."""
+    """Columns with the least ``give_way`` go first where there is no room; with 0 they stay."""
 
     title: str
-    cell: Callable[[Track], str]
+    cell: Callable[[Analysis], str]
     give_way: int = 0
     right: bool = False
 
 
-def table(tracks: Sequence[Track], style: KeyStyle, width: int | None) -> Iterator[str]:
-    """The lines of the table of ``tracks`` that have been analysed.
+def table(tracks: Sequence[Analysis], style: KeyStyle, width: int | None) -> Iterator[str]:
+    """The lines of the table; the warnings and the timeline of a track follow its line.
 
-    ``width`` is that of the terminal in columns, None where there is none. Beneath a track stand
-    its warnings and its timeline.
+    ``width`` is that of the terminal in columns, None where there is none.
     """
-    analysed = [track for track in tracks if track.analysed]
-    if not analysed:
+    if not tracks:
         return
-    names = dict(zip(map(id, analysed), names_of(analysed), strict=True))
-    name = _Column("track", lambda track: names[id(track)])
+    names = names_of([track.path for track in tracks])
     every = _columns(style)
-    rows = [[column.cell(track) for column in every] for track in analysed]
+    rows = [[column.cell(track) for column in every] for track in tracks]
     sizes = [
         max(columns(column.title), *(columns(row[index]) for row in rows))
         for index, column in enumerate(every)
     ]
-    longest = max(columns(name.title), *(columns(text) for text in names.values()))
+    longest = max(columns(_NAME), *map(columns, names))
     chosen = _chosen(every, sizes, longest, width)
     others = sum(sizes[index] + len(_GAP) for index in chosen)
     size = longest if width is None else min(longest, max(_LEAST_NAME, width - others))
@@ -64,20 +61,20 @@ def table(tracks: Sequence[Track], style: KeyStyle, width: int | None) -> Iterat
             texts.append(space + cells[index] if right else cells[index] + space)
         return _GAP.join(texts).rstrip()
 
-    yield line(name.title, [column.title for column in every])
-    for track, row in zip(analysed, rows, strict=True):
-        yield line(names[id(track)], row)
+    yield line(_NAME, [column.title for column in every])
+    for track, name, row in zip(tracks, names, rows, strict=True):
+        yield line(name, row)
         yield from _beneath(track, style)
-    seen = {mark for track in analysed for mark in _marks(track)}
+    seen = {mark for track in tracks for mark in _marks(track)}
     legend = [f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in seen]
     if legend:
         yield ""
         yield from legend
 
 
-def names_of(tracks: Sequence[Track]) -> list[str]:
-    """The paths as seen from the folder that all are in, fit to be shown."""
-    absolute = [os.path.abspath(track.path) for track in tracks]  # noqa: PTH100
+def names_of(paths: Sequence[str]) -> list[str]:
+    """The paths relative to the folder that all are in, fit to be shown."""
+    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100
     try:
         common = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
     except ValueError:  # several drives
@@ -86,15 +83,15 @@ def names_of(tracks: Sequence[Track]) -> list[str]:
 
 
 def _columns(style: KeyStyle) -> list[_Column]:
-    def compatible(*relations: Harmony) -> Callable[[Track], str]:
-        def cell(track: Track) -> str:
-            keys = [key for key, relation in track.compatible.items() if relation in relations]
-            return " ".join(code(key, style) for key in keys) or _NOTHING
+    def compatible(harmony: Harmony) -> Callable[[Analysis], str]:
+        def cell(track: Analysis) -> str:
+            keys = [key for key, relation in track.compatible.items() if relation == harmony]
+            return " ".join(map(style.code, keys)) or _NOTHING
 
         return cell
 
-    def wheel(track: Track) -> str:
-        return code(track.key, style) if track.tonal else _NOTHING
+    def wheel(track: Analysis) -> str:
+        return style.code(track.key) if track.tonal else _NOTHING
 
     return [
         _Column("Open Key" if style.notation == "openkey" else "Camelot", wheel),
@@ -114,20 +111,20 @@ def _columns(style: KeyStyle) -> list[_Column]:
 def _chosen(
     every: Sequence[_Column], sizes: Sequence[int], longest: int, width: int | None
 ) -> list[int]:
-    """Those columns for which there is room beside the names, by their index."""
+    """The indices of the columns that fit beside the names."""
     # the column of marks may be empty
     chosen = [index for index, column in enumerate(every) if sizes[index]]
     if width is None:
         return chosen
-    for turn in sorted({column.give_way for column in every} - {0}):
+    for first in sorted({column.give_way for column in every} - {0}):
         others = sum(sizes[index] + len(_GAP) for index in chosen)
         if width - others >= min(longest, _NAME_ROOM):
             break
-        chosen = [index for index in chosen if every[index].give_way != turn]
+        chosen = [index for index in chosen if every[index].give_way != first]
     return chosen
 
 
-def _name(track: Track, style: KeyStyle) -> str:
+def _name(track: Analysis, style: KeyStyle) -> str:
     return _spelled(track.key, style) if track.tonal else "not tonal"
 
 
@@ -139,27 +136,25 @@ def _spelled(key: Key, style: KeyStyle) -> str:
     return key.name(style.spelling)
 
 
-def _sure(track: Track) -> str:
+def _sure(track: Analysis) -> str:
     return _percent(track.confidence) if track.tonal else _NOTHING
 
 
-def _second(track: Track, style: KeyStyle) -> str:
-    second = track.second
-    if second is None or not track.tonal:
+def _second(track: Analysis, style: KeyStyle) -> str:
+    if not track.alternatives or not track.tonal:
         return _NOTHING
-    return f"{code(second.key, style)} {_percent(second.confidence)}"
+    second = track.alternatives[0]
+    return f"{style.code(second.key)} {_percent(second.confidence)}"
 
 
-def _tuning(track: Track) -> str:
+def _tuning(track: Analysis) -> str:
     cents = track.tuning_cents
-    if cents is None:
-        return _NOTHING
-    return f"{round(cents):+d}" if round(cents) else "0"
+    return _NOTHING if cents is None else signed(round(cents, 1))  # from the decimals of replies
 
 
-def _marks(track: Track) -> str:
+def _marks(track: Analysis) -> str:
     marks = {
-        "?": track.tonal and track.doubtful,
+        "?": track.tonal and track.is_doubtful,
         "!": bool(track.warnings),
         "c": track.cached,
     }
@@ -167,22 +162,18 @@ def _marks(track: Track) -> str:
 
 
 def _percent(probability: float) -> str:
+    probability = round(probability, 4)  # from the decimals of replies
     return ">99%" if probability > 0.995 else f"{100 * probability:.0f}%"
 
 
-def _beneath(track: Track, style: KeyStyle) -> Iterator[str]:
+def _beneath(track: Analysis, style: KeyStyle) -> Iterator[str]:
     for warning in track.warnings:
-        yield f"{_INDENT}! {shown(warning['message'])}"
-    if not track.timeline:
+        yield f"{_INDENT}! {shown(warning.message)}"
+    if track.timeline is None:
         return
-    for segment in track.timeline:
-        span = f"{clock(segment['start'])}-{clock(segment['end'])}"
-        yield f"{_INDENT}{span:>15}  {_part(segment, style)}"
-    for title in ("intro", "outro"):
-        yield f"{_INDENT}{title:>15}  {_part(track.reply[f'{title}_key'], style)}"
-
-
-def _part(fields: Message, style: KeyStyle) -> str:
-    found = guess(fields)
-    wheel, name = code(found.key, style), _spelled(found.key, style)
-    return f"{wheel:3}  {name:{_LONGEST_KEY}}  {_percent(found.confidence):>4}"
+    parts = [(f"{clock(part.start)}-{clock(part.end)}", part) for part in track.timeline.segments]
+    parts += [("intro", track.timeline.intro), ("outro", track.timeline.outro)]
+    for title, part in parts:
+        wheel, name = style.code(part.key), _spelled(part.key, style)
+        sure = _percent(part.confidence)
+        yield f"{_INDENT}{title:>15}  {wheel:3}  {name:{_LONGEST_KEY}}  {sure:>4}"

@@ -1,4 +1,4 @@
-"""A list with a bar a line: what it is, how much, in figures as well."""
+"""A list with a bar on each line: a label, words, and a value in figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyscan.plot.picture import shortened, text_width
+from keyscan.plot.sheet import shortened, text_width
 from keyscan.plot.theme import Theme
 
 if TYPE_CHECKING:
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 _SIZE = 10.0  # points, as is all that follows
 _SPACE = 10.0
-_WIDEST = 150.0  # of the words; what is longer is shortened
+_WIDEST = 150.0  # of the words; longer ones are shortened
 _THICKNESS = 0.62  # of a line
 
 
 @dataclass(frozen=True)
 class Bar:
-    """``filled`` is the share of the room, 0 to 1, that is coloured, the ``doubtful`` end hatched.
+    """``label`` and ``words`` are in front of the bar, ``value`` is behind it.
 
-    ``label`` and ``words`` stand in front of the bar, ``value`` behind it.
+    ``filled`` is the coloured share of the bar, 0 to 1; its last ``doubtful`` part is hatched.
     """
 
     label: str
@@ -34,7 +34,7 @@ class Bar:
 
 
 def draw_bars(axes: Axes, bars: Sequence[Bar], lines: int, theme: Theme) -> None:
-    """Write ``bars`` one below the other into ``axes``, which have room for so many ``lines``."""
+    """Draw ``bars`` one below the other into ``axes``, which have room for ``lines``."""
     axes.set_axis_off()
     width = axes.get_window_extent().width * 72 / axes.get_figure().dpi  # type: ignore[union-attr]
     axes.set_xlim(0, width)

@@ -1,4 +1,4 @@
-"""A library as a picture: how many tracks are in each key, and how many are doubtful or failed."""
+"""A library as a picture: the number of tracks in each key, doubtful ones, and failures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyscan.analyze.tracks import DOUBTFUL, Track, code
+from keyscan.analysis import DOUBTFUL, Analysis
+from keyscan.display import percent
 from keyscan.keys import KEYS, Key, KeyStyle
+from keyscan.options import ThemeName
 from keyscan.plot.bars import Bar, draw_bars
-from keyscan.plot.picture import one_line, save, sheet, write_caption, write_head
-from keyscan.plot.text import number, percent
-from keyscan.plot.theme import THEMES, Theme, ThemeName
+from keyscan.plot.sheet import one_line, save, sheet, write_caption, write_head
+from keyscan.plot.theme import THEMES, Theme
 from keyscan.plot.wheel import Cell, draw_wheel, rings, write_hub
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ class Census:
     failed: Counter[str]
 
     @classmethod
-    def of(cls, tracks: Sequence[Track]) -> Census:
-        done = [track for track in tracks if track.analysed]
-        with_key = [track for track in done if track.tonal]
+    def of(cls, analyses: Sequence[Analysis], failures: Sequence[str]) -> Census:
+        """``failures`` are error codes, one for each failed file."""
+        tonal = [analysis for analysis in analyses if analysis.tonal]
         return cls(
-            sure=Counter(track.key for track in with_key if not track.doubtful),
-            doubtful=Counter(track.key for track in with_key if track.doubtful),
-            not_tonal=len(done) - len(with_key),
-            failed=Counter(track.code for track in tracks if not track.analysed),
+            sure=Counter(analysis.key for analysis in tonal if not analysis.is_doubtful),
+            doubtful=Counter(analysis.key for analysis in tonal if analysis.is_doubtful),
+            not_tonal=len(analyses) - len(tonal),
+            failed=Counter(failures),
         )
 
     @property
@@ -58,24 +59,26 @@ class Census:
 
     @property
     def most(self) -> int:
-        """How many tracks the most common key has."""
+        """The number of tracks in the most common key."""
         return max(map(self.count, KEYS))
 
     def count(self, key: Key) -> int:
-        """How many tracks are in a key, sure or not."""
+        """The number of tracks in a key, doubtful ones too."""
         return self.sure[key] + self.doubtful[key]
 
 
 def draw_library(
     path: Path,
     name: str,
-    tracks: Sequence[Track],
+    analyses: Sequence[Analysis],
+    failures: Sequence[str] = (),
     theme: ThemeName = "light",
     style: KeyStyle = _STYLE,
 ) -> None:
-    """Draw how many of the ``tracks`` are in each key into ``path``, an SVG or a PNG.
+    """Draw the number of tracks in each key into ``path``, an SVG or a PNG by its extension.
 
-    ``name`` is what the title calls the library; ``style`` is how keys are written.
+    ``name`` is the title; ``failures`` are error codes, one for each failed file; ``style`` is how
+    keys are written.
 
     Raises:
         PlotError: the picture cannot be drawn or written; the class says why.
@@ -83,7 +86,7 @@ def draw_library(
     name = one_line(name)
     colours = THEMES[theme]
     with sheet(colours, _WIDTH, _HEIGHT) as figure:
-        compose_library(figure, name, Census.of(tracks), colours, style)
+        compose_library(figure, name, Census.of(analyses, failures), colours, style)
         save(figure, path, name)
 
 
@@ -92,7 +95,7 @@ def compose_library(
 ) -> None:
     """Put everything onto a sheet; see ``draw_library``."""
     tracks = "track" if census.total == 1 else "tracks"
-    facts = [f"{number(census.total)} {tracks}", f"{number(census.with_key)} with a key"]
+    facts = [f"{census.total:,} {tracks}", f"{census.with_key:,} with a key"]
     write_head(figure, name, facts)
     _draw_keys(figure.add_axes(_WHEEL), census, theme, style)
     _draw_outcomes(figure.add_axes(_BARS[0]), census, theme)
@@ -104,7 +107,7 @@ def _draw_keys(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> Non
         key: Cell(
             filled=census.count(key) / census.most,
             doubtful=census.doubtful[key] / census.most,
-            note=number(census.count(key)),
+            note=f"{census.count(key):,}",
         )
         for key in KEYS
         if census.count(key)
@@ -112,19 +115,19 @@ def _draw_keys(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> Non
     write_caption(axes, "Tracks by key", theme)
     write_caption(axes, rings(style), theme, right=True)
     draw_wheel(axes, cells, theme, style, _CODE_SIZE)
-    write_hub(axes, number(census.with_key), "in a key", theme)
+    write_hub(axes, f"{census.with_key:,}", "in a key", theme)
 
 
 def _draw_outcomes(axes: Axes, census: Census, theme: Theme) -> None:
     colour = theme.fainter(theme.muted, 0.45)
     sure, doubtful = census.sure.total(), census.doubtful.total()
-    codes = [f"{code} {number(count)}" for code, count in census.failed.most_common(1)]
+    codes = [f"{code} {count:,}" for code, count in census.failed.most_common(1)]
     if len(census.failed) > 1:
         codes.append("…")
     total = census.total or 1
 
     def bar(label: str, words: str, count: int, hatched: int = 0) -> Bar:
-        value = f"{number(count)} ({percent(count / total)})"
+        value = f"{count:,} ({percent(count / total)})"
         return Bar(label, words, value, colour, count / total, hatched / total)
 
     write_caption(axes, "How sure the keys are", theme)
@@ -143,9 +146,9 @@ def _draw_most_common(axes: Axes, census: Census, theme: Theme, style: KeyStyle)
         write_caption(axes, "Most common keys", theme)
     bars = [
         Bar(
-            code(key, style),
+            style.code(key),
             key.name(style.spelling),
-            f"{number(census.count(key))} ({percent(census.count(key) / census.with_key)})",
+            f"{census.count(key):,} ({percent(census.count(key) / census.with_key)})",
             theme.colour(key),
             census.count(key) / census.most,
             census.doubtful[key] / census.most,

@@ -1,4 +1,4 @@
-"""The colours of pictures: light and dark, and the 24 keys; needs no library."""
+"""The colours of pictures: light and dark, and the 24 keys."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from keyscan.keys import KEYS, Key
+from keyscan.options import ThemeName
 
-ThemeName = Literal["light", "dark"]
-THEME_NAMES: tuple[ThemeName, ...] = ("light", "dark")
-
-_HUE_OF_TWELVE = 215.0  # degrees: cyan at the top, then green, yellow, red, blue, as DJs know it
-_CHROMA = 0.13  # as colourful as screens can make every hue but a few; those get less
+_HUE_OF_TWELVE = 215.0  # degrees: cyan at the top, then green, yellow, red, blue, as in DJ software
+_CHROMA = 0.13  # of OKLCH; sRGB has it for most hues, the others get less
 _FAINTEST = 0.3
 
 
@@ -40,15 +38,15 @@ class Theme:
         return key_colours(self.minor, self.major)[key.class_id]
 
     def fainter(self, colour: str, strength: float) -> str:
-        """``colour`` for a ``strength`` from 1 (as it is) to 0, which is still not the ground."""
+        """``colour`` at a ``strength`` from 1 (as it is) to 0 (still not the background)."""
         return mixed(self.background, colour, _FAINTEST + (1 - _FAINTEST) * strength)
 
     def hatched(self, colour: str) -> dict[str, Any]:
-        """The colours of a hatched area of that ``colour``, as matplotlib's patches want them."""
+        """The colours of a hatched area in ``colour``, as arguments of matplotlib's patches."""
         return {"facecolor": self.fainter(colour, 0.1), "edgecolor": colour}
 
     def tint(self, colour: str) -> str:
-        """Hardly a colour: what an empty cell of the wheel is filled with."""
+        """A very faint ``colour``, that of an empty cell of the wheel."""
         return mixed(self.background, colour, 0.16)
 
 
@@ -78,10 +76,12 @@ THEMES: dict[ThemeName, Theme] = {
 
 @cache
 def key_colours(minor: float, major: float) -> tuple[str, ...]:
-    """24 colours ``#rrggbb`` in the order of ``class_id``: the hue is the hour of the wheel."""
+    """24 colours ``#rrggbb`` in the order of ``class_id``: the hue is by Camelot number."""
     return tuple(
         _from_oklch(
-            major if key.mode == "major" else minor, _CHROMA, _HUE_OF_TWELVE - 30 * key.hour
+            major if key.mode == "major" else minor,
+            _CHROMA,
+            _HUE_OF_TWELVE - 30 * key.camelot_number,
         )
         for key in KEYS
     )
@@ -112,7 +112,7 @@ def _luminance(colour: str) -> float:
 
 
 def _from_oklch(lightness: float, chroma: float, hue: float) -> str:
-    """OKLCH to sRGB (Ottosson, 2020), with less chroma where the screen has no such colour."""
+    """OKLCH to sRGB (Ottosson, 2020), with less chroma where sRGB has no such colour."""
     while True:
         a = chroma * math.cos(math.radians(hue))
         b = chroma * math.sin(math.radians(hue))

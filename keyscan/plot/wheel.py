@@ -1,4 +1,4 @@
-"""The Camelot wheel: 24 cells around a clock, minor keys (A) inside, major keys (B) outside."""
+"""The Camelot wheel: 24 cells in a circle, minor keys (A) inside, major keys (B) outside."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keyscan.analyze.tracks import code
 from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.plot.theme import Theme
 
@@ -20,10 +19,10 @@ _GAP = 0.7  # degrees on either side of a cell
 
 @dataclass(frozen=True)
 class Cell:
-    """How one key's cell is filled from the inside out, and what stands in it.
+    """How the cell of a key is filled from the inside out, and the text in it.
 
-    ``filled`` is the share of its depth, 0 to 1, that is coloured, of which ``doubtful`` (not more)
-    at its outer end is hatched; ``note`` stands below the key's code.
+    ``filled`` is the coloured share of its depth, 0 to 1; the last ``doubtful`` part of that is
+    hatched. ``note`` is written below the key's code.
     """
 
     filled: float = 0.0
@@ -37,8 +36,8 @@ def draw_wheel(
 ) -> None:
     """Draw all 24 keys; ``size`` is that of the codes in points, keys not in ``cells`` are empty.
 
-    Twelve is at the top and hours run clockwise, as on a clock; so they do with Open Key's codes,
-    whose wheel is the same but for being turned, colours and all.
+    Number 12 is at the top and numbers run clockwise, as on a clock, in Open Key too, whose wheel
+    is the Camelot wheel turned.
     """
     axes.set_axis_off()
     axes.set_aspect("equal")
@@ -46,14 +45,14 @@ def draw_wheel(
     axes.set_ylim(-1.02, 1.02)
     for key in KEYS:
         cell = cells.get(key, Cell())
-        name = code(key, style)
+        name = style.code(key)
         middle = 90.0 - 30 * int(name[:-1])  # degrees
         _draw_cell(axes, key, cell, middle, theme)
         _write_cell(axes, key, name, cell.note, middle, theme, size)
 
 
 def rings(style: KeyStyle) -> str:
-    """What the letters of the codes stand for, for a caption."""
+    """A caption that says what the letters of the codes mean."""
     return "m: minor, d: major" if style.notation == "openkey" else "A: minor, B: major"
 
 

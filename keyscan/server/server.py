@@ -9,7 +9,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
@@ -17,9 +16,8 @@ from keyscan.analysis import Analysis
 from keyscan.engine.engine import Engine, Outcome
 from keyscan.errors import BadRequest
 from keyscan.options import ServeOptions
+from keyscan.profiling import file_table, profiling_enabled
 from keyscan.reply import Message
-from keyscan.runtime import Stages
-from keyscan.server.profiling import failure_table, file_table, profiling_enabled
 from keyscan.server.protocol import (
     PROTOCOL_VERSION,
     Analyze,
@@ -158,17 +156,11 @@ class Server:
 
     def _answer(self, job: Job, outcome: Outcome) -> None:
         """Exactly one reply for a job."""
-        stages, result = Stages(), outcome.result
-        stages.seconds.update(outcome.seconds)
-        with stages.measure("format_output"):
-            if isinstance(result, Analysis):
-                reply = success(job.request, job.generation, result, self._options.style)
-            else:
-                reply = failure(job.request, job.generation, result)
-            self._scheduler.finish(job, reply)
+        start, result = time.perf_counter(), outcome.result
+        if isinstance(result, Analysis):
+            reply = success(job.request, job.generation, result, self._options.style)
+        else:
+            reply = failure(job.request, job.generation, result)
+        self._scheduler.finish(job, reply)
         if self._profiles and not job.cancelled.is_set():
-            name, total = PurePath(job.path).name, time.perf_counter() - outcome.since
-            if isinstance(result, Analysis):
-                STDERR.write(file_table(name, stages.seconds, total))
-            else:
-                STDERR.write(failure_table(name, result.code, total))
+            STDERR.write(file_table(job.path, outcome, time.perf_counter() - start))

@@ -59,7 +59,7 @@ def test_json_has_what_the_server_replies(library):
     assert "2 files: 2 analysed" in done.stderr
 
 
-def test_failures_are_told_with_their_reasons_and_nothing_is_lost(library, bad_files):
+def test_failures_have_reasons_and_the_other_files_keys(library, bad_files):
     missing = bad_files / "missing.mp3"
     done = run_analyze("--csv", bad_files, missing, library / "sub")
     assert done.returncode == 1
@@ -106,7 +106,7 @@ def test_only_what_has_changed(library, tmp_path):
     assert "5 files: 2 analysed, 2 from the cache, not listed, 1 failed (" in done.stderr
 
 
-def test_a_folder_without_music_is_said(tmp_path):
+def test_a_folder_without_music_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("no music")
     done = run_analyze("--json", tmp_path)
     assert done.returncode == 1
@@ -114,36 +114,40 @@ def test_a_folder_without_music_is_said(tmp_path):
     assert json.loads(done.stdout)["tracks"] == []
 
 
-def test_results_that_cannot_be_written_are_said_before_the_work(library, tmp_path):
+def test_an_output_that_cannot_be_written_is_an_error_before_the_work(library, tmp_path):
     done = run_analyze("--output", tmp_path / "nowhere" / "a.txt", library)
     assert done.returncode == 1
     assert "nowhere/a.txt cannot be written: No such file or directory" in done.stderr
     assert "analysed" not in done.stderr
 
 
-def test_nothing_heavy_is_imported_before_there_is_something_to_do():
+def test_imports_are_light_until_there_are_files():
     code = "import sys, keyscan.analyze.command; print({'torch', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "set()\n"
 
 
-def test_what_keeps_the_analyzer_from_starting_is_said(library):
+def test_a_model_that_cannot_be_used_is_an_error(library):
     done = run_analyze("--model-path", "/nowhere/model.pt", library)
     assert (done.returncode, done.stdout) == (1, "")
     assert "/nowhere/model.pt" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at /dev and at names of bytes")
-def test_names_of_any_bytes_and_a_full_disk(library, tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_of_any_bytes(library, tmp_path):
     strange = os.fsencode(tmp_path) + b"/caf\xe9.wav"
     os.link(library / next(iter(KEYS)), strange)
     done = run_analyze("--json", "--quiet", tmp_path)
     assert done.returncode == 0
     (track,) = json.loads(done.stdout)["tracks"]
     assert os.fsencode(track["path"]) == strange
-    with open("/dev/full", "wb") as full:  # noqa: PTH123
-        done = run_analyze("--quiet", tmp_path, stdout=full)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /dev")
+def test_a_full_disk(tmp_path):
+    with Path("/dev/full").open("wb") as full:
+        done = run_analyze("--json", tmp_path, stdout=full)
     assert done.returncode == 1
     assert done.stderr == "keyscan: stdout cannot be written: No space left on device\n"
 
@@ -169,7 +173,7 @@ def test_help_is_complete():
 
 
 def test_a_track_that_changes_its_key_tells_when(tmp_path):
-    parts = [render_track(keys.Key.parse(key), 60.0) for key in ("A minor", "D# minor")]
+    parts = [render_track(keys.Key.parse(key), 30.0) for key in ("A minor", "D# minor")]
     path = tmp_path / "change.flac"
     write_audio(path, np.concatenate(parts), SAMPLE_RATE)
     done = run_analyze("--json", "--timeline", path)
@@ -178,8 +182,4 @@ def test_a_track_that_changes_its_key_tells_when(tmp_path):
     segments = track["timeline"]
     assert segments[0]["camelot"] == "8A"
     assert segments[-1]["camelot"] == "2A"
-    assert abs(segments[-1]["start"] - 60) < 10
-    done = run_analyze("--timeline", path)
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert [line[0] for line in lines[2 + len(segments) :]] == ["intro", "outro"]
-    assert [line[1] for line in lines[2:]] == [*(s["camelot"] for s in segments), "8A", "2A"]
+    assert abs(segments[-1]["start"] - 30) < 10

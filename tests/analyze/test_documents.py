@@ -1,4 +1,4 @@
-"""JSON, CSV and playlists, read back by what reads such files."""
+"""JSON, CSV and playlists, parsed again."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from keyscan.analyze.documents import CSV_COLUMNS, csv_lines, json_document
-from keyscan.analyze.playlist import m3u_lines
-from keyscan.analyze.summary import summarize
-from keyscan.analyze.tracks import ordered
+from keyscan.analyze.documents import CSV_COLUMNS, csv_lines, json_document, m3u_lines
+from keyscan.analyze.results import ordered, summarize
+from keyscan.errors import AnalysisWarning, Silent
 from keyscan.keys import KeyStyle
-from tests.analyze.replies import analysed, failed
+from tests.analyze.results import analysed, failed
 
 STRANGE = 'a "quoted", \n\x1b[31m 音楽 🎵.mp3'
 
@@ -28,19 +27,21 @@ def as_json(tracks, **options):
 
 
 def as_csv(tracks):
-    text = "".join(csv_lines(tracks))
+    text = "".join(csv_lines(tracks, KeyStyle()))
     assert text.endswith("\r\n")
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_json_has_the_replies_paths_and_compatible_keys():
+def test_json_has_replies_paths_and_compatible_keys():
     track = analysed(STRANGE, "8A", parts=[(60, "8A"), (60, "9A")])
     document = as_json([track, failed("caf\udce9.mp3")])
     first, second = document["tracks"]
     assert first["path"] == STRANGE
     assert (first["camelot"], first["openkey"], first["key"]) == ("8A", "1m", "A minor")
     assert (first["confidence"], first["tonal"], first["cached"]) == (0.9, True, False)
-    assert first["timeline"] == track.reply["timeline"]
+    assert [(part["start"], part["end"], part["camelot"]) for part in first["timeline"]] == [
+        (0, 60, "8A"), (60, 120, "9A"),
+    ]  # fmt: skip
     assert first["outro_key"]["camelot"] == "9A"
     assert [(key["camelot"], key["relation"]) for key in first["compatible"]] == [
         ("8A", "same"), ("8B", "relative"), ("9A", "up"), ("7A", "down"),
@@ -54,7 +55,8 @@ def test_json_has_the_replies_paths_and_compatible_keys():
 
 
 def test_json_writes_keys_as_asked():
-    document = as_json([analysed("a", style=KeyStyle("openkey"))], notation="openkey")
+    document = as_json([analysed("a")], notation="openkey")
+    assert document["tracks"][0]["key"] == "1m"
     assert document["tracks"][0]["compatible"][1]["key"] == "1d"
 
 
@@ -62,7 +64,7 @@ def test_json_of_nothing():
     assert as_json([]) == {"tracks": [], "summary": as_json([])["summary"]}
 
 
-def test_what_has_no_key_mixes_with_nothing_in_particular():
+def test_drums_have_no_compatible_keys():
     assert as_json([analysed("drums", tonal=False)])["tracks"][0]["compatible"] == []
     assert as_csv([analysed("drums", tonal=False)])[0]["compatible"] == ""
 
@@ -70,8 +72,8 @@ def test_what_has_no_key_mixes_with_nothing_in_particular():
 def test_csv_has_a_line_a_file():
     first, second = as_csv([
         analysed(STRANGE, "8A", tuning_cents=-12.34, duration=200.5,
-                 warnings=[{"code": "truncated", "message": "m"}]),
-        failed("b.mp3", "silent", "nothing to hear"),
+                 warnings=(AnalysisWarning("truncated", "m"),)),
+        failed("b.mp3", Silent("nothing to hear")),
     ])  # fmt: skip
     assert tuple(first) == CSV_COLUMNS
     assert first["path"] == STRANGE
@@ -87,7 +89,7 @@ def test_csv_has_a_line_a_file():
     assert second["camelot"] == ""
 
 
-def test_csv_of_unclear_tuning_is_empty_there():
+def test_an_uncertain_tuning_is_an_empty_cell():
     assert as_csv([analysed("a", tuning_cents=None)])[0]["tuning_cents"] == ""
 
 
@@ -98,11 +100,11 @@ def test_csv_has_the_timeline_in_one_cell():
 
 
 def test_csv_of_nothing_has_its_header():
-    assert "".join(csv_lines([])).split("\r\n")[0] == ",".join(CSV_COLUMNS)
+    assert "".join(csv_lines([], KeyStyle())).split("\r\n")[0] == ",".join(CSV_COLUMNS)
 
 
 @pytest.mark.parametrize("name", ["=1+1.mp3", "+a", "-a", "@a", "\ta", "\ra", "\na"])
-def test_no_name_is_a_formula_and_each_still_names_its_file(name, tmp_path, monkeypatch):
+def test_no_path_is_a_formula_and_each_leads_to_its_file(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(b"x")
     (row,) = as_csv([analysed(name)])
@@ -129,7 +131,7 @@ def test_playlists_have_absolute_paths(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such names")
 @pytest.mark.parametrize("name", ["a\nb.mp3", "caf\udce9.mp3", " a.mp3 ", "a\u2028b.mp3"])
-def test_playlists_name_what_no_line_can_hold_by_uri(name):
+def test_playlists_have_uris_for_names_that_no_line_can_hold(name):
     text = "".join(m3u_lines([analysed(f"/m/{name}")], KeyStyle()))
     _, title, location = text.encode("utf-8").decode("utf-8").splitlines()
     assert title.startswith("#EXTINF:200,8A ")

@@ -13,10 +13,11 @@ import pytest
 from av.format import ContainerFormat
 
 from keyscan.analyze import files
-from keyscan.analyze.files import UnreadableFolder, find_files, natural
+from keyscan.analyze.files import find_files, natural
+from keyscan.analyze.results import Failed
 from keyscan.audio.extensions import EXTENSIONS
 
-NOBODY = 65534
+OTHER_USER = 65534
 # names that FFmpeg knows by their bytes, or libsndfile reads, though no demuxer lists them
 OTHER_NAMES = {
     "adts": "aac", "bwf": "wav", "dff": "iff", "dsf": "dsf", "mpga": "mp3", "mpg": "mpeg",
@@ -27,7 +28,7 @@ OTHER_NAMES = {
 
 @pytest.fixture
 def music(tmp_path):
-    """A folder with music, and with what is none."""
+    """A folder with music and other files."""
     for name in (
         *("10 b.mp3", "2 a.MP3", "1.flac", "cover.jpg", "set.m3u8", "mp3", ".mp3", "._1.flac"),
         *("B/z.wav", "a/y.ogg", "a/deep/x.m4a", ".hidden/h.wav", "video.mp4", "program.ts"),
@@ -40,12 +41,12 @@ def music(tmp_path):
 
 @contextlib.contextmanager
 def not_root(place):
-    """Root reads everything; in the block, ``place`` belongs to us, who are somebody else."""
+    """Root reads everything: in the block this process is another user, who owns ``place``."""
     if os.geteuid() != 0:
         yield
         return
-    os.chown(place, NOBODY, NOBODY)
-    os.seteuid(NOBODY)
+    os.chown(place, OTHER_USER, OTHER_USER)
+    os.seteuid(OTHER_USER)
     try:
         yield
     finally:
@@ -71,7 +72,7 @@ def test_without_recursion_the_folders_in_a_folder_are_left_out(music):
     assert names(music, found(music, recursive=False)) == expected
 
 
-def test_what_is_named_is_tried_whatever_it_is(music):
+def test_a_file_that_is_named_is_always_tried(music):
     named = [music / "cover.jpg", music / ".hidden" / "h.wav", music / "missing.mp3"]
     assert found(*named) == list(map(str, named))
     assert names(music, found(music / ".hidden")) == [".hidden/h.wav"]
@@ -114,7 +115,7 @@ def test_folders_nested_deeper_than_the_stack(tmp_path, monkeypatch):
     track.write_bytes(b"x")
     paths = found("d")
     track.unlink()
-    for folder in reversed(folders):  # which pytest fails to do
+    for folder in reversed(folders):  # pytest cannot
         folder.rmdir()
     assert paths == [str(track)]
 
@@ -129,7 +130,7 @@ def test_a_folder_that_may_not_be_read_is_told():
         path, unreadable = found(place)
         folder.chmod(0o755)
     assert path.endswith("open.mp3")
-    assert (unreadable.path, unreadable.code) == (str(folder), "permission_denied")
+    assert (unreadable.path, unreadable.error.code) == (str(folder), "permission_denied")
 
 
 def test_a_folder_that_is_gone_before_it_is_read_is_told(music):
@@ -138,8 +139,8 @@ def test_a_folder_that_is_gone_before_it_is_read_is_told(music):
     for file in (music / "B").iterdir():
         file.unlink()
     (music / "B").rmdir()
-    (folder,) = [item for item in walk if isinstance(item, UnreadableFolder)]
-    assert (folder.path, folder.code) == (str(music / "B"), "read_failed")
+    (folder,) = [item for item in walk if isinstance(item, Failed)]
+    assert (folder.path, folder.error.code) == (str(music / "B"), "read_failed")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")

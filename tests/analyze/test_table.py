@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from keyscan.analyze.results import analyses
 from keyscan.analyze.table import names_of, table
 from keyscan.display import columns
+from keyscan.errors import AnalysisWarning
 from keyscan.keys import KeyStyle
-from tests.analyze.replies import analysed, failed
+from tests.analyze.results import analysed, failed
 
 NAMES = ["/music/01 - Artist - Some Title (Original Mix).mp3", "/music/sub/音楽 🎵.flac"]
 
 
 def rows(tracks, width=None, style=None):
-    return list(table(tracks, style or KeyStyle(), width))
+    return list(table(analyses(tracks), style or KeyStyle(), width))
 
 
-def test_a_line_says_what_a_dj_asks():
+def test_a_line_has_all_that_a_dj_needs():
     header, line = rows([analysed("/m/a.mp3", "8A", confidence=0.93, duration=303)])
     assert header.split() == ["track", "Camelot", "key", "sure", "or", "cents", "rel.", "+1", "-1",
                               "boost", "length"]  # fmt: skip
@@ -26,7 +28,7 @@ def test_a_line_says_what_a_dj_asks():
 
 def test_open_key_and_one_spelling():
     style = KeyStyle("openkey", "flats")
-    header, line = rows([analysed("/m/a.mp3", "11A", second="12A", style=style)], style=style)
+    header, line = rows([analysed("/m/a.mp3", "11A", second="12A")], style=style)
     assert "Open Key" in header
     assert line.split()[1:4] == ["4m", "Gb", "minor"]
     assert "5m 10%" in line
@@ -50,7 +52,7 @@ def test_no_line_is_wider_than_the_terminal(width):
     assert all(f"{n}.mp3" in line for n, line in enumerate(lines[1:]))
 
 
-def test_columns_give_way_to_names_the_least_wanted_first():
+def test_the_least_important_columns_give_way_to_names_first():
     tracks = [analysed("/music/" + "x" * 60)]
     kept = [rows(tracks, width)[0].split() for width in (140, 92, 80, 72, 60, 48)]
     titles = [set(row) for row in kept]
@@ -61,13 +63,22 @@ def test_columns_give_way_to_names_the_least_wanted_first():
     assert titles[-1] == {"track", "Camelot", "key", "sure"}
 
 
+@pytest.mark.parametrize(
+    ("confidence", "cents", "expected"),
+    [(0.84496, -8.53, ["84%", "-8"]), (1.0, 0.04, [">99%", "0"])],
+)
+def test_numbers_are_rounded_from_those_of_replies(confidence, cents, expected):
+    (line,) = rows([analysed("/m/a.mp3", confidence=confidence, tuning_cents=cents)])[1:]
+    assert [cell for cell in line.split() if cell in expected] == expected
+
+
 def test_without_a_terminal_nothing_is_cut():
     name = "x" * 300 + ".mp3"
     assert rows([analysed(f"/music/{name}")])[1].startswith(f"{name}  8A")
 
 
-def test_what_is_doubtful_damaged_or_known_is_marked_and_explained():
-    damaged = [{"code": "truncated", "message": "the file breaks off"}]
+def test_doubtful_damaged_and_cached_tracks_are_marked_and_explained():
+    damaged = (AnalysisWarning("truncated", "the file breaks off"),)
     lines = rows([
         analysed("/m/a.mp3", confidence=0.4, warnings=damaged, cached=True),
         analysed("/m/b.mp3"),
@@ -78,7 +89,7 @@ def test_what_is_doubtful_damaged_or_known_is_marked_and_explained():
     assert [line[0] for line in lines[5:]] == ["?", "!", "c"]
 
 
-def test_what_has_no_key_is_given_none():
+def test_drums_have_no_key():
     header, line = rows([analysed("/m/drums.wav", tonal=False, confidence=0.1)])
     assert "not tonal" in line
     assert "8A" not in line
@@ -92,7 +103,7 @@ def test_failures_have_no_line():
     assert rows([failed("/m/a.mp3")]) == []
 
 
-def test_the_timeline_stands_beneath_its_track():
+def test_the_timeline_follows_its_track():
     lines = rows([analysed("/m/a.mp3", parts=[(62, "8A"), (100, "10B")])])
     assert [line.split() for line in lines[2:]] == [
         ["0:00-1:02", "8A", "A", "minor", "90%"],
@@ -102,14 +113,14 @@ def test_the_timeline_stands_beneath_its_track():
     ]
 
 
-def test_names_are_seen_from_the_common_folder(monkeypatch, tmp_path):
-    assert names_of([analysed(name) for name in NAMES]) == [
+def test_names_are_relative_to_the_common_folder(monkeypatch, tmp_path):
+    assert names_of(NAMES) == [
         "01 - Artist - Some Title (Original Mix).mp3",
         "sub/音楽 🎵.flac",
     ]
-    assert names_of([analysed(NAMES[1])]) == ["音楽 🎵.flac"]
+    assert names_of(NAMES[1:]) == ["音楽 🎵.flac"]
     monkeypatch.chdir(tmp_path)
-    assert names_of([analysed("a.mp3"), analysed("../b.mp3")]) == [
+    assert names_of(["a.mp3", "../b.mp3"]) == [
         f"{tmp_path.name}/a.mp3",
         "b.mp3",
     ]

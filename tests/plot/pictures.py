@@ -1,4 +1,4 @@
-"""What is asked of pictures: the texts on them, whether these overlap, the files themselves."""
+"""Tracks to draw, and what pictures show: their texts, whether these overlap, their pixels."""
 
 from __future__ import annotations
 
@@ -7,66 +7,44 @@ import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from keyscan.analysis import Analysis, Segment, Timeline
+from keyscan.analysis import Segment, Timeline
 from keyscan.keys import KEYS, KeyStyle
-from keyscan.plot.picture import one_line, sheet
+from keyscan.plot.sheet import sheet
 from keyscan.plot.theme import THEMES
-from keyscan.plot.track import compose_track, draw_track
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.plot.track import compose_track
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What ``draw_track`` takes."""
+def repeated(analysis, hours):
+    """Hours of the same."""
+    frames = round(hours * 3600 * 5)
+    times = math.ceil(frames / analysis.spectrogram.shape[1])
+    spectrogram = np.tile(analysis.spectrogram, times)[:, :frames]
+    return replace(analysis, spectrogram=spectrogram, duration=hours * 3600.0)
 
-    name: str
-    spectrogram: FloatArray
-    duration: float
-    estimate: Analysis
 
-    def estimated(self, **changes):
-        return replace(self, estimate=replace(self.estimate, **changes))
+def in_parts(analysis, count):
+    """With a timeline of so many segments, long and short ones, in all keys."""
+    lengths = np.array([(1.0, 0.2, 3.0, 0.6, 1.5)[i % 5] for i in range(count)])
+    ends = np.cumsum(lengths) / lengths.sum() * analysis.duration
+    segments = tuple(
+        Segment(float(start), float(end), KEYS[(7 * i) % 24], 0.05 + 0.9 * (i % 7) / 6)
+        for i, (start, end) in enumerate(itertools.pairwise([0.0, *ends]))
+    )
+    return replace(analysis, timeline=Timeline(segments, segments[0], segments[-1]))
 
-    def repeated(self, hours):
-        """Hours of the same, with a timeline that fits."""
-        frames = round(hours * 3600 * 5)
-        times = math.ceil(frames / self.spectrogram.shape[1])
-        spectrogram = np.tile(self.spectrogram, times)[:, :frames]
-        return replace(self, spectrogram=spectrogram, duration=hours * 3600.0)
 
-    def in_parts(self, count):
-        """With a timeline of so many segments, long and short ones, in all keys."""
-        lengths = np.array([(1.0, 0.2, 3.0, 0.6, 1.5)[i % 5] for i in range(count)])
-        ends = np.cumsum(lengths) / lengths.sum() * self.duration
-        segments = tuple(
-            Segment(float(start), float(end), KEYS[(7 * i) % 24], 0.05 + 0.9 * (i % 7) / 6)
-            for i, (start, end) in enumerate(itertools.pairwise([0.0, *ends]))
-        )
-        return self.estimated(timeline=Timeline(segments, segments[0], segments[-1]))
-
-    def draw(self, path, theme="light", style=None):
-        draw_track(path, self.name, self.spectrogram, self.duration, self.estimate, theme,
-                   style or KeyStyle())  # fmt: skip
-        return path
-
-    def sheet(self, theme="light", style=None):
-        """The figure before it is saved, with everything in its place."""
-        style = style or KeyStyle()
-        return composed(
-            lambda figure: compose_track(
-                figure, one_line(self.name), self.spectrogram, self.duration, self.estimate,
-                THEMES[theme], style,
-            ),
-            theme,
-        )  # fmt: skip
+def drawn(analysis, theme="light", style=None):
+    """The figure of a track before it is saved, with everything in its place."""
+    style = style or KeyStyle()
+    return composed(lambda figure: compose_track(figure, analysis, THEMES[theme], style), theme)
 
 
 @contextmanager

@@ -6,15 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from keyscan.analyze.picture import draw_picture
+from keyscan import plot
+from keyscan.analyze.command import draw_picture
+from keyscan.errors import NothingToDraw
 from keyscan.options import parse_analyze
-from keyscan.plot import NothingToDraw
-from tests.analyze.replies import analysed, failed
-from tests.plot.pictures import pixels, svg_words
+from keyscan.plot.theme import THEMES
+from tests.analyze.results import analysed, failed
+from tests.plot.pictures import svg_words
 
 WITHOUT_MATPLOTLIB = """
 import sys
@@ -32,16 +35,21 @@ def analyze(*arguments, command=("-m", "keyscan")):
     )  # fmt: skip
 
 
-def test_a_track_is_drawn_beside_its_table(tmp_path, track):
-    path = tmp_path / "track.svg"
-    done = analyze("--plot", path, "--spelling", "flats", track)
-    assert done.returncode == 0, done.stderr
-    assert "11A" in done.stdout
+def test_a_track_is_drawn_beside_its_table_from_the_cache_too(tmp_path, track):
+    """The timeline is in the picture, but in the table only with ``--timeline``."""
+    path, options = tmp_path / "track.svg", ("--cache", tmp_path / "cache", "--spelling", "flats")
+    pictures = []
+    for legend in ([], ["", "c from the cache"]):
+        done = analyze("--plot", path, *options, track)
+        assert done.returncode == 0, done.stderr
+        line, *others = done.stdout.splitlines()[1:]
+        assert "11A" in line
+        assert others == legend
+        pictures.append(path.read_bytes())
     words = svg_words(path)
-    assert track.name in words
-    assert "Gb minor" in words
+    assert {track.name, "Gb minor"} <= set(words)
     assert any(word.startswith("begins in 11A") for word in words)
-    assert list(tmp_path.iterdir()) == [path]
+    assert pictures[0] == pictures[1]
 
 
 def test_a_folder_is_drawn_as_a_library_failures_and_all(tmp_path, track):
@@ -49,45 +57,41 @@ def test_a_folder_is_drawn_as_a_library_failures_and_all(tmp_path, track):
     folder.mkdir()
     (folder / track.name).symlink_to(track)
     (folder / "bad.mp3").write_text("no sound")
-    drawing, picture = tmp_path / "keys.svg", tmp_path / "keys.png"
-    done = analyze("--quiet", "--plot", drawing, folder)
+    picture = tmp_path / "keys.svg"
+    done = analyze("--quiet", "--theme", "dark", "--plot", picture, folder)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1  # the failure
-    words = svg_words(drawing)
+    words = svg_words(picture)
     assert {"Müsic", "2 tracks\u2003\u20031 with a key", "unsupported_format 1"} <= set(words)
-    done = analyze("--quiet", "--theme", "dark", "--plot", picture, track, folder / "bad.mp3")
-    assert pixels(picture)[0, 0, :3].max() < 40
+    assert f"fill: {THEMES['dark'].background}" in picture.read_text(encoding="utf-8")
+
+
+def draw(name, paths, results):
+    path = Path(name)
+    options = parse_analyze(["--plot", str(path), *map(str, paths)])
+    draw_picture(path, options, results, None, plot)
+    return svg_words(path)
 
 
 def test_a_folder_with_one_file_is_a_library_all_the_same(tmp_path):
     folder = tmp_path / "Music"
     folder.mkdir()
-    options = parse_analyze(["--plot", str(tmp_path / "keys.svg"), str(folder)])
-    draw_picture(options, [analysed(str(folder / "a.mp3"))])
-    assert {"Music", "Tracks by key"} <= set(svg_words(tmp_path / "keys.svg"))
+    words = draw(tmp_path / "keys.svg", [folder], [analysed(str(folder / "a.mp3"))])
+    assert {"Music", "Tracks by key"} <= set(words)
 
 
-def test_a_folder_has_its_own_name_wherever_one_is(tmp_path, monkeypatch):
+def test_a_folder_has_its_own_name_even_if_it_is_the_current_one(tmp_path, monkeypatch):
     (tmp_path / "Techno").mkdir()
     (tmp_path / "House").mkdir()
     monkeypatch.chdir(tmp_path / "Techno")
-    draw_picture(parse_analyze(["--plot", "keys.svg", ".", "../House"]), [])
-    assert {"Techno, House", "0 tracks\u2003\u20030 with a key"} <= set(svg_words("keys.svg"))
+    words = draw("keys.svg", [".", "../House"], [])
+    assert {"Techno, House", "0 tracks\u2003\u20030 with a key"} <= set(words)
 
 
-@pytest.mark.parametrize("tracks", [[], [failed("a.mp3")]], ids=["not reached", "failed"])
-def test_a_track_without_a_key_is_not_drawn(tmp_path, tracks):
-    options = parse_analyze(["--plot", str(tmp_path / "a.svg"), "a.mp3"])
+@pytest.mark.parametrize("results", [[], [failed("a.mp3")]], ids=["not reached", "failed"])
+def test_a_track_without_a_key_is_not_drawn(tmp_path, results):
     with pytest.raises(NothingToDraw, match=r"a\.svg is not drawn: there is no key"):
-        draw_picture(options, tracks)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_track_that_has_gone_meanwhile_is_not_drawn(tmp_path):
-    gone = str(tmp_path / "gone.mp3")
-    options = parse_analyze(["--plot", str(tmp_path / "a.svg"), gone])
-    with pytest.raises(NothingToDraw, match=r"a\.svg is not drawn: there is no file"):
-        draw_picture(options, [analysed(gone)])
+        draw(tmp_path / "a.svg", ["a.mp3"], results)
     assert not list(tmp_path.iterdir())
 
 
@@ -105,7 +109,7 @@ def test_without_plot_matplotlib_is_not_missed(track):
     assert "11A" in done.stdout
 
 
-def test_a_place_where_no_file_can_be_is_told_before_any_work(tmp_path, track):
+def test_a_picture_that_cannot_be_written_is_an_error_before_the_work(tmp_path, track):
     done = analyze("--plot", tmp_path / "nowhere" / "a.svg", track)
     assert (done.returncode, done.stdout) == (1, "")
     assert "a.svg cannot be written: No such file or directory" in done.stderr

@@ -1,4 +1,4 @@
-"""A library's picture: the counts, that they can be read, and what its file is like."""
+"""A library's picture: its counts, that they can be read, and its file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import re
 import numpy as np
 import pytest
 
-from keyscan.analyze.tracks import code
 from keyscan.keys import KEYS, KeyStyle
 from keyscan.plot.library import Census, compose_library, draw_library
-from keyscan.plot.picture import one_line
+from keyscan.plot.sheet import one_line
 from keyscan.plot.theme import THEMES, channels
-from tests.analyze.replies import analysed, failed
+from tests.analyze.results import analysed
 from tests.plot.pictures import composed, overlaps, pixels, svg_words, words
 
 
-def sheet(tracks, name="Music", theme="light", style=None):
-    census = Census.of(tracks)
+def sheet(analyses, failures, name="Music", theme="light", style=None):
+    census = Census.of(analyses, failures)
     return composed(
         lambda figure: compose_library(
             figure, one_line(name), census, THEMES[theme], style or KeyStyle()
@@ -32,28 +31,26 @@ SMALL = [
     *[analysed(f"{i}.ogg", "8A", confidence=0.3) for i in range(2)],
     *[analysed(f"{i}.wav", "9B", confidence=0.5) for i in range(4)],
     analysed("drums.wav", "1A", confidence=0.05, tonal=False),
-    failed("a.txt", "unsupported_format", "no audio"),
-    failed("b.txt", "unsupported_format", "no audio"),
-    failed("c.wav", "silent", "nothing to hear"),
 ]
+FAILURES = ["unsupported_format", "unsupported_format", "silent"]
 
 
 def large():
     """12,340 tracks in all keys, likely and doubtful ones, with some that failed in ten ways."""
     some = [analysed("x.mp3", key.camelot, confidence=c) for key in KEYS for c in (0.4, 0.9)]
     tracks = [track for i, track in enumerate(some) for _ in range(1 + (37 * i) % 500)]
-    tracks = (tracks * 2)[:12_000]
-    return tracks + [failed("x", f"unsupported_format_{i % 10}", "") for i in range(340)]
+    codes = [f"unsupported_format_{i % 10}" for i in range(340)]
+    return (tracks * 2)[:12_000], codes
 
 
 def test_the_counts_are_those_of_the_tracks():
-    census = Census.of(SMALL)
+    census = Census.of(SMALL, FAILURES)
     assert (census.total, census.with_key, census.not_tonal) == (16, 12, 1)
     assert {key.camelot: census.count(key) for key in KEYS if census.count(key)} == {
         "8A": 8,
         "9B": 4,
     }
-    with sheet(SMALL) as figure:
+    with sheet(SMALL, FAILURES) as figure:
         shown = words(figure)
         head = figure.texts[1].get_text()
     assert re.split(r"\s{2,}", head) == ["16 tracks", "12 with a key"]
@@ -62,7 +59,7 @@ def test_the_counts_are_those_of_the_tracks():
 
 
 def test_a_cell_is_filled_by_its_count_and_hatched_where_it_is_doubtful():
-    with sheet(SMALL) as figure:
+    with sheet(SMALL, FAILURES) as figure:
         wedges = [patch for patch in figure.axes[0].patches if patch.width < 0.339]
         filled = {
             (patch.get_hatch(), round(patch.width / 0.34, 2), round(patch.theta1 + 14.3) % 360)
@@ -73,29 +70,29 @@ def test_a_cell_is_filled_by_its_count_and_hatched_where_it_is_doubtful():
 
 
 LIBRARIES = {
-    "small": SMALL,
+    "small": (SMALL, FAILURES),
     "large": large(),
-    "none": [],
-    "one": [analysed("a.mp3", "12B")],
-    "all failed": [failed(f"{i}.mp3", "decoder_crashed", "it died") for i in range(12_345)],
-    "doubtful": [analysed("a.mp3", "3A", confidence=0.2)] * 1000,
+    "none": ([], []),
+    "one": ([analysed("a.mp3", "12B")], []),
+    "all failed": ([], ["decoder_crashed"] * 12_345),
+    "doubtful": ([analysed("a.mp3", "3A", confidence=0.2)] * 1000, []),
 }
 
 
 @pytest.mark.parametrize("style", [KeyStyle(), KeyStyle("openkey", "sharps")], ids=["", "openkey"])
 @pytest.mark.parametrize("case", LIBRARIES)
 def test_no_text_touches_another_or_leaves_the_sheet(case, style):
-    with sheet(LIBRARIES[case], "A folder with a long name " * 10, style=style) as figure:
+    with sheet(*LIBRARIES[case], "A folder with a long name " * 10, style=style) as figure:
         assert overlaps(figure) == []
         shown = words(figure)
-    assert {code(key, style) for key in KEYS} <= set(shown)
+    assert set(map(style.code, KEYS)) <= set(shown)
 
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_files(tmp_path, theme):
     picture, drawing = tmp_path / "keys.png", tmp_path / "keys.svg"
     for path in (picture, drawing):
-        draw_library(path, "Müsic 音楽", SMALL, theme)
+        draw_library(path, "Müsic 音楽", SMALL, FAILURES, theme)
     image = pixels(picture)
     assert image.shape == (1140, 1800, 4)
     background = np.round(255 * np.array(channels(THEMES[theme].background)))

@@ -45,7 +45,7 @@ def test_text_can_be_read_on_all_that_it_stands_on(theme):
 
 
 @themes
-def test_every_key_has_a_colour_of_its_own_and_hours_go_around_the_rainbow(theme):
+def test_every_key_has_a_colour_of_its_own_and_numbers_go_around_the_rainbow(theme):
     assert len({theme.colour(key) for key in KEYS}) == 24
     for ring in (KEYS[:12], KEYS[12:]):
         hues = [colorsys.rgb_to_hls(*channels(theme.colour(key)))[0] for key in ring]

@@ -1,4 +1,4 @@
-"""A track's picture: what stands on it, that it can be read, and what its file is like."""
+"""A track's picture: its contents, that it can be read, and its file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,24 @@ import numpy as np
 import pytest
 
 from keyscan.keys import KEYS, Key, KeyStyle
+from keyscan.options import THEME_NAMES
 from keyscan.plot.theme import THEMES, channels
-from tests.plot.pictures import SVG, overlaps, pixels, svg_words, texts, words
+from keyscan.plot.track import draw_track
+from tests.plot.pictures import (
+    SVG,
+    drawn,
+    in_parts,
+    overlaps,
+    pixels,
+    repeated,
+    svg_words,
+    texts,
+    words,
+)
 
-THEME_NAMES = ("light", "dark")
 
-
-def test_the_title_says_what_people_ask_for(song):
-    with song.sheet() as figure:
+def test_the_head_has_name_key_confidence_tuning_and_length(song):
+    with drawn(song) as figure:
         head = [text.get_text() for text in figure.texts]
     assert head[0] == "Song.flac"
     assert head[1].startswith("11A · 4m · F# minor/Gb minor")
@@ -27,7 +37,7 @@ def test_the_title_says_what_people_ask_for(song):
 
 
 def test_all_24_keys_are_on_the_wheel_and_the_best_one_in_its_middle(song):
-    with song.sheet() as figure:
+    with drawn(song) as figure:
         shown = words(figure)
     assert {key.camelot for key in KEYS} <= set(shown)
     assert shown.count("11A") >= 3  # on the wheel, in its middle, in the list
@@ -36,8 +46,8 @@ def test_all_24_keys_are_on_the_wheel_and_the_best_one_in_its_middle(song):
 def test_a_probability_is_as_long_on_the_wheel_as_it_is_large(song):
     shares = [0.0] * 24
     shares[Key.parse("A minor").class_id], shares[Key.parse("C major").class_id] = 0.25, 0.75
-    track = song.estimated(probabilities=tuple(shares), key=Key.parse("C major"))
-    with track.sheet() as figure:
+    track = replace(song, probabilities=tuple(shares), key=Key.parse("C major"))
+    with drawn(track) as figure:
         filled = {
             patch.get_facecolor(): patch.width / 0.34
             for axes in figure.axes
@@ -54,12 +64,12 @@ def test_a_probability_is_as_long_on_the_wheel_as_it_is_large(song):
 
 
 def test_a_modulation_is_a_band_of_two_colours_from_end_to_end(modulating):
-    with modulating.sheet() as figure:
+    with drawn(modulating) as figure:
         band = figure.axes[2]
         parts = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in band.patches]
         shown = [text.get_text() for text in band.texts]
         limits = band.get_xlim()
-    segments = modulating.estimate.timeline.segments
+    segments = modulating.timeline.segments
     assert [segment.key.camelot for segment in segments] == ["8B", "12B"]
     assert parts == [(segment.start, segment.end) for segment in segments]
     assert [text for text in shown if text in ("8B", "12B")] == ["8B", "12B"]
@@ -68,9 +78,9 @@ def test_a_modulation_is_a_band_of_two_colours_from_end_to_end(modulating):
 
 
 def test_the_less_sure_part_is_the_fainter(song):
-    with song.in_parts(10).sheet() as figure:
+    with drawn(in_parts(song, 10)) as figure:
         colours = [patch.get_facecolor()[:3] for patch in figure.axes[2].patches]
-    segments = song.in_parts(10).estimate.timeline.segments
+    segments = in_parts(song, 10).timeline.segments
     theme = THEMES["light"]
     whites = [
         np.linalg.norm(np.subtract((1, 1, 1), colour))
@@ -83,15 +93,15 @@ def test_the_less_sure_part_is_the_fainter(song):
 
 
 def test_without_a_timeline_the_whole_track_is_in_one_key(song):
-    with song.estimated(timeline=None).sheet() as figure:
+    with drawn(replace(song, timeline=None)) as figure:
         shown = words(figure)
         (patch,) = figure.axes[2].patches
     assert "Key of the whole track" in shown
     assert (patch.get_x(), patch.get_width()) == (0, song.duration)
 
 
-def test_drums_are_not_given_a_key(drums):
-    with drums.estimated(tonal=False, timeline=None).sheet() as figure:
+def test_drums_have_no_key(drums):
+    with drawn(replace(drums, tonal=False, timeline=None)) as figure:
         shown = words(figure)
         wedges = [p for axes in figure.axes for p in axes.patches if p.get_linewidth() == 2]
     assert any(text.startswith("not tonal: drums, speech or noise") for text in shown)
@@ -109,12 +119,12 @@ def test_drums_are_not_given_a_key(drums):
     ],
 )
 def test_tuning(song, cents, words_):
-    with song.estimated(tuning_cents=cents).sheet() as figure:
+    with drawn(replace(song, tuning_cents=cents)) as figure:
         assert words_ in figure.texts[1].get_text()
 
 
 def test_other_notation_and_spelling(song):
-    with song.sheet(style=KeyStyle("openkey", "flats")) as figure:
+    with drawn(song, style=KeyStyle("openkey", "flats")) as figure:
         shown = words(figure)
         places = {text.get_text(): text.xy for text in texts(figure) if hasattr(text, "xy")}
     assert {key.open_key for key in KEYS} <= set(shown)
@@ -127,32 +137,32 @@ def test_other_notation_and_spelling(song):
 ALIKE = (0.045,) * 22 + (0.005,) * 2
 EXTREMES = {
     "as it is": lambda song, drums: song,
-    "not tonal": lambda song, drums: drums.estimated(tonal=False),
-    "no timeline": lambda song, drums: song.estimated(timeline=None),
-    "one part": lambda song, drums: song.in_parts(1),
-    "thirty parts": lambda song, drums: song.in_parts(30),
-    "two hours": lambda song, drums: song.repeated(2).in_parts(30),
-    "three seconds": lambda song, drums: replace(
-        song, spectrogram=song.spectrogram[:, :13], duration=3.0
-    ).in_parts(3),
-    "all keys alike": lambda song, drums: song.estimated(probabilities=ALIKE, tuning_cents=-47.0),
-    "certain": lambda song, drums: song.estimated(
-        key=KEYS[23], probabilities=(0.0,) * 23 + (1.0,), tuning_cents=-47.0
+    "not tonal": lambda song, drums: replace(drums, tonal=False),
+    "no timeline": lambda song, drums: replace(song, timeline=None),
+    "one part": lambda song, drums: in_parts(song, 1),
+    "thirty parts": lambda song, drums: in_parts(song, 30),
+    "two hours": lambda song, drums: in_parts(repeated(song, 2), 30),
+    "three seconds": lambda song, drums: in_parts(
+        replace(song, spectrogram=song.spectrogram[:, :13], duration=3.0), 3
     ),
-    "a long name": lambda song, drums: replace(song, name="A very long name " * 20 + "(mix).flac"),
-    "wide letters": lambda song, drums: replace(song, name=50 * "曲名" + ".flac"),
-    "one word": lambda song, drums: replace(song, name=255 * "W"),
+    "all keys alike": lambda song, drums: replace(song, probabilities=ALIKE, tuning_cents=-47.0),
+    "certain": lambda song, drums: replace(
+        song, key=KEYS[23], probabilities=(0.0,) * 23 + (1.0,), tuning_cents=-47.0
+    ),
+    "a long name": lambda song, drums: replace(song, path="A very long name " * 20 + "(mix).flac"),
+    "wide letters": lambda song, drums: replace(song, path=50 * "曲名" + ".flac"),
+    "one word": lambda song, drums: replace(song, path=255 * "W"),
 }
 
 
 @pytest.mark.parametrize("case", EXTREMES)
 def test_no_text_touches_another_or_leaves_the_sheet(case, song, drums):
-    with EXTREMES[case](song, drums).sheet() as figure:
+    with drawn(EXTREMES[case](song, drums)) as figure:
         assert overlaps(figure) == []
 
 
 def test_overlaps_would_be_found(song):
-    with song.sheet() as figure:
+    with drawn(song) as figure:
         figure.text(0.02, 0.945, "over the title")
         figure.text(0.99, 0.5, "over the edge")
         figure.canvas.draw()
@@ -163,7 +173,7 @@ def test_overlaps_would_be_found(song):
 
 
 def test_parts_too_short_for_a_code_have_none_and_longer_ones_stand_upright(song):
-    with song.repeated(2).in_parts(60).sheet() as figure:
+    with drawn(in_parts(repeated(song, 2), 60)) as figure:
         band = figure.axes[2]
         codes = [text for text in band.texts if re.fullmatch(r"\d+[AB]", text.get_text())]
         assert 12 <= len(codes) < 60
@@ -180,7 +190,7 @@ def test_parts_too_short_for_a_code_have_none_and_longer_ones_stand_upright(song
     ("hours", "last"), [(0.05, "3:00"), (0.5, "30:00"), (2, "2:00:00"), (9, "9:00:00")]
 )
 def test_times(song, hours, last):
-    with song.repeated(hours).sheet() as figure:
+    with drawn(repeated(song, hours)) as figure:
         labels = [label.get_text() for label in figure.axes[2].get_xticklabels()]
         times = [list(axes.get_xticks()) for axes in figure.axes[:3]]
     assert (labels[0], labels[-1]) == ("0:00", last)
@@ -190,7 +200,7 @@ def test_times(song, hours, last):
 
 def test_the_band_lies_below_what_sounds_at_that_time(modulating):
     """The loudest bins change where the key does."""
-    with modulating.sheet() as figure:
+    with drawn(modulating) as figure:
         (image,) = figure.axes[0].images
         (notes,) = figure.axes[1].images
         boundary = figure.axes[2].patches[0].get_width()
@@ -205,7 +215,8 @@ def test_the_band_lies_below_what_sounds_at_that_time(modulating):
 
 @pytest.mark.parametrize("theme", THEME_NAMES)
 def test_png(tmp_path, modulating, theme):
-    image = pixels(modulating.draw(tmp_path / "track.PNG", theme))
+    draw_track(tmp_path / "track.PNG", modulating, theme)
+    image = pixels(tmp_path / "track.PNG")
     assert image.shape == (1140, 1950, 4)
     assert (image[..., 3] == 255).all()
     background = np.round(255 * np.array(channels(THEMES[theme].background)))
@@ -217,7 +228,8 @@ def test_png(tmp_path, modulating, theme):
 
 @pytest.mark.parametrize("theme", THEME_NAMES)
 def test_svg(tmp_path, modulating, theme):
-    path = modulating.draw(tmp_path / "track.svg", theme)
+    path = tmp_path / "track.svg"
+    draw_track(path, modulating, theme)
     root = ET.parse(path).getroot()
     assert (root.tag, root.get("width"), root.get("height")) == (f"{SVG}svg", "936pt", "547.2pt")
     assert {"Modulation.flac", "8B", "12B", "C6", "1:00", "C major"} <= set(svg_words(path))
@@ -229,15 +241,16 @@ def test_svg(tmp_path, modulating, theme):
 
 
 def test_a_day_is_no_more_than_a_song(tmp_path, song):
-    day = song.repeated(24).in_parts(60)
-    with day.sheet() as figure:
+    day = in_parts(repeated(song, 24), 60)
+    with drawn(day) as figure:
         assert overlaps(figure) == []
         assert figure.axes[2].get_xticklabels()[-1].get_text() == "24:00:00"
-    assert day.draw(tmp_path / "day.svg").stat().st_size < 1_000_000
+    draw_track(tmp_path / "day.svg", day)
+    assert (tmp_path / "day.svg").stat().st_size < 1_000_000
 
 
 STRANGE = [
-    "$x^2$ & <b>A$AP</b> \"'.mp3",
+    "$x^2$ & <b>A$AP<b> \"'.mp3",
     "日本語の曲名 한국어 中文.flac",
     "עברית العربية हिन्दी.ogg",
     "🎵🎶.m4a",
@@ -250,7 +263,8 @@ STRANGE = [
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_strange_names(tmp_path, song, name, recwarn, caplog, capfd):
-    shown = svg_words(replace(song, name=name).draw(tmp_path / "strange.svg"))
+    draw_track(tmp_path / "strange.svg", replace(song, path=name))
+    shown = svg_words(tmp_path / "strange.svg")
     assert name in shown or not name or not name.isprintable()
     assert not recwarn.list
     assert not caplog.records

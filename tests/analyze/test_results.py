@@ -1,11 +1,11 @@
-"""The last word: counts, failures, keys."""
+"""The order of results, and their summary: counts, failures, keys."""
 
 from __future__ import annotations
 
-from keyscan.analyze.summary import summarize, summary_lines
-from keyscan.analyze.tracks import ordered
+from keyscan.analyze.results import ordered, summarize, summary_lines
+from keyscan.errors import Silent
 from keyscan.keys import KeyStyle
-from tests.analyze.replies import analysed, failed
+from tests.analyze.results import analysed, failed
 
 
 def lines(tracks, *, files=None, seconds=2.0, leave_out_cached=False, notation="camelot"):
@@ -16,7 +16,7 @@ def lines(tracks, *, files=None, seconds=2.0, leave_out_cached=False, notation="
 
 def test_everything_is_counted():
     tracks = [analysed("a"), analysed("b", cached=True), analysed("c", tonal=False),
-              failed("d"), failed("e", "silent"), failed("f", "silent")]  # fmt: skip
+              failed("d"), failed("e", Silent("s")), failed("f", Silent("s"))]  # fmt: skip
     first, second, *rest = lines(tracks, files=10)
     assert first == ("10 files: 2 analysed, 1 from the cache, 3 failed, 4 not reached "
                      "(2.0 s, 3.0 files a second)")  # fmt: skip
@@ -24,7 +24,7 @@ def test_everything_is_counted():
     assert rest == ["keys:", "   8A 2 ##", "  not tonal (drums, speech, noise): 1"]
 
 
-def test_what_is_left_out_is_said():
+def test_files_that_are_left_out_are_counted():
     first = lines([analysed("a"), analysed("b", cached=True)], leave_out_cached=True)[0]
     assert first.startswith("2 files: 1 analysed, 1 from the cache, not listed (")
 

@@ -1,4 +1,4 @@
-"""What runs along the time axis of a track's picture: spectrogram, chroma, keys, minutes."""
+"""The panels of a track's picture with a time axis: spectrogram, chroma, keys, minutes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keyscan.analyze.tracks import code
-from keyscan.display import clock
+from keyscan.analysis import Analysis, Segment
+from keyscan.display import clock, percent
 from keyscan.keys import KeyStyle
-from keyscan.plot.picture import text_width, write_caption
-from keyscan.plot.sound import bin_of, chroma, fewer_columns
-from keyscan.plot.text import percent
+from keyscan.plot.sheet import text_width, write_caption
 from keyscan.plot.theme import Theme
-from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, FloatArray
+from keyscan.spectrogram.constant_q import (
+    BINS_PER_OCTAVE,
+    FMIN,
+    FRAMES_PER_SECOND,
+    FloatArray,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from keyscan.analysis import Analysis, Segment
-
-_MOST_COLUMNS = 1200  # of an image: more than that no eye and no screen can tell apart
+A4 = 440.0
+"""Hz"""
+_A4_MIDI = 69
+_MOST_COLUMNS = 1200  # of an image: screens show no more
 _NOTES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-_EVERY_OTHER = range(0, 12, 2)  # note of the chroma; there is no room for all names
+_EVERY_OTHER = range(0, 12, 2)  # notes of the chroma: there is no room for all names
 _TICK_SIZE, _KEY_SIZE = 8.5, 10.0  # points
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600)  # seconds
 _MOST_TIMES = 10
@@ -31,7 +35,7 @@ _NARROWEST = 9.0  # points, of a segment with a code in it
 
 
 def draw_spectrogram(axes: Axes, spectrogram: FloatArray, theme: Theme) -> None:
-    """Loudness by pitch and time; notes are named where they are with A4 at 440 Hz."""
+    """Loudness by pitch and time, with names of notes for A4 = 440 Hz."""
     write_caption(axes, "Constant-Q spectrogram: loudness by pitch", theme)
     _draw_image(axes, spectrogram, fewer_columns(spectrogram, _MOST_COLUMNS), theme)
     notes = {
@@ -44,27 +48,23 @@ def draw_spectrogram(axes: Axes, spectrogram: FloatArray, theme: Theme) -> None:
 
 
 def draw_chroma(axes: Axes, spectrogram: FloatArray, cents: float, theme: Theme) -> None:
-    """The twelve notes by time, looked for ``cents`` above those with A4 at 440 Hz."""
+    """The twelve notes by time, at ``cents`` above A4 = 440 Hz."""
     write_caption(axes, "Chroma: the twelve notes, whatever their octave", theme)
     notes = chroma(fewer_columns(spectrogram, _MOST_COLUMNS), cents)
     _draw_image(axes, spectrogram, notes, theme)
     axes.set_yticks(_EVERY_OTHER, [_NOTES[note] for note in _EVERY_OTHER], size=_TICK_SIZE)
 
 
-def draw_keys(
-    axes: Axes, duration: float, estimate: Analysis, theme: Theme, style: KeyStyle
-) -> None:
-    """A band of the keys' colours; without a timeline the track is in one key from end to end."""
-    from keyscan.analysis import Segment
-
-    timeline = estimate.timeline
+def draw_keys(axes: Axes, analysis: Analysis, theme: Theme, style: KeyStyle) -> None:
+    """A band of the keys' colours; without a timeline the whole track is in one key."""
+    timeline, duration = analysis.timeline, analysis.duration
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     segments: Sequence[Segment] = ()
     if timeline is None:
         write_caption(axes, "Key of the whole track", theme)
-        if estimate.tonal:
-            segments = [Segment(0.0, duration, estimate.key, estimate.confidence)]
+        if analysis.tonal:
+            segments = [Segment(0.0, duration, analysis.key, analysis.confidence)]
         else:
             axes.set_facecolor(theme.tint(theme.muted))
             axes.text(duration / 2, 0.5, "not tonal", size=_KEY_SIZE, ha="center", va="center")
@@ -75,11 +75,11 @@ def draw_keys(
         segments = timeline.segments
     points = axes.get_window_extent().width * 72 / axes.get_figure().dpi  # type: ignore[union-attr]
     for segment in segments:
-        _draw_segment(axes, segment, code(segment.key, style), points / duration, theme)
+        _draw_segment(axes, segment, style.code(segment.key), points / duration, theme)
 
 
 def write_times(panels: Sequence[Axes], duration: float, theme: Theme) -> None:
-    """Minutes below the last panel, at the same places in all."""
+    """Minutes below the last panel, and ticks at the same places in all."""
     fitting = (step for step in _STEPS if duration / step <= _MOST_TIMES)
     step = next(fitting, _STEPS[-1])
     times = np.arange(0, duration + 1e-6, step)
@@ -91,7 +91,7 @@ def write_times(panels: Sequence[Axes], duration: float, theme: Theme) -> None:
 
 
 def _draw_image(axes: Axes, spectrogram: FloatArray, image: FloatArray, theme: Theme) -> None:
-    """A frame stands for the time around its centre; where there is none it looks like silence."""
+    """A frame covers the time around its centre; where there is none it looks like silence."""
     import matplotlib
 
     colormap = matplotlib.colormaps[theme.colormap]
@@ -135,4 +135,45 @@ def _draw_segment(
 
 
 def _named(segment: Segment, style: KeyStyle) -> str:
-    return f"{code(segment.key, style)} ({percent(segment.confidence)})"
+    return f"{style.code(segment.key)} ({percent(segment.confidence)})"
+
+
+def fewer_columns(spectrogram: FloatArray, most: int) -> FloatArray:
+    """``(bins, frames)`` -> ``(bins, most)`` by means over time; fewer frames stay as they are."""
+    frames = spectrogram.shape[1]
+    if frames <= most:
+        return spectrogram
+    starts = np.arange(most) * frames // most
+    sums = np.add.reduceat(spectrogram, starts, axis=1, dtype=np.float32)
+    counts = np.diff(starts, append=frames)
+    return np.asarray(sums / counts, np.float32)
+
+
+def bin_of(midi: float, cents: float = 0.0) -> float:
+    """The bin, not rounded, of a MIDI note that is ``cents`` above A4 = 440 Hz."""
+    frequency = A4 * 2 ** ((midi - _A4_MIDI + cents / 100) / 12)
+    return float(BINS_PER_OCTAVE * np.log2(frequency / FMIN))
+
+
+def chroma(spectrogram: FloatArray, cents: float = 0.0) -> FloatArray:
+    """``log1p(|C|)``, ``(bins, frames)`` -> the loudness of the notes C to B, ``(12, frames)``.
+
+    The magnitudes of a note in all its octaves are averaged, and the loudest note of a frame is 1;
+    silence is 0. ``cents`` is the tuning. After Müller, Fundamentals of Music Processing (2015),
+    section 3.1.
+    """
+    magnitudes = np.expm1(spectrogram)
+    bins, frames = spectrogram.shape
+    sums = np.zeros((12, frames), np.float32)
+    counts = np.zeros((12, 1), np.float32)
+    for midi in range(128):
+        position = bin_of(midi, cents)
+        below = int(np.floor(position))
+        if below < 0 or below + 1 >= bins:
+            continue
+        share = position - below
+        sums[midi % 12] += (1 - share) * magnitudes[below] + share * magnitudes[below + 1]
+        counts[midi % 12] += 1
+    means = sums / np.maximum(counts, 1)
+    loudest = means.max(axis=0)
+    return np.asarray(means / np.where(loudest > 1e-6, loudest, np.inf), np.float32)

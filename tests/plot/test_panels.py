@@ -1,11 +1,11 @@
-"""Spectrograms made ready to be drawn."""
+"""Spectrogram and chroma as they are drawn."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from keyscan.plot.sound import bin_of, chroma, fewer_columns
+from keyscan.plot.panels import bin_of, chroma, fewer_columns
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 
 

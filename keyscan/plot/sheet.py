@@ -1,4 +1,4 @@
-"""A sheet to draw on, and the file it becomes; all that is peculiar to matplotlib is here."""
+"""A matplotlib figure to draw on, and the SVG or PNG file it becomes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from keyscan.display import shown
-from keyscan.errors import MissingPlotLibrary, PictureNotWritten, UnknownPictureFormat
+from keyscan.errors import MissingPlotLibrary, PictureNotWritten
+from keyscan.options import picture_format
 from keyscan.output import check_writable, replaced
 from keyscan.plot.theme import Theme
 
@@ -22,14 +23,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PictureFormat = Literal["svg", "png"]
-
 _DOTS_PER_INCH = 150
 _TITLE_SIZE, _FACTS_SIZE, _CAPTION_SIZE = 17.0, 12.5, 10.0  # points
 _MARGIN = 0.02  # a share of the width
-_GAP = 2 * "\N{EM SPACE}"  # an SVG would show plain ones as a single one
+_GAP = 2 * "\N{EM SPACE}"  # SVG collapses plain spaces
 _FAMILIES = (
-    "DejaVu Sans",  # comes with matplotlib, and is wider than what an SVG's reader may have instead
+    "DejaVu Sans",  # comes with matplotlib, and is wider than what may replace it in an SVG
     "Verdana",
     "Noto Sans CJK JP",
     "Hiragino Sans",
@@ -42,27 +41,13 @@ _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": _FAMILIES,
     "text.parse_math": False,  # a dollar in a file's name is a dollar
-    "svg.fonttype": "none",  # can be searched and read aloud, and the reader knows all scripts
+    "svg.fonttype": "none",  # text that can be searched and read aloud, in any script
     "svg.hashsalt": "keyscan",
 }
 
 
-def picture_format(path: Path) -> PictureFormat:
-    """The format that the extension of ``path`` stands for.
-
-    Raises:
-        UnknownPictureFormat: it is neither ``.svg`` nor ``.png``.
-    """
-    match path.suffix.lower():
-        case ".svg":
-            return "svg"
-        case ".png":
-            return "png"
-    raise UnknownPictureFormat(f"{path}: a picture's name must end in .svg or .png")
-
-
 def check_picture(path: Path) -> None:
-    """Whether a picture can be drawn and written to ``path``; to be asked before the work is done.
+    """Check before the work whether a picture can be drawn and written to ``path``.
 
     Raises:
         UnknownPictureFormat: the name has another extension than ``.svg`` or ``.png``.
@@ -79,10 +64,10 @@ def check_picture(path: Path) -> None:
 
 @contextmanager
 def sheet(theme: Theme, width: float, height: float) -> Iterator[Figure]:
-    """An empty figure of ``width`` x ``height`` inches, to be drawn on and saved in the block.
+    """An empty figure of ``width`` x ``height`` inches, to draw on and save in the block.
 
-    Neither the user's settings of matplotlib nor a display matter, and nothing is left behind in
-    matplotlib's state. Letters that no font has are drawn as boxes, without a word.
+    It ignores the user's settings of matplotlib, needs no display, and restores matplotlib's
+    state. Letters that no font has become boxes, without a warning.
 
     Raises:
         MissingPlotLibrary: matplotlib cannot be imported.
@@ -104,7 +89,7 @@ def sheet(theme: Theme, width: float, height: float) -> Iterator[Figure]:
 
 
 def save(figure: Figure, path: Path, title: str) -> None:
-    """Write the figure to ``path``, as SVG or PNG by its extension: all of it or nothing.
+    """Write the figure to ``path``, as SVG or PNG by its extension, whole or not at all.
 
     The same figure makes the same bytes. ``title`` is for the file's metadata.
 
@@ -136,14 +121,14 @@ def write_head(figure: Figure, name: str, facts: Sequence[str]) -> None:
 
 
 def write_caption(axes: Axes, text: str, theme: Theme, *, right: bool = False) -> None:
-    """A line of small print above ``axes``, at its left or right end."""
+    """A small line above ``axes``, at its left or right end."""
     axes.annotate(text, (1, 1) if right else (0, 1), (0, 4), xycoords="axes fraction",
                   textcoords="offset points", ha="right" if right else "left", va="bottom",
                   size=_CAPTION_SIZE, color=theme.muted)  # fmt: skip
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """How wide a line is in points, with room for wide letters that only its reader has."""
+    """The width of a line in points, with room for wide letters of the reader's own fonts."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -156,7 +141,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str:
-    """``text`` with its middle left out if it is wider than ``room`` points."""
+    """``text``, without its middle if it is wider than ``room`` points."""
 
     def cut(kept: int) -> str:
         tail = kept // 3
@@ -174,7 +159,9 @@ def one_line(name: str) -> str:
 
 
 def _import_library() -> None:
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
+    logging.getLogger("matplotlib").setLevel(
+        logging.ERROR
+    )  # it warns when it builds its font cache
     try:
         import matplotlib.backends.backend_agg
         import matplotlib.backends.backend_svg

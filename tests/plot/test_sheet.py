@@ -1,4 +1,4 @@
-"""Files of pictures: formats, what is refused, the same bytes each time, matplotlib missing."""
+"""Files of pictures: formats, errors, the same bytes each time, matplotlib missing."""
 
 from __future__ import annotations
 
@@ -9,23 +9,18 @@ import sys
 import matplotlib
 import pytest
 
-from keyscan.plot import (
-    MissingPlotLibrary,
-    PictureNotWritten,
-    UnknownPictureFormat,
-    check_picture,
-    draw_library,
-)
-from keyscan.plot.picture import sheet, shortened, text_width
+from keyscan.errors import MissingPlotLibrary, PictureNotWritten, UnknownPictureFormat
+from keyscan.plot import check_picture, draw_library
+from keyscan.plot.sheet import sheet, shortened, text_width
 from keyscan.plot.theme import THEMES
-from tests.analyze.replies import analysed
+from tests.analyze.results import analysed
 
 TRACKS = [analysed("a.mp3", "8A"), analysed("b.mp3", "12B", confidence=0.3)]
 DRAW = """
 import sys
 from pathlib import Path
 from keyscan.plot import draw_library
-from tests.analyze.replies import analysed
+from tests.analyze.results import analysed
 tracks = [analysed("a.mp3", "8A"), analysed("b.mp3", "12B", confidence=0.3)]
 for path in sys.argv[1:]:
     draw_library(Path(path), "Müsic 音楽", tracks)
@@ -93,7 +88,7 @@ def test_a_picture_takes_the_place_of_an_older_one(tmp_path):
 
 
 def test_the_same_bytes_whatever_the_user_has_set_and_nothing_on_stderr(tmp_path):
-    """Another process with other hashes, matplotlib set up by somebody, and no font cache yet."""
+    """Another process with other hashes, matplotlib set up differently, and no font cache yet."""
     settings = tmp_path / "settings"
     settings.mkdir()
     (settings / "matplotlibrc").write_text(
