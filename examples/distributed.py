@@ -23,8 +23,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from keyscan import AnalysisError
-from keyscan.analyze.files import find_files
-from keyscan.analyze.results import Failed
+from keyscan.batch.files import find_files
+from keyscan.batch.results import Failed
 from keyscan.engine.engine import Engine, Outcome, Task
 from keyscan.options import EngineOptions, ModelOptions, WorkerOptions, count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores

@@ -100,7 +100,7 @@ def _serve(options: ServeOptions) -> int:
 
 def _analyze(options: AnalyzeOptions) -> int:
     from keyscan import plot  # and with it much that the server has no use for
-    from keyscan.analyze import command
+    from keyscan.batch import command
 
     _, output = take_streams()
     code = command.run(options, output, start_engine, plot)

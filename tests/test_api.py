@@ -80,3 +80,8 @@ def test_the_readme_explains_every_field():
     told = set(re.findall(r"`(\w+)`", section))
     properties = {"camelot", "open_key", "name", "confidence", "alternatives", "is_between_keys"}
     assert {field.name for field in dataclasses.fields(Analysis)} | properties <= told
+
+
+def test_no_package_hides_the_function():
+    code = "import keyscan, keyscan.cli, keyscan.batch.command; assert callable(keyscan.analyze)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

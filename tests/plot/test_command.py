@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from keyscan import plot
-from keyscan.analyze.command import draw_picture
+from keyscan.batch.command import draw_picture
 from keyscan.errors import NothingToDraw
 from keyscan.options import parse_analyze
 from keyscan.plot.theme import THEMES
-from tests.analyze.results import analysed, failed
+from tests.batch.results import analysed, failed
 from tests.plot.pictures import svg_words
 
 WITHOUT_MATPLOTLIB = """

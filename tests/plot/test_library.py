@@ -11,7 +11,7 @@ from keyscan.keys import KEYS, KeyStyle
 from keyscan.plot.library import Census, compose_library, draw_library
 from keyscan.plot.sheet import one_line
 from keyscan.plot.theme import THEMES, channels
-from tests.analyze.results import analysed
+from tests.batch.results import analysed
 from tests.plot.pictures import composed, overlaps, pixels, svg_words, words
 
 

@@ -13,14 +13,14 @@ from keyscan.errors import MissingPlotLibrary, PictureNotWritten, UnknownPicture
 from keyscan.plot import check_picture, draw_library
 from keyscan.plot.sheet import sheet, shortened, text_width
 from keyscan.plot.theme import THEMES
-from tests.analyze.results import analysed
+from tests.batch.results import analysed
 
 TRACKS = [analysed("a.mp3", "8A"), analysed("b.mp3", "12B", confidence=0.3)]
 DRAW = """
 import sys
 from pathlib import Path
 from keyscan.plot import draw_library
-from tests.analyze.results import analysed
+from tests.batch.results import analysed
 tracks = [analysed("a.mp3", "8A"), analysed("b.mp3", "12B", confidence=0.3)]
 for path in sys.argv[1:]:
     draw_library(Path(path), "Müsic 音楽", tracks)

@@ -16,8 +16,8 @@ import pytest
 
 from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan import keys
-from tests.analyze.analyze_process import run_analyze
-from tests.analyze.conftest import KEYS
+from tests.batch.analyze_process import run_analyze
+from tests.batch.conftest import KEYS
 from tests.server_process import ROOT, ServerProcess, request
 
 CAMELOT = {name: keys.Key.parse(key).camelot for name, key in KEYS.items()}
@@ -122,7 +122,7 @@ def test_an_output_that_cannot_be_written_is_an_error_before_the_work(library, t
 
 
 def test_imports_are_light_until_there_are_files():
-    code = "import sys, keyscan.analyze.command; print({'torch', 'matplotlib'} & set(sys.modules))"
+    code = "import sys, keyscan.batch.command; print({'torch', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "set()\n"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 
 from keyscan.analysis import Analysis
-from keyscan.analyze.files import find_files
-from keyscan.analyze.progress import Progress
-from keyscan.analyze.results import Failed, Result
+from keyscan.batch.files import find_files
+from keyscan.batch.progress import Progress
+from keyscan.batch.results import Failed, Result
 from keyscan.engine.engine import Engine, Outcome, Task
 from keyscan.errors import AnalysisError
 from keyscan.options import AnalyzeOptions, EngineOptions

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from keyscan.analysis import Analysis
-from keyscan.analyze.batch import Batch, StartEngine, is_one_file
-from keyscan.analyze.documents import csv_lines, json_document, m3u_lines
-from keyscan.analyze.progress import Progress, terminal_width
-from keyscan.analyze.results import (
+from keyscan.batch.documents import csv_lines, json_document, m3u_lines
+from keyscan.batch.progress import Progress, terminal_width
+from keyscan.batch.results import (
     Result,
     RunSummary,
     analyses,
@@ -21,7 +20,8 @@ from keyscan.analyze.results import (
     summarize,
     summary_lines,
 )
-from keyscan.analyze.table import table
+from keyscan.batch.session import Batch, StartEngine, is_one_file
+from keyscan.batch.table import table
 from keyscan.display import shown
 from keyscan.errors import NothingToDraw, PlotError, StartFailed
 from keyscan.keys import KeyStyle

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from keyscan.analysis import Analysis
-from keyscan.analyze.results import Result, RunSummary, analyses
+from keyscan.batch.results import Result, RunSummary, analyses
 from keyscan.display import shown
 from keyscan.keys import KeyStyle
 from keyscan.reply import Message, failure_fields, key_fields, success_fields

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from keyscan.analyze.results import ordered, summarize, summary_lines
+from keyscan.batch.results import ordered, summarize, summary_lines
 from keyscan.errors import Silent
 from keyscan.keys import KeyStyle
-from tests.analyze.results import analysed, failed
+from tests.batch.results import analysed, failed
 
 
 def lines(tracks, *, files=None, seconds=2.0, leave_out_cached=False, notation="camelot"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from keyscan.analyze.results import analyses
-from keyscan.analyze.table import names_of, table
+from keyscan.batch.results import analyses
+from keyscan.batch.table import names_of, table
 from keyscan.display import columns
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KeyStyle
-from tests.analyze.results import analysed, failed
+from tests.batch.results import analysed, failed
 
 NAMES = ["/music/01 - Artist - Some Title (Original Mix).mp3", "/music/sub/音楽 🎵.flac"]
 

@@ -12,10 +12,10 @@ import av
 import pytest
 from av.format import ContainerFormat
 
-from keyscan.analyze import files
-from keyscan.analyze.files import find_files, natural
-from keyscan.analyze.results import Failed
 from keyscan.audio.extensions import EXTENSIONS
+from keyscan.batch import files
+from keyscan.batch.files import find_files, natural
+from keyscan.batch.results import Failed
 
 OTHER_USER = 65534
 # names that FFmpeg knows by their bytes, or libsndfile reads, though no demuxer lists them

@@ -8,8 +8,8 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 
-from keyscan.analyze.results import Failed
 from keyscan.audio.extensions import is_music
+from keyscan.batch.results import Failed
 from keyscan.errors import PermissionDenied, ReadFailed
 
 _ON_WINDOWS = os.name == "nt"

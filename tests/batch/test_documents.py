@@ -12,11 +12,11 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from keyscan.analyze.documents import CSV_COLUMNS, csv_lines, json_document, m3u_lines
-from keyscan.analyze.results import ordered, summarize
+from keyscan.batch.documents import CSV_COLUMNS, csv_lines, json_document, m3u_lines
+from keyscan.batch.results import ordered, summarize
 from keyscan.errors import AnalysisWarning, Silent
 from keyscan.keys import KeyStyle
-from tests.analyze.results import analysed, failed
+from tests.batch.results import analysed, failed
 
 STRANGE = 'a "quoted", \n\x1b[31m 音楽 🎵.mp3'
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.analyze.analyze_process import run_analyze, start_analyze
-from tests.analyze.conftest import KEYS
+from tests.batch.analyze_process import run_analyze, start_analyze
+from tests.batch.conftest import KEYS
 from tests.server_process import PATIENCE, command_line, read_process_file, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, uses a pty")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keyscan.analysis import Analysis, Segment, Timeline
-from keyscan.analyze.results import Failed
+from keyscan.batch.results import Failed
 from keyscan.errors import FileNotFound
 from keyscan.keys import Key
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from keyscan.analyze.results import Failed, Result
+from keyscan.batch.results import Failed, Result
 from keyscan.display import shown
 from keyscan.stdio import write_all
 
