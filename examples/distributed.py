@@ -100,7 +100,7 @@ class Engine:
     def _analyze(self, path: str) -> Analysis | Failure:
         from keyscan import Analysis
         from keyscan.model.estimate import estimate_key
-        from keyscan.spectrogram.spectrum import Features
+        from keyscan.spectrogram.constant_q import Features
 
         features = self._pool.run(self._worker, path, Event())
         if not isinstance(features, Features):

@@ -92,7 +92,7 @@ def warm_up(model: KeyModel) -> None:
     import numpy as np
 
     from keyscan.errors import ModelError
-    from keyscan.model.network import N_BINS
+    from keyscan.spectrogram.constant_q import N_BINS
 
     try:
         model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))

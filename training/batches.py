@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from keyscan.keys import KEYS, Key
-from keyscan.model.network import N_BINS
 from keyscan.model.tuning import in_tune
+from keyscan.spectrogram.constant_q import N_BINS
 from training.augment import augment
 from training.settings import TrainingSettings
 from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, Corpus

@@ -14,16 +14,27 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, FilterBank, save_filter_bank
+from keyscan.spectrogram.constant_q import (
+    BINS_PER_OCTAVE,
+    FILTER_BANK_PATH,
+    FMIN,
+    FRAMES_PER_SECOND,
+    N_BINS,
+    SAMPLE_RATE,
+    FilterBank,
+    save_filter_bank,
+)
 
 REFERENCE_RATE = 44100
-DECIMATION = 12  # to 3,675 Hz: the top bin, at 1,310 Hz, is well within what a resampler leaves
+DECIMATION = REFERENCE_RATE // SAMPLE_RATE  # the top bin is at 1,310 Hz, far below half the rate
 SPARSITY = 0.01  # librosa.cqt's default: this share of a filter's spectrum is set to zero
 
 
 def analyser_bank() -> FilterBank:
     """Those of ``librosa.cqt`` at 44.1 kHz, for music at a twelfth of that rate."""
-    return decimated(build_filter_bank(REFERENCE_RATE, REFERENCE_RATE // 5), DECIMATION)
+    return decimated(
+        build_filter_bank(REFERENCE_RATE, REFERENCE_RATE // FRAMES_PER_SECOND), DECIMATION
+    )
 
 
 def decimated(bank: FilterBank, factor: int) -> FilterBank:
@@ -48,9 +59,9 @@ def decimated(bank: FilterBank, factor: int) -> FilterBank:
 def build_filter_bank(
     sample_rate: int,
     hop_length: int,
-    fmin: float = 65.0,
-    n_bins: int = 105,
-    bins_per_octave: int = 24,
+    fmin: float = FMIN,
+    n_bins: int = N_BINS,
+    bins_per_octave: int = BINS_PER_OCTAVE,
 ) -> FilterBank:
     """The filters of ``librosa.cqt``, scaled as it scales them at 44.1 kHz.
 

@@ -21,8 +21,7 @@ from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.model.network import N_BINS
-from keyscan.spectrogram.constant_q import ConstantQ, FloatArray
+from keyscan.spectrogram.constant_q import N_BINS, ConstantQ, FloatArray
 from keyscan.spectrogram.features import MIN_SECONDS
 from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, WIDE_BINS, wide_bank
 from training.synth import SECONDS

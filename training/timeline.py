@@ -28,8 +28,7 @@ from keyscan.errors import ModelError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.timeline import CHANGE_COST, key_timeline
-from keyscan.spectrogram.constant_q import FloatArray
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, FloatArray
 from training.modulations import KnownTrack, read_tracks
 from training.scoring import Interval
 from training.shards import CorpusError

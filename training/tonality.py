@@ -31,9 +31,8 @@ from tqdm import tqdm
 
 from keyscan.errors import ModelError
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
-from keyscan.model.network import N_BINS
 from keyscan.model.tonality import Tonality
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.constant_q import N_BINS, FloatArray
 from training.files import write_whole
 from training.music.sampled import SoundBank, SoundBankError
 from training.music.timbres import SAMPLE_RATE

@@ -16,7 +16,7 @@ from keyscan.model_options import model_options
 from keyscan.plot import NothingToDraw, draw_library, draw_track
 from keyscan.server.style_options import key_style
 from keyscan.server.worker_options import worker_settings
-from keyscan.spectrogram.spectrum import Features
+from keyscan.spectrogram.constant_q import Features
 
 if TYPE_CHECKING:
     from keyscan.analysis import Analysis  # and with it torch

@@ -13,8 +13,8 @@ from keyscan.audio.source import SourceFile, file_status
 from keyscan.cache.cache import Cache
 from keyscan.cache.messages import FileRow, Identified, Known, Stamp
 from keyscan.errors import AnalysisError, CacheBusy, CacheError, ReadFailed
+from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.features import Stopped
-from keyscan.spectrogram.spectrum import Features
 from keyscan.stages import Stages
 
 PATIENCE = 5.0

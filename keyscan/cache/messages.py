@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from keyscan.spectrogram.spectrum import Features
+from keyscan.spectrogram.constant_q import Features
 
 
 @dataclass(frozen=True)

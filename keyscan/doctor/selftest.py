@@ -21,7 +21,7 @@ from keyscan.keys import Key
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.model_options import ModelOptions, warm_up
-from keyscan.spectrogram.spectrum import CQT_ENGINES, CqtEngine, Features
+from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
 
 KEY = Key.parse("F# minor")
 TRACK_SECONDS = 10.0

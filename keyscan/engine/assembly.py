@@ -7,9 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, MAX_SECONDS, Features, FloatArray
 from keyscan.spectrogram.pieces import Cuts, Seam
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND, MAX_SECONDS, Features
 
 _MOST_FRAMES = int(MAX_SECONDS * FRAMES_PER_SECOND * 1.1)
 

@@ -18,8 +18,8 @@ from keyscan.engine.worker import Worker
 from keyscan.engine.worker_process import Failure, Started, Work, WorkerSettings
 from keyscan.errors import WorkerFailed
 from keyscan.runtime import usable_cores
+from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.pieces import SHORTEST_SECONDS, Piece
-from keyscan.spectrogram.spectrum import Features
 
 log = logging.getLogger(__name__)
 

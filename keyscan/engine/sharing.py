@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from keyscan.engine.assembly import Assembly, Gathering
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, Features, FloatArray
 from keyscan.spectrogram.pieces import Cuts, Piece, Seam
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND, Features
 
 
 @dataclass(frozen=True)

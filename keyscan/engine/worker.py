@@ -33,8 +33,8 @@ from keyscan.engine.worker_process import (
     worker_main,
 )
 from keyscan.errors import WorkerFailed
+from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.pieces import Cuts, Seam
-from keyscan.spectrogram.spectrum import Features
 
 _START_SECONDS = 60.0  # a cold disk and a virus scanner can take a long time over the imports
 _STOP_SECONDS = 1.0  # a decoder looks for the stop between blocks, far more often than that

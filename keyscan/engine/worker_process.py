@@ -25,9 +25,8 @@ from keyscan.engine.pipe import receive, send
 from keyscan.errors import AnalysisError
 from keyscan.heap import give_back_freed_memory, keep_freed_memory
 from keyscan.runtime import open_missing_streams, usable_cores
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.constant_q import CqtEngine, Features, FloatArray
 from keyscan.spectrogram.pieces import Cuts, Piece, Seam
-from keyscan.spectrogram.spectrum import CqtEngine, Features
 
 if TYPE_CHECKING:
     from keyscan.cache.lookup import KnownFiles

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from keyscan.errors import ModelError
 from keyscan.model.keynet import KeyNet, MapSum
-from keyscan.model.network import N_BINS, EquivariantNetwork, NetworkSettings, Summary
+from keyscan.model.network import EquivariantNetwork, NetworkSettings, Summary
 from keyscan.model.preparation import Preparation
 from keyscan.model.temperature import Temperature
 from keyscan.model.tonality import Tonality
 from keyscan.model.tuning import Tuning, estimate_tuning
+from keyscan.spectrogram.constant_q import N_BINS
 
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"

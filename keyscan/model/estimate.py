@@ -12,7 +12,7 @@ from keyscan.errors import AnalysisWarning
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import MIN_FRAMES, KeyModel
 from keyscan.model.timeline import key_timeline
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND, SILENCE
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, SILENCE
 from keyscan.stages import Stages
 
 

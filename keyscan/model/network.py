@@ -20,9 +20,8 @@ from torch.nn import functional as F
 
 from keyscan.keys import KEYS
 from keyscan.model.ring import CircularConv, RingConv, RingProduct, at_inference
+from keyscan.spectrogram.constant_q import N_BINS
 
-BINS_PER_OCTAVE = 24
-N_BINS = 105
 _BELOW = 24  # an octave of silent bins: room for the fundamentals that the front end cannot see
 _RING = 144  # six octaves: those, the 105 bins, and 15 silent ones where the top meets the bottom
 _CONTRAST = 6.0  # how far above a track's mean magnitude the logarithm starts to compress

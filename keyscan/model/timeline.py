@@ -19,7 +19,7 @@ from keyscan.keys import KEYS
 from keyscan.model.checkpoint import BLOCK_FRAMES, KeyModel
 from keyscan.model.keynet import MapSum
 from keyscan.model.network import Summary
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND
 
 CHANGE_COST = 6.0
 """In nats; chosen on synthesised tracks whose changes are known (``training.timeline``)."""

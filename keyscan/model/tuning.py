@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FMIN = 65.0  # the front end's lowest bin, in Hz
-_BIN_CENTS = 50.0
+from keyscan.spectrogram.constant_q import BINS_PER_OCTAVE, FMIN
+
+_BIN_CENTS = 1200 / BINS_PER_OCTAVE
 _FIRST_CENTS = 1200 * math.log2(FMIN / 440.0)
 _LOWEST_BIN = 12  # below are the drums, whose pitch is not the music's
 _FRAMES = 1600  # about so many, evenly spread; fewer may keep step with the beat

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.constant_q import BINS_PER_OCTAVE, FMIN, FloatArray
 
-LOWEST = 65.0
-"""The frequency of the lowest bin in Hz."""
-BINS_PER_OCTAVE = 24
 A4 = 440.0
 """Hz"""
 _A4_MIDI = 69
@@ -28,7 +25,7 @@ def fewer_columns(spectrogram: FloatArray, most: int) -> FloatArray:
 def bin_of(midi: float, cents: float = 0.0) -> float:
     """Where in the spectrogram, in bins, a note is that is ``cents`` above A4 = 440 Hz."""
     frequency = A4 * 2 ** ((midi - _A4_MIDI + cents / 100) / 12)
-    return float(BINS_PER_OCTAVE * np.log2(frequency / LOWEST))
+    return float(BINS_PER_OCTAVE * np.log2(frequency / FMIN))
 
 
 def chroma(spectrogram: FloatArray, cents: float = 0.0) -> FloatArray:

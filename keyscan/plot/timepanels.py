@@ -14,8 +14,7 @@ from keyscan.plot.picture import text_width, write_caption
 from keyscan.plot.sound import bin_of, chroma, fewer_columns
 from keyscan.plot.text import percent
 from keyscan.plot.theme import Theme
-from keyscan.spectrogram.constant_q import FloatArray
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -39,7 +39,7 @@ from keyscan.server.protocol import (
 )
 from keyscan.server.scheduler import Job, Scheduler
 from keyscan.server.streams import LineWriter, read_lines
-from keyscan.spectrogram.spectrum import Features
+from keyscan.spectrogram.constant_q import Features
 from keyscan.stages import Stages
 from keyscan.stdio import STDERR
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from keyscan.engine.worker_process import WorkerSettings
 from keyscan.model_options import count
 from keyscan.runtime import usable_cores
-from keyscan.spectrogram.spectrum import CQT_ENGINES, CqtEngine
+from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine
 
 _LONGEST_SECONDS = 1e6  # a lock cannot be waited for much longer on every system
 _MOST = 1 << 31  # files or MiB: no limit at all

@@ -2,7 +2,8 @@
 
 The constant-Q transform is that of Brown (1991) with the filters of ``librosa.filters.wavelet``,
 which ``training/filterbank.py`` has written into a data file: here they are only applied, so that
-neither librosa nor a JIT compiler is needed to analyse a file.
+neither librosa nor a JIT compiler is needed to analyse a file. Every constant of the front end
+stands here.
 """
 
 from __future__ import annotations
@@ -11,16 +12,46 @@ from collections import deque
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from keyscan.errors import AnalysisWarning
+
 FloatArray = npt.NDArray[np.float32]
+
+FMIN = 65.0
+"""The centre of the lowest bin, in Hz."""
+N_BINS = 105
+BINS_PER_OCTAVE = 24
+SAMPLE_RATE = 3675
+HOP_LENGTH = 735
+FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
+SILENCE = 1e-4
+"""No bin of a silent frame is above this; a sine of full scale has 3 to 4.3."""
+MAX_SECONDS = 24 * 3600.0
+"""The longest track that is analysed."""
+
+CqtEngine = Literal["matrix", "librosa"]
+CQT_ENGINES: tuple[CqtEngine, ...] = ("matrix", "librosa")
 
 FILTER_BANK_PATH = Path(__file__).parent.parent / "data" / "filterbank.npz"
 DROPPED_FRAMES = 2
 """The KeyNet family's spectrograms lack librosa's last two frames; so do ours."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The spectrogram ``log1p(|C|)`` of a file, shape ``(105, frames)``, five frames a second.
+
+    ``duration`` is in seconds of decoded sound, ``seconds`` the time spent by stage.
+    """
+
+    spectrogram: FloatArray
+    duration: float
+    warnings: tuple[AnalysisWarning, ...]
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,16 @@ import numpy as np
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import DecodeFailed, ReadFailed, Silent, TooLong, TooShort
-from keyscan.spectrogram.constant_q import ConstantQ, FloatArray, load_filter_bank
+from keyscan.spectrogram.constant_q import (
+    FRAMES_PER_SECOND,
+    MAX_SECONDS,
+    SILENCE,
+    ConstantQ,
+    CqtEngine,
+    Features,
+    FloatArray,
+    load_filter_bank,
+)
 from keyscan.spectrogram.pieces import (
     LEAD_SECONDS,
     FileStamp,
@@ -19,13 +28,6 @@ from keyscan.spectrogram.pieces import (
     Seam,
     Seams,
     Sharing,
-)
-from keyscan.spectrogram.spectrum import (
-    FRAMES_PER_SECOND,
-    MAX_SECONDS,
-    SILENCE,
-    CqtEngine,
-    Features,
 )
 from keyscan.stages import Stages
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from keyscan.spectrogram.constant_q import FloatArray
-from keyscan.spectrogram.spectrum import MAX_SECONDS
+from keyscan.spectrogram.constant_q import MAX_SECONDS, FloatArray
 
 if TYPE_CHECKING:
     from keyscan.audio.stream import AudioStream

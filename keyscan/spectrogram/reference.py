@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from keyscan.spectrogram import stand_ins
-from keyscan.spectrogram.constant_q import DROPPED_FRAMES, FloatArray
+from keyscan.spectrogram.constant_q import (
+    BINS_PER_OCTAVE,
+    DROPPED_FRAMES,
+    FMIN,
+    FRAMES_PER_SECOND,
+    N_BINS,
+    FloatArray,
+)
 
 stand_ins.install()
 
@@ -17,7 +24,12 @@ SAMPLE_RATE = 44100
 def librosa_constant_q(samples: FloatArray) -> FloatArray:
     """``log1p(|librosa.cqt|)`` of mono audio at 44.1 kHz, shape ``(105, frames)``."""
     transform = librosa.cqt(
-        samples, sr=SAMPLE_RATE, hop_length=8820, n_bins=105, bins_per_octave=24, fmin=65
+        samples,
+        sr=SAMPLE_RATE,
+        hop_length=SAMPLE_RATE // FRAMES_PER_SECOND,
+        n_bins=N_BINS,
+        bins_per_octave=BINS_PER_OCTAVE,
+        fmin=FMIN,
     )
     spectrogram = np.log1p(np.abs(transform[:, :-DROPPED_FRAMES]))
     return np.ascontiguousarray(spectrogram, np.float32)

@@ -13,8 +13,8 @@ from keyscan.cache.cache import Cache
 from keyscan.cache.lookup import PATIENCE, KnownFiles
 from keyscan.cache.messages import Identified, Known, ResultRow, Stamp
 from keyscan.errors import FileNotFound, NotAFile
+from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.features import Stopped
-from keyscan.spectrogram.spectrum import Features
 
 SETTINGS = b"settings"
 

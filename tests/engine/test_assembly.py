@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from keyscan.engine.assembly import Assembly, OwnFile
+from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.pieces import Cuts, FileStamp, Seam
-from keyscan.spectrogram.spectrum import Features
 
 
 def test_one_part_is_not_copied():

@@ -11,7 +11,7 @@ import pytest
 from keyscan.engine.pipe import receive, send
 from keyscan.engine.worker_process import Failure
 from keyscan.errors import AnalysisWarning
-from keyscan.spectrogram.spectrum import Features
+from keyscan.spectrogram.constant_q import Features
 
 
 def through_a_pipe(message):

@@ -23,9 +23,9 @@ from keyscan.engine.sharing import SharedFile
 from keyscan.engine.worker import Worker
 from keyscan.engine.worker_process import Failure, WorkerSettings
 from keyscan.runtime import usable_cores
+from keyscan.spectrogram.constant_q import Features
 from keyscan.spectrogram.features import extract_features
 from keyscan.spectrogram.pieces import Cuts, Piece, Seam
-from keyscan.spectrogram.spectrum import Features
 from tests.audio_files import FORMATS, music
 from tests.server_process import PATIENCE, wait_for
 

@@ -18,9 +18,8 @@ from keyscan.engine import sharing
 from keyscan.engine.assembly import Gathering
 from keyscan.engine.sharing import SharedFile
 from keyscan.errors import AnalysisWarning
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, Features, FloatArray
 from keyscan.spectrogram.pieces import Cuts, FileStamp, Piece, Seam
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND, Features
 from tests.server_process import PATIENCE
 
 Event = Callable[[], object]

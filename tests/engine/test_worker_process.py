@@ -14,9 +14,9 @@ from keyscan.engine import worker_process
 from keyscan.engine.pipe import receive, send
 from keyscan.engine.worker_process import Enough, Failure, Stop, Work, _analyse
 from keyscan.spectrogram import features
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, Features
 from keyscan.spectrogram.features import extract_features
 from keyscan.spectrogram.pieces import Cuts, FileStamp, Piece, Seam
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND, Features
 from tests.audio_files import music
 
 RATE = 22050

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from keyscan.model.tuning import FMIN, Tuning, estimate_tuning, in_tune, retune
+from keyscan.model.tuning import Tuning, estimate_tuning, in_tune, retune
 from keyscan.spectrogram.constant_q import ConstantQ, load_filter_bank
 
 BANK = load_filter_bank()
@@ -84,8 +84,3 @@ def test_next_to_silence_no_peak_is_flat() -> None:
     silence = 1e-12 * torch.rand(105, 50, generator=rng)
     tuning = estimate_tuning(torch.cat([silence, chords(20)], dim=1))
     assert tuning.cents == pytest.approx(20, abs=2)
-
-
-def test_the_lowest_bin_is_that_of_the_filter_bank() -> None:
-    assert BANK.fmin == FMIN
-    assert BANK.bins_per_octave == 24

@@ -10,8 +10,7 @@ from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import Key
 from keyscan.model.checkpoint import load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
-from keyscan.spectrogram.spectrum import FRAMES_PER_SECOND
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, constant_q, load_filter_bank
 from tests.plot.pictures import Drawn
 
 

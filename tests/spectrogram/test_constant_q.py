@@ -13,6 +13,7 @@ import soxr
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import Key
+from keyscan.spectrogram import constant_q as front_end
 from keyscan.spectrogram.constant_q import ConstantQ, constant_q, load_filter_bank
 from keyscan.spectrogram.features import extract_features
 from training.filterbank import analyser_bank
@@ -58,6 +59,16 @@ def test_both_engines_agree_on_a_file(music, tmp_path):
     assert matrix.shape == librosa_itself.shape
     np.testing.assert_array_equal(librosa_itself, reference(music).astype(np.float32))
     assert np.abs(matrix - librosa_itself).mean() < GOLDEN_MEAN
+
+
+def test_the_data_file_has_the_constants_of_the_front_end():
+    bank = load_filter_bank()
+    assert bank.fmin == front_end.FMIN
+    assert bank.n_bins == front_end.N_BINS
+    assert bank.bins_per_octave == front_end.BINS_PER_OCTAVE
+    assert bank.sample_rate == front_end.SAMPLE_RATE
+    assert bank.hop_length == front_end.HOP_LENGTH
+    assert front_end.FRAMES_PER_SECOND == front_end.SAMPLE_RATE / front_end.HOP_LENGTH
 
 
 def test_data_file_is_what_the_script_writes_with_librosa():

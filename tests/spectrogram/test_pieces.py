@@ -18,10 +18,9 @@ from keyscan.engine.assembly import Gathering
 from keyscan.engine.sharing import Helper, SharedFile
 from keyscan.errors import AnalysisError, DecodeFailed, ReadFailed, Silent
 from keyscan.spectrogram import pieces
-from keyscan.spectrogram.constant_q import FloatArray
+from keyscan.spectrogram.constant_q import Features, FloatArray
 from keyscan.spectrogram.features import Stopped, extract_features, extract_piece
 from keyscan.spectrogram.pieces import Cuts, FileStamp, Piece, Seam, Seams, cuts_for
-from keyscan.spectrogram.spectrum import Features
 from tests.audio_files import FORMATS, music, write_chained_ogg
 
 SECONDS = 18

@@ -17,7 +17,7 @@ import torch
 
 from keyscan.keys import Key
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT
-from keyscan.model.network import N_BINS
+from keyscan.spectrogram.constant_q import N_BINS
 from keyscan.spectrogram.features import extract_features
 from training.recordings import label, main, summary
 from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, CorpusError, shard_path
