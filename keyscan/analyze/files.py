@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from keyscan.audio.extensions import is_music
+from keyscan.audio.formats import is_music
 
 _ON_WINDOWS = os.name == "nt"
 _DIGITS = re.compile(r"(\d+)")

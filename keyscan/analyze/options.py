@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keyscan.analyze.tracks import ORDERS
-from keyscan.audio.extensions import is_music
+from keyscan.audio.formats import is_music
 from keyscan.cache.options import add_cache_option
 from keyscan.model_options import add_model_options
 from keyscan.plot import THEME_NAMES, UnknownPictureFormat, picture_format

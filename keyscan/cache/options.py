@@ -92,8 +92,8 @@ def settings_digest(model: KeyModel, options: argparse.Namespace) -> bytes:
 
 def _require_place(path: str) -> None:
     """Raises NoCache where there can be none; a track must not be taken for a damaged cache."""
-    from keyscan.audio.extensions import is_music
-    from keyscan.audio.sniff import sniff
+    from keyscan.audio.formats import UNKNOWN, is_music
+    from keyscan.audio.probe import identify
     from keyscan.audio.source import SourceFile
     from keyscan.errors import AnalysisError  # as below: not everybody has a cache
 
@@ -110,5 +110,5 @@ def _require_place(path: str) -> None:
         kind = "a folder" if stat.S_ISDIR(mode) else "no file"
         raise NoCache(f"the cache {path} cannot be used: it is {kind}")
     with contextlib.suppress(AnalysisError), SourceFile(path) as source:
-        if sniff(source).kind:
+        if identify(source)[0] is not UNKNOWN:
             raise NoCache(f"the cache {path} cannot be used: it is a file of music")

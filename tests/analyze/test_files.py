@@ -14,7 +14,7 @@ from av.format import ContainerFormat
 
 from keyscan.analyze import files
 from keyscan.analyze.files import UnreadableFolder, find_files, natural
-from keyscan.audio.extensions import EXTENSIONS
+from keyscan.audio.formats import EXTENSIONS
 
 NOBODY = 65534
 # names that FFmpeg knows by their bytes, or libsndfile reads, though no demuxer lists them
