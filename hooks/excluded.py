@@ -1,11 +1,11 @@
 """What the exe does without, whoever imports it, and why; the spec reads this."""
 
 EXCLUDED = {
-    "numba": "a compiler: at the first call, for every new exe; see keyscan.spectrogram.stand_ins",
+    "numba": "a compiler: at the first call, for every new exe; see keyscan.spectrogram.reference",
     "llvmlite": "the back end of that compiler",
     "sklearn": "librosa's decompositions and segments, which a constant-Q has no use for",
-    "joblib": "librosa's cache on disk, which is off; see keyscan.spectrogram.stand_ins",
-    "pooch": "librosa's downloads of examples; see keyscan.spectrogram.stand_ins",
+    "joblib": "librosa's cache on disk, which is off; see keyscan.spectrogram.reference",
+    "pooch": "librosa's downloads of examples; see keyscan.spectrogram.reference",
     "matplotlib": "keyscan.plot, which then says so, and plots of librosa, scipy and tqdm",
     "mpl_toolkits": "matplotlib's",
     "PIL": "video frames as images, for PyAV",

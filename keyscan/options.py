@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from keyscan import __version__
-from keyscan.audio.extensions import is_music
+from keyscan.audio.formats import is_music
 from keyscan.errors import UnknownPictureFormat
 from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 from keyscan.runtime import usable_cores

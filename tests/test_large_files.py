@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.audio.extent import LostSize, lost_wav_size
+from keyscan.audio.lengths import LostSize, read_wav
 from keyscan.audio.source import SourceFile
 from keyscan.keys import Key
 from tests.audio_files import FORMATS, Samples
@@ -182,4 +182,4 @@ def test_sizes_that_32_bits_could_not_hold(
     )
     assert end == size
     with SourceFile(os.fspath(path)) as source:
-        assert lost_wav_size(source) == (LostSize(40, end) if mended else None)
+        assert read_wav(source).lost_size == (LostSize(40, end) if mended else None)

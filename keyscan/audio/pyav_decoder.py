@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import ctypes
+import itertools
+import os
+from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NoReturn
 
 import av
@@ -15,21 +19,21 @@ from av.container import InputContainer
 from av.stream import Discard
 from numpy.typing import NDArray
 
-from keyscan.audio.decoder import Block, Damage, Refused, without_first
-from keyscan.audio.ffmpeg_memory import limit_blocks
-from keyscan.audio.mixdown import Mono, mean_of_planar
+from keyscan.audio.decoder import Block, Damage, Mono, Refused, mean_of_planar
+from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, UNKNOWN, Format
 from keyscan.audio.mpeg import is_cut
-from keyscan.audio.pyav_start import Start, start_at
+from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.errors import DecodeFailed, NoAudio, UnsupportedFormat
 
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _BLOCK_SAMPLES = 1 << 17  # of all channels together
 _READ_SIZE = 1 << 18
+_LARGEST_ALLOCATION = 128 << 20  # bytes: the index of 24 hours of AAC in an MP4 takes 100 MB
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 # Formats that name other files or addresses, devices, subtitles, text, scripts that make hours of
-# tones out of a line, and raw video, which is without sound and seen by FFmpeg in random bytes.
+# tones out of a line, and raw video, which has no sound and which FFmpeg finds in random bytes.
 _DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png")
 _DENIED = frozenset(
     (
@@ -47,17 +51,36 @@ _DENIED = frozenset(
     )
 )
 
-# Raw frames that FFmpeg also sees in random bytes: sniff must have found a chain of them.
-_WEAK = frozenset(("mp3", "aac"))
-# Demuxers that look for the next good frame behind damage, and do not say so.
-_RESYNCING = frozenset(("flac", "ogg", "matroska,webm", "asf"))
-# Demuxers whose length comes from the file's own words, and not from an estimate.
-_ANNOUNCING = _RESYNCING | {"avi"}
-_SKIPPING = 0.12  # measured for MP3 at 320 kbit/s
-_SMALLEST_GAP = 0.02  # seconds: more than time stamps in milliseconds are rounded by
+_SMALLEST_GAP = 0.02  # seconds: more than the rounding of time stamps in milliseconds
+
+
+def limit_allocations(size: int = _LARGEST_ALLOCATION) -> bool:
+    """Make FFmpeg refuse to allocate more than ``size`` bytes at once, in this process.
+
+    A file of 1 kB can claim as many samples as fill the memory, and a QuickTime index can be packed
+    a thousandfold. The function is ``av_max_alloc`` of libavutil/mem.h, which PyAV does not
+    expose. Returns False where it is not found.
+    """
+    for library in _libraries():
+        function = getattr(library, "av_max_alloc", None)
+        if function is not None:
+            function.argtypes, function.restype = [ctypes.c_size_t], None
+            function(size)
+            return True
+    return False
+
+
+def _libraries() -> Iterator[ctypes.CDLL]:
+    """What PyAV is linked with, or on Windows the DLL that comes with it."""
+    if os.name != "nt":
+        yield ctypes.CDLL(av.logging.__file__)
+        return
+    for file in Path(av.__file__).parent.parent.glob("av.libs/avutil-*.dll"):
+        yield ctypes.CDLL(str(file))
+
 
 av.logging.set_level(None)
-limit_blocks()
+limit_allocations()
 
 
 def _allowed_formats() -> str:
@@ -73,7 +96,7 @@ _CONTAINER_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _allowed
 
 
 def _refuse_to_open(*_: object) -> NoReturn:
-    """A media file must never make FFmpeg open another file, or an address."""
+    """A media file must not make FFmpeg open another file or an address."""
     raise PermissionError("media files may not open other files")
 
 
@@ -83,14 +106,14 @@ class PyavDecoder:
     Raises:
         Refused: FFmpeg does not know these bytes.
         NoAudio: a known container without an audio stream.
-        DecodeFailed: what the header says of the audio stream cannot be.
+        DecodeFailed: the header of the audio stream is impossible.
         UnsupportedFormat: an audio stream in a codec that FFmpeg does not know.
     """
 
     name = "pyav"
     finds_gaps = True
 
-    def __init__(self, source: SourceFile, kind: str) -> None:
+    def __init__(self, source: SourceFile, known: Format) -> None:
         source.seek(0)
         try:
             self._container: InputContainer = av.open(
@@ -103,23 +126,21 @@ class PyavDecoder:
             )
         except (av.error.FFmpegError, ValueError, OSError) as error:
             raise Refused(getattr(error, "strerror", None) or str(error)) from error
-        self._container_format = self._container.format.name
+        demuxer = self._container.format.name
+        self._demuxed = BY_DEMUXER.get(demuxer, UNKNOWN)
         try:
-            self._stream = self._audio_stream(kind)
+            self._stream = self._audio_stream(known)
         except BaseException:
             self._container.close()
             raise
-        self.format = f"{self._container_format} {self._stream.codec_context.name}"
+        self.format = f"{demuxer} {self._stream.codec_context.name}"
         self.damage = Damage()
         self.announced_seconds = self._announced_seconds()
-        self.expected_seconds = self._expected_seconds()
-        self._has_index = "mp4" in self._container_format
-        self.skipping = 0.0 if self._has_index else _SKIPPING
         self._packets: Iterator[Any] = self._all_packets()
-        self._start = Start([], 0)
 
-    def _audio_stream(self, kind: str) -> av.AudioStream:
-        if self._container_format in _WEAK and not kind:
+    def _audio_stream(self, known: Format) -> av.AudioStream:
+        # FFmpeg finds MPEG frames in random bytes; the probe has found no chain of them
+        if known is UNKNOWN and self._demuxed in (MP3, ADTS):
             raise Refused("bytes that only resemble audio frames")
         stream = self._container.streams.best("audio")
         if stream is None and self._container.streams.audio:
@@ -131,14 +152,14 @@ class PyavDecoder:
         for other in self._container.streams:
             if other is not stream:
                 other.discard = Discard.all
-        # One thread: the workers are as many as the cores already.
+        # One thread: there is one worker a core.
         stream.codec_context.thread_count = 1
         assert isinstance(stream, av.AudioStream)
         return stream
 
     def _announced_seconds(self) -> float | None:
         stream, container = self._stream, self._container
-        if self._container_format not in _ANNOUNCING or (stream.start_time or 0) > 0:
+        if not self._demuxed.states_length or (stream.start_time or 0) > 0:
             return None
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
@@ -146,24 +167,9 @@ class PyavDecoder:
             return container.duration / av.time_base
         return None
 
-    def _expected_seconds(self) -> float | None:
-        stream, container = self._stream, self._container
-        if stream.duration and stream.time_base:
-            return float(stream.duration * stream.time_base)
-        return container.duration / av.time_base if container.duration else None
-
-    def start_at(self, second: int, should_stop: Callable[[], bool]) -> int:
-        """As ``Decoder.start_at``; what a decoder makes up by chance (AAC's noise) differs."""
-        index = self._container if self._has_index else None
-        self._start = start_at(self._stream, self._packets, second, index, should_stop)
-        return second * self._stream.rate
-
     def __iter__(self) -> Iterator[Block]:
-        return without_first(self._blocks(), self._start.surplus)
-
-    def _blocks(self) -> Iterator[Block]:
         fifo, channels, samples_at_once = av.AudioFifo(), 0, 0
-        looks_for_gaps = self.finds_gaps and self._container_format in _RESYNCING
+        looks_for_gaps = self.finds_gaps and self._demuxed.resyncs
         gaps = _Gaps(self._stream.time_base) if looks_for_gaps else None
         for frame in self._frames():
             if gaps is not None and gaps.before(frame):
@@ -191,7 +197,6 @@ class PyavDecoder:
         """Every frame that can be decoded; counts the packets that cannot."""
         damage, bad, last = self.damage, False, None
         decode = self._stream.codec_context.decode
-        yield from self._start.frames
         for packet in self._packets:
             if bad:
                 damage.bad_packets += 1
@@ -208,7 +213,7 @@ class PyavDecoder:
         if last is None:
             damage.breaks_off |= bool(self._stream.duration)
         else:
-            damage.breaks_off |= bad or (self._container_format == "mp3" and is_cut(bytes(last)))
+            damage.breaks_off |= bad or (self._demuxed is MP3 and is_cut(bytes(last)))
         with contextlib.suppress(av.error.FFmpegError):
             yield from decode(None)
 
@@ -232,19 +237,42 @@ class PyavDecoder:
         self.damage.breaks_off |= failures > 0
 
     def close(self) -> None:
-        """Let go of FFmpeg's side of the file."""
+        """Close FFmpeg's container; the source stays open."""
         self._container.close()
 
 
+class VorbisDecoder(PyavDecoder):
+    """FFmpeg for intact Ogg Vorbis: it takes two thirds of the time of libvorbis.
+
+    Both must agree on where the sound begins and ends. One file in thirty was cut out of another,
+    and by its time stamps only one of them trims the ends.
+
+    Raises:
+        Refused: they do not agree.
+    """
+
+    finds_gaps = False  # the pages were counted; time stamps are wrong more often
+
+    def __init__(self, source: SourceFile, known: Format) -> None:
+        with contextlib.closing(SoundfileDecoder(source, known)) as other:
+            samples = other.samples
+        super().__init__(source, known)
+        first = next(self._packets, None)
+        if first is None or first.pts != -(first.duration or 0) or self._stream.duration != samples:
+            self.close()
+            raise Refused("the sound begins or ends within a packet")
+        self._packets = itertools.chain([first], self._packets)
+
+
 class _Gaps:
-    """Finds the parts that a demuxer skipped without a word, by the frames' time stamps."""
+    """Finds by time stamps the parts that a demuxer skipped without an error."""
 
     def __init__(self, time_base: Fraction | None) -> None:
         self._seconds_per_tick = float(time_base or 0)
         self._expected: float | None = None
 
     def before(self, frame: av.AudioFrame) -> bool:
-        """Whether something is missing between the frame asked about before and this one."""
+        """Whether something is missing between the previous frame and this one."""
         if frame.pts is None or not frame.sample_rate:
             return False
         start, length = frame.pts * self._seconds_per_tick, frame.samples / frame.sample_rate

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import soxr
 
-from keyscan.audio.mixdown import Mono
+from keyscan.audio.decoder import Mono
 
 _ATTENUATION = 120.0  # dB: what is filtered out lies below the steps of 16 bits, as with soxr
 _OUTPUTS = 12  # samples made of each row: more of them multiply more zeros, fewer run slower

@@ -1,15 +1,16 @@
-"""Opening a path that a stranger sent, and reading it without ever blocking or raising OSError."""
+"""A file opened for reading at any path, without blocking and without an OSError in a decoder."""
 
 from __future__ import annotations
 
 import errno
+import ntpath
 import os
+import re
 import stat
 import time
 from types import TracebackType
 from typing import NoReturn
 
-from keyscan.audio.windows_paths import literal_path
 from keyscan.errors import (
     AnalysisError,
     EmptyFile,
@@ -20,29 +21,32 @@ from keyscan.errors import (
     ReadFailed,
 )
 
-# A FIFO must not block the open, nor a terminal become ours, nor Windows translate line ends.
+# A FIFO must not block, a terminal not become ours, and Windows not translate line ends.
 _OPEN_FLAGS = os.O_RDONLY
 for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
     _OPEN_FLAGS |= getattr(os, _flag, 0)
 
-_ON_WINDOWS = os.name == "nt"
-_FARTHEST = (1 << 63) - 1  # what the decoders can be told of a position
-_LONGEST_LEASE = 60.0  # seconds; Linux takes a file back after 45
+_LARGEST_POSITION = (1 << 63) - 1  # that a decoder can be told
+_LONGEST_LEASE = 60.0  # seconds; Linux ends a lease after 45
 _LEASE_POLL = 0.05
 _READ_AHEAD = 1 << 18  # bytes
 _NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.EILSEQ)
-# What Windows says of names that can be none; all it has no errno for comes as EINVAL too.
+
+_ON_WINDOWS = os.name == "nt"
+# Errors of Windows about a name; it reports all that have no errno as EINVAL.
 _WINDOWS_NAME_ERRORS = (123, 161, 206, 1921)  # invalid, bad, too long, a loop of links
 _WINDOWS_ACCESS_DENIED = 5
+_LITERAL, _DEVICES = "\\\\?\\", "\\\\.\\"
+_DISK = re.compile(r"\\\\[?.]\\(?:[a-z]:\\|UNC\\|Volume\{|GLOBALROOT\\Device\\Harddisk)", re.I)
 
 
 class SourceFile:
     """The bytes ``start`` to ``end`` of one regular file, as the decoders read them.
 
     Both decoders call it from C, where an exception would be printed or lost: an OSError while
-    reading is kept for :meth:`check` and the decoder sees the end of the file. It has no ``name``
-    on purpose: formats are told by their bytes, and FFmpeg resolves nothing relative to a name.
-    ``shrank`` says that the file ended before ``end``: somebody cut it while it was read.
+    reading is kept for ``check``, and the decoder sees the end of the file. There is no attribute
+    ``name``, as FFmpeg must not resolve anything relative to it. ``shrank``: the file became
+    shorter than ``end`` while it was read.
 
     Raises:
         FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed.
@@ -52,29 +56,29 @@ class SourceFile:
         self.start = 0
         self.shrank = False
         self._position = 0
-        self._replaced = (0, b"")
-        self._ahead_at, self._ahead = 0, memoryview(b"")
+        self._patch = (0, b"")
+        self._buffer_at, self._buffer = 0, memoryview(b"")
         self._failure: OSError | None = None
-        file_status(path)  # before opening, as opening a device can already do something
+        file_status(path)  # before opening, which can start a device
         try:
             self._descriptor = _open(_native(path))
         except (OSError, ValueError) as error:
             _raise_for(error)
         status = self.status()
         try:
-            _require_content(status)  # another file may have come to the path in between
+            _require_content(status)  # another file may have replaced it in between
         except AnalysisError:
             self.close()
             raise
         self.end = status.st_size
 
     def status(self) -> os.stat_result:
-        """Size and times of the file as it is now, wherever it may have been moved to."""
+        """Size and times of the opened file as it is now."""
         return os.fstat(self._descriptor)
 
-    def replace(self, position: int, data: bytes) -> None:
-        """Have everybody read ``data`` at the absolute ``position``, whatever the file holds."""
-        self._replaced = position, data
+    def patch(self, position: int, data: bytes) -> None:
+        """Replace what is read at the absolute ``position`` by ``data``."""
+        self._patch = position, data
 
     def read_at(self, position: int, count: int) -> bytes:
         """Up to ``count`` bytes from the absolute ``position``."""
@@ -101,27 +105,27 @@ class SourceFile:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill ``buffer`` as far as the file reaches; returns the bytes written to it.
+        """Fill ``buffer`` as far as the file reaches; returns the number of bytes.
 
-        libsndfile asks for 8 kB at a time: small requests are met out of one large read.
+        libsndfile reads 8 kB at a time, which is served from a larger read.
         """
         count = len(buffer)
         if count >= _READ_AHEAD:
             data = memoryview(self.read(count))
         else:
-            offset = self._position - self._ahead_at
-            if not 0 <= offset <= len(self._ahead) - count:
-                offset, self._ahead_at = 0, self._position
-                self._ahead = memoryview(self.read(_READ_AHEAD))
-            data = self._ahead[offset : offset + count]
-            self._position = self._ahead_at + offset + len(data)
+            offset = self._position - self._buffer_at
+            if not 0 <= offset <= len(self._buffer) - count:
+                offset, self._buffer_at = 0, self._position
+                self._buffer = memoryview(self.read(_READ_AHEAD))
+            data = self._buffer[offset : offset + count]
+            self._position = self._buffer_at + offset + len(data)
         buffer[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to ``offset`` (from ``start``, the current position or the end); returns it."""
         origin = {os.SEEK_CUR: self._position, os.SEEK_END: self.end - self.start}.get(whence, 0)
-        self._position = min(max(origin + offset, 0), _FARTHEST)
+        self._position = min(max(origin + offset, 0), _LARGEST_POSITION)
         return self._position
 
     def tell(self) -> int:
@@ -129,13 +133,13 @@ class SourceFile:
         return self._position
 
     def check(self) -> None:
-        """Raise ReadFailed, once, if the operating system failed to read what was asked for."""
+        """Raise ReadFailed, once, if the operating system has failed to read."""
         failure, self._failure = self._failure, None
         if failure is not None:
             raise ReadFailed(f"the file could not be read: {failure.strerror}")
 
     def close(self) -> None:
-        """Let go of the file; safe to call twice."""
+        """Close the file; safe to call twice."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -160,7 +164,7 @@ class SourceFile:
             self._failure = error
             return b""
         self._position += len(data)
-        at, new = self._replaced
+        at, new = self._patch
         first, last = max(at, position), min(at + len(new), position + len(data))
         if first < last:
             new = new[first - at : last - at]
@@ -169,7 +173,7 @@ class SourceFile:
 
 
 def file_status(path: str | os.PathLike[str]) -> os.stat_result:
-    """Size and times of the file at ``path``, which is not opened.
+    """Size and times of the file at ``path``, without opening it.
 
     Raises:
         FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed.
@@ -186,10 +190,37 @@ def _native(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
     return literal_path(os.fspath(path)) if _ON_WINDOWS else path
 
 
-def _open(name: str | os.PathLike[str]) -> int:
-    """Open without blocking; what another program has leased (a Samba server does) is waited for.
+def literal_path(path: str) -> str:
+    r"""``path`` on Windows, absolute and behind the prefix ``\\?\``, for names of any length.
 
-    Source: fcntl(2), "Leases": the system asks for the file back, and takes it in the end.
+    Behind the prefix Windows also reads nothing into names: ``aux.mp3``, ``a.mp3.`` and ``a.mp3 ``
+    are the files that a Mac may have written. Node opens every path like this, so that an app and
+    we see the same files. Slashes, ``.`` and ``..`` are resolved as Windows would. Windows itself
+    makes relative paths absolute, also those relative to a drive (``\a.mp3``) or to its folder
+    (``C:a.mp3``), as it knows its devices (``NUL``, ``COM1.mp3``). Sources: "Naming Files, Paths,
+    and Namespaces", "Maximum Path Length Limitation" and "File path formats on Windows systems"
+    in Microsoft's documentation.
+
+    Raises:
+        NotAFile: the path names a device; opening a Bluetooth modem's port takes half a minute.
+        ValueError: the path holds a NUL, at which normpath may cut it off.
+    """
+    if "\0" in path:
+        raise ValueError("embedded null character")
+    if not path.startswith(_LITERAL):
+        is_whole = ntpath.splitdrive(path)[0] and ntpath.isabs(path)
+        path = ntpath.normpath(path) if is_whole else ntpath.abspath(path)
+    if not path.startswith((_LITERAL, _DEVICES)):
+        return _LITERAL + ("UNC" + path[1:] if path.startswith("\\\\") else path)
+    if not _DISK.match(path):
+        raise NotAFile("the path is a device, not a file")
+    return _LITERAL + path[len(_LITERAL) :]
+
+
+def _open(name: str | os.PathLike[str]) -> int:
+    """Open without blocking; wait where another program, such as Samba, has a lease on the file.
+
+    Source: fcntl(2), "Leases": the system asks that program to end the lease, and then ends it.
     """
     deadline = time.monotonic() + _LONGEST_LEASE
     while True:
@@ -202,7 +233,7 @@ def _open(name: str | os.PathLike[str]) -> int:
 
 
 def _require_content(status: os.stat_result) -> None:
-    """Files of ``/proc`` are empty, says the system; some never end, or block who reads them."""
+    """Accept regular files; those in ``/proc``, which may never end, have a size of zero."""
     if stat.S_ISREG(status.st_mode):
         if not status.st_size:
             raise EmptyFile("the file is empty")
@@ -216,7 +247,7 @@ def _require_content(status: os.stat_result) -> None:
 
 
 def _raise_for(error: OSError | ValueError) -> NoReturn:
-    """Say in our own terms why a path could not be opened."""
+    """Turn the error of an open or a stat into one of ours."""
     if isinstance(error, ValueError):  # a NUL, or a lone surrogate that no file name can hold
         raise InvalidPath(f"the path cannot name a file: {error}") from error
     code, windows_code = error.errno, getattr(error, "winerror", None)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 
 import numpy as np
 
-from keyscan.audio.decoder import Block, Decoder, Refused, joined, without_first
-from keyscan.audio.decoders import decoders_for
-from keyscan.audio.extent import announced_samples, breaks_off, lost_wav_size
-from keyscan.audio.mixdown import Mono
-from keyscan.audio.ogg import check_pages
-from keyscan.audio.prefetch import Ahead
+from keyscan.audio.decoder import Block, Decoder, Mono, Refused, without_first
+from keyscan.audio.formats import DecoderName
+from keyscan.audio.probe import probe
+from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
 from keyscan.audio.resampling import Resampler
-from keyscan.audio.sniff import sniff
+from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.errors import (
     AnalysisError,
@@ -28,30 +24,34 @@ from keyscan.errors import (
 )
 from keyscan.runtime import Stages
 
-SAMPLE_RATE = 3675  # that of the filter bank
-_SAMPLES_AHEAD = 1 << 19  # in a block that a thread decodes ahead: 2 MiB
-_BLOCKS_AHEAD = 2
-_RATES = range(1_000, 1_000_001)  # Hz: beyond, a header is damaged
+SAMPLE_RATE = 3675  # Hz, that of the filter bank
+_RATES = range(1_000, 1_000_001)  # Hz: outside, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
-_TOLERATED_SHARE_OF_AVI = 0.01  # its length is a count at a mean rate that writers round
 _TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
-_UNKNOWN_SIZE = b"\xff\xff\xff\xff"  # of a WAV: FFmpeg takes all there is
-_LOUDEST = 1e5  # above any scale that people use, 16-bit integers written as floats included
+_LOUDEST = 1e5  # above any scale in use, 16-bit integers written as floats included
+
+_DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder]] = {
+    "soundfile": SoundfileDecoder,
+    "pyav": PyavDecoder,
+    "vorbis": VorbisDecoder,
+}
 
 
 class AudioStream:
     """One file as mono float32 blocks; a context manager, iterated once.
 
-    ``file`` is a path, or what was opened there: at its start, and closed in the end.
-    ``sample_rate`` is the rate in Hz that blocks come at. ``stages`` collects the seconds spent
-    in ``"decode"`` (opening and mix-down included) and ``"resample"``. ``start`` leaves out so
-    many seconds, during which ``should_stop`` is asked; the file as a whole is then not examined.
-    ``ahead``, which may be changed before iterating: decode in a thread of its own, done sooner
-    where a core is free, for more computing. ``decoder`` is the library that decodes
-    (``"soundfile"`` or ``"pyav"``) and ``format`` what it found. ``duration`` (seconds from the
-    file's start to what was decoded last) and ``warnings`` are complete once the iteration has
-    ended. Overwritten bytes that break no checksum, no frame and no length (samples of a WAV, say)
-    are not noticed, nor is a gap in an AVI below 1 % of its length.
+    Overwritten bytes that break no checksum, no frame and no length (samples of a WAV, say) are
+    not noticed, nor is a gap in an AVI below 1 % of its length.
+
+    Args:
+        file: a path, or an opened file at its start, which the stream closes.
+        sample_rate: of the blocks, in Hz.
+        stages: collects the seconds spent in ``"decode"`` (opening and mix-down included) and
+            ``"resample"``.
+
+    Attributes:
+        duration: seconds decoded so far.
+        warnings: what is wrong with the file; complete once the iteration has ended.
 
     Raises:
         FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed: on opening.
@@ -64,40 +64,20 @@ class AudioStream:
         file: str | os.PathLike[str] | SourceFile,
         sample_rate: int = SAMPLE_RATE,
         stages: Stages | None = None,
-        *,
-        start: int = 0,
-        should_stop: Callable[[], bool] = lambda: False,
-        ahead: bool = False,
     ) -> None:
         self.sample_rate = sample_rate
         self.duration = 0.0
-        self.ahead = ahead
         self.warnings: tuple[AnalysisWarning, ...] = ()
         self._stages = stages if stages is not None else Stages()
         self._samples = 0
         self._bad_samples = 0
-        self._lost_pages = 0
         self._gave_up = False
-        self._maker: Ahead[Block] | None = None
         with self._stages.measure("decode"):
             self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
-                sniffed = sniff(self._source)
-                self._source.start, self._source.end = sniffed.start, sniffed.end
-                self._kind = sniffed.kind
-                if self._kind == "wav":
-                    self._mend_size()
-                self._breaks_off = breaks_off(self._source, self._kind)
-                if self._kind.startswith("ogg") and not start:
-                    pages = check_pages(self._source)
-                    self._breaks_off = not pages.complete
-                    self._lost_pages = pages.damaged_parts
-                self._announced_samples = announced_samples(self._source, self._kind)
-                pages_are_whole = not (self._breaks_off or self._lost_pages)
-                self._untried = decoders_for(self._kind, pages_are_whole=pages_are_whole)
+                self._probed = probe(self._source)
+                self._untried = list(self._probed.decoders)
                 self._decoder = self._open()
-                if start:
-                    self._start_at(start, should_stop)
                 self._source.check()
             except BaseException:
                 self._source.close()
@@ -105,7 +85,7 @@ class AudioStream:
 
     @property
     def decoder(self) -> str:
-        """``"soundfile"`` or ``"pyav"``."""
+        """The library that decodes, ``"soundfile"`` or ``"pyav"``."""
         return self._decoder.name
 
     @property
@@ -113,32 +93,10 @@ class AudioStream:
         """Container and codec, in the decoder's words."""
         return self._decoder.format
 
-    @property
-    def expected_duration(self) -> float | None:
-        """Seconds, by what the file says or its first packets let expect: a guess."""
-        return self._decoder.expected_seconds
-
-    @property
-    def skipping(self) -> float:
-        """The time that leaving a second out takes of what decoding it would."""
-        return self._decoder.skipping
-
-    @property
-    def is_intact(self) -> bool:
-        """Whether nothing wrong was found so far."""
-        damage = self._decoder.damage
-        cut = self._breaks_off or self._source.shrank or damage.breaks_off
-        bad = damage.bad_packets or self._gave_up or self._lost_pages or self._bad_samples
-        return not (cut or bad or self.warnings)
-
-    def status(self) -> os.stat_result:
-        """Of the opened file, whatever its path now leads to."""
-        return self._source.status()
-
     def __iter__(self) -> Iterator[Mono]:
-        """Blocks (samples,) of float32, any size above zero."""
+        """Blocks (samples,) of float32, of any size above zero."""
         resampler, rate = None, 0
-        for block in self._decoded_ahead() if self.ahead else self._decoded():
+        for block in self._decoded():
             if resampler is None or block.sample_rate != rate:
                 yield from self._rest_of(resampler)
                 rate = block.sample_rate
@@ -150,9 +108,7 @@ class AudioStream:
         yield from self._rest_of(resampler)
 
     def close(self) -> None:
-        """Let go of the file."""
-        if self._maker is not None:
-            self._maker.close()
+        """Close the decoder and the file."""
         self._decoder.close()
         self._source.close()
 
@@ -167,52 +123,26 @@ class AudioStream:
     ) -> None:
         self.close()
 
-    def _mend_size(self) -> None:
-        """Make FFmpeg read a WAV whose size 32 bits cannot hold up to its real end."""
-        lost = lost_wav_size(self._source)
-        if lost is not None:
-            self._source.replace(lost.field, _UNKNOWN_SIZE)
-            self._source.end = lost.end
-            self._kind = "large wav"  # libsndfile would stop at 4 GiB
-
     def _open(self) -> Decoder:
-        """The first decoder left to try that does not refuse the bytes."""
-        reasons = []
+        """The next decoder that does not refuse the bytes."""
+        known, reasons = self._probed.format, []
         while self._untried:
             try:
-                return self._untried.pop(0)(self._source, self._kind)
+                return _DECODERS[self._untried.pop(0)](self._source, known)
             except Refused as refusal:
                 reasons.append(str(refusal))
         self._source.check()
-        if self._breaks_off or self._source.shrank:
-            kind = f"{self._kind} file" if self._kind else "file"
-            raise DecodeFailed(f"the {kind} breaks off before it can be decoded")
-        if self._kind:
-            raise DecodeFailed(f"the {self._kind} file cannot be decoded: {reasons[0]}")
+        if self._probed.breaks_off or self._source.shrank:
+            file = f"{known.name} file" if known.name else "file"
+            raise DecodeFailed(f"the {file} breaks off before it can be decoded")
+        if known.name:
+            raise DecodeFailed(f"the {known.name} file cannot be decoded: {reasons[0]}")
         if self._source.start:
             raise DecodeFailed("no sound that is known follows the tag at the file's start")
         raise UnsupportedFormat("the bytes are no audio format that is known")
 
-    def _start_at(self, second: int, should_stop: Callable[[], bool]) -> None:
-        self._untried.clear()
-        try:
-            self._samples = self._decoder.start_at(second, should_stop)
-        except Refused as refusal:
-            raise DecodeFailed(str(refusal)) from refusal
-        self.duration = float(second)
-
-    def _decoded_ahead(self) -> Iterator[Block]:
-        """What ``_decoded`` gives, joined: threads that take turns often hinder each other."""
-        blocks = joined(self._decoded(), _SAMPLES_AHEAD)
-        for first in itertools.islice(blocks, 1):
-            if len(first.samples) >= _SAMPLES_AHEAD:  # else that was all, in most cases
-                with contextlib.suppress(RuntimeError):  # no room for a thread: then without
-                    self._maker = Ahead(blocks, _BLOCKS_AHEAD)
-            yield first
-        yield from self._maker or blocks
-
     def _decoded(self) -> Iterator[Block]:
-        """The blocks of the first decoder; where it finds nothing or gives up, of the other."""
+        """All blocks; where a decoder finds no sound or gives up, the next one takes over."""
         skip = 0
         while True:
             for block in self._blocks(skip):
@@ -229,7 +159,7 @@ class AudioStream:
                 break
             self._decoder.close()
             self._decoder, skip = decoder, self._samples
-        self.warnings = self._found_wrong()
+        self.warnings = self._damage_found()
         if self._samples:
             return
         if self.warnings:
@@ -250,17 +180,27 @@ class AudioStream:
                 self._silence_nonsense(block.samples)
             yield block
 
-    def _found_wrong(self) -> tuple[AnalysisWarning, ...]:
-        """To be asked when everything is decoded: promises are held against what there was."""
-        damage, found = self._decoder.damage, []
-        lacking_samples = (self._announced_samples or 0) - self._samples
-        lacking_seconds = (self._decoder.announced_seconds or 0) - self.duration
-        truncated = self._breaks_off or damage.breaks_off or self._source.shrank
-        truncated |= lacking_samples > _TOLERATED_SAMPLES and not damage.bad_packets
+    def _silence_nonsense(self, samples: Mono) -> None:
+        """Set NaN and absurdly large samples to zero in place."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.dot(samples, samples) <= _LOUDEST**2:  # false for NaN and anything louder
+                return
+        bad = ~(np.abs(samples) <= _LOUDEST)
+        samples[bad] = 0
+        self._bad_samples += int(np.count_nonzero(bad))
+
+    def _damage_found(self) -> tuple[AnalysisWarning, ...]:
+        """Compare what was decoded with what the file announces, once all is decoded."""
+        probed, damage, found = self._probed, self._decoder.damage, []
+        announced = self._decoder.announced_seconds or 0
+        missing_samples = (probed.announced_samples or 0) - self._samples
+        truncated = probed.breaks_off or damage.breaks_off or self._source.shrank
+        truncated |= missing_samples > _TOLERATED_SAMPLES and not damage.bad_packets
         if truncated:
             found.append(AnalysisWarning("truncated", "the file breaks off before its end"))
-        bad_parts = damage.bad_packets + damage.gave_up or self._lost_pages
-        if lacking_seconds > self._tolerated_seconds() and not truncated:
+        bad_parts = damage.bad_packets + damage.gave_up or probed.damaged_pages
+        tolerated = max(_TOLERATED_SECONDS, probed.format.tolerance * announced)
+        if announced - self.duration > tolerated and not truncated:
             bad_parts = max(bad_parts, 1)
         if bad_parts:
             text = f"{bad_parts} damaged part(s) of the file were skipped"
@@ -269,22 +209,6 @@ class AudioStream:
             text = f"{self._bad_samples} sample(s) that are no sound were silenced"
             found.append(AnalysisWarning("bad_samples", text))
         return tuple(found)
-
-    def _tolerated_seconds(self) -> float:
-        """How much less sound than announced is still no damage."""
-        if self._kind != "avi":
-            return _TOLERATED_SECONDS
-        announced = self._decoder.announced_seconds or 0
-        return max(_TOLERATED_SECONDS, _TOLERATED_SHARE_OF_AVI * announced)
-
-    def _silence_nonsense(self, samples: Mono) -> None:
-        """Set what is no number, or absurdly large, to zero in place."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.dot(samples, samples) <= _LOUDEST**2:  # not so of a NaN, nor of anything louder
-                return
-        bad = ~(np.abs(samples) <= _LOUDEST)
-        samples[bad] = 0
-        self._bad_samples += int(np.count_nonzero(bad))
 
     def _rest_of(self, resampler: Resampler | None) -> Iterator[Mono]:
         if resampler is None:

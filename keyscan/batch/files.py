@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 
-from keyscan.audio.extensions import is_music
+from keyscan.audio.formats import is_music
 from keyscan.batch.results import Failed
 from keyscan.errors import PermissionDenied, ReadFailed
 

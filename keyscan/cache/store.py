@@ -13,8 +13,8 @@ import threading
 from dataclasses import dataclass, field
 
 from keyscan import __version__
-from keyscan.audio.extensions import is_music
-from keyscan.audio.sniff import sniff
+from keyscan.audio.formats import UNKNOWN, is_music
+from keyscan.audio.probe import identify
 from keyscan.audio.source import SourceFile
 from keyscan.cache.database import Database
 from keyscan.cache.records import FileRow, ResultRow
@@ -169,5 +169,5 @@ def _require_place(path: str) -> None:
         kind = "a folder" if stat.S_ISDIR(mode) else "not a file"
         raise NoCache(f"the cache {path} cannot be used: it is {kind}")
     with contextlib.suppress(AnalysisError), SourceFile(path) as source:
-        if sniff(source).kind:
+        if identify(source)[0] is not UNKNOWN:
             raise NoCache(f"the cache {path} cannot be used: it is a music file")

@@ -8,6 +8,7 @@ stands here.
 
 from __future__ import annotations
 
+import mmap
 from collections import deque
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -137,15 +138,13 @@ def save_filter_bank(bank: FilterBank, path: Path) -> None:
 
 
 class ConstantQ:
-    """Accumulates mono blocks; memory is one block, and 2 kB for a second that is not yet taken."""
+    """Turns mono blocks into a spectrogram; memory is one block, and 2 kB a second of sound."""
 
     _HOPS_AT_ONCE = 128  # a product of that many frames runs at full speed and stays in the cache
 
     def __init__(self, bank: FilterBank) -> None:
         self._bank = bank
         self._columns: deque[FloatArray] = deque()
-        self.frames_complete = 0  # and not yet taken
-        self._frames_taken = 0
         self._samples_seen = 0
         self._silence = np.zeros(bank.reach * bank.hop_length + bank.hop_length // 2, np.float32)
         self._pending: list[FloatArray] = [self._silence]
@@ -162,11 +161,6 @@ class ConstantQ:
         ):
             self._transform()
 
-    def take(self) -> FloatArray:
-        """The frames that are complete, ``(n_bins, frames)``: ``finish`` gives the rest."""
-        self._transform()
-        return self._collect(self.frames_complete)
-
     def finish(self) -> FloatArray:
         """The spectrogram ``log1p(|C|)``, shape ``(n_bins, frames)``, frame ``t`` at ``t * hop``.
 
@@ -175,17 +169,12 @@ class ConstantQ:
         self._pending.append(self._silence)
         self._transform()
         frames = max(0, 1 + self._samples_seen // self._bank.hop_length - DROPPED_FRAMES)
-        return self._collect(frames - self._frames_taken)
-
-    def _collect(self, frames: int) -> FloatArray:
-        spectrogram = np.empty((self._bank.n_bins, frames), np.float32)
+        spectrogram = _mapped(self._bank.n_bins, frames)
         first = 0
-        while self._columns:  # let go of each part: a day of music should not be held twice
+        while self._columns:  # each part is freed: a day of music should not be held twice
             part = self._columns.popleft()[: frames - first]
             spectrogram[:, first : first + len(part)] = part.T
             first += len(part)
-        self._frames_taken += frames
-        self.frames_complete = 0
         return spectrogram
 
     def _transform(self) -> None:
@@ -197,14 +186,13 @@ class ConstantQ:
         frames = max(0, len(rows) - 2 * bank.reach)
         if frames:
             self._columns.append(_log_magnitudes(rows, frames, bank))
-            self.frames_complete += frames
         self._pending = [samples[frames * bank.hop_length :]]
         self._pending_samples = len(self._pending[0])
 
 
 def _log_magnitudes(rows: FloatArray, frames: int, bank: FilterBank) -> FloatArray:
     """Hops of samples, ``(frames + 2 * reach, hop)`` -> ``log1p(|C|)``, ``(frames, bins)``."""
-    result = np.empty((frames, bank.n_bins), np.float32)
+    result = _mapped(frames, bank.n_bins)
     low = 0
     for octave in bank.products:
         parts = np.zeros((frames, octave[0].matrix.shape[1]), np.float32)
@@ -215,6 +203,16 @@ def _log_magnitudes(rows: FloatArray, frames: int, bank: FilterBank) -> FloatArr
         result[:, low : low + bins] = np.hypot(parts[:, :bins], parts[:, bins:])
         low += bins
     return np.log1p(result, out=result)
+
+
+def _mapped(rows: int, columns: int) -> FloatArray:
+    """An empty array whose memory grows as it is written, and goes back when it is freed.
+
+    malloc keeps freed memory, and numpy's huge pages are all written to by the first column.
+    """
+    count = rows * columns
+    memory = mmap.mmap(-1, max(count * np.float32().itemsize, 1))
+    return np.frombuffer(memory, np.float32, count).reshape(rows, columns)
 
 
 def constant_q(samples: FloatArray, bank: FilterBank) -> FloatArray:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from keyscan.audio import formats
 from keyscan.audio.stream import SAMPLE_RATE, AudioStream
 from tests.audio_files import FORMATS, Format, music, write_chained_ogg
 
@@ -173,3 +175,15 @@ def test_a_new_sample_rate_within_the_file_is_followed(tmp_path: Path) -> None:
     assert len(decoded) == pytest.approx(2 * len(reference), abs=2000)
     lag = lag_of(decoded[len(reference) :], reference)
     assert snr(decoded[len(reference) :], reference, lag) > 10
+
+
+def test_each_extension_and_each_name_has_one_record() -> None:
+    extensions = [extension for known in formats.FORMATS for extension in known.extensions.split()]
+    assert len(extensions) == len(set(extensions))
+    assert len({known.name for known in formats.FORMATS}) == len(formats.FORMATS)
+    assert formats.is_music("a.FLAC")
+    assert not formats.is_music(".flac")
+
+
+def test_the_records_with_ffmpegs_names_have_those_of_ffmpeg() -> None:
+    assert formats.BY_DEMUXER.keys() <= av.formats_available

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from keyscan.audio.ffmpeg_memory import limit_blocks
 from keyscan.audio.mpeg import end_of_frames, find_frames
+from keyscan.audio.pyav_decoder import limit_allocations
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import AnalysisError
@@ -30,7 +30,7 @@ def test_what_was_found(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[
 
 
 def test_ffmpeg_can_be_told_how_much_memory_is_too_much() -> None:
-    assert limit_blocks()
+    assert limit_allocations()
 
 
 def test_a_position_never_outgrows_what_a_decoder_can_be_told(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_position_never_outgrows_what_a_decoder_can_be_told(tmp_path: Path) ->
         assert source.read(10) == b"x"
 
 
-def test_headers_that_begin_no_frame_are_not_looked_at_for_ever() -> None:
+def test_the_search_for_frames_gives_up_after_many_false_headers() -> None:
     crafted = b"\xff\xfb\x90\x64\0" * 30_000
     assert find_frames(crafted + valid("mp3"), complete=True) is None
     assert end_of_frames(crafted + valid("mp3")) is None

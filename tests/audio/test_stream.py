@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import struct
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keyscan.audio import stream as audio
-from keyscan.audio.decoder import Block
-from keyscan.audio.pyav_decoder import PyavDecoder
 from keyscan.audio.stream import AudioStream
 from keyscan.runtime import Stages
 from tests.audio_files import FORMATS, music
@@ -162,74 +156,3 @@ def test_no_file_stays_open(name: str, tmp_path: Path) -> None:
         with pytest.raises(Exception, match="no audio format"):
             AudioStream(tmp_path / "noise")
     assert count() == before
-
-
-def damaged(data: bytes) -> bytes:
-    """With nonsense in the middle."""
-    middle = len(data) // 2
-    return data[:middle] + bytes(range(256)) * 8 + data[middle + 2048 :]
-
-
-def encoded(name: str, folder: Path, rate: int = 44100) -> bytes:
-    FORMATS[name].write(folder / name, music(rate), rate)
-    return (folder / name).read_bytes()
-
-
-@pytest.mark.parametrize("case", ["wav", "mp3", "damaged flac", "cut mp3", "two rates"])
-def test_decoding_ahead_changes_nothing(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = case.split()[-1]
-    if case == "two rates":
-        data = b"".join(encoded("mp3-no-xing", tmp_path, rate) for rate in (44100, 48000))
-    else:
-        data = encoded(name, tmp_path)
-    data = damaged(data) if "damaged" in case else data[: -len(data) // 3 * ("cut" in case) or None]
-    (tmp_path / "music").write_bytes(data)
-    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 50_000)  # seconds in several blocks
-    found = []
-    for ahead in (False, True):
-        with AudioStream(tmp_path / "music", ahead=ahead) as stream:
-            found.append((np.concatenate(list(stream)), stream.duration, stream.warnings))
-    (samples, *rest), (samples_ahead, *rest_ahead) = found
-    np.testing.assert_allclose(samples_ahead, samples, atol=1e-6)
-    assert rest_ahead == rest
-    assert bool(rest[1]) == (case not in ("wav", "mp3"))
-
-
-def test_what_fails_ahead_fails_here(mp3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = PyavDecoder.__iter__
-
-    def broken(decoder: PyavDecoder) -> Iterator[Block]:
-        yield from itertools.islice(whole(decoder), 2)
-        raise MemoryError("too much")
-
-    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 20_000)
-    monkeypatch.setattr(PyavDecoder, "__iter__", broken)
-    with AudioStream(mp3, ahead=True) as stream, pytest.raises(MemoryError, match="too much"):
-        list(stream)
-
-
-def test_without_room_for_a_thread_it_goes_on_without(
-    mp3: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with AudioStream(mp3) as stream:
-        whole = sum(map(len, stream))
-    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 20_000)
-    monkeypatch.setattr(audio, "Ahead", refuse)
-    with AudioStream(mp3, ahead=True) as stream:
-        assert sum(map(len, stream)) == whole
-
-
-def test_a_stream_decoded_ahead_can_be_closed_halfway(
-    mp3: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(audio, "_SAMPLES_AHEAD", 20_000)
-    threads = threading.active_count()
-    with AudioStream(mp3, ahead=True) as stream:
-        assert len(next(iter(stream)))
-        assert threading.active_count() == threads + 1
-    assert threading.active_count() == threads

@@ -1,4 +1,4 @@
-"""Windows' rules for paths, with Windows faked: what would be asked of the system is looked at."""
+"""Windows' rules for paths, with Windows faked: the tests look at the calls of the system."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 
 from keyscan import errors
 from keyscan.audio import source
-from keyscan.audio.source import SourceFile
-from keyscan.audio.windows_paths import literal_path
+from keyscan.audio.source import SourceFile, literal_path
 
 LONG = "x" * 200 + "\\" + "y" * 200
 CURRENT = "C:\\current"
@@ -89,7 +88,7 @@ DEVICES = [
 
 
 @pytest.mark.parametrize("path", DEVICES)
-def test_a_device_is_not_even_looked_at(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_is_not_touched(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "_ON_WINDOWS", True)
     asked: list[object] = []
     monkeypatch.setattr(os, "stat", asked.append)
@@ -105,7 +104,7 @@ def test_a_nul_cuts_no_path_off(monkeypatch: pytest.MonkeyPatch) -> None:
         SourceFile("C:\\a.mp3\0.txt")
 
 
-def test_the_literal_path_is_what_the_system_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_system_gets_the_literal_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "_ON_WINDOWS", True)
     real_stat, asked = os.stat, []
 

@@ -12,7 +12,7 @@ import av
 import pytest
 from av.format import ContainerFormat
 
-from keyscan.audio.extensions import EXTENSIONS
+from keyscan.audio.formats import EXTENSIONS
 from keyscan.batch import files
 from keyscan.batch.files import find_files, natural
 from keyscan.batch.results import Failed

@@ -1,7 +1,9 @@
-"""The spectrogram of a long file is handed over as it grows, and is the same."""
+"""A file becomes one spectrogram, which is held once, and the limits of length and loudness."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,53 +11,88 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.errors import Silent, TooLong
+from keyscan.errors import Silent, TooLong, TooShort
 from keyscan.keys import Key
 from keyscan.spectrogram import features
+from keyscan.spectrogram.features import Stopped, extract_features
+
+TWENTY_HOURS = """
+import resource, sys
 from keyscan.spectrogram.features import extract_features
+extract_features(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+size = extract_features(sys.argv[2]).spectrogram.nbytes
+print(size / 2**20, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
 
 
 @pytest.fixture(scope="module")
-def minute(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("music") / "minute.wav"
-    music = render_track(Key.parse("A minor"), 20.0)
-    soundfile.write(path, np.tile(music, (3, 1)), SAMPLE_RATE)
+def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("music") / "track.wav"
+    soundfile.write(path, render_track(Key.parse("A minor"), 20.0), SAMPLE_RATE)
     return path
 
 
-def test_parts_make_up_the_whole(minute: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = extract_features(minute)
-    monkeypatch.setattr(features, "PART_FRAMES", 50)
-    parts: list[np.ndarray] = []
-    last = extract_features(minute, hand_over=parts.append)
-    assert len(parts) == 2
-    assert all(part.shape[1] >= 50 for part in parts)
-    found = np.concatenate([*parts, last.spectrogram], axis=1)
-    np.testing.assert_array_equal(found, whole.spectrogram)
-    assert last.duration == whole.duration
+def test_the_spectrogram_is_contiguous_and_has_five_frames_a_second(track: Path) -> None:
+    found = extract_features(track)
+    assert found.spectrogram.shape == (105, 5 * 20 - 1)
+    assert found.spectrogram.flags.c_contiguous
+    assert found.spectrogram.dtype == np.float32
+    assert (found.duration, found.warnings) == (pytest.approx(20.0), ())
+    assert found.seconds.keys() == {"decode", "resample", "cqt", "postprocess"}
 
 
-def test_an_end_in_silence_is_no_silent_track(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    music = render_track(Key.parse("A minor"), 20.0)
+@pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
+def test_the_spectrogram_of_a_long_file_is_held_once(track: Path, tmp_path: Path) -> None:
+    music, _ = soundfile.read(track, dtype="float32")
+    soundfile.write(tmp_path / "long.wav", music[::8], 8000, subtype="PCM_U8")
+    data = (tmp_path / "long.wav").read_bytes()
+    size = 44 + 20 * 3600 * 2 * 8000
+    with (tmp_path / "long.wav").open("wb") as file:
+        file.write(data[:40] + (size - 44).to_bytes(4, "little") + data[44:])
+        file.truncate(size)
+    output = subprocess.run(
+        [sys.executable, "-c", TWENTY_HOURS, track, tmp_path / "long.wav"],
+        capture_output=True, text=True, check=True, timeout=300,
+    ).stdout  # fmt: skip
+    spectrogram, grown = map(float, output.split())  # MiB
+    assert spectrogram > 140
+    assert grown < spectrogram + 40
+
+
+def test_an_end_in_silence_is_no_silent_track(track: Path, tmp_path: Path) -> None:
+    music, _ = soundfile.read(track)
     path = tmp_path / "fading.wav"
     soundfile.write(path, np.concatenate([music, np.zeros((60 * SAMPLE_RATE, 2))]), SAMPLE_RATE)
-    monkeypatch.setattr(features, "PART_FRAMES", 150)
-    parts: list[np.ndarray] = []
-    assert extract_features(path, hand_over=parts.append).spectrogram.max() < 1e-4
-    assert parts[0].max() > 1
+    spectrogram = extract_features(path).spectrogram
+    assert spectrogram[:, 150:].max() < 1e-4
+    assert spectrogram.max() > 1
 
 
-def test_parts_that_are_all_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "silence.wav"
-    soundfile.write(path, np.zeros((40 * SAMPLE_RATE, 2)), SAMPLE_RATE)
-    monkeypatch.setattr(features, "PART_FRAMES", 50)
-    with pytest.raises(Silent):
-        extract_features(path, hand_over=lambda part: None)
+def test_silence(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros((40 * SAMPLE_RATE, 2)), SAMPLE_RATE)
+    with pytest.raises(Silent, match="silent"):
+        extract_features(tmp_path / "silence.wav")
 
 
-def test_more_than_a_day_of_sound(minute: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "MAX_SECONDS", 30.0)
+def test_less_than_three_seconds_of_sound(track: Path, tmp_path: Path) -> None:
+    music, _ = soundfile.read(track)
+    for seconds in (2.8, 2.95):
+        soundfile.write(tmp_path / "a.wav", music[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE)
+        if seconds < 2.9:
+            with pytest.raises(TooShort, match=r"2\.8 seconds"):
+                extract_features(tmp_path / "a.wav")
+        else:
+            assert extract_features(tmp_path / "a.wav").spectrogram.shape[1] == 13
+
+
+def test_more_than_a_day_of_sound(track: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "MAX_SECONDS", 10.0)
     with pytest.raises(TooLong, match="more than"):
-        extract_features(minute)
+        extract_features(track)
+
+
+def test_it_stops_when_told_to(track: Path) -> None:
+    answers = iter([False, True])
+    with pytest.raises(Stopped):
+        extract_features(track, should_stop=lambda: next(answers))

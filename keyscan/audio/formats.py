@@ -1,0 +1,204 @@
+"""What is known of each container: one record a container.
+
+Further facts about a container belong into its record; ``keyscan.audio.probe`` tells which of
+them a file is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from keyscan.audio import lengths
+from keyscan.audio.mpeg import xing_samples
+from keyscan.audio.source import SourceFile
+
+DecoderName = Literal["soundfile", "pyav", "vorbis"]
+
+_PYAV: tuple[DecoderName, ...] = ("pyav",)
+_PYAV_FIRST: tuple[DecoderName, ...] = ("pyav", "soundfile")
+_SOUNDFILE_FIRST: tuple[DecoderName, ...] = ("soundfile", "pyav")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One container, or one codec in it that is decoded in another way.
+
+    Attributes:
+        name: in error messages.
+        extensions: of its files, in lower case and without the dot, separated by blanks.
+        magic: regular expression that the first bytes match; empty if ``probe`` looks at more.
+        codec: first bytes of the first Ogg packet in a file with one stream.
+        decoders: in the order to try them.
+        decoders_if_intact: those to try instead in a file whose Ogg pages are all intact.
+        end: reads the byte where the sound ends from an open file's headers, or None.
+        samples: reads the number of samples per channel from the first 2,048 bytes, or None.
+        byte_order: ``"<"`` or ``">"``, of uncompressed samples; empty if there are none.
+        paged: consists of Ogg pages: each has a number and a checksum, the last counts samples.
+        demuxer: FFmpeg's name of the container.
+        resyncs: FFmpeg skips damage up to the next good frame and reports no error.
+        states_length: FFmpeg reads the length from the file instead of estimating it.
+        tolerance: share of that length that may be missing in an intact file.
+    """
+
+    name: str = ""
+    extensions: str = ""
+    magic: bytes = b""
+    codec: bytes = b""
+    decoders: tuple[DecoderName, ...] = _PYAV
+    decoders_if_intact: tuple[DecoderName, ...] = ()
+    end: Callable[[SourceFile], int | None] | None = None
+    samples: Callable[[bytes], int | None] | None = None
+    byte_order: str = ""
+    paged: bool = False
+    demuxer: str = ""
+    resyncs: bool = False
+    states_length: bool = False
+    tolerance: float = 0.0
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins with ``head`` is in this format, by magic and codec."""
+        if not self.magic or not re.match(self.magic, head, re.DOTALL):
+            return False
+        if not self.codec:
+            return True
+        has_one_stream = head.count(b"OggS\x00\x02") == 1 and len(head) > 27
+        return has_one_stream and head.startswith(self.codec, 27 + head[26])
+
+
+WAV = Format(
+    name="wav",
+    extensions="wav wave bwf",
+    magic=rb"RIF[FX]....WAVE",
+    decoders=_SOUNDFILE_FIRST,
+    end=lengths.wav_end,
+    byte_order="<",
+)
+RF64 = replace(WAV, name="rf64", extensions="rf64", magic=rb"(?:RF64|BW64)....WAVE")
+# libsndfile looks for MPEG audio byte by byte, and stops at 4 GiB
+WAV_WITH_MPEG = Format(name="wav mpeg", end=lengths.wav_end)
+LARGE_WAV = Format(name="large wav")
+
+AIFF = Format(
+    name="aiff",
+    extensions="aif aiff",
+    magic=rb"FORM....AIFF",
+    decoders=_SOUNDFILE_FIRST,
+    end=lengths.aiff_end,
+    byte_order=">",
+)
+# FFmpeg knows more codecs than libsndfile, and notices more damage
+AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC", decoders=_PYAV_FIRST)
+AU = replace(AIFF, name="au", extensions="au snd", magic=rb"\.snd", end=lengths.au_end)
+CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff", end=lengths.caf_end)
+CAF_WITH_ALAC = replace(
+    CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac", decoders=_PYAV
+)
+W64 = Format(
+    name="w64",
+    extensions="w64",
+    magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
+    decoders=_SOUNDFILE_FIRST,
+    end=lengths.w64_end,
+    byte_order="<",
+)
+FLAC = Format(
+    name="flac",
+    extensions="flac",
+    magic=rb"fLaC",
+    decoders=_SOUNDFILE_FIRST,
+    samples=lengths.flac_samples,
+    demuxer="flac",
+    resyncs=True,
+    states_length=True,
+)
+
+# several streams, or another codec: FFmpeg knows more of these, libsndfile some others
+OGG = Format(
+    name="ogg",
+    extensions="oga ogv",
+    magic=rb"OggS",
+    decoders=_PYAV_FIRST,
+    paged=True,
+    demuxer="ogg",
+    resyncs=True,
+    states_length=True,
+)
+OGG_OPUS = replace(
+    OGG, name="ogg opus", extensions="opus", codec=b"OpusHead", decoders=_SOUNDFILE_FIRST
+)
+OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC")
+OGG_VORBIS = replace(
+    OGG_OPUS,
+    name="ogg vorbis",
+    extensions="ogg",
+    codec=b"\x01vorbis",
+    decoders_if_intact=("vorbis", "soundfile"),
+)
+OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", decoders=_PYAV)
+
+MP3 = Format(name="mp3", extensions="mp3 mp2 mpga", samples=xing_samples, demuxer="mp3")
+ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
+MP4 = Format(
+    name="mp4",
+    extensions="m4a m4b mp4 m4v mov 3gp 3g2 f4v",
+    magic=rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)",
+    end=lengths.mp4_end,
+)
+MATROSKA = Format(
+    name="matroska",
+    extensions="mka mkv webm weba",
+    magic=rb"\x1a\x45\xdf\xa3",
+    end=lengths.matroska_end,
+    demuxer="matroska,webm",
+    resyncs=True,
+    states_length=True,
+)
+ASF = Format(
+    name="asf",
+    extensions="wma asf wmv",
+    magic=re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
+    end=lengths.asf_end,
+    demuxer="asf",
+    resyncs=True,
+    states_length=True,
+)
+AVI = Format(
+    name="avi",
+    extensions="avi",
+    magic=rb"RIFF....AVI ",
+    end=lengths.avi_end,
+    demuxer="avi",
+    states_length=True,
+    tolerance=0.01,  # the length is a count at a mean rate that writers round
+)
+
+# What only FFmpeg tells. libsndfile finds MPEG audio in noise, and prints messages.
+# ".ts" is left out: most of these files are TypeScript.
+UNKNOWN = Format(
+    extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr ra rm rmvb "
+    "flv mpg mpeg vob m2ts mts",
+)
+
+FORMATS = (
+    *(WAV, RF64, AIFF, AIFC, OGG_VORBIS, OGG_OPUS, OGG_FLAC, OGG_SPEEX, OGG, MP4, FLAC, AU),
+    *(CAF_WITH_ALAC, CAF, AVI, MATROSKA, ASF, W64, MP3, ADTS, WAV_WITH_MPEG, LARGE_WAV, UNKNOWN),
+)
+"""In the order in which their magic is looked for."""
+
+BY_DEMUXER = {known.demuxer: known for known in FORMATS if known.demuxer}
+"""By FFmpeg's name of the container."""
+
+EXTENSIONS = frozenset(extension for known in FORMATS for extension in known.extensions.split())
+"""Of the files in a folder that are taken for music."""
+
+
+def is_music(name: str) -> bool:
+    """Whether a file of this name, found in a folder, is taken for music.
+
+    A file that the user names is always tried: its bytes decide.
+    """
+    stem, dot, extension = name.rpartition(".")
+    return bool(stem and dot) and extension.lower() in EXTENSIONS
