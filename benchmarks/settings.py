@@ -34,7 +34,7 @@ from tqdm import tqdm  # noqa: E402
 from benchmarks.line_process import SERVER, LineProcess  # noqa: E402
 from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
-from keyscan.model_options import ModelOptions, warm_up  # noqa: E402
+from keyscan.model_options import ModelOptions  # noqa: E402
 from keyscan.spectrogram.features import extract_features  # noqa: E402
 
 DEFAULT = ModelOptions(None, "cpu", threads=1, interop_threads=1, precision="highest")
@@ -90,7 +90,7 @@ def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tu
     from keyscan.model.checkpoint import load_model
 
     model = load_model(options.path, options.device)
-    warm_up(model)
+    model.warm_up()
     long = np.tile(spectrograms[0], (1, round(LONG_SECONDS * 5 / spectrograms[0].shape[1])))
     seconds = []
     for _ in range(repeats + 1):

@@ -98,7 +98,6 @@ class Engine:
         }
 
     def _analyze(self, path: str) -> Analysis | Failure:
-        from keyscan import Analysis
         from keyscan.model.estimate import estimate_key
         from keyscan.spectrogram.constant_q import Features
 
@@ -106,9 +105,12 @@ class Engine:
         if not isinstance(features, Features):
             assert isinstance(features, Failure)  # nothing is known before: there is no cache
             return features
-        estimate = estimate_key(self._model, features.spectrogram)
-        return Analysis(
-            **vars(estimate), path=path, duration=features.duration, warnings=features.warnings
+        return estimate_key(
+            self._model,
+            features.spectrogram,
+            path=path,
+            duration=features.duration,
+            warnings=features.warnings,
         )
 
 

@@ -21,7 +21,7 @@ from keyscan.engine.pool import WorkerPool
 from keyscan.engine.worker_process import Started
 from keyscan.errors import NoCache, WorkerFailed
 from keyscan.heap import give_back_freed_memory, keep_freed_memory
-from keyscan.model_options import add_model_options, model_options, warm_up
+from keyscan.model_options import add_model_options, model_options
 from keyscan.runtime import usable_cores
 from keyscan.server.profiling import (
     profiling_enabled,
@@ -207,7 +207,7 @@ def _build_server(
         model = load_model(options.model_path, options.device)
         measured("model load")
         keep_freed_memory()
-        warm_up(model)
+        model.warm_up()
         give_back_freed_memory()
         measured("warm-up")
     except ModelError as error:

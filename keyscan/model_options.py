@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
-
-if TYPE_CHECKING:
-    from keyscan.model.checkpoint import KeyModel
+from typing import Literal, get_args
 
 Precision = Literal["highest", "high", "medium"]
 _MOST = 256  # workers or threads
-_WARM_UP_FRAMES = 300  # a minute of music
 
 
 @dataclass(frozen=True)
@@ -81,24 +77,6 @@ def model_options(options: argparse.Namespace) -> ModelOptions:
         options.interop_threads,
         options.precision,
     )
-
-
-def warm_up(model: KeyModel) -> None:
-    """Pay for the first call before the first file does.
-
-    Raises:
-        ModelError: the model's device cannot do the work.
-    """
-    import numpy as np
-
-    from keyscan.errors import ModelError
-    from keyscan.spectrogram.constant_q import N_BINS
-
-    try:
-        model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
-    except (RuntimeError, NotImplementedError, ImportError) as error:  # the exe lacks a compiler
-        message = str(error).partition("\n")[0]
-        raise ModelError(f"the model does not run on {str(model.device)!r}: {message}") from error
 
 
 def count(text: str) -> int:

@@ -30,7 +30,7 @@ from training.nontonal_recorded import KINDS, Item, read_recorded
 from training.scoring import bootstrap
 from training.sets import add_set_options, read_sets
 from training.shards import FRAMES_PER_SECOND
-from training.tonality import traits_of
+from training.tonality import embed
 
 _PIECE = 20 * FRAMES_PER_SECOND
 
@@ -64,7 +64,7 @@ class Judgement:
 def _probability(model: KeyModel, spectrogram: FloatArray) -> float:
     if model.tonality is None:
         raise ModelError("this checkpoint has no tonality: see training.tonality")
-    return model.tonality.probability(traits_of(model, spectrogram))
+    return model.tonality.probability(embed(model, spectrogram))
 
 
 def items_of(tracks: TrackSet, cache: Path | None = None) -> Iterator[Item]:

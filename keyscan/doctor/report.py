@@ -31,7 +31,7 @@ from keyscan.doctor.libraries import (
 )
 from keyscan.doctor.processor import Processor, processor
 from keyscan.errors import DamagedInstallation
-from keyscan.model_options import ModelOptions, warm_up
+from keyscan.model_options import ModelOptions
 
 if TYPE_CHECKING:
     from keyscan.model.checkpoint import KeyModel
@@ -129,7 +129,7 @@ def make_report(options: ModelOptions) -> Report:
     start = time.perf_counter()
     model = load_model(options.path, options.device)
     loaded = time.perf_counter()
-    warm_up(model)
+    model.warm_up()
     warm = time.perf_counter()
     timings, warnings = _benchmark(model)
     packages, pools = loaded_packages(), thread_pools()

@@ -20,7 +20,7 @@ from keyscan.errors import WorkerFailed
 from keyscan.keys import Key
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.model_options import ModelOptions, warm_up
+from keyscan.model_options import ModelOptions
 from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
 
 KEY = Key.parse("F# minor")
@@ -87,7 +87,7 @@ def self_test(options: ModelOptions) -> SelfTest:
     """
     options.apply_to_torch()
     model = load_model(options.path, options.device)
-    warm_up(model)
+    model.warm_up()
     try:
         with tempfile.TemporaryDirectory(prefix="keyscan-") as folder:
             return _test_in(Path(folder), model)
