@@ -28,6 +28,7 @@ from keyscan.model.confidence import Temperature
 from training.calibration import Outputs, fit_temperature
 from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.files import write_whole
+from training.processes import single_threaded
 from training.sets import add_set_options, read_sets
 
 _EXCERPTS = (50, 100, 200)  # frames: 10, 20 and 40 seconds from the middle of a recording
@@ -86,6 +87,7 @@ def figures(outputs: Outputs, temperature: Temperature) -> dict[str, float]:
     }
 
 
+@single_threaded
 def calibrate(path: Path, sets: Sequence[TrackSet], cache: Path | None = None) -> dict[str, Any]:
     """The checkpoint at ``path`` with the temperature that fits, and what it was fitted to.
 

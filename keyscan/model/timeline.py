@@ -21,7 +21,7 @@ from keyscan.model.network import Pooled
 from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND
 
 CHANGE_COST = 6.0
-"""In nats; chosen on synthesised tracks whose changes are known (``training.timeline``)."""
+"""In nats; chosen on synthetic tracks with known changes (``training.modulations.evaluate``)."""
 END_SECONDS = 30.0
 """The length of the intro and of the outro."""
 _DROPPED_SECONDS = 0.5  # at most, by the front end at a track's end

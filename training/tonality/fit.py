@@ -1,15 +1,15 @@
 """Teach a checkpoint to tell music in a key from drums, speech and noise.
 
-``python -m training.tonality --corpus FOLDER... --bank runs/bank --out FILE [--model CHECKPOINT]``
+``python -m training.tonality.fit --corpus FOLDER... --bank BANK --out FILE [--model CHECKPOINT]``
 
 A logistic regression on the network's embedding (see ``keyscan.model.confidence``): excerpts of
-corpora of ``training.synth`` against what ``training.nontonal`` makes, each side with half of the
-weight. ``--odds``: how much commoner music in a key is than the other among what will be analysed;
-1 leaves a track in doubt to chance, more asks for more before a track is said to be in no key.
+corpora of ``training.synth`` against sounds of ``training.tonality.sounds``, each side with half of
+the weight. ``--odds``: the prior odds of music in a key to other sounds among the files that will
+be analysed; the higher they are, the fewer tracks are said to be in no key.
 
 Writes the checkpoint, all else unchanged, with its ``tonality``, and with ``tonality_fit``: what
 that was fitted to. The same checkpoint, corpora, bank and seed give the same weights, but for the
-last digits. ``training.tonality_evaluate`` judges them.
+last digits. ``training.tonality.evaluate`` judges them.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ from keyscan.spectrogram.constant_q import N_BINS, FloatArray
 from training.files import write_whole
 from training.music.sampled import SoundBank, SoundBankError
 from training.music.timbres import SAMPLE_RATE
-from training.nontonal import NonTonalError, make_nontonal, spectrogram_of
+from training.processes import single_threaded
 from training.shards import MARGIN_BINS, Corpus, CorpusError
+from training.tonality.sounds import NonTonalError, make_nontonal, spectrogram_of
 
 NEGATIVES, EXCERPTS, ODDS = 1500, 3000, 5.0
 _PENALTY = 1e-4  # on half the squared weights, beside the mean loss
@@ -136,6 +137,7 @@ def _shown(indices: Sequence[int], what: str) -> Iterator[int]:
     yield from tqdm(indices, desc=what, unit="track", disable=None, leave=False)
 
 
+@single_threaded
 def teach(path: Path, material: Material, odds: float = ODDS) -> dict[str, Any]:
     """The checkpoint at ``path`` with its tonality and what that was fitted to.
 
@@ -200,7 +202,7 @@ def main() -> None:
     except (
         CorpusError, ModelError, NonTonalError, OSError, SoundBankError, ValueError,
     ) as error:  # fmt: skip
-        sys.exit(f"training.tonality: {error}")
+        sys.exit(f"training.tonality.fit: {error}")
     fitted = taught["tonality_fit"]
     print(
         f"{fitted['excerpts']} excerpts of music, {100 * fitted['missed']:.1f} % of them taken for "
