@@ -86,11 +86,11 @@ def write_library(folder: Path, seconds: float) -> list[Path]:
 
 def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tuple[float, Logits]:
     """The least seconds for five minutes of music, and the logits of every track."""
-    from keyscan.model.checkpoint import configure_torch, load_model, warm_up
+    from keyscan.model.checkpoint import configure_torch, load_model
 
     configure_torch(options)
     model = load_model(options.path, options.device)
-    warm_up(model)
+    model.warm_up()
     long = np.tile(spectrograms[0], (1, round(LONG_SECONDS * 5 / spectrograms[0].shape[1])))
     seconds = []
     for _ in range(repeats + 1):

@@ -3,7 +3,7 @@
 ``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K] --out FILE``
 
 Writes the checkpoint, all else unchanged, with its ``temperature`` and ``temperature_frames`` (see
-``keyscan.model.temperature``), and with ``calibration``: what they were fitted to. Answers stay
+``keyscan.model.confidence``), and with ``calibration``: what they were fitted to. Answers stay
 what they were; only how sure they are changes. A temperature that the checkpoint has already plays
 no part. The same checkpoint and sets give the same temperature.
 """
@@ -24,10 +24,11 @@ from tqdm import tqdm
 from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import KeyModel, load_model
-from keyscan.model.temperature import Temperature
+from keyscan.model.confidence import Temperature
 from training.calibration import Outputs, fit_temperature
 from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.files import write_whole
+from training.processes import single_threaded
 from training.sets import add_set_options, read_sets
 
 _EXCERPTS = (50, 100, 200)  # frames: 10, 20 and 40 seconds from the middle of a recording
@@ -86,6 +87,7 @@ def figures(outputs: Outputs, temperature: Temperature) -> dict[str, float]:
     }
 
 
+@single_threaded
 def calibrate(path: Path, sets: Sequence[TrackSet], cache: Path | None = None) -> dict[str, Any]:
     """The checkpoint at ``path`` with the temperature that fits, and what it was fitted to.
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
 from keyscan.keys import KEYS
-from keyscan.model.temperature import Temperature
+from keyscan.model.confidence import Temperature
 
 FloatArray = npt.NDArray[np.float64]
 

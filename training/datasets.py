@@ -21,6 +21,7 @@ from keyscan.keys import Key
 from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
 from keyscan.spectrogram.features import extract_features
 from training.files import write_whole
+from training.processes import single_threaded
 
 _AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".m4a")
 
@@ -167,6 +168,7 @@ def _cached_path(folder: Path, track: Track) -> Path:
     return folder / (hashlib.sha256(identity.encode()).hexdigest()[:24] + ".npy")
 
 
+@single_threaded
 def load_spectrogram(track: Track, cache_folder: Path | None = None) -> npt.NDArray[np.float32]:
     """The analyser's features of the track's part, shape ``(105, frames)``.
 

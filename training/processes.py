@@ -1,24 +1,26 @@
-"""Processes that share the cores."""
+"""One thread for results that are the same bit for bit."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Processes started meanwhile have one thread of BLAS: they themselves are the parallelism."""
-    before = {name: os.environ.get(name) for name in _VARIABLES}
-    os.environ.update(dict.fromkeys(_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def single_threaded(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run ``function`` with one thread of BLAS and OpenMP.
+
+    The order of additions, and so the last bits of a sum, depend on the number of threads.
+    """
+
+    @wraps(function)
+    def limited(*arguments: _P.args, **options: _P.kwargs) -> _R:
+        with threadpool_limits(limits=1):
+            return function(*arguments, **options)
+
+    return limited

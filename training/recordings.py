@@ -36,7 +36,7 @@ from keyscan.errors import ModelError
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.spectrogram.constant_q import FloatArray
 from training.files import write_whole
-from training.processes import one_thread_each
+from training.processes import single_threaded
 from training.shards import CorpusError, open_corpus, write_shard
 from training.synth import SHARD_SIZE
 from training.teachers import RULES_HELP, Heard, Rules, Verdict, hear, judge
@@ -73,6 +73,7 @@ def find_recordings(folders: Iterable[Path]) -> list[Recording]:
     return sorted(found.values())
 
 
+@single_threaded
 def _hear_to_disk(recording: Recording, out: Path, teachers: tuple[Path, ...], rules: Rules) -> str:
     """Runs in a process of its own."""
     torch.set_num_threads(1)
@@ -241,7 +242,7 @@ def label(
     asked |= {recording: () for recording in apart if recording.digest not in labelled}
     missing = [r for r in asked if not _heard_path(out, r).exists()]
     context = multiprocessing.get_context("spawn")
-    with one_thread_each(), ProcessPoolExecutor(jobs, context) as pool:
+    with ProcessPoolExecutor(jobs, context) as pool:
         futures = [pool.submit(_hear_to_disk, r, out, asked[r], rules) for r in missing]
         done = len(asked) - len(missing)
         with tqdm(total=len(asked), initial=done, unit="track", disable=None) as progress:

@@ -31,6 +31,7 @@ from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.spectrogram.features import extract_features
 from training.datasets import DatasetError, Track, TrackSet
+from training.processes import single_threaded
 from training.scoring import bootstrap
 from training.sets import add_set_options, read_sets
 
@@ -99,6 +100,7 @@ def decode(track: Track) -> Samples:
     return np.asarray(samples[first:last], np.float32)
 
 
+@single_threaded
 def compare(model: KeyModel, track: Track) -> Comparison:
     """The key of a recording, and of each change of it.
 

@@ -24,7 +24,7 @@ from keyscan.spectrogram.constant_q import constant_q
 from keyscan.spectrogram.features import MIN_SECONDS
 from training.music.excerpt import make_excerpt
 from training.music.sampled import SoundBank, SoundBankError
-from training.processes import one_thread_each
+from training.processes import single_threaded
 from training.shards import CorpusError, open_corpus, shard_path, wide_bank, write_shard
 
 SHARD_SIZE = 500
@@ -38,6 +38,7 @@ def open_bank(folder: Path | None) -> SoundBank | None:
     return None if folder is None else SoundBank(folder)
 
 
+@single_threaded
 def make_shard(
     folder: Path,
     bank: Path | None,
@@ -84,7 +85,6 @@ def synthesise(
     work = partial(make_shard, folder, bank, seed, count, seconds, shard_size)
     reported = time.monotonic()
     with (
-        one_thread_each(),
         multiprocessing.get_context("spawn").Pool(jobs) as pool,
         tqdm(total=count, initial=made, unit="excerpt", disable=None) as progress,
     ):

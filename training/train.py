@@ -26,8 +26,8 @@ from tqdm import tqdm
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import CHECKPOINT_FORMAT
-from keyscan.model.network import EquivariantNetwork, NetworkSettings, normalise
-from keyscan.model.tuning import in_tune
+from keyscan.model.network import EquivariantNetwork, NetworkSettings
+from keyscan.model.tuning import in_tune, normalise
 from training.batches import batches
 from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
 from training.files import write_whole

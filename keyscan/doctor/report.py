@@ -57,7 +57,6 @@ def make_report(options: ModelOptions) -> Facts:
         configure_torch,
         load_model,
         torch_facts,
-        warm_up,
     )
     from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
 
@@ -71,7 +70,7 @@ def make_report(options: ModelOptions) -> Facts:
     start = time.perf_counter()
     model = load_model(options.path, options.device)
     loaded = time.perf_counter()
-    warm_up(model)
+    model.warm_up()
     warm = time.perf_counter()
     timings, warnings = _benchmark(model)
     report = {

@@ -17,7 +17,7 @@ from keyscan.engine.messages import Work
 from keyscan.engine.worker import Worker
 from keyscan.errors import AnalysisError, WorkerFailed
 from keyscan.keys import Key
-from keyscan.model.checkpoint import KeyModel, configure_torch, load_model, warm_up
+from keyscan.model.checkpoint import KeyModel, configure_torch, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.options import ModelOptions, WorkerOptions
 from keyscan.spectrogram.constant_q import CQT_ENGINES, CqtEngine, Features
@@ -81,7 +81,7 @@ def self_test(options: ModelOptions) -> SelfTest:
     """
     configure_torch(options)
     model = load_model(options.path, options.device)
-    warm_up(model)
+    model.warm_up()
     try:
         with tempfile.TemporaryDirectory(prefix="keyscan-") as folder:
             return _test_in(Path(folder), model)

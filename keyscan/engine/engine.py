@@ -119,7 +119,7 @@ class Engine:
         from keyscan.model import network  # noqa: F401 - imports torch
 
         measured("import torch")
-        from keyscan.model.checkpoint import configure_torch, load_model, warm_up
+        from keyscan.model.checkpoint import configure_torch, load_model
 
         measured("other imports")
         settings = self._options.model
@@ -127,7 +127,7 @@ class Engine:
         self._model = model = load_model(settings.path, settings.device)
         measured("model load")
         keep_freed_memory()
-        warm_up(model)
+        model.warm_up()
         give_back_freed_memory()
         measured("warm-up")
         self._keep_answers(model)

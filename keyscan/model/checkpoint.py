@@ -1,43 +1,40 @@
-"""A checkpoint becomes a model that tells 24 logits from a spectrogram of any length."""
+"""A checkpoint becomes a model that gives 24 logits for a spectrogram of any length."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from keyscan.errors import ModelError
-from keyscan.model.keynet import KeyNet, MapSum
-from keyscan.model.network import EquivariantNetwork, NetworkSettings, Summary
-from keyscan.model.preparation import Preparation
-from keyscan.model.temperature import Temperature
-from keyscan.model.tonality import Tonality
-from keyscan.model.tuning import Tuning, estimate_tuning
+from keyscan.model.confidence import Temperature, Tonality
+from keyscan.model.keynet import KeyNet
+from keyscan.model.network import EquivariantNetwork, Network, NetworkSettings, Pooled
+from keyscan.model.tuning import Prepared, Tuning
+from keyscan.options import ModelOptions
 from keyscan.spectrogram.constant_q import N_BINS
-
-if TYPE_CHECKING:
-    from keyscan.options import ModelOptions
 
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
 MIN_FRAMES = 8  # KeyNet halves the frames three times
-_WARM_UP_FRAMES = 300  # a minute of music
 BLOCK_FRAMES = 16  # a multiple of every network's stride
-_CHUNK = 100 * BLOCK_FRAMES  # frames worked on at once: five minutes, so that memory is bounded
+_CHUNK = 100 * BLOCK_FRAMES  # frames processed at once: five minutes, so that memory is bounded
+_WARM_UP_FRAMES = 300  # a minute of music
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model is: for the ``ready`` message, the environment report, bug reports."""
+    """Identifies a model: for the ``ready`` message, the environment report, bug reports."""
 
     name: str
     parameters: int
@@ -49,27 +46,27 @@ class ModelInfo:
 class Inference:
     """``logits``: shape ``(24,)``, in the order of ``class_id``.
 
-    ``traits``: what the network sees in the track whatever its key is, ``(2 * channels,)``; None
-    for a KeyNet. ``blocks``, where they were asked for: what the network summed up over each
-    ``BLOCK_FRAMES`` frames, for ``KeyModel.conclude``.
+    ``embedding``: of the track, the same in every key, ``(2 * channels,)``; None for a KeyNet.
+    ``blocks``, if requested: the pooled features of every ``BLOCK_FRAMES`` frames, for
+    ``KeyModel.classify``.
     """
 
     logits: npt.NDArray[np.float32]
     tuning: Tuning
-    traits: npt.NDArray[np.float32] | None = None
-    blocks: Summary | MapSum | None = None
+    embedding: npt.NDArray[np.float32] | None = None
+    blocks: Pooled | None = None
 
 
 class KeyModel:
     """A network on a device, ready to infer.
 
-    ``temperature``: what the logits have to be divided by for their softmax to be honest;
-    ``tonality``: what tells music from drums, speech and noise, None if it was not trained.
+    ``network`` is on ``device``, in evaluation mode. ``temperature`` calibrates the softmax of its
+    logits; ``tonality`` tells music in a key from other sounds, None if it was not trained.
     """
 
     def __init__(
         self,
-        network: EquivariantNetwork | KeyNet,
+        network: Network,
         info: ModelInfo,
         temperature: Temperature,
         tonality: Tonality | None = None,
@@ -79,7 +76,7 @@ class KeyModel:
         self.temperature = temperature
         self.tonality = tonality
         self.device = torch.device(device)
-        self._network = network.to(self.device).eval()
+        self._network = network
 
     def to_input(self, spectrogram: npt.NDArray[np.float32]) -> Tensor:
         """``log1p`` magnitudes ``(105, frames)`` -> a tensor ``(1, 105, frames)`` on the device.
@@ -95,68 +92,69 @@ class KeyModel:
         return torch.from_numpy(array).unsqueeze(0).to(self.device)
 
     def __call__(self, x: Tensor, *, blocks: bool = False) -> Inference:
-        """What the network says of what ``to_input`` gives; of every block of it too, if asked.
+        """Run the network on the result of ``to_input``; ``blocks``: keep those of ``Inference``.
 
-        Long tracks are worked through in chunks that overlap by as much as the network looks
-        around, so that memory is bounded and the result is that of the whole.
+        Long tracks are processed in chunks, so that memory is bounded.
         """
         network = self._network
+        sums: list[Pooled] = []
+        block_sums: list[Pooled] = []
         with torch.inference_mode():
-            frames = x.shape[-1]
-            part_of = _slice_of(x)
-            if isinstance(network, EquivariantNetwork):
-                preparation = Preparation(x[0], _CHUNK)
-                tuning, part_of = preparation.tuning, preparation.part
-            else:
-                tuning = estimate_tuning(x[0])
-            total: Any = None
-            found: list[Any] = []
-            for start in range(0, frames, _CHUNK):
-                low = max(0, start - network.halo)
-                last_chunk = start + _CHUNK + network.halo >= frames
-                high = frames if last_chunk else start + _CHUNK + network.halo
-                first = (start - low) // network.stride
-                kept = None if last_chunk else first + _CHUNK // network.stride
-                features = network.features(part_of(low, high))[..., first:kept]
-                part = network.summarise(features)
-                total = part if total is None else total.plus(part)
+            prepared = network.prepare(x[0], _CHUNK)
+            for features in self._features(prepared, x.shape[-1]):
+                sums.append(network.pool(features, features.shape[-1]))
                 if blocks:
-                    found.append(_block_sums(network, features))
-                if last_chunk:
-                    break
-            traits = None
-            if isinstance(network, EquivariantNetwork):
-                traits = np.asarray(network.traits(total)[0].cpu().numpy(), np.float32)
-            sums = _batch(found) if blocks else None
-            return Inference(self.conclude(total)[0], tuning, traits, sums)
+                    block_sums.append(network.pool(features, BLOCK_FRAMES // network.stride))
+            total = reduce(_add, sums)
+            embedding = network.embed(total)
+            return Inference(
+                self.classify(total)[0],
+                prepared.tuning,
+                None if embedding is None else _to_numpy(embedding)[0],
+                tuple(map(torch.cat, zip(*block_sums, strict=True))) if blocks else None,
+            )
 
-    def conclude(self, sums: Summary | MapSum) -> npt.NDArray[np.float32]:
-        """The logits, shape ``(batch, 24)``, for a batch of sums."""
+    def _features(self, prepared: Prepared, frames: int) -> Iterator[Tensor]:
+        """The features of a track, a chunk at a time, as the whole track would give them."""
+        network = self._network
+        for start in range(0, frames, _CHUNK):
+            low = max(0, start - network.context)
+            high = start + _CHUNK + network.context
+            first = (start - low) // network.stride
+            if high >= frames:
+                yield network.features(prepared.part(low, frames))[..., first:]
+                return
+            features = network.features(prepared.part(low, high))
+            yield features[..., first : first + _CHUNK // network.stride]
+
+    def classify(self, pooled: Pooled) -> npt.NDArray[np.float32]:
+        """The logits of each row, shape ``(rows, 24)``."""
         with torch.inference_mode():
-            logits: Tensor = self._network.conclude(sums)  # type: ignore[arg-type]
-        return np.asarray(logits.cpu().numpy(), np.float32)
+            return _to_numpy(self._network.classify(pooled))
 
     def logits(self, spectrogram: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """``(105, frames)`` -> 24 logits in the order of ``class_id``; see ``to_input``."""
         return self(self.to_input(spectrogram)).logits
 
+    def warm_up(self) -> None:
+        """Spend the time that only the first call takes.
 
-def _block_sums(network: EquivariantNetwork | KeyNet, features: Tensor) -> Summary | MapSum:
-    """The sums over each ``BLOCK_FRAMES`` frames of a track, or of what is left at its end."""
-    frames = BLOCK_FRAMES // network.stride
-    if isinstance(network, EquivariantNetwork):
-        return network.summarise_blocks(features, frames)
-    return _batch([network.summarise(part) for part in torch.split(features, frames, dim=-1)])
-
-
-def _batch(sums: list[Any]) -> Summary | MapSum:
-    """Batches of sums -> one batch of them all."""
-    batch: Summary | MapSum = type(sums[0])(*map(torch.cat, zip(*sums, strict=True)))
-    return batch
+        Raises:
+            ModelError: the device cannot run the network.
+        """
+        try:
+            self.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
+        except (RuntimeError, NotImplementedError, ImportError) as error:  # the exe has no compiler
+            reason = str(error).partition("\n")[0]
+            raise ModelError(f"the model does not run on {str(self.device)!r}: {reason}") from error
 
 
-def _slice_of(x: Tensor) -> Callable[[int, int], Tensor]:
-    return lambda first, end: x[..., first:end]
+def _add(one: Pooled, other: Pooled) -> Pooled:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+def _to_numpy(tensor: Tensor) -> npt.NDArray[np.float32]:
+    return np.asarray(tensor.cpu().numpy(), np.float32)
 
 
 def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
@@ -176,29 +174,21 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its unpickler meets
+    except Exception as error:  # the unpickler raises errors of many classes
         raise ModelError(
             f"{path}: not a PyTorch file of plain weights ({type(error).__name__}): expected a "
             "checkpoint of training.train or a state_dict of KeyNet"
         ) from error
-    network, name, settings = _build(path, loaded)
+    network, info = _build(path, loaded, hashlib.sha256(content).hexdigest())
     try:
-        temperature = Temperature.from_checkpoint(settings)
-        tonality = Tonality.from_checkpoint(settings)
-        if tonality is not None and isinstance(network, EquivariantNetwork):
-            tonality.check(2 * network.settings.ring)
+        temperature = Temperature.from_checkpoint(info.settings)
+        tonality = Tonality.from_checkpoint(info.settings)
+        if tonality is not None:
+            tonality.check(network.embedding_size)
     except ValueError as error:
         raise ModelError(f"{path}: damaged checkpoint: {error}") from error
-    info = ModelInfo(
-        name=name,
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        sha256=hashlib.sha256(content).hexdigest(),
-        settings=settings,
-    )
-    if isinstance(network, EquivariantNetwork):
-        network.fold()
     try:
-        return KeyModel(network, info, temperature, tonality, device)
+        return KeyModel(network.to(device).eval(), info, temperature, tonality, device)
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise ModelError(f"{path}: cannot be put on device {device!r}: {first_line}") from error
@@ -237,21 +227,10 @@ def torch_facts(device: str) -> dict[str, Any]:
     }
 
 
-def warm_up(model: KeyModel) -> None:
-    """Compute once, so that the first file does not pay for it.
-
-    Raises:
-        ModelError: the model does not run on its device.
-    """
-    try:
-        model.logits(np.zeros((N_BINS, _WARM_UP_FRAMES), np.float32))
-    except (RuntimeError, NotImplementedError, ImportError) as error:  # the exe lacks a compiler
-        message = str(error).partition("\n")[0]
-        raise ModelError(f"the model does not run on {str(model.device)!r}: {message}") from error
-
-
-def _build(path: Path, loaded: object) -> tuple[EquivariantNetwork | KeyNet, str, dict[str, Any]]:
-    """The network with its weights, its name, and the settings it was trained with."""
+def _build(
+    path: Path, loaded: object, sha256: str
+) -> tuple[EquivariantNetwork | KeyNet, ModelInfo]:
+    """The network with its weights, ready for inference, and what identifies it."""
     if not isinstance(loaded, dict):
         raise ModelError(f"{path}: holds a {type(loaded).__name__}, not a checkpoint or state_dict")
     if loaded.get("format") == CHECKPOINT_FORMAT:
@@ -261,24 +240,31 @@ def _build(path: Path, loaded: object) -> tuple[EquivariantNetwork | KeyNet, str
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: damaged checkpoint: {error!r}") from error
         _fill(path, network, weights)
-        return network, "keyscan", {k: v for k, v in loaded.items() if k != "state_dict"}
+        settings = {name: value for name, value in loaded.items() if name != "state_dict"}
+        info = ModelInfo("keyscan", _parameters(network), sha256, settings)
+        network.optimise_for_inference()
+        return network, info
     weights = loaded.get("state_dict", loaded)
     if isinstance(weights, dict) and "conv1.conv.weight" in weights:
         keynet = KeyNet()
         _fill(path, keynet, weights)
-        return keynet, "keynet", {}
+        return keynet, ModelInfo("keynet", _parameters(keynet), sha256)
     raise ModelError(
         f"{path}: neither a checkpoint of training.train (format {CHECKPOINT_FORMAT!r}) nor a "
         "state_dict of the 9-layer KeyNet (conv1.conv.weight ... conv9.bn.running_var)"
     )
 
 
-def _fill(path: Path, network: EquivariantNetwork | KeyNet, weights: object) -> None:
-    """Load ``weights`` strictly, checking names, shapes and that every number is one."""
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _fill(path: Path, network: nn.Module, weights: object) -> None:
+    """Load ``weights`` strictly, checking names, shapes and that all values are finite."""
     if not isinstance(weights, dict):
         raise ModelError(f"{path}: its state_dict is a {type(weights).__name__}, not a dict")
     expected = network.state_dict()
-    # BatchNorm's step counter has no part in inference, and older state_dicts lack it.
+    # Inference does not use BatchNorm's step counter, and older state_dicts lack it.
     needed = {name for name in expected if not name.endswith("num_batches_tracked")}
     missing, unknown = sorted(needed - set(weights)), sorted(set(weights) - set(expected), key=str)
     if missing:

@@ -7,27 +7,18 @@ Korzeniowski & Widmer, "Genre-agnostic key classification with convolutional neu
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from keyscan.model.network import Pooled
+from keyscan.model.tuning import Prepared, estimate_tuning
 
 # Channels and kernel size of conv1 to conv9.
 LAYERS = (
     (20, 5), (20, 3), (40, 3), (40, 3), (80, 3), (80, 3), (160, 3), (160, 3), (24, 1),
 )  # fmt: skip
 _POOL_AFTER = (2, 4, 6)
-
-
-class MapSum(NamedTuple):
-    """The class maps of a part of a track, summed over frequency and time, and their size."""
-
-    total: Tensor  # (batch, 24)
-    places: Tensor  # (batch,)
-
-    def plus(self, other: MapSum) -> MapSum:
-        return MapSum(self.total + other.total, self.places + other.places)
 
 
 class ConvElu(nn.Module):
@@ -43,10 +34,15 @@ class ConvElu(nn.Module):
 
 
 class KeyNet(nn.Module):
-    """``log1p`` spectrogram (batch, 105, frames) -> 24 logits in the order of ``class_id``."""
+    """``log1p`` spectrogram (batch, 105, frames) -> 24 logits in the order of ``class_id``.
+
+    A ``Network``; its ``Pooled`` are the class maps' sums, ``(batch, 24)``, and their number of
+    values, ``(batch,)``.
+    """
 
     stride = 8
-    halo = 48  # the frames that a class map looks back and ahead, rounded up to the stride
+    context = 48
+    embedding_size = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,8 +51,14 @@ class KeyNet(nn.Module):
             self.add_module(f"conv{number}", ConvElu(inputs, outputs, kernel))
             inputs = outputs
 
+    def prepare(self, spectrogram: Tensor, chunk_frames: int) -> Prepared:
+        """The spectrogram as it is: this network was trained on music of any tuning."""
+        return Prepared(
+            estimate_tuning(spectrogram), lambda first, end: spectrogram[None, :, first:end]
+        )
+
     def features(self, x: Tensor) -> Tensor:
-        """A spectrogram (batch, 105, frames) -> class maps (batch, 24, 13, frames/8)."""
+        """A spectrogram (batch, 105, frames) -> class maps (batch, 24, 13, frames / 8)."""
         x = x.unsqueeze(1)
         for number in range(1, len(LAYERS) + 1):
             x = self.get_submodule(f"conv{number}")(x)
@@ -64,14 +66,21 @@ class KeyNet(nn.Module):
                 x = F.max_pool2d(x, 2)
         return x
 
-    def summarise(self, x: Tensor) -> MapSum:
-        """Sums over frequency and time of class maps, or of a part of them."""
-        places = torch.full_like(x[:, 0, 0, 0], x.shape[-1] * x.shape[-2])
-        return MapSum(x.sum(dim=(-2, -1)), places)
+    def pool(self, features: Tensor, frames: int) -> Pooled:
+        """Sum class maps over frequency and every ``frames`` frames."""
+        blocks = torch.split(features, frames, dim=-1)
+        sums = torch.stack([block.sum(dim=(-2, -1)) for block in blocks], dim=1)
+        sizes = [block.shape[-1] * block.shape[-2] for block in blocks]
+        return sums.flatten(0, 1), sums.new_tensor(sizes * len(features))
 
-    def conclude(self, total: MapSum) -> Tensor:
+    def classify(self, pooled: Pooled) -> Tensor:
         """The mean over both axes, shape ``(batch, 24)``."""
-        return total.total / total.places[:, None]
+        sums, sizes = pooled
+        return sums / sizes[:, None]
+
+    def embed(self, pooled: Pooled) -> None:
+        """There is no embedding."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conclude(self.summarise(self.features(x)))
+        features = self.features(x)
+        return self.classify(self.pool(features, features.shape[-1]))

@@ -1,9 +1,9 @@
-"""The key over time: what the network sees block by block, joined into segments.
+"""The key over time: the network's blocks are joined into segments.
 
-A hidden Markov model with the 24 keys as its states: a block of 3.2 seconds emits its own
-probabilities, and every change of key costs the same. The most probable path is Viterbi's (Rabiner,
-"A tutorial on hidden Markov models", 1989). Wider, overlapping windows were worse at finding where
-the key changes, whatever a change cost.
+A hidden Markov model has the 24 keys as its states: a block of 3.2 seconds gives the emission
+probabilities, and all changes of key have one cost. Viterbi's algorithm finds the most probable
+path (Rabiner, "A tutorial on hidden Markov models", 1989). Wider, overlapping windows located
+changes of key less exactly, at any cost of a change.
 """
 
 from __future__ import annotations
@@ -17,38 +17,44 @@ import torch
 from keyscan.analysis import Segment, Timeline
 from keyscan.keys import KEYS
 from keyscan.model.checkpoint import BLOCK_FRAMES, KeyModel
-from keyscan.model.keynet import MapSum
-from keyscan.model.network import Summary
+from keyscan.model.network import Pooled
 from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND
 
 CHANGE_COST = 6.0
-"""In nats; chosen on synthesised tracks whose changes are known (``training.timeline``)."""
+"""In nats; chosen on synthetic tracks with known changes (``training.modulations.evaluate``)."""
 END_SECONDS = 30.0
-"""Of the intro and of the outro."""
-_LEFT_OUT = 0.5  # seconds at a track's end, at most, by the front end
+"""The length of the intro and of the outro."""
+_DROPPED_SECONDS = 0.5  # at most, by the front end at a track's end
 
 _Floats = npt.NDArray[np.float64]
 
 
 def key_timeline(
     model: KeyModel,
-    blocks: Summary | MapSum,
+    blocks: Pooled,
     *,
     first: int,
     frames: int,
     end: float,
     change_cost: float = CHANGE_COST,
 ) -> Timeline:
-    """The keys of a track, of which the model saw ``frames`` frames from ``first`` on.
+    """The key over time of a track.
 
-    ``blocks`` are ``Inference.blocks``; ``end`` is that of the track, in seconds. Its silent ends
-    belong to the music beside them.
+    Silence at the ends of the track belongs to the segment next to it.
+
+    Args:
+        model: the model that gave the blocks.
+        blocks: ``Inference.blocks`` of the track without the silence at its ends.
+        first: the frame at which the blocks start.
+        frames: the number of frames in the blocks.
+        end: the end of the track in seconds.
+        change_cost: the cost of a change of key, in nats.
     """
     count = len(blocks[0])
     edges = np.minimum(np.arange(count + 1) * BLOCK_FRAMES, frames)
     single = _log_probabilities(model, blocks, np.diff(edges))
     cuts = _cuts(_most_probable_path(single, change_cost))
-    # of a segment as a whole the network knows more than of its blocks one by one
+    # the network is more accurate on a whole segment than on single blocks
     whole = _log_probabilities(model, _sums(blocks, cuts), np.diff(edges[cuts]))
     keys = whole.argmax(axis=1)
     kept = np.concatenate([[True], keys[1:] != keys[:-1]])
@@ -62,7 +68,7 @@ def key_timeline(
         for (start, stop), key, row in zip(pairwise(times), keys[kept], whole, strict=True)
     )
     start, stop = first / FRAMES_PER_SECOND, (first + frames) / FRAMES_PER_SECOND
-    if end - stop < _LEFT_OUT:
+    if end - stop < _DROPPED_SECONDS:
         stop = end
     return Timeline(
         segments,
@@ -71,19 +77,17 @@ def key_timeline(
     )
 
 
-def _log_probabilities(
-    model: KeyModel, sums: Summary | MapSum, frames: npt.NDArray[np.int64]
-) -> _Floats:
-    """``(parts, 24)``, calibrated for parts of so many frames."""
+def _log_probabilities(model: KeyModel, sums: Pooled, frames: npt.NDArray[np.int64]) -> _Floats:
+    """Of the rows of ``sums``, each over so many ``frames``: ``(rows, 24)``, calibrated."""
     temperatures = np.array([model.temperature.at(int(n)) for n in frames])
-    scaled = model.conclude(sums).astype(np.float64) / temperatures[:, None]
+    scaled = model.classify(sums).astype(np.float64) / temperatures[:, None]
     scaled -= scaled.max(axis=1, keepdims=True)
     result: _Floats = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
     return result
 
 
 def _most_probable_path(log_probabilities: _Floats, change_cost: float) -> npt.NDArray[np.int64]:
-    """Viterbi: a state for each row; every change to another state costs the same."""
+    """Viterbi's algorithm with one cost for all changes: the state of each row."""
     steps, states = log_probabilities.shape
     best = log_probabilities[0]
     came_from = np.zeros((steps, states), np.int64)
@@ -98,18 +102,17 @@ def _most_probable_path(log_probabilities: _Floats, change_cost: float) -> npt.N
 
 
 def _cuts(path: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The first block of every segment, and behind the last."""
+    """The first block of every segment, and the number of blocks."""
     changes = np.flatnonzero(np.diff(path)) + 1
     return np.concatenate([[0], changes, [len(path)]])
 
 
-def _sums(blocks: Summary | MapSum, cuts: npt.NDArray[np.int64]) -> Summary | MapSum:
-    """What the network summed up from cut to cut."""
-    parts = (torch.stack([field[a:b].sum(dim=0) for a, b in pairwise(cuts)]) for field in blocks)
-    return type(blocks)(*parts)
+def _sums(blocks: Pooled, cuts: npt.NDArray[np.int64]) -> Pooled:
+    """The sums over the blocks from cut to cut."""
+    return tuple(torch.stack([sums[a:b].sum(dim=0) for a, b in pairwise(cuts)]) for sums in blocks)
 
 
 def _part(segments: tuple[Segment, ...], start: float, end: float) -> Segment:
-    """From ``start`` to ``end``, in the key that most of it is in."""
+    """From ``start`` to ``end``, with the key of the segment that covers most of it."""
     most = max(segments, key=lambda s: min(s.end, end) - max(s.start, start))
     return Segment(start, end, most.key, most.confidence)

@@ -1,14 +1,15 @@
-"""How far a recording is from A = 440 Hz, and its spectrogram moved to where it would be in tune.
+"""The tuning of a recording; its spectrogram brought to A = 440 Hz and to one loudness.
 
-Every spectral peak votes for a deviation from the equal-tempered scale, refined by a parabola
-through three bins (Smith & Serra, "PARSHL", 1987); the votes are averaged around the circle of 100
-cents (as in Dressler & Streich, "Tuning frequency estimation using circular statistics", ISMIR
+Every spectral peak gives a deviation from the equal-tempered scale, refined by a parabola through
+three bins (Smith & Serra, "PARSHL", 1987). The tuning is the deviations' circular mean over 100
+cents, as in Dressler & Streich, "Tuning frequency estimation using circular statistics" (ISMIR
 2007).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,56 +20,57 @@ from keyscan.spectrogram.constant_q import BINS_PER_OCTAVE, FMIN
 
 _BIN_CENTS = 1200 / BINS_PER_OCTAVE
 _FIRST_CENTS = 1200 * math.log2(FMIN / 440.0)
-_LOWEST_BIN = 12  # below are the drums, whose pitch is not the music's
-_FRAMES = 1600  # about so many, evenly spread; fewer may keep step with the beat
+_LOWEST_BIN = 12  # lower peaks are mostly drums, whose pitch is not that of the music
+_FRAMES = 1600  # about so many are used, at equal distances; fewer may coincide with the beat
 _LOUD = 0.1  # a peak counts above this share of the loudest bin of its frame
-_CLEAR = 0.12  # less agreement than this among the peaks is no tuning
-_CERTAIN = 0.25  # below, more than one recording in five is found over 3 cents off
-# Tracks are as often above concert pitch (A = 442 or 443 Hz) as exactly on it, less often below.
+_CLEAR = 0.12  # with less agreement among the peaks the spectrogram stays as it is
+_CERTAIN = 0.25  # with less, more than one estimate in five is over 3 cents off
+# Tracks are as often above concert pitch (A = 442 or 443 Hz) as exactly at it, less often below.
 _HIGHEST = 53.0
 _FLOOR = 1e-4
 _QUIET = 0.01
+_CONTRAST = 6.0  # the logarithm compresses magnitudes above a sixth of the track's mean
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """``cents`` above A = 440 Hz, -47 to 53; ``clarity``: 0 (no two peaks agree) to 1 (all do)."""
+    """``cents`` above A = 440 Hz, -47 to 53; ``clarity``: how well peaks agree, 0 to 1 (fully)."""
 
     cents: float
     clarity: float
 
     @property
     def is_clear(self) -> bool:
-        """Whether the peaks agree enough to be moved."""
+        """Whether the peaks agree enough to retune the spectrogram."""
         return self.clarity >= _CLEAR
 
     @property
     def is_certain(self) -> bool:
-        """Whether they agree enough to tell ``cents`` to people."""
+        """Whether they agree enough to report ``cents``."""
         return self.clarity >= _CERTAIN
 
 
 def estimate_tuning(spectrogram: Tensor) -> Tuning:
-    """``log1p`` magnitudes ``(105, frames)`` -> how they are tuned; silence has no clarity."""
-    return tuning_of(torch.expm1(_evenly_spread(spectrogram)))
+    """``log1p`` magnitudes ``(105, frames)`` -> their tuning; silence has clarity 0."""
+    return tuning_of(torch.expm1(_decimated(spectrogram)))
 
 
 def tuning_of(magnitude: Tensor) -> Tuning:
     """As ``estimate_tuning``, of magnitudes ``(105, frames)``."""
-    magnitude = _evenly_spread(magnitude)  # what is spread already stays as it is
+    magnitude = _decimated(magnitude)  # no change where that is already done
     upper = magnitude[_LOWEST_BIN - 1 :]
     level = torch.log(upper + _FLOOR * magnitude.mean() + 1e-12)
     below, centre, above = level[:-2], level[1:-1], level[2:]
     loud = upper[1:-1] > _LOUD * magnitude.amax(0)
-    # Of levels: next to silence, magnitudes may differ where their logarithms do not.
+    # Compare levels: next to silence, magnitudes may differ where their logarithms are equal.
     bins, columns = (loud & (centre > below) & (centre >= above)).nonzero(as_tuple=True)
     if not len(bins):
         return Tuning(0.0, 0.0)
     low, mid, high = below[bins, columns], centre[bins, columns], above[bins, columns]
-    bins += _LOWEST_BIN  # the peak's own
+    bins += _LOWEST_BIN  # from the start of the spectrogram
     positions = bins + 0.5 * (low - high) / (low - 2 * mid + high)
     angles = (positions * _BIN_CENTS + _FIRST_CENTS) * (2 * math.pi / 100)
-    # Every frame has the same say, but for those that are next to silent.
+    # All frames have the same weight, except those that are nearly silent.
     frame = magnitude.sum(0)
     weights = magnitude[bins, columns] / (frame + _QUIET * frame.mean())[columns]
     total = float(weights.sum())
@@ -78,11 +80,11 @@ def tuning_of(magnitude: Tensor) -> Tuning:
 
 
 def retune(magnitude: Tensor, cents: float, mean: Tensor | float | None = None) -> Tensor:
-    """Music ``cents`` above concert pitch -> as if it were on it; magnitudes of the same shape.
+    """Move music ``cents`` above concert pitch down to it; magnitudes of the same shape.
 
-    ``mean``: of the magnitudes, where ``magnitude`` is a part of a track; None: it is the whole.
-    Cubic interpolation over the bins (Catmull & Rom, 1974) of the logarithm, in which the main lobe
-    of a peak is nearly a parabola.
+    ``mean``: that of the whole track's magnitudes; None: ``magnitude`` is the whole track. Cubic
+    interpolation over the bins (Catmull & Rom, 1974) of the logarithm, in which the main lobe of a
+    peak is nearly a parabola.
     """
     shift = cents / _BIN_CENTS
     whole = math.floor(shift)
@@ -103,11 +105,64 @@ def retune(magnitude: Tensor, cents: float, mean: Tensor | float | None = None) 
 
 
 def in_tune(spectrogram: Tensor) -> Tensor:
-    """The spectrogram of the same music at concert pitch; as it is, where no tuning is clear."""
+    """The spectrogram of the same music at concert pitch; unchanged where no tuning is clear."""
     magnitude = torch.expm1(spectrogram)
     tuning = tuning_of(magnitude)
     return torch.log1p(retune(magnitude, tuning.cents)) if tuning.is_clear else spectrogram
 
 
-def _evenly_spread(spectrogram: Tensor) -> Tensor:
+def normalise(spectrogram: Tensor) -> Tensor:
+    """Make ``log1p(|C|)``, shape ``(..., bins, frames)``, independent of the track's loudness."""
+    magnitude = torch.expm1(spectrogram)
+    return _normalised(magnitude, magnitude.mean(dim=(-2, -1), keepdim=True))
+
+
+def _normalised(magnitude: Tensor, mean: Tensor | float) -> Tensor:
+    return torch.log1p(magnitude * (_CONTRAST / (mean + 1e-9)))
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A track as a network's input.
+
+    ``part(first, end)`` gives these frames, ``(1, bins, end - first)``.
+    """
+
+    tuning: Tuning
+    part: Callable[[int, int], Tensor]
+
+
+def prepare(spectrogram: Tensor, chunk_frames: int) -> Prepared:
+    """``normalise(in_tune(spectrogram))`` in parts, without a second copy of a long track.
+
+    ``spectrogram``: ``log1p`` magnitudes ``(bins, frames)``. A track of up to ``chunk_frames``
+    frames is prepared at once; of a longer one every part is prepared when it is asked for.
+    """
+    frames = spectrogram.shape[1]
+
+    def magnitude(first: int, end: int) -> Tensor:
+        return torch.expm1(spectrogram[:, first:end])
+
+    def retuned(magnitude: Tensor) -> Tensor:
+        return retune(magnitude, tuning.cents, mean) if tuning.is_clear else magnitude
+
+    if frames <= chunk_frames:
+        all_frames = magnitude(0, frames)
+        tuning, mean = tuning_of(all_frames), float(all_frames.mean())
+        all_frames = retuned(all_frames)
+        whole = _normalised(all_frames, all_frames.mean())[None]
+        return Prepared(tuning, lambda first, end: whole[..., first:end])
+    tuning = estimate_tuning(spectrogram)
+    chunks = [(first, first + chunk_frames) for first in range(0, frames, chunk_frames)]
+    mean = sum(float(magnitude(*chunk).sum()) for chunk in chunks) / spectrogram.numel()
+    mean_in_tune = mean
+    if tuning.is_clear:
+        total = sum(float(retuned(magnitude(*chunk)).sum()) for chunk in chunks)
+        mean_in_tune = total / spectrogram.numel()
+    return Prepared(
+        tuning, lambda first, end: _normalised(retuned(magnitude(first, end)), mean_in_tune)[None]
+    )
+
+
+def _decimated(spectrogram: Tensor) -> Tensor:
     return spectrogram[:, :: max(1, spectrogram.shape[1] // _FRAMES)]

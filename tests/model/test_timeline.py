@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def keynet(tmp_path_factory: pytest.TempPathFactory) -> KeyModel:
     return load_model(path)
 
 
+@cache
 def piece(*parts: tuple[str, float]) -> Spectrogram:
     """A track whose parts, (key, seconds), are in these keys."""
     sounds = [render_track(Key.parse(name), seconds).mean(axis=1) for name, seconds in parts]
@@ -49,9 +51,9 @@ def seconds_of(spectrogram: Spectrogram) -> float:
 
 
 def timeline_of(model: KeyModel, spectrogram: Spectrogram) -> Timeline:
-    timeline = estimate_key(model, spectrogram, timeline_until=seconds_of(spectrogram)).timeline
-    assert timeline is not None
-    return timeline
+    analysis = estimate_key(model, spectrogram, duration=seconds_of(spectrogram), timeline=True)
+    assert analysis.timeline is not None
+    return analysis.timeline
 
 
 def keys_of(timeline: Timeline) -> list[str]:
@@ -69,7 +71,7 @@ def test_a_change_of_key_is_found_where_it_is(model: KeyModel) -> None:
 
 
 def test_music_in_one_key_is_one_segment_and_as_sure_as_the_answer(model: KeyModel) -> None:
-    estimate = estimate_key(model, piece(("D major", 60)), timeline_until=60.0)
+    estimate = estimate_key(model, piece(("D major", 60)), duration=60.0, timeline=True)
     assert estimate.timeline is not None
     (segment,) = estimate.timeline.segments
     assert segment.key == estimate.key == Key.parse("D major")
@@ -78,7 +80,7 @@ def test_music_in_one_key_is_one_segment_and_as_sure_as_the_answer(model: KeyMod
 
 
 def test_it_ends_where_the_track_does(model: KeyModel) -> None:
-    estimate = estimate_key(model, piece(("D major", 60)), timeline_until=60.137)
+    estimate = estimate_key(model, piece(("D major", 60)), duration=60.137, timeline=True)
     assert estimate.timeline is not None
     assert estimate.timeline.segments[-1].end == estimate.timeline.outro.end == 60.137
 
@@ -115,7 +117,7 @@ def test_a_short_track_is_intro_and_outro(model: KeyModel, seconds: float) -> No
 def test_the_answer_is_the_same_with_and_without(model: KeyModel) -> None:
     spectrogram = np.random.default_rng(1).random((105, 3333), np.float32)
     plain = estimate_key(model, spectrogram)
-    more = estimate_key(model, spectrogram, timeline_until=seconds_of(spectrogram))
+    more = estimate_key(model, spectrogram, timeline=True)
     assert plain.timeline is None
     assert plain.probabilities == more.probabilities
     assert plain.tuning_cents == more.tuning_cents
@@ -141,8 +143,8 @@ def test_blocks_add_up_to_the_track(model: KeyModel) -> None:
     inference = model(model.to_input(spectrogram), blocks=True)
     assert inference.blocks is not None
     assert len(inference.blocks[0]) == -(-2005 // BLOCK_FRAMES)
-    total = type(inference.blocks)(*(field.sum(0, keepdim=True) for field in inference.blocks))
-    np.testing.assert_allclose(model.conclude(total)[0], inference.logits, atol=1e-3)
+    total = tuple(sums.sum(0, keepdim=True) for sums in inference.blocks)
+    np.testing.assert_allclose(model.classify(total)[0], inference.logits, atol=1e-3)
 
 
 def most_probable_path_by_trying_all(rows: npt.NDArray[np.float64], cost: float) -> list[int]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from keyscan.model.tuning import Tuning, estimate_tuning, in_tune, retune
+from keyscan.model.tuning import Tuning, estimate_tuning, in_tune, normalise, prepare, retune
 from keyscan.spectrogram.constant_q import ConstantQ, load_filter_bank
 
 BANK = load_filter_bank()
@@ -84,3 +84,23 @@ def test_next_to_silence_no_peak_is_flat() -> None:
     silence = 1e-12 * torch.rand(105, 50, generator=rng)
     tuning = estimate_tuning(torch.cat([silence, chords(20)], dim=1))
     assert tuning.cents == pytest.approx(20, abs=2)
+
+
+def noise() -> Tensor:
+    """A spectrogram without a tuning, ``(105, 90)``."""
+    return torch.rand(105, 90, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    "spectrogram", [chords(30), chords(0), noise()], ids=["sharp", "in tune", "noise"]
+)
+@pytest.mark.parametrize("chunk", [7, 16, 1000])
+def test_prepared_parts_are_those_of_the_whole(spectrogram: Tensor, chunk: int) -> None:
+    whole = normalise(in_tune(spectrogram)[None])
+    before = spectrogram.clone()
+    prepared = prepare(spectrogram, chunk)
+    for first, end in ((0, 20), (13, 40), (0, spectrogram.shape[1])):
+        torch.testing.assert_close(
+            prepared.part(first, end), whole[..., first:end], atol=1e-4, rtol=1e-4
+        )
+    assert torch.equal(spectrogram, before)

@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
-from keyscan.model.temperature import Temperature
+from keyscan.model.confidence import Temperature
 from tests.second_generator import RATE, pieces
 from training.calibration import (
     Outputs,

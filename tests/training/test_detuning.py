@@ -16,7 +16,7 @@ from keyscan.spectrogram.constant_q import load_filter_bank
 from tests.second_generator import RATE as PIECE_RATE
 from tests.second_generator import pieces
 from training.datasets import Track
-from training.detuning import (
+from training.detuning.evaluate import (
     AMOUNTS,
     Answer,
     Comparison,
@@ -26,7 +26,7 @@ from training.detuning import (
     is_key_kept,
     report,
 )
-from training.detuning_rendered import (
+from training.detuning.rendered import (
     PITCHES_OF_A,
     Rendered,
     additive,
@@ -36,7 +36,7 @@ from training.detuning_rendered import (
     tuning_of_partials,
     wrapped,
 )
-from training.detuning_rendered import report as report_rendered
+from training.detuning.rendered import report as report_rendered
 
 C, D_FLAT, A = Key(0, "major"), Key(1, "major"), Key(9, "minor")
 RATE = load_filter_bank().sample_rate
@@ -153,7 +153,7 @@ def test_the_command_measures_real_files(tmp_path: Path) -> None:
     (tmp_path / "broken.mp3").write_bytes(b"no music")
     lines = ["file\tkey", "hymn.flac\tC major", "broken.mp3\tC major", "gone.wav\tC major"]
     (tmp_path / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "training.detuning", str(tmp_path), "--tracks"]
+    command = [sys.executable, "-m", "training.detuning.evaluate", str(tmp_path), "--tracks"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert run.returncode == 0, run.stderr
     assert f"{tmp_path.name} (1 recordings, the tuning of 0 not told)" in run.stdout

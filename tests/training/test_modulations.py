@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pytest
 
 from keyscan.keys import Key
-from training.modulations import KnownTrack, main, read_tracks, synthesise, track_path
-from training.modulations_piece import (
+from training.modulations.make import KnownTrack, main, read_tracks, synthesise, track_path
+from training.modulations.piece import (
     SHORTEST,
     Piece,
     Quiet,
@@ -24,7 +24,7 @@ from training.modulations_piece import (
     draw_style,
     record,
 )
-from training.modulations_tracks import ModulatedTrack, draw_keys, draw_lengths, make_track
+from training.modulations.tracks import ModulatedTrack, draw_keys, draw_lengths, make_track
 from training.music.excerpt import STYLES
 from training.music.mix import rms
 from training.music.timbres import SAMPLE_RATE
@@ -180,7 +180,7 @@ def test_a_mix_fades_from_piece_to_piece_without_a_hole() -> None:
 def test_the_command_goes_on_with_the_same_set(folder: Path, tmp_path: Path) -> None:
     for name in ("settings.json", track_path(folder, 0).name, track_path(folder, 1).name):
         shutil.copy(folder / name, tmp_path)
-    command = [sys.executable, "-m", "training.modulations", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "training.modulations.make", "--out", str(tmp_path)]
     run = subprocess.run(
         [*command, "--count", "3", "--seed", str(SEED)], capture_output=True, text=True, timeout=250
     )
@@ -199,7 +199,7 @@ def test_the_command_goes_on_with_the_same_set(folder: Path, tmp_path: Path) -> 
 def test_a_wrong_option_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["training.modulations", "--out", "x", "--count", "0"])
+    monkeypatch.setattr(sys, "argv", ["training.modulations.make", "--out", "x", "--count", "0"])
     with pytest.raises(SystemExit, match="2"):
         main()
     assert "--count: at least 1" in capsys.readouterr().err

@@ -14,9 +14,9 @@ from keyscan.spectrogram.constant_q import load_filter_bank
 from training.datasets import DatasetError
 from training.music.sampled import FloatArray, Instrument, SoundBank, bank_path
 from training.music.timbres import SAMPLE_RATE
-from training.nontonal import KINDS, NonTonalError, make_nontonal, spectrogram_of
-from training.nontonal_recorded import kits, loops, read_recorded, voices
 from training.soundbank import Recording, write_header, write_instrument
+from training.tonality.recorded import kits, loops, read_recorded, voices
+from training.tonality.sounds import KINDS, NonTonalError, make_nontonal, spectrogram_of
 
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="apt-get install espeak-ng"

@@ -10,10 +10,10 @@ import pytest
 
 from keyscan.analysis import Segment
 from keyscan.keys import Key
-from training.modulations import write_track
+from training.modulations.evaluate import main
+from training.modulations.make import write_track
+from training.modulations.scoring import joined, score_track, summarise
 from training.shards import open_corpus
-from training.timeline import main
-from training.timeline_scoring import joined, score_track, summarise
 
 C, A, G, E_FLAT = Key(0, "major"), Key(9, "minor"), Key(7, "major"), Key(3, "major")
 
@@ -118,7 +118,7 @@ def test_the_table_compares_change_costs_on_tracks_of_each_kind(
     for index in range(4):
         write_track(tmp_path, None, 5, index)
     options = ["--change-cost", "6", "1000", "--tracks"]
-    command = [sys.executable, "-m", "training.timeline", str(tmp_path), *options]
+    command = [sys.executable, "-m", "training.modulations.evaluate", str(tmp_path), *options]
     run = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert run.returncode == 0, run.stderr
     tables = run.stdout.split("\n\n")
@@ -137,13 +137,15 @@ def test_a_change_cost_is_a_number(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for wrong in ("-1", "nan", "inf", "dear"):
-        monkeypatch.setattr(sys, "argv", ["training.timeline", "x", f"--change-cost={wrong}"])
+        monkeypatch.setattr(
+            sys, "argv", ["training.modulations.evaluate", "x", f"--change-cost={wrong}"]
+        )
         with pytest.raises(SystemExit, match="2"):
             main()
         assert "--change-cost" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_set_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["training.timeline", str(tmp_path)])
-    with pytest.raises(SystemExit, match=r"training\.timeline: .*not a corpus"):
+    monkeypatch.setattr(sys, "argv", ["training.modulations.evaluate", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"training\.modulations\.evaluate: .*not a corpus"):
         main()

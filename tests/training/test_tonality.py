@@ -16,18 +16,18 @@ import torch
 
 from keyscan.errors import ModelError
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
+from keyscan.model.confidence import Tonality
 from keyscan.model.keynet import KeyNet
-from keyscan.model.tonality import Tonality
 from tests.second_generator import RATE, pieces
 from training.music.sampled import FloatArray, Instrument, SoundBankError, bank_path
 from training.music.timbres import SAMPLE_RATE
-from training.nontonal import NonTonalError
 from training.shards import CorpusError, open_corpus
 from training.soundbank import Recording, write_header, write_instrument
 from training.synth import make_shard
-from training.tonality import Material, fit, teach
-from training.tonality import main as tonality_command
-from training.tonality_evaluate import main as evaluate_command
+from training.tonality.evaluate import main as evaluate_command
+from training.tonality.fit import Material, fit, teach
+from training.tonality.fit import main as tonality_command
+from training.tonality.sounds import NonTonalError
 
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="apt-get install espeak-ng"
@@ -112,7 +112,7 @@ def taught(corpus: Path, bank: Path, tmp_path_factory: pytest.TempPathFactory) -
     command = [
         sys.executable,
         "-m",
-        "training.tonality",
+        "training.tonality.fit",
         *options(corpus, bank, out, "--odds", "3"),
     ]
     found = subprocess.run(command, capture_output=True, text=True, timeout=250)
@@ -178,7 +178,7 @@ def test_a_few_tracks_tell_music_from_noise(
         white = np.random.default_rng(number).standard_normal(3 * SAMPLE_RATE)
         soundfile.write(noise / f"{number}.wav", 0.1 * white, SAMPLE_RATE)
     sets = [music, "--loops", noise, "--model", taught, "--odds", "3", "1e9", "1e-9", "--tracks"]
-    monkeypatch.setattr(sys, "argv", ["training.tonality_evaluate", *map(str, sets)])
+    monkeypatch.setattr(sys, "argv", ["training.tonality.evaluate", *map(str, sets)])
     evaluate_command()
     *tracks, fitted, all_music, no_music = capsys.readouterr().out.strip().split("odds ")
     listed = [line.split("\t") for line in tracks[0].splitlines()]
@@ -213,8 +213,8 @@ def test_an_error_is_one_line_and_leaves_nothing(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = options(corpus, tmp_path / "nowhere", tmp_path / "out.pt")
-    monkeypatch.setattr(sys, "argv", ["training.tonality", *map(str, arguments)])
-    with pytest.raises(SystemExit, match=r"^training\.tonality: .*no sound bank"):
+    monkeypatch.setattr(sys, "argv", ["training.tonality.fit", *map(str, arguments)])
+    with pytest.raises(SystemExit, match=r"^training\.tonality\.fit: .*no sound bank"):
         tonality_command()
     assert not list(tmp_path.iterdir())
 
@@ -227,7 +227,7 @@ def test_options_without_sense_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     arguments = options(tmp_path, tmp_path, tmp_path / "out.pt", *wrong)
-    monkeypatch.setattr(sys, "argv", ["training.tonality", *map(str, arguments)])
+    monkeypatch.setattr(sys, "argv", ["training.tonality.fit", *map(str, arguments)])
     with pytest.raises(SystemExit, match="2"):
         tonality_command()
     assert f"{wrong[0]}: " in capsys.readouterr().err
@@ -238,7 +238,7 @@ def test_a_checkpoint_without_tonality_cannot_be_judged(
 ) -> None:
     keynet = tmp_path / "keynet.pt"
     torch.save(KeyNet().state_dict(), keynet)
-    arguments = ["training.tonality_evaluate", str(music), "--model", str(keynet)]
+    arguments = ["training.tonality.evaluate", str(music), "--model", str(keynet)]
     monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit, match=r"^training\.tonality_evaluate: .*no tonality"):
+    with pytest.raises(SystemExit, match=r"^training\.tonality\.evaluate: .*no tonality"):
         evaluate_command()

@@ -16,11 +16,11 @@ from training.datasets import read_folder
 pytest.importorskip("mido")
 pytest.importorskip("music21")
 
-from training.yardstick import FAMILIES, MMA_LIBRARY, key_of, make_set, read_grooves
-from training.yardstick_charts import CHARTS, WEIGHTS, tones, transpose
-from training.yardstick_midi import accompany
-from training.yardstick_songs import SECONDS, Style, write_song
-from training.yardstick_tunes import agrees, harmonise, parse_field, read_abc
+from training.yardstick.charts import CHARTS, WEIGHTS, tones, transpose
+from training.yardstick.make import FAMILIES, MMA_LIBRARY, key_of, make_set, read_grooves
+from training.yardstick.midi import accompany
+from training.yardstick.songs import SECONDS, Style, write_song
+from training.yardstick.tunes import agrees, harmonise, parse_field, read_abc
 
 STYLE = Style("casio/pop", ("Pop",), beats=4, tempo=(80, 120))
 SOUNDFONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
@@ -148,7 +148,7 @@ def test_a_set_can_be_read_back(tmp_path: Path) -> None:
 
 
 def test_a_missing_program_is_named_with_its_package(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "training.yardstick", "--soundfont", "none.sf2"]
+    command = [sys.executable, "-m", "training.yardstick.make", "--soundfont", "none.sf2"]
     done = subprocess.run(
         [*command, "--out", str(tmp_path)],
         env={"PATH": str(tmp_path)},

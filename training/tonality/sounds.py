@@ -26,6 +26,7 @@ from training.music import mix
 from training.music.drums import drum_track
 from training.music.sampled import SoundBank
 from training.music.timbres import SAMPLE_RATE
+from training.processes import single_threaded
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -66,6 +67,7 @@ class _Scene:
         return self.bank.kit(self.rng.choice(self.bank.kits))
 
 
+@single_threaded
 def make_nontonal(seed: int, index: int, bank: SoundBank) -> NonTonal:
     """Number ``index`` of the endless series ``seed``: 15 to 90 seconds, a fifth of them 8 to 15.
 
@@ -87,6 +89,7 @@ def make_nontonal(seed: int, index: int, bank: SoundBank) -> NonTonal:
     return NonTonal(samples, kind)
 
 
+@single_threaded
 def spectrogram_of(samples: FloatArray, sample_rate: int) -> FloatArray:
     """Mono samples -> the analyser's ``log1p(|C|)``, ``(105, frames)``."""
     bank = load_filter_bank()

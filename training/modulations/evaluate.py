@@ -1,9 +1,9 @@
 """How good the timelines of keys are, on tracks whose changes of key are known.
 
-``python -m training.timeline SET... [--change-cost X ...] [--model FILE] [--tracks]``
+``python -m training.modulations.evaluate SET... [--change-cost X ...] [--model FILE] [--tracks]``
 
-A ``SET`` is a folder that ``training.modulations`` has written. A table for each set, and for each
-kind of track in it: precision, recall and F-measure of the boundaries, of tracks that have any; how
+A ``SET`` is a folder of ``training.modulations.make``. A table for each set, and for each kind of
+track in it: precision, recall and F-measure of the boundaries, of tracks that have any; how
 much of the time is in the right key, and that by MIREX's weights; the changes found a track, and
 how many tracks have as many as are there. For tracks in one key all changes are false alarms. A
 boundary is right within 3 seconds; figures are per cent but for the changes; brackets hold 95 %
@@ -29,10 +29,10 @@ from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.timeline import CHANGE_COST, key_timeline
 from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, FloatArray
-from training.modulations import KnownTrack, read_tracks
+from training.modulations.make import KnownTrack, read_tracks
+from training.modulations.scoring import TrackScores, score_track, summarise
 from training.scoring import Interval
 from training.shards import CorpusError
-from training.timeline_scoring import TrackScores, score_track, summarise
 
 _COLUMNS = (
     "precision",
@@ -130,7 +130,7 @@ def main() -> None:
         model = load_model(arguments.model)
         sets = {folder.name: read_tracks(folder) for folder in arguments.sets}
     except (CorpusError, ModelError) as error:
-        sys.exit(f"training.timeline: {error}")
+        sys.exit(f"training.modulations.evaluate: {error}")
     torch.set_num_threads(1)  # a track is too little work for more: they wait for each other
     for name, tracks in sets.items():
         scores: list[dict[str, TrackScores]] = []

@@ -1,14 +1,14 @@
 """How often music in a key, and what is in none, is taken for the other.
 
-``python -m training.tonality_evaluate FOLDER... [--votes TABLE AUDIO --agree K] [--voices FOLDER...
+``python -m training.tonality.evaluate FOLDER... [--votes TABLE AUDIO --agree K] [--voices FOLDER...
 --loops FOLDER... --kits FOLDER...] [--model CHECKPOINT] [--odds N...] [--tracks]``
 
 Recordings with known keys are read as by ``training.evaluate``, the others as by
-``training.nontonal_recorded``. The table says how many tracks of a set, and of 20-second pieces
+``training.tonality.recorded``. The table says how many tracks of a set, and of 20-second pieces
 from the middle of them, are said to be in no key, per cent with 95 % bootstrap intervals over the
 tracks (which are too narrow where many tracks are made of one voice or kit). ``--odds`` judges as
-if the checkpoint had been made with ``training.tonality --odds N``; ``--tracks`` lists every track
-with its probability of being in a key.
+if the checkpoint had been made with ``training.tonality.fit --odds N``; ``--tracks`` lists every
+track with its probability of being in a key.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from keyscan.errors import AnalysisError, ModelError
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.spectrogram.constant_q import FloatArray
 from training.datasets import DatasetError, TrackSet, load_spectrogram
-from training.nontonal_recorded import KINDS, Item, read_recorded
 from training.scoring import bootstrap
 from training.sets import add_set_options, read_sets
 from training.shards import FRAMES_PER_SECOND
-from training.tonality import traits_of
+from training.tonality.fit import embed
+from training.tonality.recorded import KINDS, Item, read_recorded
 
 _PIECE = 20 * FRAMES_PER_SECOND
 
@@ -63,8 +63,8 @@ class Judgement:
 
 def _probability(model: KeyModel, spectrogram: FloatArray) -> float:
     if model.tonality is None:
-        raise ModelError("this checkpoint has no tonality: see training.tonality")
-    return model.tonality.probability(traits_of(model, spectrogram))
+        raise ModelError("this checkpoint has no tonality: see training.tonality.fit")
+    return model.tonality.probability(embed(model, spectrogram))
 
 
 def items_of(tracks: TrackSet, cache: Path | None = None) -> Iterator[Item]:
@@ -140,7 +140,7 @@ def main() -> None:
         sets = _judge(parser, arguments, model)
         fitted = float(model.info.settings.get("tonality_fit", {}).get("odds", 1.0))
     except (DatasetError, ModelError, OSError, ValueError) as error:
-        sys.exit(f"training.tonality_evaluate: {error}")
+        sys.exit(f"training.tonality.evaluate: {error}")
     if arguments.tracks:
         for name, judgements in sets:
             for judgement in judgements:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from keyscan.analysis import Segment
 from keyscan.keys import KEYS, Key
-from training.modulations_piece import (
+from training.modulations.piece import (
     SHORTEST,
     Piece,
     Quiet,

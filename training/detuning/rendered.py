@@ -17,6 +17,7 @@ from keyscan.spectrogram.constant_q import constant_q
 from training.music.notes import Note, voicing
 from training.music.sampled import FAMILIES, Instrument, SoundBank
 from training.music.timbres import SAMPLE_RATE, draw_timbre, render
+from training.processes import single_threaded
 from training.shards import MARGIN_BINS, wide_bank
 
 FloatArray = npt.NDArray[np.float32]
@@ -112,6 +113,7 @@ def instruments(bank: SoundBank) -> dict[str, Play]:
     }
 
 
+@single_threaded
 def measure(name: str, play: Play, *, sampled: bool) -> Rendered:
     """The deviations of one instrument: what is found at each of ``PITCHES_OF_A``, less what it is.
 

@@ -1,7 +1,8 @@
 """Is the tuning found, and the key kept, when recordings are detuned by a known amount?
 
-``python -m training.detuning FOLDER... [--votes TABLE AUDIO --agree K] [--model FILE] [--tracks]``
-``python -m training.detuning --rendered [--bank BANK]``
+``python -m training.detuning.evaluate FOLDER... [--votes TABLE AUDIO --agree K] [--model FILE]
+[--tracks]``
+``python -m training.detuning.evaluate --rendered [--bank BANK]``
 
 Every recording is decoded, played at another speed (resampled, as a turntable does it), and goes
 through the front end and the model. Printed, by amount, is how far the tuning found is from that of
@@ -34,10 +35,11 @@ from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.model.tuning import Tuning, estimate_tuning
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
-from training import detuning_rendered as rendered
 from training.datasets import DatasetError, Track, TrackSet
-from training.detuning_rendered import CLOSE_CENTS, wrapped
+from training.detuning import rendered
+from training.detuning.rendered import CLOSE_CENTS, wrapped
 from training.music.sampled import SoundBank, SoundBankError
+from training.processes import single_threaded
 from training.scoring import bootstrap
 from training.sets import add_set_options, read_sets
 
@@ -96,6 +98,7 @@ def answer(model: KeyModel, samples: Samples) -> Answer:
     return Answer(estimate.key, estimate_tuning(torch.from_numpy(spectrogram)))
 
 
+@single_threaded
 def compare(model: KeyModel, track: Track) -> Comparison:
     """Raises AnalysisError, or ValueError if there is too little of it."""
     samples = decode(track)
@@ -236,7 +239,7 @@ def main() -> None:
         sets = read_sets(parser, arguments)
         model = load_model(arguments.model)
     except (DatasetError, ModelError, SoundBankError) as error:
-        sys.exit(f"training.detuning: {error}")
+        sys.exit(f"training.detuning.evaluate: {error}")
     everything: list[Comparison] = []
     for tracks in sets:
         compared, failed = compare_all(model, tracks)
@@ -251,7 +254,7 @@ def main() -> None:
     if len(sets) > 1:
         print(report("all", everything))
     if not everything:
-        sys.exit("training.detuning: no track could be answered")
+        sys.exit("training.detuning.evaluate: no track could be answered")
 
 
 if __name__ == "__main__":

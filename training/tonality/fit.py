@@ -1,15 +1,15 @@
 """Teach a checkpoint to tell music in a key from drums, speech and noise.
 
-``python -m training.tonality --corpus FOLDER... --bank runs/bank --out FILE [--model CHECKPOINT]``
+``python -m training.tonality.fit --corpus FOLDER... --bank BANK --out FILE [--model CHECKPOINT]``
 
-A logistic regression on the network's traits (see ``keyscan.model.tonality``): excerpts of
-corpora of ``training.synth`` against what ``training.nontonal`` makes, each side with half of the
-weight. ``--odds``: how much commoner music in a key is than the other among what will be analysed;
-1 leaves a track in doubt to chance, more asks for more before a track is said to be in no key.
+A logistic regression on the network's embedding (see ``keyscan.model.confidence``): excerpts of
+corpora of ``training.synth`` against sounds of ``training.tonality.sounds``, each side with half of
+the weight. ``--odds``: the prior odds of music in a key to other sounds among the files that will
+be analysed; the higher they are, the fewer tracks are said to be in no key.
 
 Writes the checkpoint, all else unchanged, with its ``tonality``, and with ``tonality_fit``: what
 that was fitted to. The same checkpoint, corpora, bank and seed give the same weights, but for the
-last digits. ``training.tonality_evaluate`` judges them.
+last digits. ``training.tonality.evaluate`` judges them.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from tqdm import tqdm
 
 from keyscan.errors import ModelError
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
-from keyscan.model.tonality import Tonality
+from keyscan.model.confidence import Tonality
 from keyscan.spectrogram.constant_q import N_BINS, FloatArray
 from training.files import write_whole
 from training.music.sampled import SoundBank, SoundBankError
 from training.music.timbres import SAMPLE_RATE
-from training.nontonal import NonTonalError, make_nontonal, spectrogram_of
+from training.processes import single_threaded
 from training.shards import MARGIN_BINS, Corpus, CorpusError
+from training.tonality.sounds import NonTonalError, make_nontonal, spectrogram_of
 
 NEGATIVES, EXCERPTS, ODDS = 1500, 3000, 5.0
 _PENALTY = 1e-4  # on half the squared weights, beside the mean loss
@@ -56,23 +57,23 @@ class Material:
     seed: int = 1
 
 
-def traits_of(model: KeyModel, spectrogram: FloatArray) -> npt.NDArray[np.float32]:
-    """What the network sees in a track whatever its key is; see ``Inference.traits``.
+def embed(model: KeyModel, spectrogram: FloatArray) -> npt.NDArray[np.float32]:
+    """The embedding of a track, ``(values,)``, which is the same in every key.
 
     Raises:
-        ModelError: the model is none that has traits.
-        ValueError: the spectrogram is not one that the model takes.
+        ModelError: the model has no embedding.
+        ValueError: the model cannot take the spectrogram.
     """
-    traits = model(model.to_input(spectrogram)).traits
-    if traits is None:
-        raise ModelError(f"a {model.info.name} has no traits to tell music by")
-    return traits
+    embedding = model(model.to_input(spectrogram)).embedding
+    if embedding is None:
+        raise ModelError(f"a {model.info.name} has no embedding")
+    return embedding
 
 
 def fit(
     tonal: npt.NDArray[np.float32], other: npt.NDArray[np.float32], odds: float = ODDS
 ) -> Tonality:
-    """The regression for traits ``(tracks, traits)`` of music and of what is in no key.
+    """The regression for embeddings ``(tracks, values)`` of music in a key and of other sounds.
 
     ``odds``: above 0.
 
@@ -81,25 +82,25 @@ def fit(
     """
     if not len(tonal) or not len(other):
         raise ValueError("tracks with a key and tracks without are needed")
-    traits = np.concatenate([tonal, other]).astype(np.float64)
+    embeddings = np.concatenate([tonal, other]).astype(np.float64)
     labels = np.repeat([1, 0], [len(tonal), len(other)])
-    mean, spread = traits.mean(axis=0), traits.std(axis=0)
-    spread[spread < 1e-9] = 1.0  # a trait that never changes says nothing
+    mean, spread = embeddings.mean(axis=0), embeddings.std(axis=0)
+    spread[spread < 1e-9] = 1.0  # a constant value carries no information
     regression = LogisticRegression(
-        C=1 / (_PENALTY * len(traits)), class_weight="balanced", solver="newton-cholesky"
+        C=1 / (_PENALTY * len(embeddings)), class_weight="balanced", solver="newton-cholesky"
     )
-    regression.fit((traits - mean) / spread, labels)
+    regression.fit((embeddings - mean) / spread, labels)
     weights = regression.coef_[0] / spread
     bias = float(regression.intercept_[0] - weights @ mean) + math.log(odds)
     return Tonality(tuple(weights.tolist()), bias)
 
 
-def traits_of_corpora(model: KeyModel, material: Material) -> npt.NDArray[np.float32]:
-    """The traits of the excerpts, ``(excerpts, traits)``.
+def embed_corpora(model: KeyModel, material: Material) -> npt.NDArray[np.float32]:
+    """The embeddings of the excerpts, ``(excerpts, values)``.
 
     Raises:
         CorpusError: a folder holds no corpus.
-        ModelError: see ``traits_of``.
+        ModelError: see ``embed``.
     """
     rows = []
     for number, folder in enumerate(material.corpora):
@@ -110,24 +111,24 @@ def traits_of_corpora(model: KeyModel, material: Material) -> npt.NDArray[np.flo
         for index in _shown(drawn, str(folder)):
             wide = corpus.spectrogram(index)
             seen = np.asarray(wide[MARGIN_BINS : MARGIN_BINS + N_BINS], np.float32)
-            rows.append(traits_of(model, seen))
+            rows.append(embed(model, seen))
     return np.array(rows)
 
 
-def traits_of_negatives(
+def embed_negatives(
     model: KeyModel, material: Material
 ) -> tuple[npt.NDArray[np.float32], Counter[str]]:
-    """The traits of what is in no key, ``(negatives, traits)``, and how many are of each kind.
+    """The embeddings of sounds in no key, ``(negatives, values)``, and the number of each kind.
 
     Raises:
         NonTonalError, SoundBankError: see ``make_nontonal``.
-        ModelError: see ``traits_of``.
+        ModelError: see ``embed``.
     """
     bank = SoundBank(material.bank)
     rows, kinds = [], Counter[str]()
     for index in _shown(range(material.negatives), "in no key"):
         made = make_nontonal(material.seed, index, bank)
-        rows.append(traits_of(model, spectrogram_of(made.samples, SAMPLE_RATE)))
+        rows.append(embed(model, spectrogram_of(made.samples, SAMPLE_RATE)))
         kinds[made.kind] += 1
     return np.array(rows), kinds
 
@@ -136,6 +137,7 @@ def _shown(indices: Sequence[int], what: str) -> Iterator[int]:
     yield from tqdm(indices, desc=what, unit="track", disable=None, leave=False)
 
 
+@single_threaded
 def teach(path: Path, material: Material, odds: float = ODDS) -> dict[str, Any]:
     """The checkpoint at ``path`` with its tonality and what that was fitted to.
 
@@ -148,8 +150,8 @@ def teach(path: Path, material: Material, odds: float = ODDS) -> dict[str, Any]:
     if model.info.name != "keyscan":
         raise ModelError(f"{path}: not a checkpoint of training.train")
     Corpus(material.corpora)  # what is wrong with them should be said at once
-    other, kinds = traits_of_negatives(model, material)
-    tonal = traits_of_corpora(model, material)
+    other, kinds = embed_negatives(model, material)
+    tonal = embed_corpora(model, material)
     tonality = fit(tonal, other, odds)
     fields = {
         "excerpts": len(tonal),
@@ -164,9 +166,9 @@ def teach(path: Path, material: Material, odds: float = ODDS) -> dict[str, Any]:
     return checkpoint | tonality.to_checkpoint() | {"tonality_fit": fields}
 
 
-def _share_in_no_key(tonality: Tonality, traits: npt.NDArray[np.float32]) -> float:
+def _share_in_no_key(tonality: Tonality, embeddings: npt.NDArray[np.float32]) -> float:
     """The share of the tracks that are said to be in no key, to three places."""
-    return round(float(np.mean([tonality.probability(row) < 0.5 for row in traits])), 3)
+    return round(float(np.mean([tonality.probability(row) < 0.5 for row in embeddings])), 3)
 
 
 def main() -> None:
@@ -200,7 +202,7 @@ def main() -> None:
     except (
         CorpusError, ModelError, NonTonalError, OSError, SoundBankError, ValueError,
     ) as error:  # fmt: skip
-        sys.exit(f"training.tonality: {error}")
+        sys.exit(f"training.tonality.fit: {error}")
     fitted = taught["tonality_fit"]
     print(
         f"{fitted['excerpts']} excerpts of music, {100 * fitted['missed']:.1f} % of them taken for "

@@ -1,6 +1,6 @@
 """Write a set of synthetic tracks that change key, to choose and to judge the timeline with.
 
-``python -m training.modulations --out runs/modulations --count 120 --seed 7 --jobs 2 --bank BANK``
+``python -m training.modulations.make --out FOLDER --count 120 --seed 7 --jobs 2 --bank BANK``
 
 Track ``i`` depends on the seed, the bank and ``i`` alone: an interrupted run goes on where it
 stopped, and the same command with a larger ``--count`` adds to a set. Every track is a file,
@@ -27,9 +27,9 @@ from keyscan.analysis import Segment
 from keyscan.keys import KEYS
 from keyscan.spectrogram.constant_q import FloatArray, constant_q
 from training.files import write_whole
-from training.modulations_tracks import make_track
+from training.modulations.tracks import make_track
 from training.music.sampled import SoundBankError
-from training.processes import one_thread_each
+from training.processes import single_threaded
 from training.shards import MARGIN_BINS, CorpusError, open_corpus, read_settings, wide_bank
 from training.synth import open_bank
 
@@ -53,6 +53,7 @@ def track_path(folder: Path, index: int) -> Path:
     return folder / f"track-{index:05d}.npz"
 
 
+@single_threaded
 def write_track(folder: Path, bank: Path | None, seed: int, index: int) -> None:
     """Synthesise and write one track.
 
@@ -115,7 +116,6 @@ def synthesise(folder: Path, count: int, seed: int, jobs: int, bank: Path | None
     open_corpus(folder, {"modulations": _FORMAT, "seed": seed, "soundfonts": recorded})
     missing = [index for index in range(count) if not track_path(folder, index).exists()]
     with (
-        one_thread_each(),
         multiprocessing.get_context("spawn").Pool(jobs) as pool,
         tqdm(total=count, initial=count - len(missing), unit="track", mininterval=2) as progress,
     ):
@@ -139,7 +139,7 @@ def main() -> None:
     try:
         synthesise(arguments.out, arguments.count, arguments.seed, arguments.jobs, arguments.bank)
     except (CorpusError, SoundBankError, OSError) as error:
-        sys.exit(f"training.modulations: {error}")
+        sys.exit(f"training.modulations.make: {error}")
 
 
 if __name__ == "__main__":

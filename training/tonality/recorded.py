@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from keyscan.spectrogram.constant_q import FloatArray, constant_q, load_filter_bank
 from training.datasets import DatasetError
-from training.nontonal import scatter
+from training.tonality.sounds import scatter
 
 _SUFFIXES = frozenset((".aif", ".aiff", ".flac", ".ogg", ".wav"))
 _RATE = load_filter_bank().sample_rate

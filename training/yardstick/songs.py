@@ -10,8 +10,8 @@ import random
 from dataclasses import dataclass
 
 from keyscan.keys import Key, Mode
-from training.yardstick_charts import BLUES, CHARTS, WEIGHTS, tones, transpose
-from training.yardstick_midi import Note
+from training.yardstick.charts import BLUES, CHARTS, WEIGHTS, tones, transpose
+from training.yardstick.midi import Note
 
 SECONDS = (90.0, 150.0)
 _SCALES: dict[Mode, tuple[tuple[int, ...], ...]] = {  # whole, pentatonic, with blue notes

@@ -1,6 +1,6 @@
 """Make a set of songs with known keys, to choose a model by; never to train on.
 
-``python -m training.yardstick --out FOLDER --soundfont FILE [--kind pop|tunes] [--songs N]``
+``python -m training.yardstick.make --out FOLDER --soundfont FILE [--kind pop|tunes] [--songs N]``
 
 ``pop``: whole songs over MMA's accompaniments (https://www.mellowood.ca/mma). ``tunes``: folk
 melodies and Bach chorales of music21's corpus, under the keys that people wrote down. Writes FLAC
@@ -22,7 +22,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from keyscan.keys import Key, Mode
-from training.yardstick_midi import (
+from training.yardstick.midi import (
     DRUMS,
     Band,
     RenderError,
@@ -33,8 +33,8 @@ from training.yardstick_midi import (
     require_programs,
     write_midi,
 )
-from training.yardstick_songs import Style, write_song
-from training.yardstick_tunes import Corpus, arrange
+from training.yardstick.songs import Style, write_song
+from training.yardstick.tunes import Corpus, arrange
 
 MMA_LIBRARY = Path("/usr/share/mma/lib")
 _NOT_A_SECTION = re.compile(r"(?i:(?:intro|end|ending|fill|break)[a-d0-9]*$)|F[AB]$|[a-z0-9]E$")
@@ -264,7 +264,7 @@ def main() -> None:
             arguments.kind, arguments.out, arguments.soundfont, arguments.songs, arguments.seed
         )
     except (RenderError, OSError) as error:
-        sys.exit(f"training.yardstick: {error}")
+        sys.exit(f"training.yardstick.make: {error}")
 
 
 if __name__ == "__main__":

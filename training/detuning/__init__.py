@@ -1,0 +1,1 @@
+"""How well the tuning of detuned recordings is found."""

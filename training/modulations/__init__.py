@@ -1,0 +1,1 @@
+"""Whole tracks whose changes of key are known, and how well timelines find them."""

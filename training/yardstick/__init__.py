@@ -1,0 +1,1 @@
+"""Songs with known keys from a second generator: MMA and FluidSynth."""
