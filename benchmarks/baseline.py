@@ -9,8 +9,6 @@ are random ones, so that the keys mean nothing.
 
 from __future__ import annotations
 
-import argparse
-
 import audioread  # type: ignore[import-untyped]
 import av
 import librosa
@@ -19,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks import script
 from benchmarks.line_program import serve
 from keyscan.keys import KEYS
 from keyscan.model.keynet import KeyNet
@@ -73,12 +72,7 @@ def network() -> KeyNet:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.baseline",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.parse_args()
+    script.parser("baseline", __doc__).parse_args()
     net = network()
 
     def analyse(path: str) -> str:

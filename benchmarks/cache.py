@@ -8,7 +8,6 @@ is read once for its digest. Then a cache is filled with rows for a large librar
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -21,8 +20,11 @@ runtime.pin_threads()
 
 import numpy as np  # noqa: E402 - the threads must be pinned first
 
-from benchmarks.settings import PIECE_SECONDS, serve  # noqa: E402
-from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
+from benchmarks import script  # noqa: E402
+from benchmarks.music import repeated  # noqa: E402
+from benchmarks.programs import SERVER, Program  # noqa: E402
+from benchmarks.script import positive  # noqa: E402
+from examples.track import SAMPLE_RATE, write_audio  # noqa: E402
 from keyscan.cache.cache import Cache  # noqa: E402
 from keyscan.cache.messages import FileRow, ResultRow, Stamp  # noqa: E402
 from keyscan.cache.record import Record, encode_record  # noqa: E402
@@ -36,10 +38,9 @@ _BATCH = 1000  # rows stored at a time
 
 def write_library(folder: Path, tracks: int, seconds: float) -> list[Path]:
     """One piece of music as MP3, with as many different ID3v1 tags."""
-    samples = np.tile(render_track(KEYS[0], PIECE_SECONDS), (round(seconds / PIECE_SECONDS), 1))
     folder.mkdir()
     paths = [folder / f"Some artist - A title of a track {n}.mp3" for n in range(tracks)]
-    write_audio(paths[0], samples, SAMPLE_RATE)
+    write_audio(paths[0], repeated(KEYS[0], seconds), SAMPLE_RATE)
     for number, path in enumerate(paths):
         if number:
             shutil.copy(paths[0], path)
@@ -47,6 +48,20 @@ def write_library(folder: Path, tracks: int, seconds: float) -> list[Path]:
         with path.open("ab") as file:
             file.write(f"TAG{number}".encode().ljust(128, b"\0"))
     return paths
+
+
+def seconds_for(options: list[str], paths: list[Path]) -> float:
+    """Seconds for all files, once through, from a server whose workers all run."""
+    with (
+        tempfile.NamedTemporaryFile(suffix=".mp3") as file,
+        Program("the server", [*SERVER, *options]) as server,
+    ):
+        file.write(b"no music " * 1000)
+        file.flush()
+        server.ask_all(
+            [Path(file.name)] * 8 * runtime.usable_cores()
+        )  # no failure enters the cache
+        return server.seconds_for(paths)
 
 
 def library_rows(folder: Path, tracks: int, seconds: float) -> list[str]:
@@ -62,7 +77,7 @@ def library_rows(folder: Path, tracks: int, seconds: float) -> list[str]:
     ):
         if what == "moved":
             paths = [path.rename(path.with_name(f"moved {path.name}")) for path in paths]
-        taken = serve(options, paths)
+        taken = seconds_for(options, paths)
         rows.append(f"| {what} | {taken:.2f} | {1000 * taken / tracks:.2f} |")
     return rows
 
@@ -101,10 +116,10 @@ def fill(path: Path, track: Path, tracks: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks.cache", description=__doc__)
-    parser.add_argument("--tracks", type=int, default=100, help="files that are analysed")
+    parser = script.parser("cache", __doc__)
+    parser.add_argument("--tracks", type=positive, default=100, help="files that are analysed")
     parser.add_argument("--seconds", type=float, default=300.0, help="length of a track")
-    parser.add_argument("--rows", type=int, default=100_000, help="tracks in the large cache")
+    parser.add_argument("--rows", type=positive, default=100_000, help="tracks in the large cache")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -7,13 +7,13 @@ PyAV all else. Both libraries keep their defaults.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import av
 import numpy as np
 import soundfile
 
+from benchmarks import script
 from benchmarks.line_program import serve
 
 BY_SOUNDFILE = {".wav", ".flac", ".ogg"}
@@ -35,12 +35,7 @@ def decode(path: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.floor",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.parse_args()
+    script.parser("floor", __doc__).parse_args()
     serve(decode, soundfile=soundfile.__version__, av=av.__version__)
 
 

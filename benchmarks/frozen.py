@@ -20,7 +20,6 @@ the page cache: while one that runs Python's torch is there, Python's cold start
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import multiprocessing
 import os
@@ -34,16 +33,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
-from benchmarks.line_process import ROOT, SERVER, LineProcess
+from benchmarks import script
+from benchmarks.programs import ROOT, SERVER, Program
+from benchmarks.script import positive, progress
 from keyscan.keys import Key
-from keyscan.model_options import count
 from keyscan.runtime import usable_cores
 
 NAME = "openkeyscan-analyzer"
 EXTENSIONS = ("wav", "flac", "ogg", "mp3", "m4a", "aac")
-PIECE_SECONDS = 30.0
 BATCHES, FILES_EACH = 12, 2  # of later files for each process; files for each worker in a batch
 FOLDERS = (
     *("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR"),
@@ -80,13 +77,10 @@ Imports = dict[bool, list[float]]
 
 def write_tracks(folder: Path, seconds: float, copies: int) -> None:
     """``copies`` of the same music in every format; a piece of it is repeated to the length."""
-    import numpy as np
+    from benchmarks.music import repeated
+    from examples.track import SAMPLE_RATE, write_audio
 
-    from examples.track import SAMPLE_RATE, render_track, write_audio
-
-    piece = render_track(Key.parse("A minor"), PIECE_SECONDS)
-    repeats = int(np.ceil(seconds / PIECE_SECONDS))
-    samples = np.tile(piece, (repeats, 1))[: round(seconds * SAMPLE_RATE)]
+    samples = repeated(Key.parse("A minor"), seconds, piece_seconds=30.0)
     for extension in EXTENSIONS:
         write_audio(folder / f"0.{extension}", samples, SAMPLE_RATE)
         for number in range(1, copies):
@@ -104,31 +98,6 @@ def drop_page_cache() -> bool:
     except OSError:  # in a container, root is told so only here
         return False
     return True
-
-
-class Server(LineProcess):
-    """A process of a program, and how long its start took."""
-
-    def __init__(self, command: list[str], case: Case, home: Path) -> None:
-        spawned = time.perf_counter()
-        options = ["--workers", str(case.workers)]
-        own = environment(home)
-        super().__init__(command[-1], [*command, *options], folder=home, environment=own)
-        self.start_seconds = time.perf_counter() - spawned
-
-    def ask(self, paths: list[Path]) -> float:
-        """Seconds for each of these files, asked for at once.
-
-        Raises:
-            SystemExit: one of them has no key.
-        """
-        asked = time.perf_counter()
-        self.send(*({"id": path.name, "path": str(path)} for path in paths))
-        for _ in paths:
-            reply = self.receive()
-            if reply["status"] != "success":
-                raise SystemExit(f"{reply['filename']}: {reply['code']}: {reply['error']}")
-        return (time.perf_counter() - asked) / len(paths)
 
 
 def import_torch(home: Path) -> float:
@@ -152,7 +121,7 @@ def measure(
     runs: Runs = defaultdict(list)
     imports: Imports = defaultdict(list)
     turns = [(n, w, e) for n in range(rounds) for w in workers for e in EXTENSIONS]
-    for number, amount, extension in tqdm(turns, leave=False, disable=not sys.stderr.isatty()):
+    for number, amount, extension in progress(turns):
         order = sorted(programs, reverse=number % 2 == 1)
         with tempfile.TemporaryDirectory() as home:
             for cold in (True, False):  # the cold run warms up for the other
@@ -178,11 +147,15 @@ def race(
         for name in order:
             if case.cold:
                 drop_page_cache()
-            servers[name] = stack.enter_context(Server(programs[name], case, home))
-            runs[name] = Run(servers[name].start_seconds, servers[name].ask([first]))
+            command = [*programs[name], "--workers", str(case.workers)]
+            spawned = time.perf_counter()
+            server = Program(name, command, cwd=home, env=environment(home))
+            start = time.perf_counter() - spawned
+            servers[name] = stack.enter_context(server)
+            runs[name] = Run(start, server.seconds_for([first]))
         for number in range(BATCHES):
             for name in order if number % 2 else order[::-1]:
-                runs[name].later.append(servers[name].ask(later))
+                runs[name].later.append(servers[name].seconds_for(later) / len(later))
     return runs
 
 
@@ -248,15 +221,11 @@ def cache_name(cold: bool) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.frozen",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("frozen", __doc__)
     suffix = ".exe" if sys.platform == "win32" else ""
     parser.add_argument("--exe", type=Path, default=ROOT / "dist" / NAME / f"{NAME}{suffix}")
     parser.add_argument("--seconds", type=float, default=120.0, help="length of the track")
-    parser.add_argument("--rounds", type=count, default=3, help="of all lines of the table")
+    parser.add_argument("--rounds", type=positive, default=3, help="of all lines of the table")
     options = parser.parse_args()
     if not options.exe.is_file() or not os.access(options.exe, os.X_OK):
         parser.error(f"no program {options.exe}: build it with pyinstaller {NAME}.spec")

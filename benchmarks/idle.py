@@ -15,7 +15,6 @@ Exit code: 1 if a ratio, of Python's server or of the exe's, is above its bar, o
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -24,21 +23,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tqdm import tqdm
 
+from benchmarks import script
 from benchmarks.processes import children_of
-from keyscan.model_options import count
+from benchmarks.programs import SERVER, Program
+from benchmarks.script import positive, progress
 
-SERVER = Path(__file__).parent.parent / "openkeyscan_analyzer_server.py"
 READY_BAR, SIZE_BAR = 1.3, 1.5
 _IMPORT = "import torch"
-_WAIT = f"{_IMPORT}, sys; print('ready', flush=True); sys.stdin.read()"
+_READY = '{"type": "ready"}'
+_WAIT = f"{_IMPORT}, sys; print('{_READY}', flush=True); sys.stdin.read()"
 _SETTLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Idle:
-    """Seconds to ``ready``, and bytes while waiting; ``shares`` (PSS) None: nobody tells."""
+    """Seconds to ``ready``, and bytes while waiting; ``shares`` (PSS) is None where unknown."""
 
     ready: float
     resident: int
@@ -50,31 +50,24 @@ def measure_torch() -> Idle:
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", _IMPORT], check=True)
     seconds = time.perf_counter() - start
-    waiting = measure_server([sys.executable, "-c", _WAIT], "ready")
+    waiting = measure_server("torch", [sys.executable, "-c", _WAIT])
     return Idle(seconds, waiting.resident, waiting.shares)
 
 
-def measure_server(command: list[str], greeting: str = '"ready"') -> Idle:
-    """Start it, wait for a line with the ``greeting``, look, and close its input.
+def measure_server(name: str, command: list[str]) -> Idle:
+    """Start it, wait until it is ready, and measure its processes.
 
     Raises:
-        SystemExit: it says something else.
+        SystemExit: it cannot start.
     """
     start = time.perf_counter()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        line = process.stdout.readline().decode()
+    with Program(name, command) as program:
         seconds = time.perf_counter() - start
-        if greeting not in line:
-            raise SystemExit(f"{command[0]} did not start: {line.strip() or 'no message'}")
         time.sleep(_SETTLE_SECONDS)
-        parent = psutil.Process(process.pid)
+        parent = psutil.Process(program.pid)
         every = [parent, *children_of(parent)]
         resident = sum(one.memory_info().rss for one in every)
         shares = sum(getattr(one.memory_full_info(), "pss", 0) for one in every)
-        process.stdin.close()
-        process.stdout.read()
     return Idle(seconds, resident, shares or None)
 
 
@@ -100,25 +93,21 @@ def row(name: str, idle: Idle, torch: Idle) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.idle",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("idle", __doc__)
     parser.add_argument("--exe", type=Path, help="the frozen exe, to be measured as well")
-    parser.add_argument("--rounds", type=count, default=7, help="of all programs, in turns")
+    parser.add_argument("--rounds", type=positive, default=7, help="of all programs, in turns")
     options = parser.parse_args()
-    servers = {"server": [sys.executable, str(SERVER), "--workers", "1"]}
+    servers = {"server": [*SERVER, "--workers", "1"]}
     if options.exe is not None:
         if not options.exe.is_file():
             parser.error(f"no program {options.exe}")
         servers["exe"] = [str(options.exe.absolute()), "--workers", "1"]
     torch: list[Idle] = []
     runs: dict[str, list[Idle]] = {name: [] for name in servers}
-    for _ in tqdm(range(1 + options.rounds), leave=False, disable=not sys.stderr.isatty()):
+    for _ in progress(range(1 + options.rounds)):
         torch.append(measure_torch())
         for name, command in servers.items():
-            runs[name].append(measure_server(command))
+            runs[name].append(measure_server(name, command))
     usual = median(torch[1:])
     measured = {name: median(some[1:]) for name, some in runs.items()}
     print(

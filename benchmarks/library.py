@@ -16,12 +16,10 @@ Processor seconds are those of all processes of a program. Linux only, for the o
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import multiprocessing
 import queue
 import statistics
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -31,12 +29,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from benchmarks.options import audio_file, positive
-from benchmarks.peer_music import EXTENSIONS, write_music
-from benchmarks.peer_programs import BASELINE, Answer, Program, on_one_core, server_command
+from benchmarks import script
+from benchmarks.music import EXTENSIONS, write_music
 from benchmarks.peers import bar_cell
+from benchmarks.programs import (
+    BASELINE,
+    Answer,
+    Program,
+    check,
+    on_one_core,
+    server_command,
+)
+from benchmarks.script import audio_file, positive, progress
 from keyscan.keys import KEYS
 from keyscan.runtime import usable_cores
 
@@ -64,24 +69,23 @@ def write_library(folder: Path, files: int, shortest: float, longest: float) -> 
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(usable_cores(), mp_context=context) as executor:
         written = executor.map(write_music, paths, keys, lengths, range(files))
-        list(tqdm(written, total=files, leave=False, disable=not sys.stderr.isatty()))
+        list(progress(written, total=files))
     return paths
 
 
 def at_once(program: Program) -> Callable[[Sequence[Path]], Pass]:
-    """The program is sent all requests and left to it."""
+    """All requests to the program at once."""
 
     def go(paths: Sequence[Path]) -> Pass:
         before = program.processor_seconds()
-        answers = program.ask_all(paths)
-        check(answers)
-        return Pass(answers[-1].seconds, program.processor_seconds() - before)
+        seconds = program.seconds_for(paths)
+        return Pass(seconds, program.processor_seconds() - before)
 
     return go
 
 
 def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
-    """Each of the programs is given a file whenever it has answered."""
+    """Each of the programs gets the next file after its reply."""
 
     def go(paths: Sequence[Path]) -> Pass:
         free: queue.SimpleQueue[Program] = queue.SimpleQueue()
@@ -102,12 +106,6 @@ def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
         return Pass(seconds, sum(program.processor_seconds() for program in programs) - before)
 
     return go
-
-
-def check(answers: Sequence[Answer]) -> None:
-    """Raises SystemExit if a file has no key: seconds would say nothing."""
-    if failed := [answer.error for answer in answers if answer.error]:
-        raise SystemExit(f"{len(failed)} of {len(answers)} files failed: {failed[0]}")
 
 
 def start_all(exe: Path | None, stack: contextlib.ExitStack) -> Ways:
@@ -134,7 +132,7 @@ def measure(ways: Ways, paths: Sequence[Path], rounds: int) -> dict[str, Pass]:
     for go in ways.values():
         go(paths[: 2 * len(EXTENSIONS)])
     turns = [name for number in range(rounds) for name in (ways if number % 2 else [*ways][::-1])]
-    for name in tqdm(turns, leave=False, disable=not sys.stderr.isatty()):
+    for name in progress(turns):
         passes[name].append(ways[name](paths))
     return {
         name: Pass(
@@ -161,11 +159,7 @@ def print_passes(passes: dict[str, Pass], files: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.library",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("library", __doc__)
     parser.add_argument("files", nargs="*", type=audio_file, help="real files instead of our own")
     parser.add_argument("--tracks", type=positive, default=100, help="how many of our own")
     parser.add_argument("--shortest", type=float, default=120.0, help="seconds of our own tracks")

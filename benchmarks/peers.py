@@ -20,18 +20,16 @@ import argparse
 import contextlib
 import shutil
 import statistics
-import sys
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
-from benchmarks.options import audio_file, positive
+from benchmarks import script
+from benchmarks.music import EXTENSIONS, write_music
 from benchmarks.peer_adapters import PEERS
-from benchmarks.peer_music import EXTENSIONS, write_music
-from benchmarks.peer_programs import BASELINE, FLOOR, Program, peer_command, server_command
+from benchmarks.programs import BASELINE, FLOOR, Program, peer_command, server_command
+from benchmarks.script import audio_file, positive, progress
 from keyscan.keys import Key
 
 FLOOR_NAME, OURS, BASELINE_NAME = "floor", "ours", "baseline"
@@ -67,10 +65,10 @@ class Results:
 def measure(programs: list[Program], paths: list[Path], repeats: int) -> Results:
     """Warm up, then ask all programs for all files in turns."""
     results = Results(defaultdict(list), {})
-    progress = tqdm(range(repeats + 1), leave=False, disable=not sys.stderr.isatty())
+    bar = progress(range(repeats + 1))
     for program in programs:
         warm_up(program, paths)
-    progress.update()
+    bar.update()
     for number in range(repeats):
         going = [p for p in programs if not results.is_slow(p.name)]
         for path in paths:
@@ -80,8 +78,8 @@ def measure(programs: list[Program], paths: list[Path], repeats: int) -> Results
                     results.failures[program.name, path] = answer.error
                 else:
                     results.seconds[program.name, path].append(answer.seconds)
-        progress.update()
-    progress.close()
+        bar.update()
+    bar.close()
     return results
 
 
@@ -105,7 +103,7 @@ def print_seconds(programs: list[Program], paths: list[Path], results: Results) 
         print(f"| {program.name} | {' | '.join(cells)} |")
     print()
     for program in programs:
-        about = [f"{name} {value}" for name, value in program.about.items() if name != "type"]
+        about = [f"{name} {value}" for name, value in program.ready.items() if name != "type"]
         once = ["measured once"] if results.is_slow(program.name) else []
         print(f"- {program.name}: {', '.join([*about, *once])}")
     for (name, path), error in results.failures.items():
@@ -166,11 +164,7 @@ def peer(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.peers",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("peers", __doc__)
     parser.add_argument("files", nargs="*", type=audio_file, help="real files instead of our own")
     parser.add_argument("--seconds", type=float, default=540.0, help="length of our own track")
     parser.add_argument("--repeats", type=positive, default=5, help="rounds of all files")
@@ -184,7 +178,7 @@ def main() -> None:
         paths = options.files
         if not paths:
             paths = [Path(folder) / f"track.{extension}" for extension in EXTENSIONS]
-            for path in tqdm(paths, leave=False, disable=not sys.stderr.isatty()):
+            for path in progress(paths):
                 write_music(path, Key.parse("A minor"), options.seconds)
         programs = [
             stack.enter_context(Program(name, command))

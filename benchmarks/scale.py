@@ -9,7 +9,6 @@ which of the other numbers are measured, and which are assumed.
 
 from __future__ import annotations
 
-import argparse
 import heapq
 import sys
 from collections import defaultdict, deque
@@ -19,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.options import positive
+from benchmarks import script
+from benchmarks.script import positive
 
 Seconds = NDArray[np.float64]
 _DRAWN_AT_A_TIME = 1 << 20  # tracks
@@ -271,11 +271,7 @@ def print_rates(found: dict[str, list[tuple[float, float, float]]]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.scale",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("scale", __doc__)
     add = parser.add_argument
     add("--measure", type=Path, metavar="FOLDER", help="measure the files of a folder instead")
     add("--tracks", type=positive, default=Library.tracks, help="(default: 100 million)")

@@ -29,9 +29,10 @@ from typing import Any
 import psutil
 from tqdm import tqdm
 
+from benchmarks import script
+from benchmarks.script import positive
 from benchmarks.soak_files import File, write_files
 from benchmarks.soak_report import Recorder, Verdict, verdict
-from keyscan.model_options import count
 from tests.ledger import Ledger, Violation
 from tests.server_process import COMMAND, ROOT, ServerProcess
 
@@ -168,14 +169,10 @@ def end(process: ServerProcess, soak: Soak, temporary: Path) -> list[str]:
 
 def build_parser() -> argparse.ArgumentParser:
     """All options with their defaults."""
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.soak",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("soak", __doc__)
     parser.add_argument("--requests", type=int, help="stop after so many answers (default: 20000)")
     parser.add_argument("--seconds", type=float, help="stop after so long instead")
-    parser.add_argument("-w", "--workers", type=count, default=2)
+    parser.add_argument("-w", "--workers", type=positive, default=2)
     parser.add_argument("--timeout", type=float, default=10.0, help="of the server, for a file")
     parser.add_argument("--faulty", action="store_true", help="workers that fail by themselves too")
     parser.add_argument("--seed", type=int, default=0)

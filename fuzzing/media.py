@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from fuzzing.edits import Edit
 from fuzzing.findings import Finding, place_of
@@ -103,12 +102,7 @@ class Media:
     def __enter__(self) -> Media:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _running(self) -> Target:

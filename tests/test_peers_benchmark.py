@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.library import dealt
-from benchmarks.peer_music import EXTENSIONS, write_music
-from benchmarks.peer_programs import BASELINE, FLOOR, Program
+from benchmarks.music import EXTENSIONS, write_music
 from benchmarks.peers import SLOW_SECONDS, Results, bar_cell, measure, print_seconds
+from benchmarks.programs import BASELINE, FLOOR, Program
 from keyscan import analyze
 from keyscan.keys import Key
 from tests.server_process import ROOT
@@ -83,9 +83,9 @@ def test_the_baseline_computes_our_features_in_its_own_way(music):
 def test_the_baseline_keeps_what_its_libraries_do_by_default():
     default = run("-c", "import torch; print(torch.get_num_threads())")
     with Program("baseline", BASELINE) as program:
-        assert program.about["compiles"] is True
-        assert program.about["threads"] == int(default.stdout)
-        assert program.about["numba"][0].isdigit()
+        assert program.ready["compiles"] is True
+        assert program.ready["threads"] == int(default.stdout)
+        assert program.ready["numba"][0].isdigit()
         missing = program.ask(Path("no such file.wav"))
         assert missing.error
         assert not missing.key
@@ -107,6 +107,18 @@ def test_one_file_side_by_side():
     assert "at least 10: " in table["baseline / ours"][0]
     assert "at most 3: " in table["ours / floor"][0]
     assert "- not measured: essentia, madmom" in result.stdout
+
+
+def test_a_program_that_ends_is_named_with_its_last_words(tmp_path):
+    code = "raise SystemExit('out of luck')"
+    with pytest.raises(SystemExit, match=r"a peer: .* exit code 1: out of luck"):
+        Program("a peer", [sys.executable, "-c", code])
+    ready = """print('{"type": "ready"}', flush=True); input(); """
+    with (
+        Program("a peer", [sys.executable, "-c", ready + code]) as program,
+        pytest.raises(SystemExit, match=r"a peer: .* exit code 1: out of luck"),
+    ):
+        program.ask_all([tmp_path] * 1000)
 
 
 def test_a_file_without_an_answer_has_no_seconds(music, tmp_path, capsys):
