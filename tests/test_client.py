@@ -194,10 +194,11 @@ def test_a_program_that_is_no_server(code, message, nothing_left):
 def test_a_program_that_stops_reading(nothing_left):
     """The requests do not fit into the pipe; the writing caller is not blocked for ever."""
     lines = []
-    with script(READY + "raise SystemExit('out of luck')", log=lines.append) as client:
-        with pytest.raises(ServerEnded, match="exit code 1: out of luck"):
-            for number in range(100_000):
-                client.submit(str(number))
+    with (
+        script(READY + "raise SystemExit('out of luck')", log=lines.append) as client,
+        pytest.raises(ServerEnded, match="exit code 1: out of luck"),
+    ):
+        list(client.analyze_all(map(str, range(100_000))))
     assert lines == ["out of luck"]
 
 
@@ -229,7 +230,7 @@ def test_close_of_a_server_that_hangs(nothing_left, monkeypatch, track):
 
 
 def fill(client, path):
-    """Request the file until the server does not read any more, or the client is closed."""
+    """Request the file until the client is closed."""
     try:
         for _ in range(100_000):
             client.submit(path)
