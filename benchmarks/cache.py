@@ -1,9 +1,9 @@
-"""What ``--cache`` costs and saves: a library of MP3s, four times through the server.
+"""What ``--cache`` costs and saves: the server analyses a library of MP3s four times.
 
-``python -m benchmarks.cache`` writes a track of its own as MP3 and copies of it that differ in
-their tags alone, so that each is a content of its own. A server goes through all of them without a
-cache, with an empty one, with all of them known, and after the folder was renamed, when each file
-is read once for its digest. Then a cache is filled with rows for a large library.
+``python -m benchmarks.cache`` writes a track of its own as MP3 and copies of it that differ only in
+their tags, so each has a digest of its own. A server analyses all of them without a cache, with an
+empty one, with a full one, and after the files were renamed, when it reads each once for its
+digest. Then the benchmark fills a cache with rows for a large library.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BATCH = 1000  # rows stored at a time
 
 
 def write_library(folder: Path, tracks: int, seconds: float) -> list[Path]:
-    """One piece of music as MP3, with as many different ID3v1 tags."""
+    """Copies of one piece of music as MP3, each with its own ID3v1 tag."""
     folder.mkdir()
     paths = [folder / f"Some artist - A title of a track {n}.mp3" for n in range(tracks)]
     write_audio(paths[0], repeated(KEYS[0], seconds), SAMPLE_RATE)
@@ -51,7 +51,7 @@ def write_library(folder: Path, tracks: int, seconds: float) -> list[Path]:
 
 
 def seconds_for(options: list[str], paths: list[Path]) -> float:
-    """Seconds for all files, once through, from a server whose workers all run."""
+    """Seconds of one pass over the files, by a server whose workers all run."""
     with (
         tempfile.NamedTemporaryFile(suffix=".mp3") as file,
         Program("the server", [*SERVER, *options]) as server,
@@ -65,7 +65,7 @@ def seconds_for(options: list[str], paths: list[Path]) -> float:
 
 
 def library_rows(folder: Path, tracks: int, seconds: float) -> list[str]:
-    """Lines of the table: seconds of each way through the library, and milliseconds a track."""
+    """Lines of the table: seconds of each pass over the library, and milliseconds a track."""
     paths = write_library(folder / "music", tracks, seconds)
     cache = ["--cache", str(folder / "keys.sqlite")]
     rows = []
@@ -83,7 +83,7 @@ def library_rows(folder: Path, tracks: int, seconds: float) -> list[str]:
 
 
 def fill(path: Path, track: Path, tracks: int) -> tuple[float, float]:
-    """Bytes a track, and milliseconds for the two look-ups of one, in a cache of so many."""
+    """Bytes a track, and milliseconds for its two look-ups, in a cache of that many tracks."""
     features = extract_features(track)
     estimate = estimate_key(load_model(), features.spectrogram, timeline_until=features.duration)
     record = encode_record(Record(estimate, features.duration, features.warnings))

@@ -1,14 +1,14 @@
-"""What a server costs before its first file: the time to ``ready``, and its size while it waits.
+"""The costs of a server before its first file: the time to ``ready``, and its idle memory.
 
-``python -m benchmarks.idle`` compares a server with one worker to ``python -c "import torch"``,
-each started anew in turns, ``--rounds`` times after one that fills the caches; the table shows
-medians. ``--exe`` measures the frozen exe as well.
+``python -m benchmarks.idle`` compares a server with one worker to ``python -c "import torch"``.
+Both start anew in turns, ``--rounds`` times after a first one that fills the caches; the table
+shows medians. ``--exe`` measures the frozen exe as well.
 
-- *ready*: from the spawn to ``ready``; for torch, until the process that imported it has ended;
+- *ready*: from the spawn to ``ready``; for torch, to the end of the process that imports it;
 - *RSS*: resident MB (10^6 bytes) of the server and all its children, a second after ``ready``:
-  the worker, and on POSIX the small process that Python starts beside it. Pages that processes
-  share count once for each; *PSS* (Linux) divides them among all that share them. For torch, those
-  of a process that has imported it and waits.
+  the worker, and on POSIX the small process that Python starts beside it. Shared pages count once
+  for each process; *PSS* (Linux) divides them among the processes. For torch, of a process that
+  has imported it and waits.
 
 Exit code: 1 if a ratio, of Python's server or of the exe's, is above its bar, otherwise 0.
 """
@@ -46,7 +46,7 @@ class Idle:
 
 
 def measure_torch() -> Idle:
-    """``python -c "import torch"``, and how large such a process is that does not end."""
+    """Seconds of ``python -c "import torch"``, and the size of such a process that waits."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", _IMPORT], check=True)
     seconds = time.perf_counter() - start
@@ -72,7 +72,7 @@ def measure_server(name: str, command: list[str]) -> Idle:
 
 
 def median(runs: list[Idle]) -> Idle:
-    """Of each figure by itself."""
+    """The median of each figure."""
     shares = [run.shares for run in runs if run.shares is not None]
     return Idle(
         statistics.median(run.ready for run in runs),
@@ -94,7 +94,7 @@ def row(name: str, idle: Idle, torch: Idle) -> str:
 
 def main() -> int:
     parser = script.parser("idle", __doc__)
-    parser.add_argument("--exe", type=Path, help="the frozen exe, to be measured as well")
+    parser.add_argument("--exe", type=Path, help="measure the frozen exe as well")
     parser.add_argument("--rounds", type=positive, default=7, help="of all programs, in turns")
     options = parser.parse_args()
     servers = {"server": [*SERVER, "--workers", "1"]}

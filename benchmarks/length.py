@@ -1,21 +1,20 @@
 """Does a minute of music cost the same in a short file and in a long one?
 
-``python -m benchmarks.length`` asks one server with one worker, warm, for files from 10 seconds to
-10 hours: from the request's line to its reply, in seconds for each minute of music. All lengths of
-a format take turns, short ones as often as fit into ``--turn`` seconds, so that what else the
-machine does meets all of them; files are read once before, so that they come from the page cache
+``python -m benchmarks.length`` measures one warm server with one worker on files from 10 seconds
+to 10 hours: from the request to its reply, in seconds for each minute of music. All lengths of a
+format take turns, short ones as often as fit into ``--turn`` seconds, so that other work of the
+machine slows all of them down. Files are read once before, so that they come from the page cache
 where they fit into it.
 
 - *s/min*: wall time, the median of all runs; *ms*: the same for the whole file;
-- *processor*: what server and worker computed, the mean of all runs;
-- *spread*: from the dearest length to the cheapest, as a share of the mean over the lengths.
+- *processor*: processor time of server and worker, the mean of all runs;
+- *spread*: the difference of the largest and the smallest cost, as a share of their mean.
 
 The music is our own, one minute of it repeated: 16-bit WAV (RF64 above 4 GB), FLAC, MP3 of
-320 kbit/s, AAC of 256 kbit/s. What is written stays in ``--folder`` if that is given; otherwise
-there is one format at a time on the disk, and WAV takes 9 GB.
+320 kbit/s, AAC of 256 kbit/s. The files stay in ``--folder`` if that is given; otherwise one format
+at a time is on the disk, and WAV takes 9 GB.
 
-Exit code: 1 if a format's spread is above the bar, otherwise 0. It is not measured where there is
-one length only.
+Exit code: 1 if a format's spread is above the bar, otherwise 0. A single length has no spread.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ BAR = 0.20
 
 @dataclass
 class Row:
-    """A file of one length; seconds of wall time of each run, of processor time of all."""
+    """A file of one length: seconds of wall time of each run, and of processor time of all."""
 
     path: Path
     seconds: float
@@ -58,7 +57,7 @@ class Row:
         return self.processor / len(self.wall) * 60 / self.seconds
 
     def cells(self) -> str:
-        """As a line of the table; lengths and times as the titles say."""
+        """The cells of the table's line."""
         milliseconds = statistics.median(self.wall) * 1000
         return (
             f"{self.path.suffix[1:].upper()} | {duration_name(self.seconds)} | {len(self.wall)} | "
@@ -75,7 +74,7 @@ WRITERS: dict[str, Callable[[Path, float], None]] = {
 
 
 def prepare(path: Path, seconds: float) -> Row:
-    """Write the file unless it is there, and have the system keep what it can of it."""
+    """Write the file unless it exists, and read it into the page cache."""
     if not path.exists():
         unfinished = path.with_name(f"unfinished-{path.name}")
         WRITERS[path.suffix[1:]](unfinished, seconds)
@@ -98,7 +97,7 @@ def run(process: Program, row: Row) -> None:
 
 
 def measure(rows: list[Row], rounds: int, turn: float, bar: tqdm) -> None:
-    """All rows in turns, on one server that has had a file."""
+    """All rows in turns, on one server after a first file."""
     with server(workers=1) as process:
         run(process, Row(rows[0].path, rows[0].seconds))
         for number in range(rounds):
@@ -112,7 +111,7 @@ def measure(rows: list[Row], rounds: int, turn: float, bar: tqdm) -> None:
 
 
 def spread(costs: list[float]) -> float:
-    """From the dearest to the cheapest minute, as a share of the mean."""
+    """The difference of the largest and the smallest, as a share of the mean."""
     return (max(costs) - min(costs)) / statistics.fmean(costs)
 
 
@@ -124,8 +123,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--lengths", type=duration, nargs="+", default=lengths, help="of tracks: 10s 5m 10h")
     add("--formats", choices=WRITERS, nargs="+", default=["mp3", "wav", "m4a"])
     add("--rounds", type=positive, default=3, help="of all lengths of a format")
-    add("--turn", type=float, default=5.0, help="seconds for a length in a round, at the least")
-    add("--folder", type=Path, help="where the files are and stay")
+    add("--turn", type=float, default=5.0, help="minimum seconds for a length in a round")
+    add("--folder", type=Path, help="keep the files here")
     return parser
 
 

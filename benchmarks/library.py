@@ -1,15 +1,14 @@
-"""A mixed library, in files a second: our server on one core and on all, and librosa's pipeline.
+"""Files a second of a mixed library: our server on one core and on all, and librosa's pipeline.
 
 ``python -m benchmarks.library`` writes 100 tracks in five formats, each with music and a length of
-its own; ``python -m benchmarks.library FILE ...`` takes real files. The programs get the whole
-library one after the other, as processes that are kept running and warm:
+its own; ``python -m benchmarks.library FILE ...`` uses real files. The programs stay running and
+warm, and analyse the whole library one after the other:
 
 - *ours, one core*: held to one core, with one worker, all requests at once;
 - *ours, all cores*: as an app starts it (or the exe given with ``--exe``), all requests at once;
-- *baseline*: ``python -m benchmarks.baseline``, which takes one file after the other, with the
-  threads its libraries take by default;
-- *baseline, a process a core*: as many of them as there are cores, each given a file when it has
-  answered the last.
+- *baseline*: ``python -m benchmarks.baseline``, one file after the other, with its libraries'
+  default threads;
+- *baseline, a process a core*: one process for each core; each gets the next file after its reply.
 
 Processor seconds are those of all processes of a program. Linux only, for the one core.
 """
@@ -52,7 +51,7 @@ CORES_BAR, BASELINE_BAR = 1.8, 6.0
 
 @dataclass(frozen=True)
 class Pass:
-    """Once through the library: seconds by the clock, and of the processors."""
+    """One pass over the library: seconds of wall time and of processor time."""
 
     seconds: float
     processor_seconds: float
@@ -62,7 +61,7 @@ Ways = dict[str, Callable[[Sequence[Path]], Pass]]
 
 
 def write_library(folder: Path, files: int, shortest: float, longest: float) -> list[Path]:
-    """Tracks in all keys and formats; their lengths in seconds are drawn between the two."""
+    """Tracks in all keys and formats, with random lengths between the two, in seconds."""
     lengths = np.random.default_rng(0).uniform(shortest, longest, files)
     paths = [folder / f"{n}.{EXTENSIONS[n % len(EXTENSIONS)]}" for n in range(files)]
     keys = [KEYS[n % len(KEYS)] for n in range(files)]
@@ -74,7 +73,7 @@ def write_library(folder: Path, files: int, shortest: float, longest: float) -> 
 
 
 def at_once(program: Program) -> Callable[[Sequence[Path]], Pass]:
-    """All requests to the program at once."""
+    """Passes in which the program gets all requests at once."""
 
     def go(paths: Sequence[Path]) -> Pass:
         before = program.processor_seconds()
@@ -85,7 +84,7 @@ def at_once(program: Program) -> Callable[[Sequence[Path]], Pass]:
 
 
 def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
-    """Each of the programs gets the next file after its reply."""
+    """Passes in which each of the programs gets the next file after its reply."""
 
     def go(paths: Sequence[Path]) -> Pass:
         free: queue.SimpleQueue[Program] = queue.SimpleQueue()
@@ -109,7 +108,7 @@ def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
 
 
 def start_all(exe: Path | None, stack: contextlib.ExitStack) -> Ways:
-    """All programs, started; they end with ``stack``."""
+    """Start all programs; they end with ``stack``."""
     server = server_command(exe)
     with on_one_core():
         one = stack.enter_context(Program(ONE_CORE, [*server, "--workers", "1"]))
@@ -127,7 +126,7 @@ def start_all(exe: Path | None, stack: contextlib.ExitStack) -> Ways:
 
 
 def measure(ways: Ways, paths: Sequence[Path], rounds: int) -> dict[str, Pass]:
-    """Medians of all rounds, after a few files each to warm up."""
+    """Medians of all rounds, after a warm-up of a few files each."""
     passes: dict[str, list[Pass]] = defaultdict(list)
     for go in ways.values():
         go(paths[: 2 * len(EXTENSIONS)])
@@ -144,7 +143,7 @@ def measure(ways: Ways, paths: Sequence[Path], rounds: int) -> dict[str, Pass]:
 
 
 def print_passes(passes: dict[str, Pass], files: int) -> None:
-    """The table, and the ratios that are asked for."""
+    """The table, and the ratios with their bars."""
     print(f"| {files} files | seconds | files a second | processor seconds a file |")
     print("|---|---|---|---|")
     for name, run in passes.items():

@@ -1,20 +1,19 @@
 """Is memory flat? Peak resident size against the length of a track and the length of the queue.
 
 ``python -m benchmarks.memory`` prints the README's tables. Each line is a fresh server, and its
-sizes in MB (10^6 bytes) are the largest of a hundred looks a second, from its ``ready`` on: *all*
-of the server and its workers together, in which pages that they share count once for each;
-*server* and *worker* of each alone. The music is our own, and what is written stays in
-``--folder`` if that is given, so that the next run need not write it again:
+sizes in MB (10^6 bytes) are maxima of a hundred samples a second, from ``ready`` on: *all* is the
+sum of the server and its workers, in which shared pages count once for each process; *server* and
+*worker* are the largest single process. The music is our own, and the files stay in ``--folder`` if
+that is given, for the next run:
 
-- the track's length: one piece of music repeated on the disk, as 16-bit stereo WAV (RF64 where it
-  does not fit into 4 GB) and as MP3 of 128 kbit/s, without a bit reservoir, so that the frames of
-  the piece can be repeated;
-- the queue's length: so many requests at once for one file of four seconds, and for files that are
-  not there. For the real file, a reset follows after ``--answers`` replies: the queue is longest
-  at the beginning.
+- the track's length: one piece of music repeated on the disk, as 16-bit stereo WAV (RF64 above
+  4 GB) and as MP3 of 128 kbit/s, without a bit reservoir, so that frames can be repeated;
+- the queue's length: that many requests at once for one file of four seconds, and for a missing
+  file. For the real file, a reset follows after ``--answers`` replies: the queue is longest at the
+  beginning.
 
 Exit code: 1 if a longer track needs more than the bar beyond one of five minutes, otherwise 0. The
-bar is not measured where ``--lengths`` has no 5m, or nothing beyond it.
+bar is not measured where ``--lengths`` lacks 5m, or a longer track.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from benchmarks.script import duration, duration_name, positive, progress
 
 BAR_MB = 150
 VERDICTS = {True: "kept", False: "MISSED", None: "not measured"}
-MEASURED_FROM = 300.0  # seconds of music: the bar is about what a longer track needs beyond that
+MEASURED_FROM = 300.0  # seconds of music: the bar is for the difference to longer tracks
 QUEUED_SECONDS = 4.0
 
 
@@ -59,7 +58,7 @@ WRITERS = {"mp3": write_plain_mp3, "wav": write_long_wav}
 
 
 def peak_of_track(path: Path, seconds: float, workers: int) -> Peak:
-    """Of one file from the request to its reply.
+    """The peak of one file, from the request to its reply.
 
     Raises:
         SystemExit: the file has no key, or the reply has a warning or another length.
@@ -70,7 +69,7 @@ def peak_of_track(path: Path, seconds: float, workers: int) -> Peak:
 
 
 def peak_of_queue(path: Path, length: int, answers: int, workers: int) -> Peak:
-    """Of so many requests for a file at once, until so many replies have come."""
+    """The peak of ``length`` requests for a file at once, until ``answers`` replies arrive."""
     with watched(workers) as (process, peak):
         futures = [process.submit(path) for _ in range(length)]
         for _ in itertools.islice(as_completed(futures), answers):
@@ -80,8 +79,10 @@ def peak_of_queue(path: Path, length: int, answers: int, workers: int) -> Peak:
 
 
 def table_of_tracks(options: argparse.Namespace, folder: Path, bar: tqdm) -> bool | None:
-    """Print it line by line; whether longer tracks stay below the bar; None without a
-    comparison to five minutes."""
+    """Print the table of lengths; whether longer tracks keep the bar.
+
+    None: there was no track of five minutes, or no longer one.
+    """
     print("| length | format | all, MB | server | worker | above 5 minutes |")
     print("|---|---|---|---|---|---|")
     flat: bool | None = None
@@ -107,7 +108,7 @@ def table_of_tracks(options: argparse.Namespace, folder: Path, bar: tqdm) -> boo
 
 
 def table_of_queues(options: argparse.Namespace, folder: Path, bar: tqdm) -> None:
-    """Print it line by line."""
+    """Print the table of requests, line by line."""
     print("| requests | file | all, MB | server | worker |\n|---|---|---|---|---|")
     small = folder / "small.wav"
     if not small.exists():
@@ -127,7 +128,7 @@ def tell(line: str, bar: tqdm) -> None:
 
 
 def cells(peak: Peak) -> str:
-    """All, server and worker in MB."""
+    """The cells of *all*, *server* and *worker*, in MB."""
     sizes = (peak.together, peak.server, peak.worker)
     return " | ".join(f"{size / 1e6:.0f}" for size in sizes)
 
@@ -147,9 +148,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--lengths", type=_whole_minutes, nargs="*", default=lengths, help="of tracks: 5m 10h")
     add("--formats", choices=WRITERS, nargs="*", default=list(WRITERS))
     add("--queues", type=positive, nargs="*", default=[10, 1_000, 10_000, 100_000])
-    add("--answers", type=positive, default=2_000, help="of the real file, before a reset")
+    add("--answers", type=positive, default=2_000, help="replies for the real file before a reset")
     add("-w", "--workers", type=positive, default=1)
-    add("--folder", type=Path, help="where the files are and stay; they take 10 GB")
+    add("--folder", type=Path, help="keep the files here; they take 10 GB")
     return parser
 
 

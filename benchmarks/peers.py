@@ -1,17 +1,16 @@
 """One long file, side by side: the floor, our server, librosa's pipeline, and other key finders.
 
 ``python -m benchmarks.peers`` writes a track of nine minutes in five formats;
-``python -m benchmarks.peers FILE ...`` takes real files. Every program is a process of its own that
-is kept running and warm. All get the same files in turns, one request at a time, so that what else
-the machine does meets all of them; seconds are from writing the request to having read the reply,
-medians of all rounds.
+``python -m benchmarks.peers FILE ...`` uses real files. Every program is a process that stays
+running and warm. All get the same files in turns, one request at a time, so that other work of the
+machine slows all of them down; seconds are from the request to the reply, medians of all rounds.
 
-- *floor*: PyAV (MP3, M4A) or soundfile (WAV, FLAC, Ogg) decodes the file, and no more;
+- *floor*: PyAV (MP3, M4A) or soundfile (WAV, FLAC, Ogg) decodes the file and drops the samples;
 - *ours*: the server as an app starts it, or the exe given with ``--exe``;
 - *baseline*: ``librosa.load``, ``librosa.cqt`` and a CNN, as ``python -m benchmarks.baseline``;
 - the peers given with ``--peer``; ``benchmarks/peers.md`` says how to install them.
 
-A program that needs more than 20 seconds for a file is measured once.
+A program that needs more than 20 seconds for a file has one round.
 """
 
 from __future__ import annotations
@@ -40,30 +39,30 @@ FLOOR_BARS = {".wav": 3.0, ".flac": 1.5, ".mp3": 1.5, ".m4a": 1.5}
 
 @dataclass(frozen=True)
 class Results:
-    """``seconds``: by program and file, of all rounds; ``failures``: what could not be answered."""
+    """``seconds`` of all rounds and ``failures``, the errors, by program and file."""
 
     seconds: dict[tuple[str, Path], list[float]]
     failures: dict[tuple[str, Path], str]
 
     def median(self, program: str, path: Path) -> float | None:
-        """None: it has no answer."""
+        """None if it has no answer."""
         seconds = self.seconds.get((program, path))
         return statistics.median(seconds) if seconds else None
 
     def ratio(self, program: str, path: Path, other: str = OURS) -> float | None:
-        """How many times the seconds of ``other``."""
+        """The multiple of the seconds of ``other``."""
         seconds, of_other = self.median(program, path), self.median(other, path)
         return None if seconds is None or of_other is None else seconds / of_other
 
     def is_slow(self, program: str) -> bool:
-        """By the median of all its answers, so that one long pause of the machine is none."""
+        """By the median of all its answers, which one long pause of the machine does not change."""
         rows = (seconds for (name, _), seconds in self.seconds.items() if name == program)
         every = [value for row in rows for value in row]
         return bool(every) and statistics.median(every) > SLOW_SECONDS
 
 
 def measure(programs: list[Program], paths: list[Path], repeats: int) -> Results:
-    """Warm up, then ask all programs for all files in turns."""
+    """Warm up, then request all files from all programs in turns."""
     results = Results(defaultdict(list), {})
     bar = progress(range(repeats + 1))
     for program in programs:
@@ -84,14 +83,14 @@ def measure(programs: list[Program], paths: list[Path], repeats: int) -> Results
 
 
 def warm_up(program: Program, paths: list[Path]) -> None:
-    """Each file once, but few for who is slow."""
+    """Each file once; a slow program stops early."""
     for path in paths:
         if program.ask(path).seconds > SLOW_SECONDS:
             return
 
 
 def print_seconds(programs: list[Program], paths: list[Path], results: Results) -> None:
-    """The table of medians, and what is to be said of it."""
+    """The table of medians, the versions of the programs, and their errors."""
     print(f"| seconds (times ours) | {' | '.join(path.name for path in paths)} |")
     print("|---" * (1 + len(paths)) + "|")
     for program in programs:
@@ -113,7 +112,7 @@ def print_seconds(programs: list[Program], paths: list[Path], results: Results) 
 
 
 def print_bars(paths: list[Path], results: Results) -> None:
-    """The ratios that are asked for, by file."""
+    """The ratios with their bars, by file."""
     print(f"\n| ratio (bar) | {' | '.join(path.name for path in paths)} |")
     print("|---" * (1 + len(paths)) + "|")
     cells = [
@@ -129,7 +128,7 @@ def print_bars(paths: list[Path], results: Results) -> None:
 
 
 def bar_cell(ratio: float | None, least: float | None = None, most: float | None = None) -> str:
-    """A ratio, and whether it is at least or at most what is asked for; None: nothing is."""
+    """A ratio, and whether it meets its bar, if there is one."""
     if ratio is None:
         return "no answer"
     if least is not None:
@@ -140,7 +139,7 @@ def bar_cell(ratio: float | None, least: float | None = None, most: float | None
 
 
 def commands_of(exe: Path | None, peers: dict[str, str]) -> dict[str, list[str]]:
-    """All programs, by the name that they have in the table."""
+    """All programs, by their names in the table."""
     return {
         FLOOR_NAME: list(FLOOR),
         OURS: server_command(exe),

@@ -4,11 +4,11 @@
 setting in a process of its own (the inter-op pool can be set once only), in turns with the default:
 
 - *model*: seconds of inference for five minutes of music, with nothing else running;
-- *library*: seconds that the server, with a worker for each core, takes for all tracks;
-- *answers*: the largest difference of a logit from the default's, and how many keys differ.
+- *library*: seconds for all tracks, by the server with a worker for each core;
+- *answers*: the largest difference of a logit from the default's, and the number of other keys.
 
-Seconds are the least of all runs, as with ``timeit``: what comes on top is the rest of the
-machine's doing.
+Seconds are the minimum of all runs, as with ``timeit``: other work of the machine only adds to
+them.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def settings(cores: int) -> list[ModelOptions]:
 
 
 def command_line(options: ModelOptions) -> list[str]:
-    """The server's options for ``options``."""
+    """``options`` on the server's command line."""
     return [
         *("--threads", str(options.threads)),
         *("--interop-threads", str(options.interop_threads)),
@@ -83,7 +83,7 @@ def write_library(folder: Path, seconds: float) -> list[Path]:
 
 
 def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tuple[float, Logits]:
-    """The least seconds for five minutes of music, and the logits of every track."""
+    """The minimum of seconds for five minutes of music, and the logits of every track."""
     options.apply_to_torch()
     from keyscan.model.checkpoint import load_model
 
@@ -120,7 +120,7 @@ def measure(
 
 
 def row(options: ModelOptions, runs: list[Measured], default: list[Measured]) -> str:
-    """A line of the table: the fastest of the runs, and the ratio to that of the default."""
+    """A line of the table: the fastest run, and its ratio to the default's."""
 
     def timing(name: str) -> str:
         seconds, usual = (min(getattr(run, name) for run in some) for some in (runs, default))

@@ -1,10 +1,10 @@
-"""Where the time of one file goes, by format, against the floor of decoding it and no more.
+"""The stages of one file in seconds, by format, next to the floor of decoding alone.
 
 ``python -m benchmarks.throughput`` writes a track of its own in five formats;
-``python -m benchmarks.throughput FILE ...`` takes real files. Everything runs in this process on
-one thread, once to warm up and then in turns; the table shows medians in seconds, and as a ratio
-what our whole analysis costs against the floor: PyAV (MP3, M4A) or soundfile (the others) decoding
-the file in its own rate and channels and throwing the samples away.
+``python -m benchmarks.throughput FILE ...`` uses real files. Everything runs in this process on one
+thread, once to warm up and then in turns. The table shows medians in seconds, and the ratio of our
+whole analysis to the floor: PyAV (MP3, M4A) or soundfile (the others) decodes the file at its own
+rate and channels and drops the samples.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EXTENSIONS = ("wav", "flac", "ogg", "mp3", "m4a")
 
 
 def write_track(folder: Path, seconds: float) -> list[Path]:
-    """The same music in every format; 30 seconds of it are repeated to the length wanted."""
+    """The same track in every format."""
     samples = repeated(Key.parse("A minor"), seconds, piece_seconds=30.0)
     paths = [folder / f"track.{extension}" for extension in EXTENSIONS]
     for path in paths:
@@ -45,7 +45,7 @@ def write_track(folder: Path, seconds: float) -> list[Path]:
 
 
 def measure(model: KeyModel, path: Path, repeats: int) -> dict[str, float]:
-    """Medians over ``repeats`` of our stages and the floor, taken in turns."""
+    """Medians over ``repeats`` of our stages and the floor, in turns."""
     floor = partial(decode, str(path))
     floor()
     analyse(model, path)
