@@ -27,7 +27,7 @@ def serve(analyse: Callable[[str], str], **about: Any) -> None:
         reply: Dict[str, Any] = {"id": request["id"]}  # noqa: UP006
         try:
             reply.update(status="success", key=analyse(request["path"]))
-        except Exception as error:  # a peer may raise whatever it likes
+        except Exception as error:  # a peer may raise anything
             reply.update(
                 status="error", code="internal_error", error=f"{type(error).__name__}: {error}"
             )

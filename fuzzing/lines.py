@@ -1,4 +1,4 @@
-"""Damaged lines of the protocol, each followed by a ping whose pong marks the end of the replies."""
+"""Damaged lines of the protocol; the pong to a ping after each line marks the end of replies."""
 
 from __future__ import annotations
 

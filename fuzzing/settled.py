@@ -35,7 +35,7 @@ def settled(data: bytes) -> bytes:
 
 
 def repair_ogg(data: bytes, serial: bytes = b"") -> bytes:
-    """``data`` with the right checksum in every Ogg page (RFC 3533), and with ``serial``, if given."""
+    """``data`` with right checksums in all Ogg pages (RFC 3533), and with ``serial`` if given."""
     parts, at = [], 0
     while (found := data.find(b"OggS\0", at)) >= 0:
         parts.append(data[at:found])
