@@ -52,7 +52,8 @@ class Fuzzer:
         self.number = options.seed
         self._formats: tuple[str, ...] = tuple(options.formats)
         self._kinds = (options.only,) if options.only else ("media", "lines")
-        self._end: float = time.monotonic() + options.seconds
+        self._seconds: float = options.seconds
+        self._end = float("inf")
         self._ledger = Ledger(options.failures)
         self._progress = progress
         self._originals = Originals()
@@ -61,6 +62,7 @@ class Fuzzer:
 
     def run(self) -> None:
         """Try inputs until the time is over."""
+        self._end = time.monotonic() + self._seconds  # without the time to write the originals
         with self._media, self._lines:
             for start in itertools.count(self.number, _FILES_A_ROUND):
                 if "media" in self._kinds:

@@ -1,4 +1,4 @@
-"""What is no music in a key: the server says so, and is not sure of a key."""
+"""Sound without a key: the server says so, and no key has much confidence."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.server_process import ROOT, request
+from tests.server_process import ROOT, ServerProcess, request
 from training.music.drums import GROOVES, drum_track
 from training.music.timbres import SAMPLE_RATE
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ServerProcess("-w", "1") as process:
+        yield process
 
 
 def assert_not_tonal(reply):
