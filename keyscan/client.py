@@ -46,7 +46,7 @@ class ServerEnded(Exception):
 class Client:
     """A running server; a context manager that leaves no process. Threads may share it.
 
-    Futures run their callbacks in the thread that reads replies, so callbacks must be short.
+    Futures run their callbacks in the thread that reads replies, so a callback must not block.
 
     Attributes:
         ready: the server's ``ready`` message, with ``version``, ``model`` and ``workers``.
