@@ -1,15 +1,13 @@
-"""What a developer would write first: librosa decodes, librosa transforms, a CNN of torch answers.
+"""The obvious pipeline: librosa decodes and transforms, and a CNN in torch classifies.
 
-``python -m benchmarks.baseline`` reads paths, or ``{"id", "path"}`` lines, on stdin and answers
-each with a line: ``librosa.load`` at 44.1 kHz, ``librosa.cqt`` as our front end defines it, and a
-CNN of 462,788 parameters. All libraries keep their defaults: numba compiles, and BLAS and torch
-take as many threads as they like. The first file is slow, as numba has yet to compile; the weights
-are random ones, so that the keys mean nothing.
+``python -m benchmarks.baseline`` reads paths, or ``{"id", "path"}`` lines, from stdin and replies
+to each with a line: ``librosa.load`` at 44.1 kHz, ``librosa.cqt`` as our front end defines it, and
+a CNN of 462,788 parameters. All libraries keep their defaults: numba compiles, and BLAS and torch
+choose their threads. The first file is slow because numba compiles; the weights are random, so the
+keys mean nothing.
 """
 
 from __future__ import annotations
-
-import argparse
 
 import audioread  # type: ignore[import-untyped]
 import av
@@ -19,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks import script
 from benchmarks.line_program import serve
 from keyscan.keys import KEYS
 from keyscan.model.keynet import KeyNet
@@ -31,8 +30,8 @@ FloatArray = npt.NDArray[np.float32]
 def load(path: str) -> FloatArray:
     """Mono samples at 44.1 kHz.
 
-    librosa hands what libsndfile cannot read to ``ffmpeg``; where that is not installed, PyAV
-    decodes, as apps do that ship without it, and that is faster.
+    librosa decodes with ``ffmpeg`` what libsndfile cannot read; where ``ffmpeg`` is missing, PyAV
+    decodes, which is faster.
     """
     try:
         samples, _ = librosa.load(path, sr=SAMPLE_RATE)
@@ -42,7 +41,7 @@ def load(path: str) -> FloatArray:
 
 
 def load_with_pyav(path: str) -> FloatArray:
-    """The same with PyAV, frame by frame as its examples do it."""
+    """The same with PyAV, frame by frame as in its examples."""
     with av.open(path) as container:
         resampler = av.AudioResampler(format="fltp")
         frames = [
@@ -67,18 +66,13 @@ def spectrogram(samples: FloatArray) -> FloatArray:
 
 
 def network() -> KeyNet:
-    """The CNN, with random weights, always the same."""
+    """The CNN with random weights from a fixed seed."""
     torch.manual_seed(0)
     return KeyNet().eval()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.baseline",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.parse_args()
+    script.parser("baseline", __doc__).parse_args()
     net = network()
 
     def analyse(path: str) -> str:

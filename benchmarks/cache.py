@@ -1,14 +1,14 @@
-"""What ``--cache`` costs and saves: a library of MP3s, four times through the server.
+"""What ``--cache`` costs and saves: the server analyses a library of MP3s four times.
 
-``python -m benchmarks.cache`` writes a track of its own as MP3 and copies of it that differ in
-their tags alone, so that each is a content of its own. A server goes through all of them without a
-cache, with an empty one, with all of them known, and after the folder was renamed, when each file
-is read once for its digest. Then a cache is filled with rows for a large library.
+``python -m benchmarks.cache`` writes a track of its own as MP3 and copies of it that differ only in
+their tags, so each has a digest of its own. A server analyses all of them without a cache, with an
+empty one, with a full one, and after the files were renamed, when it reads each once for its
+digest. Then the benchmark fills a cache with rows for a large library.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -20,26 +20,25 @@ from keyscan import runtime
 runtime.pin_threads()
 
 import numpy as np  # noqa: E402 - the threads must be pinned first
-from keyscan.cache.record import Record, encode_record  # noqa: E402
 
-from benchmarks.settings import PIECE_SECONDS, serve  # noqa: E402
-from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
+from benchmarks import script  # noqa: E402
+from benchmarks.music import repeated  # noqa: E402
+from benchmarks.programs import SERVER, Program  # noqa: E402
+from benchmarks.script import positive  # noqa: E402
+from examples.track import SAMPLE_RATE, write_audio  # noqa: E402
+from keyscan.api import analyze  # noqa: E402
 from keyscan.cache.database import Database  # noqa: E402
 from keyscan.cache.records import FileRow, ResultRow, Stamp  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
-from keyscan.model.checkpoint import load_model  # noqa: E402
-from keyscan.model.estimate import estimate_key  # noqa: E402
-from keyscan.spectrogram.features import extract_features  # noqa: E402
 
 _BATCH = 1000  # rows stored at a time
 
 
 def write_library(folder: Path, tracks: int, seconds: float) -> list[Path]:
-    """One piece of music as MP3, with as many different ID3v1 tags."""
-    samples = np.tile(render_track(KEYS[0], PIECE_SECONDS), (round(seconds / PIECE_SECONDS), 1))
+    """Copies of one piece of music as MP3, each with its own ID3v1 tag."""
     folder.mkdir()
     paths = [folder / f"Some artist - A title of a track {n}.mp3" for n in range(tracks)]
-    write_audio(paths[0], samples, SAMPLE_RATE)
+    write_audio(paths[0], repeated(KEYS[0], seconds), SAMPLE_RATE)
     for number, path in enumerate(paths):
         if number:
             shutil.copy(paths[0], path)
@@ -49,8 +48,22 @@ def write_library(folder: Path, tracks: int, seconds: float) -> list[Path]:
     return paths
 
 
+def seconds_for(options: list[str], paths: list[Path]) -> float:
+    """Seconds of one pass over the files, by a server whose workers all run."""
+    with (
+        tempfile.NamedTemporaryFile(suffix=".mp3") as file,
+        Program("the server", [*SERVER, *options]) as server,
+    ):
+        file.write(b"no music " * 1000)
+        file.flush()
+        server.ask_all(
+            [Path(file.name)] * 8 * runtime.usable_cores()
+        )  # no failure enters the cache
+        return server.seconds_for(paths)
+
+
 def library_rows(folder: Path, tracks: int, seconds: float) -> list[str]:
-    """Lines of the table: seconds of each way through the library, and milliseconds a track."""
+    """Lines of the table: seconds of each pass over the library, and milliseconds a track."""
     paths = write_library(folder / "music", tracks, seconds)
     cache = ["--cache", str(folder / "keys.sqlite")]
     rows = []
@@ -62,16 +75,14 @@ def library_rows(folder: Path, tracks: int, seconds: float) -> list[str]:
     ):
         if what == "moved":
             paths = [path.rename(path.with_name(f"moved {path.name}")) for path in paths]
-        taken = serve(options, paths)
+        taken = seconds_for(options, paths)
         rows.append(f"| {what} | {taken:.2f} | {1000 * taken / tracks:.2f} |")
     return rows
 
 
 def fill(path: Path, track: Path, tracks: int) -> tuple[float, float]:
-    """Bytes a track, and milliseconds for the two look-ups of one, in a cache of so many."""
-    features = extract_features(track)
-    estimate = estimate_key(load_model(), features.spectrogram, timeline_until=features.duration)
-    record = encode_record(Record(estimate, features.duration, features.warnings))
+    """Bytes a track, and milliseconds for its two look-ups, in a cache of that many tracks."""
+    record = json.dumps(analyze(track, timeline=True).to_record()).encode()
     cache = Database(str(path), sys.exit, 10.0)
     stamp, settings = Stamp(10_000_000, time.time_ns(), time.time_ns()), bytes(16)
     names = [
@@ -101,10 +112,10 @@ def fill(path: Path, track: Path, tracks: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks.cache", description=__doc__)
-    parser.add_argument("--tracks", type=int, default=100, help="files that are analysed")
+    parser = script.parser("cache", __doc__)
+    parser.add_argument("--tracks", type=positive, default=100, help="files that are analysed")
     parser.add_argument("--seconds", type=float, default=300.0, help="length of a track")
-    parser.add_argument("--rows", type=int, default=100_000, help="tracks in the large cache")
+    parser.add_argument("--rows", type=positive, default=100_000, help="tracks in the large cache")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,19 +1,19 @@
-"""The floor: decode a file and throw the samples away.
+"""The floor: decode a file and drop the samples.
 
-``python -m benchmarks.floor`` reads paths, or ``{"id", "path"}`` lines, on stdin and answers each
-once it is decoded in its own rate and channels: by soundfile what is WAV, FLAC or Ogg Vorbis, by
-PyAV all else. Both libraries keep their defaults.
+``python -m benchmarks.floor`` reads paths, or ``{"id", "path"}`` lines, from stdin and replies to
+each after decoding it at its own rate and channels: soundfile decodes WAV, FLAC and Ogg Vorbis,
+PyAV the rest. Both libraries keep their defaults.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import av
 import numpy as np
 import soundfile
 
+from benchmarks import script
 from benchmarks.line_program import serve
 
 BY_SOUNDFILE = {".wav", ".flac", ".ogg"}
@@ -21,7 +21,7 @@ BLOCK = 1 << 16  # frames read at once
 
 
 def decode(path: str) -> str:
-    """The library that did it."""
+    """Decode a file; the name of the library that did it."""
     if Path(path).suffix.lower() in BY_SOUNDFILE:
         with soundfile.SoundFile(path) as file:
             buffer = np.empty((BLOCK, file.channels), np.float32)
@@ -35,12 +35,7 @@ def decode(path: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.floor",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.parse_args()
+    script.parser("floor", __doc__).parse_args()
     serve(decode, soundfile=soundfile.__version__, av=av.__version__)
 
 

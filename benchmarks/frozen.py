@@ -1,26 +1,25 @@
 """Is the exe as fast as Python? Both servers side by side, from the first file on.
 
 ``pyinstaller openkeyscan-analyzer.spec``, then ``python -m benchmarks.frozen`` as root on an idle
-Linux machine reproduces the README's tables. A track of our own is written in every format, as many
-files as are needed, and for each line of the table either program is started anew in every round:
+Linux machine reproduces the README's tables. It writes a track of its own in every format and
+starts both programs anew for each line of the table, in every round:
 
-- *cold*: the page cache has been dropped, where the system lets us (Linux, as root; the table says
-  if not), and HOME and the folders for caches and temporary files are new and empty;
+- *cold*: with an empty page cache, where the system permits it (Linux, as root; the output says
+  if not), and with new, empty folders for HOME, caches and temporary files;
 - *warm*: another process, right after that one, with the same folders;
-- *first*: seconds from the first request, to a server that is ready, to its reply;
-- *later*: seconds for each of the files that follow, in batches of two for each worker, which the
-  two programs get in turns, so that what else the machine does meets both.
+- *first*: seconds from the first request to its reply, by a server that is ready;
+- *later*: seconds for each of the following files, in batches of two for each worker. The two
+  programs take turns, so that other work of the machine slows both down.
 
 *start* is the time from the spawn to ``ready``, next to that of ``python -c "import torch"``.
 Python has its bytecode in ``__pycache__``, cold or warm, as after an installation. Seconds are the
-least of all rounds, as with ``timeit``: what comes on top is the rest of the machine's doing, and
-on a shared one it is more than what is to be told apart. What another process has mapped stays in
-the page cache: while one that runs Python's torch is there, Python's cold start is none.
+minimum of all rounds, as with ``timeit``: other work of the machine only adds to them. Pages that
+another process has mapped stay in the page cache: while any process runs Python's torch, Python's
+cold start is a warm one.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import multiprocessing
 import os
@@ -34,16 +33,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
-from benchmarks.line_process import ROOT, SERVER, LineProcess
+from benchmarks import script
+from benchmarks.programs import ROOT, SERVER, Program
+from benchmarks.script import positive, progress
 from keyscan.keys import Key
-from keyscan.options import count
 from keyscan.runtime import usable_cores
 
 NAME = "openkeyscan-analyzer"
 EXTENSIONS = ("wav", "flac", "ogg", "mp3", "m4a", "aac")
-PIECE_SECONDS = 30.0
 BATCHES, FILES_EACH = 12, 2  # of later files for each process; files for each worker in a batch
 FOLDERS = (
     *("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR"),
@@ -79,14 +76,11 @@ Imports = dict[bool, list[float]]
 
 
 def write_tracks(folder: Path, seconds: float, copies: int) -> None:
-    """``copies`` of the same music in every format; a piece of it is repeated to the length."""
-    import numpy as np
+    """``copies`` of the same track in every format."""
+    from benchmarks.music import repeated
+    from examples.track import SAMPLE_RATE, write_audio
 
-    from examples.track import SAMPLE_RATE, render_track, write_audio
-
-    piece = render_track(Key.parse("A minor"), PIECE_SECONDS)
-    repeats = int(np.ceil(seconds / PIECE_SECONDS))
-    samples = np.tile(piece, (repeats, 1))[: round(seconds * SAMPLE_RATE)]
+    samples = repeated(Key.parse("A minor"), seconds, piece_seconds=30.0)
     for extension in EXTENSIONS:
         write_audio(folder / f"0.{extension}", samples, SAMPLE_RATE)
         for number in range(1, copies):
@@ -94,45 +88,20 @@ def write_tracks(folder: Path, seconds: float, copies: int) -> None:
 
 
 def drop_page_cache() -> bool:
-    """Forget what was read from disks; False where we may not."""
+    """Empty the page cache; False where the system does not permit it."""
     switch = Path("/proc/sys/vm/drop_caches")
     if not os.access(switch, os.W_OK):
         return False
     os.sync()
     try:
         switch.write_text("3")
-    except OSError:  # in a container, root is told so only here
+    except OSError:  # root in a container
         return False
     return True
 
 
-class Server(LineProcess):
-    """A process of a program, and how long its start took."""
-
-    def __init__(self, command: list[str], case: Case, home: Path) -> None:
-        spawned = time.perf_counter()
-        options = ["--workers", str(case.workers)]
-        own = environment(home)
-        super().__init__(command[-1], [*command, *options], folder=home, environment=own)
-        self.start_seconds = time.perf_counter() - spawned
-
-    def ask(self, paths: list[Path]) -> float:
-        """Seconds for each of these files, asked for at once.
-
-        Raises:
-            SystemExit: one of them has no key.
-        """
-        asked = time.perf_counter()
-        self.send(*({"id": path.name, "path": str(path)} for path in paths))
-        for _ in paths:
-            reply = self.receive()
-            if reply["status"] != "success":
-                raise SystemExit(f"{reply['filename']}: {reply['code']}: {reply['error']}")
-        return (time.perf_counter() - asked) / len(paths)
-
-
 def import_torch(home: Path) -> float:
-    """Seconds that plain Python needs to import torch and to end."""
+    """Seconds in which Python starts, imports torch and ends."""
     spawned = time.perf_counter()
     command = [sys.executable, "-c", "import torch"]
     subprocess.run(command, cwd=home, env=environment(home), check=True)
@@ -140,7 +109,7 @@ def import_torch(home: Path) -> float:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Ours, with all that a program may keep for later in ``home``."""
+    """The environment of this process, with every folder for caches in ``home``."""
     own = {name: value for name, value in os.environ.items() if name not in CACHES}
     return {**own, **dict.fromkeys(FOLDERS, str(home))}
 
@@ -148,11 +117,11 @@ def environment(home: Path) -> dict[str, str]:
 def measure(
     programs: dict[str, list[str]], workers: list[int], rounds: int, music: Path
 ) -> tuple[Runs, Imports]:
-    """All cases, in turns; who goes first changes from round to round."""
+    """All cases in turns; the first program changes from round to round."""
     runs: Runs = defaultdict(list)
     imports: Imports = defaultdict(list)
     turns = [(n, w, e) for n in range(rounds) for w in workers for e in EXTENSIONS]
-    for number, amount, extension in tqdm(turns, leave=False, disable=not sys.stderr.isatty()):
+    for number, amount, extension in progress(turns):
         order = sorted(programs, reverse=number % 2 == 1)
         with tempfile.TemporaryDirectory() as home:
             for cold in (True, False):  # the cold run warms up for the other
@@ -171,23 +140,28 @@ def measure(
 def race(
     programs: dict[str, list[str]], order: list[str], case: Case, music: Path, home: Path
 ) -> dict[str, Run]:
-    """A process of each program: one starts and has its first file, then the other, then turns."""
+    """A process of each program: one starts and analyses its first file, then the other, then
+    they take turns."""
     first, *later = (music / f"{n}.{case.extension}" for n in range(1 + FILES_EACH * case.workers))
     with contextlib.ExitStack() as stack:
         servers, runs = {}, {}
         for name in order:
             if case.cold:
                 drop_page_cache()
-            servers[name] = stack.enter_context(Server(programs[name], case, home))
-            runs[name] = Run(servers[name].start_seconds, servers[name].ask([first]))
+            command = [*programs[name], "--workers", str(case.workers)]
+            spawned = time.perf_counter()
+            server = Program(name, command, cwd=home, env=environment(home))
+            start = time.perf_counter() - spawned
+            servers[name] = stack.enter_context(server)
+            runs[name] = Run(start, server.seconds_for([first]))
         for number in range(BATCHES):
             for name in order if number % 2 else order[::-1]:
-                runs[name].later.append(servers[name].ask(later))
+                runs[name].later.append(servers[name].seconds_for(later) / len(later))
     return runs
 
 
 def print_files(runs: Runs) -> None:
-    """The table of files, and the worst ratios next to what they may be."""
+    """The table of files, and the worst ratios next to their bars."""
     print("| format | workers | cache | first: Python, s | exe, s | ratio "
           "| later: Python, s | exe, s | ratio |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|")
@@ -218,7 +192,7 @@ def print_files(runs: Runs) -> None:
 
 
 def seconds_of(run: Run, stage: str) -> float:
-    """Of the first file, or the least of the batches of later ones."""
+    """Of the first file, or the minimum of the batches of later ones."""
     return run.first if stage == "first" else min(run.later)
 
 
@@ -243,20 +217,16 @@ def print_start(runs: Runs, imports: Imports) -> None:
 
 
 def cache_name(cold: bool) -> str:
-    """The word of the tables."""
+    """As the tables name it."""
     return "cold" if cold else "warm"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.frozen",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("frozen", __doc__)
     suffix = ".exe" if sys.platform == "win32" else ""
     parser.add_argument("--exe", type=Path, default=ROOT / "dist" / NAME / f"{NAME}{suffix}")
     parser.add_argument("--seconds", type=float, default=120.0, help="length of the track")
-    parser.add_argument("--rounds", type=count, default=3, help="of all lines of the table")
+    parser.add_argument("--rounds", type=positive, default=3, help="of all lines of the table")
     options = parser.parse_args()
     if not options.exe.is_file() or not os.access(options.exe, os.X_OK):
         parser.error(f"no program {options.exe}: build it with pyinstaller {NAME}.spec")
@@ -267,12 +237,12 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         music, copies = Path(folder), 1 + FILES_EACH * workers[-1]
-        # in a process of its own: what this one had mapped would never leave the page cache
+        # in another process: pages that this one maps would never leave the page cache
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as executor:
             executor.submit(write_tracks, music, options.seconds, copies).result()
         if not drop_page_cache():
-            print("The page cache cannot be dropped here: what is called cold is a new process\n"
+            print("The page cache cannot be dropped here: cold means a new process\n"
                   "with new folders that reads from memory.\n")  # fmt: skip
         runs, imports = measure(programs, workers, options.rounds, music)
     print_files(runs)

@@ -1,21 +1,20 @@
-"""What a server costs before its first file: the time to ``ready``, and its size while it waits.
+"""The costs of a server before its first file: the time to ``ready``, and its idle memory.
 
-``python -m benchmarks.idle`` compares a server with one worker to ``python -c "import torch"``,
-each started anew in turns, ``--rounds`` times after one that fills the caches; the table shows
-medians. ``--exe`` measures the frozen exe as well.
+``python -m benchmarks.idle`` compares a server with one worker to ``python -c "import torch"``.
+Both start anew in turns, ``--rounds`` times after a first one that fills the caches; the table
+shows medians. ``--exe`` measures the frozen exe as well.
 
-- *ready*: from the spawn to ``ready``; for torch, until the process that imported it has ended;
+- *ready*: from the spawn to ``ready``; for torch, to the end of the process that imports it;
 - *RSS*: resident MB (10^6 bytes) of the server and all its children, a second after ``ready``:
-  the worker, and on POSIX the small process that Python starts beside it. Pages that processes
-  share count once for each; *PSS* (Linux) divides them among all that share them. For torch, those
-  of a process that has imported it and waits.
+  the worker, and on POSIX the small process that Python starts beside it. Shared pages count once
+  for each process; *PSS* (Linux) divides them among the processes. For torch, of a process that
+  has imported it and waits.
 
 Exit code: 1 if a ratio, of Python's server or of the exe's, is above its bar, otherwise 0.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -24,21 +23,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tqdm import tqdm
 
+from benchmarks import script
 from benchmarks.processes import children_of
-from keyscan.options import count
+from benchmarks.programs import SERVER, Program
+from benchmarks.script import positive, progress
 
-SERVER = Path(__file__).parent.parent / "openkeyscan_analyzer_server.py"
 READY_BAR, SIZE_BAR = 1.3, 1.5
 _IMPORT = "import torch"
-_WAIT = f"{_IMPORT}, sys; print('ready', flush=True); sys.stdin.read()"
+_READY = '{"type": "ready"}'
+_WAIT = f"{_IMPORT}, sys; print('{_READY}', flush=True); sys.stdin.read()"
 _SETTLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Idle:
-    """Seconds to ``ready``, and bytes while waiting; ``shares`` (PSS) None: nobody tells."""
+    """Seconds to ``ready``, and bytes while waiting; ``shares`` (PSS) is None where unknown."""
 
     ready: float
     resident: int
@@ -46,40 +46,33 @@ class Idle:
 
 
 def measure_torch() -> Idle:
-    """``python -c "import torch"``, and how large such a process is that does not end."""
+    """Seconds of ``python -c "import torch"``, and the size of such a process that waits."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", _IMPORT], check=True)
     seconds = time.perf_counter() - start
-    waiting = measure_server([sys.executable, "-c", _WAIT], "ready")
+    waiting = measure_server("torch", [sys.executable, "-c", _WAIT])
     return Idle(seconds, waiting.resident, waiting.shares)
 
 
-def measure_server(command: list[str], greeting: str = '"ready"') -> Idle:
-    """Start it, wait for a line with the ``greeting``, look, and close its input.
+def measure_server(name: str, command: list[str]) -> Idle:
+    """Start it, wait until it is ready, and measure its processes.
 
     Raises:
-        SystemExit: it says something else.
+        SystemExit: it cannot start.
     """
     start = time.perf_counter()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        line = process.stdout.readline().decode()
+    with Program(name, command) as program:
         seconds = time.perf_counter() - start
-        if greeting not in line:
-            raise SystemExit(f"{command[0]} did not start: {line.strip() or 'no message'}")
         time.sleep(_SETTLE_SECONDS)
-        parent = psutil.Process(process.pid)
+        parent = psutil.Process(program.pid)
         every = [parent, *children_of(parent)]
         resident = sum(one.memory_info().rss for one in every)
         shares = sum(getattr(one.memory_full_info(), "pss", 0) for one in every)
-        process.stdin.close()
-        process.stdout.read()
     return Idle(seconds, resident, shares or None)
 
 
 def median(runs: list[Idle]) -> Idle:
-    """Of each figure by itself."""
+    """The median of each figure."""
     shares = [run.shares for run in runs if run.shares is not None]
     return Idle(
         statistics.median(run.ready for run in runs),
@@ -100,25 +93,21 @@ def row(name: str, idle: Idle, torch: Idle) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.idle",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--exe", type=Path, help="the frozen exe, to be measured as well")
-    parser.add_argument("--rounds", type=count, default=7, help="of all programs, in turns")
+    parser = script.parser("idle", __doc__)
+    parser.add_argument("--exe", type=Path, help="measure the frozen exe as well")
+    parser.add_argument("--rounds", type=positive, default=7, help="of all programs, in turns")
     options = parser.parse_args()
-    servers = {"server": [sys.executable, str(SERVER), "--workers", "1"]}
+    servers = {"server": [*SERVER, "--workers", "1"]}
     if options.exe is not None:
         if not options.exe.is_file():
             parser.error(f"no program {options.exe}")
         servers["exe"] = [str(options.exe.absolute()), "--workers", "1"]
     torch: list[Idle] = []
     runs: dict[str, list[Idle]] = {name: [] for name in servers}
-    for _ in tqdm(range(1 + options.rounds), leave=False, disable=not sys.stderr.isatty()):
+    for _ in progress(range(1 + options.rounds)):
         torch.append(measure_torch())
         for name, command in servers.items():
-            runs[name].append(measure_server(command))
+            runs[name].append(measure_server(name, command))
     usual = median(torch[1:])
     measured = {name: median(some[1:]) for name, some in runs.items()}
     print(

@@ -1,27 +1,25 @@
 """Does a minute of music cost the same in a short file and in a long one?
 
-``python -m benchmarks.length`` asks one server with one worker, warm, for files from 10 seconds to
-10 hours: from the request's line to its reply, in seconds for each minute of music. All lengths of
-a format take turns, short ones as often as fit into ``--turn`` seconds, so that what else the
-machine does meets all of them; files are read once before, so that they come from the page cache
+``python -m benchmarks.length`` measures one warm server with one worker on files from 10 seconds
+to 10 hours: from the request to its reply, in seconds for each minute of music. All lengths of a
+format take turns, short ones as often as fit into ``--turn`` seconds, so that other work of the
+machine slows all of them down. Files are read once before, so that they come from the page cache
 where they fit into it.
 
 - *s/min*: wall time, the median of all runs; *ms*: the same for the whole file;
-- *processor*: what server and worker computed, the mean of all runs;
-- *spread*: from the dearest length to the cheapest, as a share of the mean over the lengths.
+- *processor*: processor time of server and worker, the mean of all runs;
+- *spread*: the difference of the largest and the smallest cost, as a share of their mean.
 
 The music is our own, one minute of it repeated: 16-bit WAV (RF64 above 4 GB), FLAC, MP3 of
-320 kbit/s, AAC of 256 kbit/s. What is written stays in ``--folder`` if that is given; otherwise
-there is one format at a time on the disk, and WAV takes 9 GB.
+320 kbit/s, AAC of 256 kbit/s. The files stay in ``--folder`` if that is given; otherwise one format
+at a time is on the disk, and WAV takes 9 GB.
 
-Exit code: 1 if a format's spread is above the bar, otherwise 0. It is not measured where there is
-one length only.
+Exit code: 1 if a format's spread is above the bar, otherwise 0. A single length has no spread.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import sys
 import tempfile
@@ -30,25 +28,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import psutil
-import soundfile
 from tqdm import tqdm
 
-from benchmarks.line_process import LineProcess
-from benchmarks.memory import PIECE_SECONDS, VERDICTS, piece, server, write_wav
-from benchmarks.options import positive
-from benchmarks.peer_music import repeat_packets
-from benchmarks.processes import usage
-from examples.track import SAMPLE_RATE, encode
+from benchmarks import script
+from benchmarks.memory import VERDICTS, server
+from benchmarks.music import write_long_flac, write_long_packets, write_long_wav
+from benchmarks.programs import Program
+from benchmarks.script import duration, duration_name, positive, progress
 
 BAR = 0.20
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass
 class Row:
-    """A file of one length; seconds of wall time of each run, of processor time of all."""
+    """A file of one length: seconds of wall time of each run, and of processor time of all."""
 
     path: Path
     seconds: float
@@ -64,45 +57,24 @@ class Row:
         return self.processor / len(self.wall) * 60 / self.seconds
 
     def cells(self) -> str:
-        """As a line of the table; lengths and times as the titles say."""
+        """The cells of the table's line."""
         milliseconds = statistics.median(self.wall) * 1000
         return (
-            f"{self.path.suffix[1:].upper()} | {length_name(self.seconds)} | {len(self.wall)} | "
+            f"{self.path.suffix[1:].upper()} | {duration_name(self.seconds)} | {len(self.wall)} | "
             f"{milliseconds:.1f} | {self.per_minute:.4f} | {self.processor_per_minute:.4f}"
         )
 
 
-def write_flac(path: Path, seconds: float) -> None:
-    """A piece of music, repeated."""
-    samples = (piece() * 32767).astype(np.int16)
-    left = round(seconds * SAMPLE_RATE)
-    with soundfile.SoundFile(path, "w", SAMPLE_RATE, samples.shape[1]) as file:
-        while left > 0:
-            file.write(samples[:left])
-            left -= len(samples)
-
-
-def write_packets(path: Path, seconds: float) -> None:
-    """The packets of a coded piece of music, repeated; an MP3's need no other one's bits."""
-    part = path.with_name(f"piece{path.suffix}")
-    codec, kilobits = {".mp3": ("libmp3lame", 320), ".m4a": ("aac", 256)}[path.suffix]
-    samples = piece()[: round(seconds * SAMPLE_RATE)]
-    options = {"reservoir": "0"} if path.suffix == ".mp3" else {}
-    encode(part, samples, SAMPLE_RATE, codec, bit_rate=kilobits * 1000, encoder_options=options)
-    repeat_packets(part, path, seconds)
-    part.unlink()
-
-
 WRITERS: dict[str, Callable[[Path, float], None]] = {
-    "wav": write_wav,
-    "flac": write_flac,
-    "mp3": write_packets,
-    "m4a": write_packets,
+    "wav": write_long_wav,
+    "flac": write_long_flac,
+    "mp3": write_long_packets,
+    "m4a": write_long_packets,
 }
 
 
 def prepare(path: Path, seconds: float) -> Row:
-    """Write the file unless it is there, and have the system keep what it can of it."""
+    """Write the file unless it exists, and read it into the page cache."""
     if not path.exists():
         unfinished = path.with_name(f"unfinished-{path.name}")
         WRITERS[path.suffix[1:]](unfinished, seconds)
@@ -113,73 +85,46 @@ def prepare(path: Path, seconds: float) -> Row:
     return Row(path, seconds)
 
 
-def run(process: LineProcess, row: Row) -> None:
-    """Ask for a row's file once.
+def run(process: Program, row: Row) -> None:
+    """Request a row's file once.
 
     Raises:
-        SystemExit: the reply is no key, or has a warning, or another length.
+        SystemExit: the file has no key, or the reply has a warning or another length.
     """
-    watched = psutil.Process(process.pid)
-    before = usage(watched).processor_seconds
-    start = time.perf_counter()
-    process.send({"id": 1, "path": str(row.path)})
-    reply = process.receive()
-    row.wall.append(time.perf_counter() - start)
-    row.processor += usage(watched).processor_seconds - before
-    short = abs(reply.get("duration", 0.0) - row.seconds) > max(0.2, 0.01 * row.seconds)
-    if reply["code"] != "ok" or reply["warnings"] or short:
-        raise SystemExit(f"{row.path.name} was not analysed well: {reply}")
+    before = process.processor_seconds()
+    row.wall.append(process.analyze_whole(row.path, row.seconds))
+    row.processor += process.processor_seconds() - before
 
 
-def measure(rows: list[Row], rounds: int, turn: float, progress: tqdm) -> None:
-    """All rows in turns, on one server that has had a file."""
+def measure(rows: list[Row], rounds: int, turn: float, bar: tqdm) -> None:
+    """All rows in turns, on one server after a first file."""
     with server(workers=1) as process:
         run(process, Row(rows[0].path, rows[0].seconds))
         for number in range(rounds):
             for row in rows[:: -1 if number % 2 else 1]:
-                progress.set_description(row.path.name)
+                bar.set_description(row.path.name)
                 end = time.perf_counter() + turn
                 run(process, row)
                 while time.perf_counter() + statistics.median(row.wall) < end:
                     run(process, row)
-                progress.update()
+                bar.update()
 
 
 def spread(costs: list[float]) -> float:
-    """From the dearest to the cheapest minute, as a share of the mean."""
+    """The difference of the largest and the smallest, as a share of the mean."""
     return (max(costs) - min(costs)) / statistics.fmean(costs)
-
-
-def length_name(seconds: float) -> str:
-    """As the options write it: ``10s``, ``5m``, ``10h``."""
-    unit = max((u for u, size in _UNITS.items() if seconds >= size), key=lambda u: _UNITS[u])
-    return f"{seconds / _UNITS[unit]:g}{unit}"
-
-
-def _length(text: str) -> float:
-    match = re.fullmatch(r"([1-9]\d*)([smh])", text)
-    seconds = float(match[1]) * _UNITS[match[2]] if match is not None else 0.0
-    if seconds < 5 or (seconds > PIECE_SECONDS and seconds % PIECE_SECONDS):
-        raise argparse.ArgumentTypeError(
-            f"must be a length from 5s, beyond a minute in whole minutes, not {text!r}"
-        )
-    return seconds
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All options with their defaults."""
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.length",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("length", __doc__)
     add = parser.add_argument
-    lengths = [_length(text) for text in ("10s", "30s", "1m", "5m", "30m", "1h", "3h", "10h")]
-    add("--lengths", type=_length, nargs="+", default=lengths, help="of tracks: 10s 5m 10h")
+    lengths = [duration(text) for text in ("10s", "30s", "1m", "5m", "30m", "1h", "3h", "10h")]
+    add("--lengths", type=duration, nargs="+", default=lengths, help="of tracks: 10s 5m 10h")
     add("--formats", choices=WRITERS, nargs="+", default=["mp3", "wav", "m4a"])
     add("--rounds", type=positive, default=3, help="of all lengths of a format")
-    add("--turn", type=float, default=5.0, help="seconds for a length in a round, at the least")
-    add("--folder", type=Path, help="where the files are and stay")
+    add("--turn", type=float, default=5.0, help="minimum seconds for a length in a round")
+    add("--folder", type=Path, help="keep the files here")
     return parser
 
 
@@ -189,21 +134,17 @@ def main() -> int:
     even: dict[str, bool | None] = {}
     with (
         tempfile.TemporaryDirectory() as temporary,
-        tqdm(
-            total=options.rounds * len(lengths) * len(options.formats),
-            leave=False,
-            disable=not sys.stderr.isatty(),
-        ) as progress,
+        progress(total=options.rounds * len(lengths) * len(options.formats)) as bar,
     ):
         folder = (options.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        progress.write("| format | length | runs | ms | s/min | processor, s/min |")
-        progress.write("|---|---|---|---|---|---|")
+        bar.write("| format | length | runs | ms | s/min | processor, s/min |")
+        bar.write("|---|---|---|---|---|---|")
         for name in options.formats:
-            rows = [prepare(folder / f"{length_name(s)}.{name}", s) for s in lengths]
-            measure(rows, options.rounds, options.turn, progress)
+            rows = [prepare(folder / f"{duration_name(s)}.{name}", s) for s in lengths]
+            measure(rows, options.rounds, options.turn, bar)
             for row in rows:
-                progress.write(f"| {row.cells()} |")
+                bar.write(f"| {row.cells()} |")
                 if options.folder is None:
                     row.path.unlink()
             text, even[name] = "", None
@@ -211,7 +152,7 @@ def main() -> int:
                 found = spread([row.per_minute for row in rows])
                 computed = spread([row.processor_per_minute for row in rows])
                 text, even[name] = f"spread {found:.0%} (processor {computed:.0%}), ", found <= BAR
-            progress.write(f"\n{name.upper()}: {text}bar {BAR:.0%}: {VERDICTS[even[name]]}\n")
+            bar.write(f"\n{name.upper()}: {text}bar {BAR:.0%}: {VERDICTS[even[name]]}\n")
             sys.stdout.flush()
     return 1 if False in even.values() else 0
 

@@ -1,27 +1,24 @@
-"""A mixed library, in files a second: our server on one core and on all, and librosa's pipeline.
+"""Files a second of a mixed library: our server on one core and on all, and librosa's pipeline.
 
 ``python -m benchmarks.library`` writes 100 tracks in five formats, each with music and a length of
-its own; ``python -m benchmarks.library FILE ...`` takes real files. The programs get the whole
-library one after the other, as processes that are kept running and warm:
+its own; ``python -m benchmarks.library FILE ...`` uses real files. The programs stay running and
+warm, and analyse the whole library one after the other:
 
 - *ours, one core*: held to one core, with one worker, all requests at once;
 - *ours, all cores*: as an app starts it (or the exe given with ``--exe``), all requests at once;
-- *baseline*: ``python -m benchmarks.baseline``, which takes one file after the other, with the
-  threads its libraries take by default;
-- *baseline, a process a core*: as many of them as there are cores, each given a file when it has
-  answered the last.
+- *baseline*: ``python -m benchmarks.baseline``, one file after the other, with its libraries'
+  default threads;
+- *baseline, a process a core*: one process for each core; each gets the next file after its reply.
 
 Processor seconds are those of all processes of a program. Linux only, for the one core.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import multiprocessing
 import queue
 import statistics
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -31,12 +28,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from benchmarks.options import audio_file, positive
-from benchmarks.peer_music import EXTENSIONS, write_music
-from benchmarks.peer_programs import BASELINE, Answer, Program, on_one_core, server_command
+from benchmarks import script
+from benchmarks.music import EXTENSIONS, write_music
 from benchmarks.peers import bar_cell
+from benchmarks.programs import (
+    BASELINE,
+    Answer,
+    Program,
+    check,
+    on_one_core,
+    server_command,
+)
+from benchmarks.script import audio_file, positive, progress
 from keyscan.keys import KEYS
 from keyscan.runtime import usable_cores
 
@@ -47,7 +51,7 @@ CORES_BAR, BASELINE_BAR = 1.8, 6.0
 
 @dataclass(frozen=True)
 class Pass:
-    """Once through the library: seconds by the clock, and of the processors."""
+    """One pass over the library: seconds of wall time and of processor time."""
 
     seconds: float
     processor_seconds: float
@@ -57,31 +61,30 @@ Ways = dict[str, Callable[[Sequence[Path]], Pass]]
 
 
 def write_library(folder: Path, files: int, shortest: float, longest: float) -> list[Path]:
-    """Tracks in all keys and formats; their lengths in seconds are drawn between the two."""
+    """Tracks in all keys and formats, with random lengths between the two, in seconds."""
     lengths = np.random.default_rng(0).uniform(shortest, longest, files)
     paths = [folder / f"{n}.{EXTENSIONS[n % len(EXTENSIONS)]}" for n in range(files)]
     keys = [KEYS[n % len(KEYS)] for n in range(files)]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(usable_cores(), mp_context=context) as executor:
         written = executor.map(write_music, paths, keys, lengths, range(files))
-        list(tqdm(written, total=files, leave=False, disable=not sys.stderr.isatty()))
+        list(progress(written, total=files))
     return paths
 
 
 def at_once(program: Program) -> Callable[[Sequence[Path]], Pass]:
-    """The program is sent all requests and left to it."""
+    """Passes in which the program gets all requests at once."""
 
     def go(paths: Sequence[Path]) -> Pass:
         before = program.processor_seconds()
-        answers = program.ask_all(paths)
-        check(answers)
-        return Pass(answers[-1].seconds, program.processor_seconds() - before)
+        seconds = program.seconds_for(paths)
+        return Pass(seconds, program.processor_seconds() - before)
 
     return go
 
 
 def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
-    """Each of the programs is given a file whenever it has answered."""
+    """Passes in which each of the programs gets the next file after its reply."""
 
     def go(paths: Sequence[Path]) -> Pass:
         free: queue.SimpleQueue[Program] = queue.SimpleQueue()
@@ -104,14 +107,8 @@ def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
     return go
 
 
-def check(answers: Sequence[Answer]) -> None:
-    """Raises SystemExit if a file has no key: seconds would say nothing."""
-    if failed := [answer.error for answer in answers if answer.error]:
-        raise SystemExit(f"{len(failed)} of {len(answers)} files failed: {failed[0]}")
-
-
 def start_all(exe: Path | None, stack: contextlib.ExitStack) -> Ways:
-    """All programs, started; they end with ``stack``."""
+    """Start all programs; they end with ``stack``."""
     server = server_command(exe)
     with on_one_core():
         one = stack.enter_context(Program(ONE_CORE, [*server, "--workers", "1"]))
@@ -129,12 +126,12 @@ def start_all(exe: Path | None, stack: contextlib.ExitStack) -> Ways:
 
 
 def measure(ways: Ways, paths: Sequence[Path], rounds: int) -> dict[str, Pass]:
-    """Medians of all rounds, after a few files each to warm up."""
+    """Medians of all rounds, after a warm-up of a few files each."""
     passes: dict[str, list[Pass]] = defaultdict(list)
     for go in ways.values():
         go(paths[: 2 * len(EXTENSIONS)])
     turns = [name for number in range(rounds) for name in (ways if number % 2 else [*ways][::-1])]
-    for name in tqdm(turns, leave=False, disable=not sys.stderr.isatty()):
+    for name in progress(turns):
         passes[name].append(ways[name](paths))
     return {
         name: Pass(
@@ -146,7 +143,7 @@ def measure(ways: Ways, paths: Sequence[Path], rounds: int) -> dict[str, Pass]:
 
 
 def print_passes(passes: dict[str, Pass], files: int) -> None:
-    """The table, and the ratios that are asked for."""
+    """The table, and the ratios with their bars."""
     print(f"| {files} files | seconds | files a second | processor seconds a file |")
     print("|---|---|---|---|")
     for name, run in passes.items():
@@ -161,11 +158,7 @@ def print_passes(passes: dict[str, Pass], files: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.library",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("library", __doc__)
     parser.add_argument("files", nargs="*", type=audio_file, help="real files instead of our own")
     parser.add_argument("--tracks", type=positive, default=100, help="how many of our own")
     parser.add_argument("--shortest", type=float, default=120.0, help="seconds of our own tracks")

@@ -1,4 +1,4 @@
-"""A program that answers each path with a key, kept running as an app keeps our server.
+"""A program that replies to each path with a key and stays running, as our server does.
 
 Standard library only, and Python 3.8: what runs here may need a Python of its own.
 """
@@ -12,11 +12,11 @@ from typing import Any, Callable, Dict  # noqa: UP035 - as Python 3.8 has them
 
 
 def serve(analyse: Callable[[str], str], **about: Any) -> None:
-    """Say ``ready`` and ``about`` itself, then answer every line of stdin.
+    """Write ``ready`` with the fields ``about``, then reply to every line of stdin.
 
-    ``analyse`` gives the key of the file at a path. Lines are paths, or ``{"id", "path"}`` as our
-    server takes them; replies are ``{"id", "status": "success", "key"}`` or, where ``analyse``
-    raised anything, ``{"id", "status": "error", "error"}``.
+    ``analyse`` returns the key of the file at a path. Lines are paths or requests of our server's
+    protocol. Replies are ``{"id", "status": "success", "key"}`` or, if ``analyse`` raises,
+    ``{"id", "status": "error", "code", "error"}``.
     """
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no reply
@@ -27,8 +27,10 @@ def serve(analyse: Callable[[str], str], **about: Any) -> None:
         reply: Dict[str, Any] = {"id": request["id"]}  # noqa: UP006
         try:
             reply.update(status="success", key=analyse(request["path"]))
-        except Exception as error:  # a peer may raise whatever it likes
-            reply.update(status="error", error=f"{type(error).__name__}: {error}")
+        except Exception as error:  # a peer may raise anything
+            reply.update(
+                status="error", code="internal_error", error=f"{type(error).__name__}: {error}"
+            )
         _say(replies, reply)
 
 

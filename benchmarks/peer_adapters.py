@@ -1,8 +1,8 @@
-"""The peers, each as a long-lived process that answers paths with keys.
+"""The peers, each as a process that stays running and replies to paths with keys.
 
 ``PYTHON -m benchmarks.peer_adapters NAME``, with a Python in which the peer is installed (3.8 or
-newer; nothing of ours is needed). ``peers.md`` says how to install each, and ``serve`` what is read
-and written. The peers' defaults are kept, but for what a comment gives a reason for.
+newer, without our packages). ``peers.md`` explains the installation, and ``serve`` the lines. The
+peers keep their defaults; comments explain the exceptions.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
 """One long file, side by side: the floor, our server, librosa's pipeline, and other key finders.
 
 ``python -m benchmarks.peers`` writes a track of nine minutes in five formats;
-``python -m benchmarks.peers FILE ...`` takes real files. Every program is a process of its own that
-is kept running and warm. All get the same files in turns, one request at a time, so that what else
-the machine does meets all of them; seconds are from writing the request to having read the reply,
-medians of all rounds.
+``python -m benchmarks.peers FILE ...`` uses real files. Every program is a process that stays
+running and warm. All get the same files in turns, one request at a time, so that other work of the
+machine slows all of them down; seconds are from the request to the reply, medians of all rounds.
 
-- *floor*: PyAV (MP3, M4A) or soundfile (WAV, FLAC, Ogg) decodes the file, and no more;
+- *floor*: PyAV (MP3, M4A) or soundfile (WAV, FLAC, Ogg) decodes the file and drops the samples;
 - *ours*: the server as an app starts it, or the exe given with ``--exe``;
 - *baseline*: ``librosa.load``, ``librosa.cqt`` and a CNN, as ``python -m benchmarks.baseline``;
 - the peers given with ``--peer``; ``benchmarks/peers.md`` says how to install them.
 
-A program that needs more than 20 seconds for a file is measured once.
+A program that needs more than 20 seconds for a file has one round.
 """
 
 from __future__ import annotations
@@ -20,18 +19,16 @@ import argparse
 import contextlib
 import shutil
 import statistics
-import sys
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
-from benchmarks.options import audio_file, positive
+from benchmarks import script
+from benchmarks.music import EXTENSIONS, write_music
 from benchmarks.peer_adapters import PEERS
-from benchmarks.peer_music import EXTENSIONS, write_music
-from benchmarks.peer_programs import BASELINE, FLOOR, Program, peer_command, server_command
+from benchmarks.programs import BASELINE, FLOOR, Program, peer_command, server_command
+from benchmarks.script import audio_file, positive, progress
 from keyscan.keys import Key
 
 FLOOR_NAME, OURS, BASELINE_NAME = "floor", "ours", "baseline"
@@ -42,35 +39,35 @@ FLOOR_BARS = {".wav": 3.0, ".flac": 1.5, ".mp3": 1.5, ".m4a": 1.5}
 
 @dataclass(frozen=True)
 class Results:
-    """``seconds``: by program and file, of all rounds; ``failures``: what could not be answered."""
+    """``seconds`` of all rounds and ``failures``, the errors, by program and file."""
 
     seconds: dict[tuple[str, Path], list[float]]
     failures: dict[tuple[str, Path], str]
 
     def median(self, program: str, path: Path) -> float | None:
-        """None: it has no answer."""
+        """None if it has no answer."""
         seconds = self.seconds.get((program, path))
         return statistics.median(seconds) if seconds else None
 
     def ratio(self, program: str, path: Path, other: str = OURS) -> float | None:
-        """How many times the seconds of ``other``."""
+        """The multiple of the seconds of ``other``."""
         seconds, of_other = self.median(program, path), self.median(other, path)
         return None if seconds is None or of_other is None else seconds / of_other
 
     def is_slow(self, program: str) -> bool:
-        """By the median of all its answers, so that one long pause of the machine is none."""
+        """By the median of all its answers, which one long pause of the machine does not change."""
         rows = (seconds for (name, _), seconds in self.seconds.items() if name == program)
         every = [value for row in rows for value in row]
         return bool(every) and statistics.median(every) > SLOW_SECONDS
 
 
 def measure(programs: list[Program], paths: list[Path], repeats: int) -> Results:
-    """Warm up, then ask all programs for all files in turns."""
+    """Warm up, then request all files from all programs in turns."""
     results = Results(defaultdict(list), {})
-    progress = tqdm(range(repeats + 1), leave=False, disable=not sys.stderr.isatty())
+    bar = progress(range(repeats + 1))
     for program in programs:
         warm_up(program, paths)
-    progress.update()
+    bar.update()
     for number in range(repeats):
         going = [p for p in programs if not results.is_slow(p.name)]
         for path in paths:
@@ -80,20 +77,20 @@ def measure(programs: list[Program], paths: list[Path], repeats: int) -> Results
                     results.failures[program.name, path] = answer.error
                 else:
                     results.seconds[program.name, path].append(answer.seconds)
-        progress.update()
-    progress.close()
+        bar.update()
+    bar.close()
     return results
 
 
 def warm_up(program: Program, paths: list[Path]) -> None:
-    """Each file once, but few for who is slow."""
+    """Each file once; a slow program stops early."""
     for path in paths:
         if program.ask(path).seconds > SLOW_SECONDS:
             return
 
 
 def print_seconds(programs: list[Program], paths: list[Path], results: Results) -> None:
-    """The table of medians, and what is to be said of it."""
+    """The table of medians, the versions of the programs, and their errors."""
     print(f"| seconds (times ours) | {' | '.join(path.name for path in paths)} |")
     print("|---" * (1 + len(paths)) + "|")
     for program in programs:
@@ -105,7 +102,7 @@ def print_seconds(programs: list[Program], paths: list[Path], results: Results) 
         print(f"| {program.name} | {' | '.join(cells)} |")
     print()
     for program in programs:
-        about = [f"{name} {value}" for name, value in program.about.items() if name != "type"]
+        about = [f"{name} {value}" for name, value in program.ready.items() if name != "type"]
         once = ["measured once"] if results.is_slow(program.name) else []
         print(f"- {program.name}: {', '.join([*about, *once])}")
     for (name, path), error in results.failures.items():
@@ -115,7 +112,7 @@ def print_seconds(programs: list[Program], paths: list[Path], results: Results) 
 
 
 def print_bars(paths: list[Path], results: Results) -> None:
-    """The ratios that are asked for, by file."""
+    """The ratios with their bars, by file."""
     print(f"\n| ratio (bar) | {' | '.join(path.name for path in paths)} |")
     print("|---" * (1 + len(paths)) + "|")
     cells = [
@@ -131,7 +128,7 @@ def print_bars(paths: list[Path], results: Results) -> None:
 
 
 def bar_cell(ratio: float | None, least: float | None = None, most: float | None = None) -> str:
-    """A ratio, and whether it is at least or at most what is asked for; None: nothing is."""
+    """A ratio, and whether it meets its bar, if there is one."""
     if ratio is None:
         return "no answer"
     if least is not None:
@@ -142,7 +139,7 @@ def bar_cell(ratio: float | None, least: float | None = None, most: float | None
 
 
 def commands_of(exe: Path | None, peers: dict[str, str]) -> dict[str, list[str]]:
-    """All programs, by the name that they have in the table."""
+    """All programs, by their names in the table."""
     return {
         FLOOR_NAME: list(FLOOR),
         OURS: server_command(exe),
@@ -166,11 +163,7 @@ def peer(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.peers",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("peers", __doc__)
     parser.add_argument("files", nargs="*", type=audio_file, help="real files instead of our own")
     parser.add_argument("--seconds", type=float, default=540.0, help="length of our own track")
     parser.add_argument("--repeats", type=positive, default=5, help="rounds of all files")
@@ -184,7 +177,7 @@ def main() -> None:
         paths = options.files
         if not paths:
             paths = [Path(folder) / f"track.{extension}" for extension in EXTENSIONS]
-            for path in tqdm(paths, leave=False, disable=not sys.stderr.isatty()):
+            for path in progress(paths):
                 write_music(path, Key.parse("A minor"), options.seconds)
         programs = [
             stack.enter_context(Program(name, command))

@@ -1,22 +1,21 @@
-"""What a server and its children take of the machine, seen from outside."""
+"""Memory, processor time and open files of a server and its children, seen from outside."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from dataclasses import dataclass
-from types import TracebackType
 
 import psutil
 
-_INTERVAL = 0.01  # seconds between two looks at the sizes
+_INTERVAL = 0.01  # seconds between two samples
 
 
 @dataclass(frozen=True)
 class Usage:
-    """At one moment: bytes resident, and what is open in all processes together.
+    """At one moment: resident bytes, and the sums of descriptors, threads and processor time.
 
-    ``processor_seconds`` is what they have computed so far, those that have ended included.
+    ``processor_seconds`` includes processes that have ended.
     """
 
     server_bytes: int
@@ -42,7 +41,7 @@ class Peak:
 
 
 class PeakWatch:
-    """Looks at a process and its children a hundred times a second; a context manager."""
+    """Samples a process and its children a hundred times a second; a context manager."""
 
     def __init__(self, pid: int) -> None:
         self.peak = Peak()
@@ -54,12 +53,7 @@ class PeakWatch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._stop.set()
         self._thread.join()
 
@@ -67,13 +61,13 @@ class PeakWatch:
         looks, children = 0, children_of(self._server)
         while not self._stop.wait(_INTERVAL):
             looks += 1
-            if looks % 20 == 0:  # to find children is to look at every process of the system
+            if looks % 20 == 0:  # psutil reads every process of the system to find children
                 children = children_of(self._server)
             self.peak.see(_resident(self._server), [_resident(child) for child in children])
 
 
 def usage(server: psutil.Process) -> Usage:
-    """Look once; who ends meanwhile counts for nothing."""
+    """Sample once; a process that ends meanwhile counts as zero."""
     children = children_of(server)
     descriptors = threads = 0
     processor_seconds = 0.0
@@ -89,7 +83,7 @@ def usage(server: psutil.Process) -> Usage:
 
 
 def children_of(process: psutil.Process) -> list[psutil.Process]:
-    """Children and theirs; none of a process that has ended."""
+    """All descendants; none of a process that has ended."""
     try:
         children: list[psutil.Process] = process.children(recursive=True)
     except psutil.Error:

@@ -1,15 +1,14 @@
-"""What a library of 100 million tracks costs, foretold from what a thousand cost here.
+"""The costs of a library of 100 million tracks, predicted from those of a thousand.
 
-``python -m benchmarks.scale`` draws every track of the library, gives blocks of them to the cores
-of a cluster that reads from one store and loses machines, and prints how long it takes;
-``python -m benchmarks.scale --measure FOLDER`` measures what it knows of files: it analyses those
-of a folder one at a time and prints, by format, a line of ``RATES``. [scale.md](scale.md) says
-which of the other numbers are measured, and which are assumed.
+``python -m benchmarks.scale`` draws every track of the library, simulates a cluster that takes
+blocks of them from one store and loses machines, and prints the time it needs;
+``python -m benchmarks.scale --measure FOLDER`` measures the rates: it analyses the files of a
+folder one at a time and prints a line of ``RATES`` for each format. [scale.md](scale.md) says which
+of the other numbers are measured, and which are assumed.
 """
 
 from __future__ import annotations
 
-import argparse
 import heapq
 import sys
 from collections import defaultdict, deque
@@ -19,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.options import positive
+from benchmarks import script
+from benchmarks.script import positive
 
 Seconds = NDArray[np.float64]
 _DRAWN_AT_A_TIME = 1 << 20  # tracks
@@ -27,10 +27,10 @@ _DRAWN_AT_A_TIME = 1 << 20  # tracks
 
 @dataclass(frozen=True)
 class Rate:
-    """What files of a format cost: core-seconds a file and a minute of sound, MB a minute.
+    """The costs of a format: core-seconds a file and a minute of sound, MB a minute.
 
-    ``share`` of the library is of that format (assumed). ``spread`` is the standard deviation of
-    the ratio between what a file takes and what this says.
+    ``share`` of the library has that format (assumed). ``spread`` is the standard deviation of the
+    ratio of measured to predicted core-seconds.
     """
 
     share: float
@@ -51,10 +51,10 @@ RATES = {
 
 @dataclass(frozen=True)
 class Library:
-    """Lengths are log-normal about ``minutes``, the mean, but for recordings of a night.
+    """Lengths are log-normal with the mean ``minutes``, but for recordings of a night.
 
-    Of these there are ``night_share``, from 1 to 10 hours, each order of length as often as others.
-    ``hung_share`` of the files is given up after ``timeout`` seconds.
+    ``night_share`` of the tracks are such recordings, log-uniform from 1 to 10 hours.
+    ``hung_share`` of the files reach ``timeout`` seconds.
     """
 
     tracks: int = 100_000_000
@@ -70,8 +70,8 @@ class Library:
 class Cluster:
     """``store`` and ``link`` (of a machine) are in GB/s, ``latency`` in seconds a file.
 
-    A machine is lost every ``hours_to_loss`` on average, with all that its cores have in their
-    hands, and replaced ``replaced_after`` seconds later; a core needs ``start`` seconds.
+    A machine is lost every ``hours_to_loss`` on average, with the blocks of its cores, and
+    replaced ``replaced_after`` seconds later; a core needs ``start`` seconds to start.
     """
 
     cores: int
@@ -96,7 +96,7 @@ CLUSTERS = (
 
 @dataclass(frozen=True)
 class Blocks:
-    """One value a block of tracks: core-seconds and MB. ``tracks``: how many a full one has."""
+    """Core-seconds and MB of each block; ``tracks`` is the size of a full block."""
 
     seconds: Seconds
     megabytes: Seconds
@@ -105,9 +105,10 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Outcome:
-    """In seconds: until the last block is done, and of all cores in what machines took with them.
+    """Seconds until the last block is done (``wall``), and core-seconds.
 
-    ``working`` is what the blocks take on a core, waiting for the store included.
+    ``working`` is the sum over all blocks, including the wait for the store; ``lost`` is work that
+    was lost with a machine.
     """
 
     wall: float
@@ -146,14 +147,14 @@ def _draw_tracks(library: Library, count: int, rng: np.random.Generator) -> tupl
 
 
 def on_a_core(blocks: Blocks, cluster: Cluster) -> Seconds:
-    """What each block takes: it is read as it is decoded, and never faster than the store gives."""
+    """Seconds of each block: it is read while it is decoded, at most at the store's rate."""
     link = 1e3 * cluster.link / cluster.cores_per_machine  # MB/s
     alone = blocks.seconds + blocks.megabytes / link + cluster.latency * blocks.tracks
     return np.maximum(alone, blocks.megabytes / (1e3 * cluster.store / cluster.cores))
 
 
 def simulate(seconds: Seconds, cluster: Cluster, rng: np.random.Generator) -> Outcome:
-    """Give blocks to cores as they become free, until all are done; those lost are begun again."""
+    """Give blocks to free cores until all are done; lost blocks start again."""
     run = _Run(seconds.tolist(), cluster, rng)
     while run.left:
         run.step()
@@ -161,7 +162,7 @@ def simulate(seconds: Seconds, cluster: Cluster, rng: np.random.Generator) -> Ou
 
 
 class _Run:
-    """The state between two events: a core is free, or a machine is lost."""
+    """The state between two events: a core becomes free, or a machine is lost."""
 
     def __init__(self, seconds: list[float], cluster: Cluster, rng: np.random.Generator) -> None:
         self.left = len(seconds)
@@ -172,7 +173,7 @@ class _Run:
         self._waiting = deque(range(len(seconds)))
         self._held: list[int | None] = [None] * cluster.cores
         self._since = [0.0] * cluster.cores
-        self._life = [0] * cluster.cores  # events of a core's earlier life are void
+        self._life = [0] * cluster.cores  # events of a core's earlier life do not count
         self._idle: set[int] = set()
         self._free = [(cluster.start, core, 0) for core in range(cluster.cores)]
         machines = -(-cluster.cores // cluster.cores_per_machine)
@@ -219,7 +220,7 @@ class _Run:
 
 
 def print_forecast(library: Library, seed: int) -> None:
-    """The library's totals, and a line a cluster."""
+    """The library's totals, and a line for each cluster."""
     blocks = draw(library, np.random.default_rng(seed))
     total = blocks.seconds.sum()
     print(f"{library.tracks:,} tracks: {total / 3600:,.0f} core-hours, "
@@ -239,13 +240,13 @@ def print_forecast(library: Library, seed: int) -> None:
 
 
 def measure(folder: Path) -> dict[str, list[tuple[float, float, float]]]:
-    """By extension, for every file: minutes of sound, core-seconds of all processes, MB."""
+    """Minutes of sound, core-seconds of all processes and MB of every file, by extension."""
     import psutil
 
     from benchmarks.processes import usage
-    from examples.distributed import TIMEOUT, Engine
+    from examples.distributed import TIMEOUT, OneByOne
 
-    engine, process = Engine(TIMEOUT), psutil.Process()
+    engine, process = OneByOne(TIMEOUT), psutil.Process()
     found = defaultdict(list)
     before = usage(process).processor_seconds
     for path in sorted(folder.iterdir()):
@@ -254,12 +255,12 @@ def measure(folder: Path) -> dict[str, list[tuple[float, float, float]]]:
         if row["status"] == "success":
             size = path.stat().st_size / 1e6
             found[path.suffix[1:]].append((row["duration"] / 60, after - before, size))
-        before = usage(process).processor_seconds  # to look costs time, too
+        before = usage(process).processor_seconds  # the measurement itself costs time
     return found
 
 
 def print_rates(found: dict[str, list[tuple[float, float, float]]]) -> None:
-    """Straight lines through what was measured, as in ``RATES``."""
+    """A linear fit for each format, as in ``RATES``."""
     print("| format | files | minutes | core-s a file | core-s a minute | spread | MB a minute |")
     print("|---|---|---|---|---|---|---|")
     for kind, files in sorted(found.items()):
@@ -271,11 +272,7 @@ def print_rates(found: dict[str, list[tuple[float, float, float]]]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.scale",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script.parser("scale", __doc__)
     add = parser.add_argument
     add("--measure", type=Path, metavar="FOLDER", help="measure the files of a folder instead")
     add("--tracks", type=positive, default=Library.tracks, help="(default: 100 million)")

@@ -1,21 +1,19 @@
-"""What each setting of the model does to speed and to the answers: the README's table.
+"""The effect of the model's settings on speed and on the answers: the README's table.
 
 ``python -m benchmarks.settings`` writes tracks of its own, one in each key, and measures every
 setting in a process of its own (the inter-op pool can be set once only), in turns with the default:
 
 - *model*: seconds of inference for five minutes of music, with nothing else running;
-- *library*: seconds that the server, with a worker for each core, takes for all tracks;
-- *answers*: the largest difference of a logit from the default's, and how many keys differ.
+- *library*: seconds for all tracks, by the server with a worker for each core;
+- *answers*: the largest difference of a logit from the default's, and the number of other keys.
 
-Seconds are the least of all runs, as with ``timeit``: what comes on top is the rest of the
-machine's doing.
+Seconds are the minimum of all runs, as with ``timeit``: other work of the machine only adds to
+them.
 """
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -29,16 +27,17 @@ runtime.pin_threads()
 
 import numpy as np  # noqa: E402 - the threads must be pinned first
 import numpy.typing as npt  # noqa: E402
-from tqdm import tqdm  # noqa: E402
 
-from benchmarks.line_process import SERVER, LineProcess  # noqa: E402
-from examples.track import SAMPLE_RATE, render_track, write_audio  # noqa: E402
+from benchmarks import script  # noqa: E402
+from benchmarks.music import repeated  # noqa: E402
+from benchmarks.programs import SERVER, Program  # noqa: E402
+from benchmarks.script import positive, progress  # noqa: E402
+from examples.track import SAMPLE_RATE, write_audio  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
 from keyscan.options import ModelOptions  # noqa: E402
 from keyscan.spectrogram.features import extract_features  # noqa: E402
 
 DEFAULT = ModelOptions(None, "cpu", threads=1, interop_threads=1, precision="highest")
-PIECE_SECONDS = 20.0
 LONG_SECONDS = 300.0
 
 Logits = npt.NDArray[np.float32]
@@ -66,7 +65,7 @@ def settings(cores: int) -> list[ModelOptions]:
 
 
 def command_line(options: ModelOptions) -> list[str]:
-    """The server's options for ``options``."""
+    """``options`` on the server's command line."""
     return [
         *("--threads", str(options.threads)),
         *("--interop-threads", str(options.interop_threads)),
@@ -77,15 +76,14 @@ def command_line(options: ModelOptions) -> list[str]:
 def write_library(folder: Path, seconds: float) -> list[Path]:
     """A track of that length in every key, as FLAC."""
     paths = []
-    for key in tqdm(KEYS, "writing tracks", leave=False, disable=not sys.stderr.isatty()):
-        samples = np.tile(render_track(key, PIECE_SECONDS), (round(seconds / PIECE_SECONDS), 1))
+    for key in progress(KEYS, "writing tracks"):
         paths.append(folder / f"{key.camelot}.flac")
-        write_audio(paths[-1], samples, SAMPLE_RATE)
+        write_audio(paths[-1], repeated(key, seconds), SAMPLE_RATE)
     return paths
 
 
 def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tuple[float, Logits]:
-    """The least seconds for five minutes of music, and the logits of every track."""
+    """The minimum of seconds for five minutes of music, and the logits of every track."""
     from keyscan.model.checkpoint import configure_torch, load_model
 
     configure_torch(options)
@@ -101,22 +99,14 @@ def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tu
 
 
 def serve(options: Sequence[str], paths: Sequence[Path]) -> float:
-    """Seconds from the first request to the last reply of a server whose workers all run.
+    """Seconds for all files, from a server whose workers all run.
 
     Raises:
         SystemExit: a file has no key.
     """
-    requests = [{"id": number, "path": str(path)} for number, path in enumerate(paths)]
-    with LineProcess("the server", [*SERVER, *options]) as server:
-        for _ in range(2):  # the first time, all workers but one have yet to start
-            start = time.perf_counter()
-            server.send(*requests)
-            replies = [server.receive() for _ in paths]
-            seconds = time.perf_counter() - start
-            failed = [reply for reply in replies if reply["status"] == "error"]
-            if failed:
-                raise SystemExit(f"the server failed: {failed[0]['error']}")
-    return seconds
+    with Program("the server", [*SERVER, *options]) as server:
+        server.seconds_for(paths)  # all workers but one have yet to start
+        return server.seconds_for(paths)
 
 
 def measure(
@@ -130,7 +120,7 @@ def measure(
 
 
 def row(options: ModelOptions, runs: list[Measured], default: list[Measured]) -> str:
-    """A line of the table: the fastest of the runs, and the ratio to that of the default."""
+    """A line of the table: the fastest run, and its ratio to the default's."""
 
     def timing(name: str) -> str:
         seconds, usual = (min(getattr(run, name) for run in some) for some in (runs, default))
@@ -156,10 +146,10 @@ def _change(options: ModelOptions) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks.settings", description=__doc__)
+    parser = script.parser("settings", __doc__)
     parser.add_argument("--seconds", type=float, default=120.0, help="length of a track")
-    parser.add_argument("--rounds", type=int, default=3, help="of all settings, in turns")
-    parser.add_argument("--repeats", type=int, default=7, help="of the inference, in each round")
+    parser.add_argument("--rounds", type=positive, default=3, help="of all settings, in turns")
+    parser.add_argument("--repeats", type=positive, default=7, help="of the inference, a round")
     options = parser.parse_args()
     every = settings(runtime.usable_cores())
     runs: dict[ModelOptions, list[Measured]] = {setting: [] for setting in every}
@@ -167,7 +157,7 @@ def main() -> None:
         paths = write_library(Path(folder), options.seconds)
         spectrograms = [extract_features(path).spectrogram for path in paths]
         turns = [setting for _ in range(options.rounds) for setting in every]
-        for setting in tqdm(turns, leave=False, disable=not sys.stderr.isatty()):
+        for setting in progress(turns):
             runs[setting].append(measure(setting, spectrograms, paths, options.repeats))
     titles = ("setting", "model, s (ratio)", "library, s (ratio)", "largest logit difference")
     print(f"| {' | '.join(titles)} | keys that differ |")

@@ -1,16 +1,16 @@
-"""Does it hold all night? Hours of good and bad files, with all that can go wrong in between.
+"""Does the server run for hours? Good and bad files, with all kinds of failures in between.
 
 ``python -m benchmarks.soak --requests 20000`` (or ``--seconds 28800``) keeps a server busy with
-good files in every format, damaged, cut, missing and wrong ones, ids that are still waiting,
-cancels, resets, lines that are no request, and a worker killed, crashed or stopped from outside now
-and then. ``--faulty`` takes the server whose workers also crash, stall and hoard by themselves.
-Every message is held against the protocol and every reply against the file: its key or its error
-must be right, and the same each time. What the server and its children take of the machine is
-looked at once a second, and told once a minute.
+good files in every format, damaged, cut, missing and wrong ones, duplicate ids, cancels, resets,
+malformed lines, and workers that are killed, crashed or stopped from outside. ``--faulty`` starts a
+server whose workers also crash, stall and hoard memory by themselves. The benchmark checks every
+message against the protocol and every reply against the file: its key or its error must be right,
+and the same each time. It samples memory, descriptors and processor time of the server and its
+children once a second, and prints them once a minute.
 
-At the end the median of the first quarter of the time after the warm-up is compared with that of
+At the end it compares the median of the first quarter of the time after the warm-up with that of
 the last. Exit code: 0 if all is flat and right, 1 if something is not, 2 if all is right and the
-time was too short to tell what is flat.
+time was too short to tell.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from typing import Any
 import psutil
 from tqdm import tqdm
 
+from benchmarks import script
+from benchmarks.script import positive
 from benchmarks.soak_files import File, write_files
 from benchmarks.soak_report import Recorder, Verdict, verdict
-from keyscan.options import count
 from tests.ledger import Ledger, Violation
 from tests.server_process import COMMAND, ROOT, ServerProcess
 
 FAULTY_COMMAND = [sys.executable, str(ROOT / "tests" / "faulty_server.py")]
-WINDOW = 50  # requests that wait for an answer at most
+WINDOW = 50  # most requests without a reply
 BAD_LINES = (b"this is not JSON\n", b"[1, 2]\n", b'{"path": "a.mp3"}\n', b'{"id": null}\n')
 SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGSTOP)
 SAYINGS = {
@@ -44,11 +45,11 @@ SAYINGS = {
     Verdict.MISSED: "it did NOT hold",
     Verdict.TOO_SHORT: "it was too short to tell",
 }
-BY_ACCIDENT = frozenset({"decoder_crashed", "timeout"})  # of a file whose worker was killed
+BY_ACCIDENT = frozenset({"decoder_crashed", "timeout"})  # codes of a file whose worker was killed
 
 
 class Soak:
-    """A client that does everything a client can do, at random, and checks what it is told."""
+    """A client that uses the whole protocol at random, and checks every message."""
 
     def __init__(self, files: list[File], process: ServerProcess, seed: int) -> None:
         self.ledger = Ledger(codes=self._codes)
@@ -71,11 +72,11 @@ class Soak:
         }
 
     def replies(self) -> int:
-        """How many files were answered, one way or another."""
+        """The number of files with a reply, success or error."""
         return sum(self.ledger.replies.copy().values())
 
     def step(self) -> None:
-        """Send something, or read a message where enough is waiting."""
+        """Send something, or read a message where enough requests wait."""
         if self.ledger.unanswered >= WINDOW:
             self.receive()
         else:
@@ -87,7 +88,7 @@ class Soak:
         self.check(self._process.receive())
 
     def check(self, message: dict[str, Any]) -> None:
-        """Hold a message against the protocol and the file.
+        """Check a message against the protocol and the file.
 
         Raises:
             Violation: it is wrong.
@@ -126,7 +127,7 @@ class Soak:
         self._send({"type": "cancel", "id": self._chance.choice(self._recent)})
 
     def _ping(self) -> None:
-        self._send({"type": "ping", "id": "are you there?"})
+        self._send({"type": "ping", "id": "soak"})
 
     def _reset(self) -> None:
         self._send({"type": "reset"})
@@ -144,7 +145,7 @@ class Soak:
 
 
 def accidents_explained(soak: Soak) -> bool:
-    """Whether no more files were lost to the decoder than we killed workers; prints the counts."""
+    """Whether crashes and timeouts are at most as many as the signals sent; prints the counts."""
     crashes, timeouts = soak.ledger.replies["decoder_crashed"], soak.ledger.replies["timeout"]
     stops = soak.kills[signal.SIGSTOP]
     kills = sum(soak.kills.values()) - stops
@@ -153,7 +154,7 @@ def accidents_explained(soak: Soak) -> bool:
 
 
 def end(process: ServerProcess, soak: Soak, temporary: Path) -> list[str]:
-    """Let the server finish; what is not as it should be then."""
+    """Let the server finish; everything that is wrong then."""
     family = psutil.Process(process.pid).children(recursive=True)
     for message in process.finish():
         soak.check(message)
@@ -168,16 +169,16 @@ def end(process: ServerProcess, soak: Soak, temporary: Path) -> list[str]:
 
 def build_parser() -> argparse.ArgumentParser:
     """All options with their defaults."""
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.soak",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = script.parser("soak", __doc__)
+    parser.add_argument(
+        "--requests", type=int, help="stop after this many replies (default: 20000)"
     )
-    parser.add_argument("--requests", type=int, help="stop after so many answers (default: 20000)")
-    parser.add_argument("--seconds", type=float, help="stop after so long instead")
-    parser.add_argument("-w", "--workers", type=count, default=2)
+    parser.add_argument("--seconds", type=float, help="stop after this time instead")
+    parser.add_argument("-w", "--workers", type=positive, default=2)
     parser.add_argument("--timeout", type=float, default=10.0, help="of the server, for a file")
-    parser.add_argument("--faulty", action="store_true", help="workers that fail by themselves too")
+    parser.add_argument(
+        "--faulty", action="store_true", help="with workers that also fail by themselves"
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser
 

@@ -1,4 +1,4 @@
-"""The library of the soak: good files in every format, and bad ones of every kind."""
+"""The library of the soak: good files in every format, and all kinds of bad ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUT = ("wav", "flac", "ogg-vorbis", "aiff", "mp3", "m4a", "m4a-faststart", "webm
 
 @dataclass(frozen=True)
 class File:
-    """What may become of a file; ``camelot`` is its key, if we know it."""
+    """The reply's possible ``codes``, and ``camelot``, its key if that is known."""
 
     path: str
     codes: frozenset[str]
@@ -29,7 +29,7 @@ class File:
 
 
 def write_files(folder: Path, seed: int, *, faulty: bool) -> list[File]:
-    """All of them; ``faulty`` adds the names that make the workers of the faulty server fail."""
+    """Write the library; ``faulty`` adds the names on which workers of the faulty server fail."""
     chance = random.Random(seed)
     files = _good_files(folder, chance)
     files += _damaged_files(folder, chance, files)
@@ -63,7 +63,7 @@ def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _damaged_files(folder: Path, chance: random.Random, good: list[File]) -> list[File]:
-    """Every good file with noise in it, and some cut off at a random place."""
+    """Every good file with a run of noise, and some cut at a random place."""
     files, any_code = [], frozenset({"ok", *ERROR_CODES} - {"internal_error", "decoder_crashed"})
     for file in good:
         path = Path(file.path)

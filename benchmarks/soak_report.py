@@ -1,4 +1,4 @@
-"""What stays flat over a soak and what does not: samples in, a table and a verdict out."""
+"""The report of the soak: samples in, a table and a verdict out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FEWEST_OF_A_QUARTER = 2  # samples: a rate needs two
 
 @dataclass(frozen=True)
 class Sample:
-    """``replies`` so far at ``seconds`` from the start."""
+    """The number of ``replies`` and the usage, ``seconds`` after the start."""
 
     seconds: float
     replies: int
@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What must stay flat: by how much the last quarter may be above (or below) the first."""
+    """A figure that must stay flat, and its tolerance from the first quarter to the last."""
 
     name: str
     unit: str
@@ -62,7 +62,7 @@ QUANTITIES = (
 
 
 class Recorder:
-    """Looks at the machine once a second, in a thread, and tells of it once a minute."""
+    """Samples the server once a second, in a thread, and prints a line once a minute."""
 
     def __init__(self, pid: int, replies: Callable[[], int], progress: tqdm) -> None:
         self.samples: list[Sample] = []
@@ -95,12 +95,12 @@ class Recorder:
 
 
 def titles() -> list[str]:
-    """Of the quantities, with their units."""
+    """The names of the quantities, with their units."""
     return [f"{q.name}, {q.unit}" if q.unit else q.name for q in QUANTITIES]
 
 
 def medians(samples: list[Sample]) -> list[float]:
-    """Of every quantity, in the order of ``QUANTITIES``; the first two are means of the time."""
+    """The median of every quantity, as in ``QUANTITIES``; the first two are means over the time."""
     first, last = samples[0], samples[-1]
     replies = max(last.replies - first.replies, 1)
     computed = last.usage.processor_seconds - first.usage.processor_seconds
@@ -122,7 +122,7 @@ def medians(samples: list[Sample]) -> list[float]:
 
 
 class Verdict(enum.Enum):
-    """With the exit code."""
+    """The value is the exit code."""
 
     HELD = 0
     MISSED = 1
@@ -130,12 +130,12 @@ class Verdict(enum.Enum):
 
 
 def verdict(samples: list[Sample]) -> Verdict:
-    """Print what is flat and what is not, where there are samples enough; whether all is."""
+    """Print what is flat and what is not; whether all is, if there are enough samples."""
     end = samples[-1].seconds if samples else 0.0
     warm = [sample for sample in samples if sample.seconds >= WARM_UP * end]
     quarter = len(warm) // 4
     if quarter < FEWEST_OF_A_QUARTER:
-        print(f"\ntoo short to tell what is flat: {len(samples)} looks, and "
+        print(f"\ntoo short to tell what is flat: {len(samples)} samples, and "
               f"{4 * FEWEST_OF_A_QUARTER} are needed after the warm-up")  # fmt: skip
         return Verdict.TOO_SHORT
     rows = zip(QUANTITIES, titles(), medians(warm[:quarter]), medians(warm[-quarter:]), strict=True)

@@ -1,1 +1,1 @@
-"""Damaged files and damaged lines, made by chance and from a seed, for the real server."""
+"""Random damaged files and lines, reproducible from a seed, for the real server."""

@@ -1,24 +1,24 @@
-"""Search for inputs that the server does not survive, or does not answer as it promises.
+"""Search for inputs that crash the server, or to which it does not reply as documented.
 
-``python -m fuzzing --seconds 1800`` writes a valid file of every format that the tests know, and of
-rarer ones, damages them (bits, runs, numbers, cuts, copies, swaps, splices of two formats), and
-sends them to the real server, eight at a time to two decoding processes; in between it sends
-damaged lines. Every input is made from its number alone: ``--seed N`` starts at number N, and the
-summary says where to go on.
+``python -m fuzzing --seconds 1800`` writes a valid file of every format in the tests, and of rarer
+ones, damages them (bits, runs, numbers, cuts, copies, swaps, splices of two formats), and sends
+them to the real server, eight at a time to two decoding processes; in between it sends damaged
+lines. Each input follows from its number alone: ``--seed N`` starts at number N, and the summary
+names the next one.
 
-A finding is what no input may cause: no reply, two replies, replies that are no JSON, have an
-undocumented code, or for a file a code that is not about its bytes (``timeout``,
+A finding is an effect that no input may have: no reply, two replies, a reply that is not JSON or
+has an undocumented code, for a file a code that is not about its bytes (``timeout``,
 ``decoder_crashed``, ``internal_error``, but also ``file_not_found``), any text on stderr, the end
-of the server, a decoding process of more than 400 MB, a file left behind, and a file or a
-connection that it should not have opened. Open files and connections are looked at after every
-200 files, and after each that is tried alone: what is closed again before that is not seen. That no
-file is opened on the way is shown by ``tests/test_references.py``, under strace.
+of the server, a decoding process of more than 400 MB, a file left behind, and an open file or
+connection that must not be. The fuzzer checks open files and connections after every 200 files, and
+after each file that it tries alone, so it misses those that are closed by then;
+``tests/test_references.py`` shows under strace that no file is opened on the way.
 
-A file that is found is tried again alone, and only the edits that it needs are kept. Next to the
-list of findings are then the file itself and a Python function that makes it, to be moved to
+The fuzzer tries a file with a finding again alone, and keeps only the edits that it needs. The file
+and a Python function that makes it are then next to the list of findings; move the function to
 ``tests/crafted/found.py``.
 
-Exit code: 0 nothing new was found, 1 something was, 2 wrong usage.
+Exit code: 0 no new finding, 1 a new finding, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ _MINIMISE_SECONDS = 120.0
 
 
 class Fuzzer:
-    """Rounds of files and lines, until the time is over; ``number`` is the next one to be tried."""
+    """Rounds of files and lines, until the time is over; ``number`` is the next one to try."""
 
     def __init__(self, options: argparse.Namespace, folder: Path, progress: Progress) -> None:
         self.number = options.seed
         self._formats: tuple[str, ...] = tuple(options.formats)
         self._kinds = (options.only,) if options.only else ("media", "lines")
-        self._end: float = time.monotonic() + options.seconds
+        self._seconds: float = options.seconds
+        self._end = float("inf")
         self._ledger = Ledger(options.failures)
         self._progress = progress
         self._originals = Originals()
@@ -61,6 +62,7 @@ class Fuzzer:
 
     def run(self) -> None:
         """Try inputs until the time is over."""
+        self._end = time.monotonic() + self._seconds  # without the time to write the originals
         with self._media, self._lines:
             for start in itertools.count(self.number, _FILES_A_ROUND):
                 if "media" in self._kinds:
@@ -130,21 +132,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--seconds", type=float, default=1800.0, help="how long to search (default: 1800)")
-    add("--seed", type=int, help="the number of the first input (default: by chance)")
+    add("--seed", type=int, help="the number of the first input (default: random)")
     add("--only", choices=("media", "lines"), help="only files, or only lines")
     add("--formats", nargs="+", choices=FORMAT_NAMES, default=FORMAT_NAMES, metavar="NAME",
         help=f"damage only files of these formats: {', '.join(FORMAT_NAMES)}")  # fmt: skip
     add("--failures", type=Path, default=Path("runs/fuzzing.jsonl"), metavar="FILE",
-        help="what is found is kept here, once (default: runs/fuzzing.jsonl)")  # fmt: skip
+        help="the list of findings, each once (default: runs/fuzzing.jsonl)")  # fmt: skip
     add("--timeout", type=float, default=20.0, metavar="SECONDS",
-        help="what is too long for one of these files of three seconds (default: 20)")  # fmt: skip
+        help="limit for one of these files of three seconds (default: 20)")  # fmt: skip
     add("--memory", type=int, default=400, metavar="MIB",
-        help="what is too much for a decoding process (default: 400)")  # fmt: skip
+        help="limit for a decoding process (default: 400)")  # fmt: skip
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Search, and say what was found; returns the exit code."""
+    """Search, and print a summary; returns the exit code."""
     options = build_parser().parse_args(arguments)
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(10**9)

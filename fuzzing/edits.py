@@ -1,4 +1,4 @@
-"""Damage as data: edits of bytes, drawn by a random generator, applied in order."""
+"""Damage as data: edits of bytes, drawn at random, applied in order."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-_HEAD = 4096  # where most of a file's structure stands
+_HEAD = 4096  # bytes that hold most of a file's structure
 _LONGEST_RUN = 1 << 16
-_LARGEST = 4 << 20  # bytes: an input is not to grow without end
+_LARGEST = 4 << 20  # bytes of an input
 _NUMBERS = (
     *(0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 1000, 1024, 32767, 32768, 65535, 65536),
     *(10**6, 2**24, 10**9, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**48, 2**56 - 2, 2**56 - 1),
     *(2**62, 2**63 - 1, 2**63, 2**64 - 1),
 )
 _STEPS = (-8, -4, *range(2, 30, 2), 8, 12, 16, 32, 36, 40, 44)
-# The words next to which chunks, boxes, pages and frames keep their sizes and counts.
+# The names next to which chunks, boxes, pages and frames have their sizes and counts.
 _MARKS = re.compile(
     rb"RIFF|RF64|riff|ds64|fmt |fact|data|LIST|INFO|FORM|COMM|SSND|COMT|caff|desc|kuki|pakt|chan"
     rb"|fLaC|OggS|vorbis|Opus|FLAC|ftyp|moov|mvhd|trak|tkhd|edts|elst|mdia|mdhd|hdlr|minf|dinf"
@@ -29,26 +29,26 @@ _MARKS = re.compile(
 
 @dataclass(frozen=True)
 class Edit:
-    """``removed`` bytes from ``at`` on give way to ``inserted``; what lies behind moves along."""
+    """Replaces ``removed`` bytes from ``at`` on by ``inserted``; the bytes after them move."""
 
     at: int
     removed: int
     inserted: bytes
 
     def apply(self, data: bytes) -> bytes:
-        """``data`` with this edit made, as far as it reaches."""
+        """``data`` after this edit, as far as it reaches."""
         return data[: self.at] + self.inserted + data[self.at + self.removed :]
 
 
 def apply_all(data: bytes, edits: Sequence[Edit]) -> bytes:
-    """``data`` after all edits, one on the result of the other."""
+    """``data`` after all edits, each applied to the result of the one before."""
     for edit in edits:
         data = edit.apply(data)
     return data
 
 
 def draw_edits(rng: random.Random, data: bytes, others: Sequence[bytes]) -> tuple[Edit, ...]:
-    """One to forty edits of ``data``; ``others`` are files to take foreign parts from."""
+    """One to forty edits of ``data``; parts of ``others`` may be inserted."""
     edits: list[Edit] = []
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 5, 8, 16, 40))):
         draw = rng.choices(_DRAW, _WEIGHTS)[0]
@@ -62,8 +62,10 @@ def draw_edits(rng: random.Random, data: bytes, others: Sequence[bytes]) -> tupl
 
 
 def _mark(rng: random.Random, data: bytes) -> int | None:
-    """Where a structure's name stands: near the beginning more often than anywhere, and rare names
-    as often as those that samples spell by chance."""
+    """The offset of a structure's name, preferably near the beginning.
+
+    Each name is as likely as the others, however often samples contain it by chance.
+    """
     start = rng.choice((0, 0, 0, max(len(data) - _HEAD, 0), rng.randrange(len(data) + 1)))
     marks: dict[bytes, list[int]] = {}
     for match in _MARKS.finditer(data[start : start + 2 * _HEAD]):
@@ -72,13 +74,13 @@ def _mark(rng: random.Random, data: bytes) -> int | None:
 
 
 def _field(rng: random.Random, data: bytes) -> int:
-    """Where a number is likely to stand: a few bytes from the beginning of a structure's name."""
+    """The likely offset of a number: a few bytes from the beginning of a structure's name."""
     mark = _mark(rng, data) if rng.random() < 0.7 else None
     return _place(rng, data) if mark is None else max(0, mark + rng.choice(_STEPS))
 
 
 def _place(rng: random.Random, data: bytes) -> int:
-    """An offset, near the beginning or a structure's name more often than anywhere."""
+    """An offset, preferably near the beginning or a structure's name."""
     kind = rng.random()
     if kind < 0.3:
         return rng.randrange(min(len(data), _HEAD) + 1)
@@ -90,7 +92,7 @@ def _place(rng: random.Random, data: bytes) -> int:
 
 
 def _length(rng: random.Random) -> int:
-    """1 to ``_LONGEST_RUN``, short ones as often as long ones."""
+    """1 to ``_LONGEST_RUN``, log-uniform."""
     return int(_LONGEST_RUN ** rng.random())
 
 
@@ -106,7 +108,7 @@ def _overwrite_run(rng: random.Random, data: bytes, others: Sequence[bytes]) -> 
 
 
 def _write_number(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Edit]:
-    """One that overflows, as often as one that is only wrong."""
+    """A number at the limit of an integer type, as often as one that is only wrong."""
     size = rng.choice((1, 2, 2, 3, 4, 4, 4, 8, 8))
     half = 256**size // 2
     number = rng.choice((rng.choice(_NUMBERS), rng.choice((0, half, half - 1, -1)), len(data)))
@@ -146,7 +148,7 @@ def _swap(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Edit
 
 
 def _splice(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Edit]:
-    """The head of this file, the rest of another; or a part of the other in the middle."""
+    """The head of this file and the rest of another, or a part of the other in the middle."""
     other, at = rng.choice(others), _place(rng, data)
     start = rng.choice((at, _place(rng, other)))
     length = rng.choice((_length(rng), len(other)))
@@ -154,7 +156,7 @@ def _splice(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Ed
 
 
 def _surround(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Edit]:
-    """Junk, zeros, a whole other file or the beginning of a tag, in front or behind."""
+    """Noise, zeros, another file or the beginning of a tag, before or after the data."""
     length = _length(rng)
     tag = b"ID3\4\0\0" + bytes(rng.randrange(128) for _ in range(4))
     junk = rng.choice((bytes(length), rng.randbytes(length), rng.choice(others), tag))

@@ -1,4 +1,4 @@
-"""What fails is kept: one JSON line a finding, told apart by what goes wrong and where."""
+"""The list of findings: one JSON line each, identified by the failure and its place."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ _NUMBERS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Finding:
-    """``kind`` is ``"media"`` or ``"line"``, ``code`` the reply's or a word of ours, ``why`` one
-    line for people, ``place`` the innermost place in our code, if a traceback names one."""
+    """A failure of the server.
+
+    ``kind`` is ``"media"`` or ``"line"``, ``code`` the reply's or one of the fuzzer, ``why`` one
+    line for people, ``place`` the innermost place in our code, if a traceback names one.
+    """
 
     kind: str
     format: str
@@ -28,7 +31,7 @@ class Finding:
 
     @property
     def signature(self) -> str:
-        """The same for findings that are likely to have the same cause."""
+        """Equal for findings that probably have the same cause."""
         return " | ".join((self.kind, self.format, self.code, self.place or _worded(self.why)))
 
 
@@ -47,7 +50,7 @@ def _worded(why: str) -> str:
 
 
 class Ledger:
-    """The file of findings; what stands there already is not new."""
+    """The file of findings; those in it are not new."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -61,7 +64,7 @@ class Ledger:
         return finding.signature in self._known
 
     def keep(self, finding: Finding, edits: Sequence[Edit], files: Mapping[str, bytes]) -> None:
-        """Append it, with the edits that are needed; put ``files``, by suffix, next to the list."""
+        """Append it with its edits; write ``files``, by suffix, next to the list."""
         self._known.add(finding.signature)
         folder = self._path.with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)

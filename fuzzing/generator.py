@@ -13,7 +13,7 @@ from fuzzing.findings import Finding
 
 _WIDTH = 88
 _INDENT = "    "
-_SHORT = 10  # bytes that are written one by one
+_SHORT = 10  # bytes written as a literal
 
 
 def name_of(finding: Finding) -> str:
@@ -23,9 +23,9 @@ def name_of(finding: Finding) -> str:
 
 
 def source_of(finding: Finding, edits: Sequence[Edit], checksums: bool) -> str:
-    """A module with one function: the valid file, and the edits in full.
+    """A module with one function: the valid file, and all edits.
 
-    The answer that the file should get is for a person to say.
+    A person replaces the code by the right one.
     """
     why = finding.why.strip().replace("\\", "/").replace('"', "'")
     body = [line for edit in edits for line in _applied(edit)]
@@ -44,7 +44,7 @@ def source_of(finding: Finding, edits: Sequence[Edit], checksums: bool) -> str:
             f'    data = original("{finding.format}")',
             *body,
             *(("    data = repair_ogg(data)",) if checksums else ()),
-            '    return Found(data, "decode_failed")  # or what it deserves',
+            '    return Found(data, "decode_failed")  # or the right code',
             "",
         )
     )

@@ -1,4 +1,4 @@
-"""The inputs of the fuzzer, each made again from its number alone."""
+"""The inputs of the fuzzer; each follows from its number alone."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fuzzing.settled import repair_ogg, settled
 from tests.audio_files import FORMATS, music
 
 FORMAT_NAMES = (*FORMATS, *RARE_FORMATS)
-SECONDS = 3.2  # of music: just more than the analyzer asks for
+SECONDS = 3.2  # of music: just above the analyzer's minimum
 _RATE = 44100
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A valid file of a format, and what is done to it.
+    """A valid file of a format, and its damage.
 
-    ``checksums`` says that the pages of an Ogg file get true checksums again: without them hardly
-    a damaged byte would get beyond the first check.
+    ``checksums``: the pages of an Ogg file get right checksums after the damage, without which
+    few damaged bytes would pass the first check.
     """
 
     format: str
@@ -44,7 +44,7 @@ class Mutant:
 class Originals:
     """A valid file of each format, written once.
 
-    All formats are needed to make an input from its number again: parts of others may be in it.
+    An input may contain parts of every format, so its number needs all of them.
     """
 
     def __init__(self, names: Iterable[str] = FORMAT_NAMES) -> None:

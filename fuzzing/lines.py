@@ -1,4 +1,4 @@
-"""Damaged lines of the protocol, each followed by a ping that shows whether it was answered."""
+"""Damaged lines of the protocol; the pong to a ping after each line marks the end of replies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import random
 import string
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from fuzzing.edits import Edit, apply_all, draw_edits
@@ -19,8 +18,8 @@ from keyscan.server.protocol import MAX_LINE_BYTES
 
 _PATIENCE = 60.0  # seconds; only a hang takes that long
 _MARKER = "the marker"
-_DEEP = 800  # Python's parser refuses a little less than 1,000
-# All that may be said of a path, and of what it leads to.
+_DEEP = 800  # Python's parser fails at a little less than 1,000
+# The codes for a path, and for the file there.
 _OF_A_PATH = OF_A_FILE | {
     *("file_not_found", "invalid_path", "not_a_file", "permission_denied", "read_failed")
 }
@@ -32,8 +31,8 @@ _PING = json.dumps({"type": "ping", "id": _MARKER}).encode()
 class Lines:
     """One line at a time through the real server; a context manager.
 
-    A line gets one answer (a reset two: that it is done, and that nothing runs any more), whatever
-    is in it; blank lines get none.
+    Any line gets one reply (a reset two: ``reset_complete`` and ``reset_idle``); blank lines get
+    none.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,7 +44,7 @@ class Lines:
         return draw_line(random.Random(number), self._folder)
 
     def edits(self, number: int) -> tuple[Edit, ...]:
-        """What is done to it; nothing for every third."""
+        """Its edits; none for every third line."""
         if number % 3 == 0:
             return ()
         rng = random.Random(f"edits {number}")
@@ -53,7 +52,7 @@ class Lines:
         return draw_edits(rng, self.line(number), others)
 
     def edited(self, number: int, edits: Sequence[Edit]) -> bytes:
-        """The line as it is sent: still one line."""
+        """The line after the edits, still one line."""
         return apply_all(self.line(number), edits).replace(b"\n", b"\r")
 
     def try_out(self, number: int) -> Finding | None:
@@ -83,12 +82,7 @@ class Lines:
     def __enter__(self) -> Lines:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _running(self) -> Target:
@@ -102,12 +96,12 @@ class Lines:
         answers: list[Message | NotAMessage] = []
         while not _is_marker(answer := target.receive(_PATIENCE)):
             if answer is None:
-                return Problem("no_reply", "the ping behind the line is not answered")
+                return Problem("no_reply", "there is no pong after the line")
             answers.append(answer)
         for _ in range(_owed(line, answers)):
             late = target.receive(_PATIENCE)
             if late is None:
-                return Problem("no_reply", f"{line[:200]!r} is not answered")
+                return Problem("no_reply", f"there is no reply to {line[:200]!r}")
             answers.append(late)
         if stderr := target.stderr():
             return Problem("stderr", stderr.strip().splitlines()[-1][:300])
@@ -120,7 +114,7 @@ def _is_marker(answer: Message | NotAMessage | None) -> bool:
 
 
 def _owed(line: bytes, answers: Sequence[Message | NotAMessage]) -> int:
-    """How many messages must still come: the answer to a file, or the second one to a reset."""
+    """The number of messages to come: the reply for a file, or the second one to a reset."""
     if _is_blank(line):
         return 0
     first = answers[0] if answers else None
@@ -129,7 +123,7 @@ def _owed(line: bytes, answers: Sequence[Message | NotAMessage]) -> int:
 
 
 def judge(line: bytes, answers: Sequence[Message | NotAMessage]) -> Problem | None:
-    """What is wrong with these answers to one line, if anything."""
+    """The problem with these replies to one line, if there is one."""
     for answer in answers:
         if isinstance(answer, NotAMessage):
             return Problem("not_json", f"to {line[:200]!r}: {answer.line[:200]!r}")
@@ -159,7 +153,7 @@ def _kind(answer: Message) -> str:
 
 
 def _wanted(line: bytes) -> list[list[str]]:
-    """The kinds of answers that the README promises to such a line."""
+    """The kinds of replies that the README documents for such a line."""
     if _is_blank(line):
         return [[]]
     if _may_be_too_deep(line):
@@ -184,12 +178,12 @@ def _is_blank(line: bytes) -> bool:
 
 
 def _may_be_too_deep(line: bytes) -> bool:
-    """How deep is too deep depends on who asks."""
+    """Whether it may exceed the nesting that the parser allows, which depends on the caller."""
     return line.count(b"[") + line.count(b"{") > _DEEP
 
 
 def _value_of(line: bytes) -> Any:
-    """What a line says in JSON; None if it is none, or longer than a line may be."""
+    """The JSON value of a line; None if it is not JSON, or too long."""
     if len(line) > MAX_LINE_BYTES:
         return None
     try:
@@ -219,7 +213,7 @@ def _refuse(name: str) -> None:
 
 
 def draw_line(rng: random.Random, folder: Path) -> bytes:
-    """A request, often a strange one; not always JSON."""
+    """A request, often an unusual one; not always JSON."""
     draw: Callable[[random.Random, Path], bytes] = rng.choice(
         (_request, _request, _request, _control, _nested, _long, _garbage)
     )
@@ -279,7 +273,7 @@ def _path(rng: random.Random, folder: Path) -> str:
 
 
 def _value(rng: random.Random) -> str:
-    """Some JSON value, or nearly one."""
+    """A JSON value, or nearly one."""
     return rng.choice(
         (
             str(rng.randrange(-5, 100)),

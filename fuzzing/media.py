@@ -1,4 +1,4 @@
-"""Damaged files, many at once, through the real server; what it does wrong is tried again alone."""
+"""Damaged files, many at once, through the real server; each failure is tried again alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from fuzzing.edits import Edit
 from fuzzing.findings import Finding, place_of
@@ -16,15 +15,15 @@ from keyscan.errors import ERROR_CODES
 
 _AT_ONCE = 8
 _LOOK_FOR_STRAYS_EVERY = 200  # inputs
-# All that may be said of a regular file, however damaged; the other documented codes are about the
-# path, the line or the server.
+# The codes for a regular file with any damage; the other documented codes are about the path, the
+# line or the server.
 OF_A_FILE = frozenset(
     (
         *("empty_file", "unsupported_format", "no_audio", "decode_failed"),
         *("too_short", "too_long", "silent"),
     )
 )
-_OF_A_BUSY_MACHINE = frozenset(("timeout", "no_reply"))  # if they do not come back, they were
+_OF_A_BUSY_MACHINE = frozenset(("timeout", "no_reply"))  # unless they recur alone
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,21 @@ class Limits:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with how the server took a file."""
+    """A failure of the server on a file."""
 
     code: str
     why: str
     place: str = ""
 
     def of(self, mutant: Mutant) -> Finding:
-        """It as a finding."""
+        """As a finding."""
         return Finding(
             "media", mutant.format, mutant.number, self.code, self.why.strip(), self.place
         )
 
 
 class Media:
-    """Feeds mutants to two decoding processes at once; a context manager."""
+    """Sends mutants to two decoding processes; a context manager."""
 
     def __init__(self, originals: Originals, folder: Path, limits: Limits) -> None:
         self._originals, self._folder, self._limits = originals, folder, limits
@@ -63,7 +62,7 @@ class Media:
         self.alone = Alone(originals, folder / "alone", self._inputs, limits)
 
     def try_out(self, mutant: Mutant) -> list[Finding]:
-        """Send one more; the findings are those of files that were sent before, as often as not."""
+        """Send one more; the findings may be those of files sent before."""
         found = []
         while len(self._in_flight) >= _AT_ONCE:
             found += self._collect()
@@ -81,7 +80,7 @@ class Media:
         return found
 
     def drain(self) -> list[Finding]:
-        """Wait for every answer that is due, and see that no other comes."""
+        """Wait for every reply that is due, and check that no other comes."""
         found: list[Finding] = []
         last: tuple[Mutant, ...] = ()
         while self._in_flight:
@@ -103,12 +102,7 @@ class Media:
     def __enter__(self) -> Media:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _running(self) -> Target:
@@ -138,7 +132,7 @@ class Media:
         name = reply.get("id") if isinstance(reply, dict) else None
         mutant = self._in_flight.pop(name, None) if isinstance(name, str) else None
         if mutant is None:
-            problem = Problem("extra_reply", f"nobody waits for {str(reply)[:200]}")
+            problem = Problem("extra_reply", f"unexpected: {str(reply)[:200]}")
         elif problem is not None:
             suspects = (mutant,)
         problem = problem or _excess(target, self._limits) or _said(target.stderr())
@@ -156,7 +150,7 @@ class Media:
         return self._examine(problem, tuple(self._in_flight.values()))
 
     def _examine(self, problem: Problem, suspects: Iterable[Mutant]) -> list[Finding]:
-        """Have the suspects tried alone, and send the others once more."""
+        """Try the suspects alone, and send the others again."""
         suspects = tuple(suspects)
         others = [mutant for mutant in self._in_flight.values() if mutant not in suspects]
         self._stop()
@@ -171,7 +165,7 @@ class Media:
 
 
 class Alone:
-    """One file at a time through one decoding process: what is wrong then is the file's doing."""
+    """One file at a time through one decoding process: a failure then is due to the file."""
 
     def __init__(self, originals: Originals, folder: Path, inputs: Path, limits: Limits) -> None:
         self._originals, self._folder, self._inputs = originals, folder, inputs
@@ -179,7 +173,7 @@ class Alone:
         self._target: Target | None = None
 
     def problem(self, mutant: Mutant) -> Problem | None:
-        """What the server does wrong with this file; None if nothing."""
+        """The server's failure on this file; None without one."""
         path = self._inputs / f"alone-{mutant.name}"
         path.write_bytes(self._originals.bytes_of(mutant))
         target = self._running()
@@ -191,7 +185,7 @@ class Alone:
         finally:
             path.unlink()
         if problem is not None:
-            self.close()  # the next file is to find a clean one
+            self.close()  # the next file gets a fresh server
         return problem
 
     def fails_alike(self, mutant: Mutant, finding: Finding, edits: Iterable[Edit]) -> bool:
@@ -216,7 +210,7 @@ class Alone:
         if reply is None:
             return Problem("no_reply", "no reply for long")
         if isinstance(reply, dict) and reply.get("id") != mutant.name:
-            return Problem("extra_reply", f"nobody waits for {str(reply)[:200]}")
+            return Problem("extra_reply", f"unexpected: {str(reply)[:200]}")
         stderr = target.stderr()
         if problem := complaint(reply):
             return Problem(problem.code, problem.why, place_of(stderr))
@@ -229,9 +223,9 @@ class Alone:
 
 
 def complaint(reply: Message | NotAMessage) -> Problem | None:
-    """What is wrong with the reply to a request for a damaged file that can be read."""
+    """The problem with the reply for a damaged, readable file, if there is one."""
     if isinstance(reply, NotAMessage):
-        return Problem("not_json", f"no JSON object: {reply.line[:200]!r}")
+        return Problem("not_json", f"not a JSON object: {reply.line[:200]!r}")
     code = reply.get("code")
     if reply.get("status") == "success" and code == "ok":
         return None
@@ -241,7 +235,7 @@ def complaint(reply: Message | NotAMessage) -> Problem | None:
 
 
 def _extra(target: Target, limits: Limits) -> Problem | None:
-    """What comes although everything is answered."""
+    """A message that comes after all replies."""
     pong = target.receive_after(b'{"type": "ping", "id": "end"}', 4 * limits.timeout)
     if isinstance(pong, dict) and pong.get("type") == "pong":
         return None

@@ -1,4 +1,4 @@
-"""Which of the edits are needed for a finding."""
+"""Find the edits that a finding needs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fuzzing.edits import Edit
 def minimise(
     edits: Sequence[Edit], fails: Callable[[Sequence[Edit]], bool], seconds: float
 ) -> tuple[Edit, ...]:
-    """The edits without those that ``fails`` does not need, as far as ``seconds`` reach.
+    """The edits that ``fails`` needs, as far as ``seconds`` suffice to find out.
 
-    Halves are left out first, then quarters, and so on (Zeller's delta debugging, its second half).
+    Leaves out halves, then quarters, and so on (the complements of Zeller's delta debugging).
     """
     deadline = time.monotonic() + seconds
     kept = tuple(edits)

@@ -1,4 +1,4 @@
-"""How far it is: a bar on a terminal, a line a minute in a log."""
+"""The progress: a bar on a terminal, a line a minute in a log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOG_SECONDS = 60.0
 
 
 class Progress:
-    """Counts inputs and findings, and says so on stderr."""
+    """Counts inputs and findings, and prints them to stderr."""
 
     def __init__(self, seconds: float) -> None:
         self.inputs = {"media": 0, "line": 0}
@@ -29,7 +29,7 @@ class Progress:
         return time.monotonic() - self._start
 
     def tried(self, kind: str, count: int = 1) -> None:
-        """So many more inputs were tried."""
+        """Count ``count`` more inputs."""
         self.inputs[kind] += count
         if not self._bar.disable:
             self._bar.n = min(self.elapsed, self._bar.total)
@@ -40,19 +40,19 @@ class Progress:
             self.say(f"{self.elapsed:.0f} s: {self.summary()}")
 
     def found(self, text: str) -> None:
-        """Something new was found."""
+        """Count and print a new finding."""
         self.findings += 1
         self._new_at = time.monotonic()
         self.say(text)
 
     def say(self, text: str) -> None:
-        """A line of its own."""
+        """Print a line."""
         self._bar.clear()
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
     def summary(self) -> str:
-        """One line."""
+        """The counts in one line."""
         count = sum(self.inputs.values())
         ago = f", the last {time.monotonic() - self._new_at:.0f} s ago" if self.findings else ""
         return (
@@ -61,5 +61,5 @@ class Progress:
         )
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Remove the bar."""
         self._bar.close()

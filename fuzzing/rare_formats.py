@@ -1,4 +1,4 @@
-"""Formats that FFmpeg knows and the tests do not ask for one by one: more demuxers to damage."""
+"""Formats of FFmpeg that have no test of their own: more demuxers for the fuzzer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.audio_files import music
 
 @dataclass(frozen=True)
 class RareFormat:
-    """FFmpeg's names of an encoder and a muxer, and what the encoder wants."""
+    """FFmpeg's names of an encoder and a muxer, and the encoder's parameters."""
 
     codec: str
     container: str

@@ -1,4 +1,4 @@
-"""Valid files without what a writer draws by chance or takes from the clock."""
+"""Valid files without the random numbers and times of their writers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import struct
 
 from keyscan.audio.ogg import page_length, with_checksum
 
-_HEAD = 4096  # bytes: what is settled in RIFF and IFF stands there
+_HEAD = 4096  # bytes that hold the times of RIFF and IFF
 _SERIAL = struct.pack("<I", 1)
 # Matroska (RFC 9559): SegmentUUID, TrackUID and TagTrackUID.
 _UIDS = re.compile(rb"(\x73\xa4\x90)(.{16})|(\x73\xc5\x88|\x63\xc5\x88)(.{8})", re.DOTALL)
-# A checksum at the beginning of Info, Tracks or Tags, of whatever length.
+# A checksum at the beginning of Info, Tracks or Tags, which may have any length.
 _CHECKSUMS = re.compile(
     rb"(\x15I\xa9f|\x16T\xaek|\x12T\xc3g)([\x80-\xff]|[\x40-\x7f].|\x10...|\x01.{7})\xbf\x84.{4}",
     re.DOTALL,
@@ -20,10 +20,10 @@ _VOID = b"\xec\x84" + bytes(4)
 
 
 def settled(data: bytes) -> bytes:
-    """``data``, a valid file, the same whenever it is written.
+    """``data``, a valid file, with constants for random numbers and times.
 
-    Ogg streams get the serial number 1 (and checksums), the peaks of WAV and AIFF no time, and
-    Matroska the numbers 1, without the checksums over them.
+    Ogg streams get the serial number 1 (and checksums), the peaks of WAV and AIFF the time 0, and
+    Matroska the ids 1, without the checksums over them.
     """
     if data.startswith(b"OggS"):
         return repair_ogg(data, _SERIAL)
@@ -35,8 +35,7 @@ def settled(data: bytes) -> bytes:
 
 
 def repair_ogg(data: bytes, serial: bytes = b"") -> bytes:
-    """``data`` with the right checksum in every Ogg page that can be found (RFC 3533), and that
-    serial number, if one is given."""
+    """``data`` with right checksums in all Ogg pages (RFC 3533), and with ``serial`` if given."""
     parts, at = [], 0
     while (found := data.find(b"OggS\0", at)) >= 0:
         parts.append(data[at:found])

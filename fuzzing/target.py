@@ -1,36 +1,33 @@
-"""The real server as a child process that is watched: replies, stderr, memory, open files."""
+"""The real server as a child process under observation: replies, stderr, memory, open files."""
 
 from __future__ import annotations
 
 import json
 import os
 import queue
-import subprocess
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import psutil
 
-from tests.server_process import COMMAND
+from keyscan.line_process import LineProcess
+from tests.server_process import COMMAND, HEARTBEAT
 
 _START_SECONDS = 120.0
-_END_SECONDS = 20.0
 _LOOK_SECONDS = 0.1
 
 Message = dict[str, Any]
 
 
 class Died(Exception):
-    """The server has ended, or closed its output, although nobody asked it to."""
+    """The server ended, or closed its output, before its input ended."""
 
 
 @dataclass(frozen=True)
 class NotAMessage:
-    """A line of output that is no JSON object in UTF-8."""
+    """A line of output that is not a JSON object in UTF-8."""
 
     line: bytes
 
@@ -39,8 +36,8 @@ class Target:
     """Starts the server in an empty folder of its own; a context manager that leaves no process.
 
     It is the frozen app if the variable ``KEYSCAN_EXE`` names it, as for the tests.
-    ``peak`` is the largest resident size in bytes that a process below the server had since
-    ``forget_peak``, by looking ten times a second.
+    ``peak`` is the largest resident size in bytes of a process below the server since
+    ``forget_peak``, sampled ten times a second.
 
     Raises:
         Died: it ended before it was ready.
@@ -53,17 +50,18 @@ class Target:
         self._next_look = 0.0
         self._errors = folder.with_suffix(".stderr")
         with self._errors.open("wb") as errors:
-            self._process = subprocess.Popen(
+            self._process = LineProcess(
                 [*COMMAND, *options],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=folder,
                 env={**os.environ, "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
-                start_new_session=True,  # Ctrl-C is for us
+                start_new_session=True,  # Ctrl-C is for this process only
             )
-        self._output: queue.SimpleQueue[Message | NotAMessage | None] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._output: queue.SimpleQueue[Message | NotAMessage | Died] = queue.SimpleQueue()
+        self._process.read(
+            lambda line: self._output.put(_parsed(line)),
+            lambda code: self._output.put(Died(f"the server ended with exit code {code}")),
+        )
         try:
             self._wait_for_ready()
         except BaseException:
@@ -79,17 +77,15 @@ class Target:
         """Write one line.
 
         Raises:
-            Died: nobody reads it.
+            Died: the server does not read.
         """
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(line + b"\n")
-            self._process.stdin.flush()
+            self._process.send(line + b"\n")
         except OSError as error:
             raise Died(f"the server does not read any more: {error}") from error
 
     def receive(self, patience: float) -> Message | NotAMessage | None:
-        """The next message that is no heartbeat; None if none comes within ``patience`` seconds.
+        """The next message but for heartbeats; None if none comes within ``patience`` seconds.
 
         Raises:
             Died: the output has ended.
@@ -103,9 +99,9 @@ class Target:
                 if time.monotonic() > deadline:
                     return None
                 continue
-            if message is None:
-                raise Died(f"the server has ended with exit code {self._exit_code()}")
-            if message != {"type": "heartbeat"}:
+            if isinstance(message, Died):
+                raise message
+            if message != HEARTBEAT:
                 return message
 
     def receive_after(self, line: bytes, patience: float) -> Message | NotAMessage | None:
@@ -114,16 +110,16 @@ class Target:
         return self.receive(patience)
 
     def forget_peak(self) -> None:
-        """Measure memory anew."""
+        """Start a new measurement of memory."""
         self.peak = 0
 
     def stderr(self) -> str:
-        """All that was written there."""
+        """All text written there."""
         return self._errors.read_text(encoding="utf-8", errors="backslashreplace")
 
     def stray_files(self, inputs: Path) -> list[str]:
-        """What should not be at this moment: files left in the server's folder, open ones that are
-        written to or lie next to the folder ``inputs`` and not in it, and connections."""
+        """What must not exist at this moment: files left in the server's folder, connections, and
+        open files that are written to or lie next to the folder ``inputs`` and not in it."""
         strays: list[Path | str] = list(self.folder.rglob("*"))
         for process in self._descendants():
             try:
@@ -138,29 +134,18 @@ class Target:
     def close(self) -> None:
         """End the server and everything below it."""
         below = self._descendants()
-        self._process.kill()
+        self._process.process.kill()
         for process in below:
             try:
                 process.kill()
             except psutil.Error:
                 continue
-        self._process.wait(_END_SECONDS)
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            try:
-                pipe.close()
-            except OSError:
-                continue
+        self._process.close()
 
     def __enter__(self) -> Target:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _may_be_open(self, file: Any, inputs: Path) -> bool:
@@ -168,21 +153,6 @@ class Target:
         if path == self._errors or path.is_relative_to(inputs):
             return True
         return is_read and not path.is_relative_to(inputs.parent)  # a library, or our own code
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        try:
-            for line in self._process.stdout:
-                self._output.put(_parsed(line))
-        except (OSError, ValueError):  # closed by ourselves
-            pass
-        self._output.put(None)
-
-    def _exit_code(self) -> int | None:
-        try:
-            return self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            return None
 
     def _descendants(self) -> list[psutil.Process]:
         try:

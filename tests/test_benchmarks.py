@@ -1,4 +1,4 @@
-"""A benchmark that compared nothing says so, and does not call it a success."""
+"""A benchmark without a comparison says so, and does not call it a success."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.server_process import ROOT
 
 
 def samples(count, grows_by=0):
-    """A look a second; the server grows by so many MB in each."""
+    """A sample a second, in which the server grows by ``grows_by`` MB."""
     return [
         Sample(second, 10 * second, usage(second, 10**8 + grows_by * 10**6 * second))
         for second in range(count)

@@ -1,13 +1,15 @@
-"""The benchmarks of a track's length and of the idle server run to their tables."""
+"""The benchmarks of a track's length and of the idle server print their tables."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 
 import pytest
 
-from benchmarks.length import WRITERS, Row, length_name, spread
+from benchmarks.length import WRITERS, Row, spread
+from benchmarks.script import duration, duration_name
 from keyscan.audio.stream import AudioStream
 from tests.server_process import ROOT
 
@@ -46,8 +48,15 @@ def test_the_spread_is_a_share_of_the_mean(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["10s", "5m", "10h"])
-def test_lengths_are_named_as_they_are_asked_for(name):
-    assert length_name({"10s": 10.0, "5m": 300.0, "10h": 36000.0}[name]) == name
+def test_lengths_are_named_as_the_options_are(name):
+    assert duration(name) == {"10s": 10.0, "5m": 300.0, "10h": 36000.0}[name]
+    assert duration_name(duration(name)) == name
+
+
+@pytest.mark.parametrize("text", ["4s", "0m", "90s", "5", "m", "1.5h"])
+def test_a_length_that_no_track_can_have(text):
+    with pytest.raises(ArgumentTypeError):
+        duration(text)
 
 
 def test_lengths_are_compared_within_a_format():
@@ -55,7 +64,7 @@ def test_lengths_are_compared_within_a_format():
         "benchmarks.length",
         *("--lengths", "10s", "5s", "--formats", "mp3", "--rounds", "1", "--turn", "0.1"),
     )
-    assert result.returncode in (0, 1), result.stderr  # whether the bar is kept is not our matter
+    assert result.returncode in (0, 1), result.stderr  # the bar depends on the machine
     assert [row[:2] for row in rows(result.stdout)] == [["MP3", "5s"], ["MP3", "10s"]]
     assert all(float(cell) > 0 for row in rows(result.stdout) for cell in row[2:5])
     assert result.stdout.count("spread") == 1

@@ -1,4 +1,4 @@
-"""The comparison with other programs: each is what it says it is, and the tables are whole."""
+"""The comparison with other programs: each does what it documents, and the tables are complete."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.library import dealt
-from benchmarks.peer_music import EXTENSIONS, write_music
-from benchmarks.peer_programs import BASELINE, FLOOR, Program
+from benchmarks.music import EXTENSIONS, write_music
 from benchmarks.peers import SLOW_SECONDS, Results, bar_cell, measure, print_seconds
+from benchmarks.programs import BASELINE, FLOOR, Program
 from keyscan import analyze
 from keyscan.keys import Key
 from tests.server_process import ROOT
 
 SECONDS = 25.0
-# Of log1p magnitudes around 1; what the front ends themselves differ by is a tenth of it.
+# Of log1p magnitudes around 1; the difference of the front ends alone is a tenth of it.
 TOLERANCE = 0.003
 DIFFERENCES = """
 import json, sys
@@ -80,12 +80,12 @@ def test_the_baseline_computes_our_features_in_its_own_way(music):
         assert difference < TOLERANCE, path
 
 
-def test_the_baseline_keeps_what_its_libraries_do_by_default():
+def test_the_baseline_keeps_the_defaults_of_its_libraries():
     default = run("-c", "import torch; print(torch.get_num_threads())")
     with Program("baseline", BASELINE) as program:
-        assert program.about["compiles"] is True
-        assert program.about["threads"] == int(default.stdout)
-        assert program.about["numba"][0].isdigit()
+        assert program.ready["compiles"] is True
+        assert program.ready["threads"] == int(default.stdout)
+        assert program.ready["numba"][0].isdigit()
         missing = program.ask(Path("no such file.wav"))
         assert missing.error
         assert not missing.key
@@ -109,6 +109,18 @@ def test_one_file_side_by_side():
     assert "- not measured: essentia, madmom" in result.stdout
 
 
+def test_a_program_that_ends_is_named_with_its_last_words(tmp_path):
+    code = "raise SystemExit('out of luck')"
+    with pytest.raises(SystemExit, match=r"a peer: .* exit code 1: out of luck"):
+        Program("a peer", [sys.executable, "-c", code])
+    ready = """print('{"type": "ready"}', flush=True); input(); """
+    with (
+        Program("a peer", [sys.executable, "-c", ready + code]) as program,
+        pytest.raises(SystemExit, match=r"a peer: .* exit code 1: out of luck"),
+    ):
+        program.ask_all([tmp_path] * 1000)
+
+
 def test_a_file_without_an_answer_has_no_seconds(music, tmp_path, capsys):
     broken = tmp_path / "broken.flac"
     broken.write_bytes(b"fLaC" + bytes(1000))
@@ -129,7 +141,7 @@ def test_a_peer_without_its_python_is_refused_at_once():
 
 
 def test_a_library_side_by_side():
-    """On one core there is one baseline, and one compilation by numba, which takes long."""
+    """On one core there is one baseline, and only one slow compilation by numba."""
     options = ["--tracks", "5", "--shortest", "10", "--longest", "15"]
     result = run("-m", "benchmarks.library", *options, one_core=True)
     assert result.returncode == 0, result.stderr
@@ -168,7 +180,7 @@ def test_a_ratio_is_said_to_meet_its_bar_or_not(cell, expected):
     assert cell == expected
 
 
-def test_medians_ratios_and_who_is_slow():
+def test_medians_ratios_and_slow_programs():
     path = Path("track.wav")
     seconds = {("ours", path): [1.0, SLOW_SECONDS + 9, 2.0], ("peer", path): [SLOW_SECONDS + 1]}
     results = Results(seconds, {})

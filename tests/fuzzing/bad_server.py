@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def be_greedy(ready):
-    """Hold 200 MiB in a child process, as a decoder would."""
+    """Hold 200 MiB in a child process, as a decoder may."""
     held = b"x" * (200 << 20)
     ready.set()
     time.sleep(60)
