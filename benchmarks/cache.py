@@ -28,7 +28,7 @@ from benchmarks.script import positive  # noqa: E402
 from examples.track import SAMPLE_RATE, write_audio  # noqa: E402
 from keyscan.api import analyze  # noqa: E402
 from keyscan.cache.database import Database  # noqa: E402
-from keyscan.cache.records import FileRow, ResultRow, Stamp  # noqa: E402
+from keyscan.cache.lookup import FileRow, ResultRow, Stamp  # noqa: E402
 from keyscan.keys import KEYS  # noqa: E402
 
 _BATCH = 1000  # rows stored at a time

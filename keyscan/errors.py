@@ -145,6 +145,9 @@ class Cancelled(AnalysisError):
 
     code = "cancelled"
 
+    def __init__(self, message: str = "cancelled") -> None:
+        super().__init__(message)
+
 
 class InternalError(AnalysisError):
     """A defect of the analyzer; the log on stderr has the details."""

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from keyscan.cache.records import FileRow, ResultRow, Stamp
+from keyscan.cache.lookup import FileRow, ResultRow, Stamp
 from keyscan.errors import CacheBusy, CacheError, CacheUnusable
 
 FORMAT = 2

@@ -1,4 +1,8 @@
-"""The worker's side of the cache: is the file known, and if not, which content has it?"""
+"""The worker's side of the cache: is the file known, and if not, which content has it?
+
+A row of ``files`` says which content a path has, a row of ``results`` what was found out about a
+content. This module imports no database.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keyscan.audio.source import SourceFile, file_status
-from keyscan.cache.records import FileRow, Identified, Known, Stamp
-from keyscan.errors import AnalysisError, CacheBusy, CacheError, ReadFailed
+from keyscan.errors import AnalysisError, CacheBusy, CacheError, Cancelled, ReadFailed
 from keyscan.runtime import Stages
-from keyscan.spectrogram.constant_q import Features
-from keyscan.spectrogram.features import Stopped
+from keyscan.spectrogram.constant_q import Features, FloatArray
 
 if TYPE_CHECKING:
     from keyscan.cache.database import Database  # and with it sqlite3
@@ -31,6 +33,62 @@ _SETTLED_NS = 3_000_000_000
 """A change longer ago has other times than one made now, on any file system (FAT: 2 s)."""
 
 ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What changes when a file does: bytes, and nanoseconds since 1970.
+
+    ``changed_ns`` is the inode's time, which no program can set (the time of creation on Windows).
+    """
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """The stamp of a file with that status."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """The digest of the file at an absolute ``path``, valid while its stamp is this one."""
+
+    path: bytes
+    stamp: Stamp
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """What was found out about a content with some settings."""
+
+    digest: bytes
+    settings: bytes
+    record: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The record of a file; ``file`` is to be stored, None if it already is.
+
+    ``spectrogram`` is there if it was asked for.
+    """
+
+    record: bytes
+    file: FileRow | None
+    seconds: dict[str, float]
+    spectrogram: FloatArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Identified(Features):
+    """The features of a content that has no record yet; ``file`` as in ``Known``."""
+
+    digest: bytes
+    file: FileRow | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +130,7 @@ class KnownFiles:
 
         Raises:
             AnalysisError: the file cannot be read, or what ``analyse`` raises.
-            Stopped: ``should_stop()`` was true.
+            Cancelled: ``should_stop()`` was true.
         """
         stages = Stages()
         with contextlib.ExitStack() as opened:
@@ -154,7 +212,7 @@ def _digest(source: SourceFile, stamp: Stamp, should_stop: ShouldStop) -> bytes 
     digest = hashlib.blake2b(digest_size=_DIGEST_SIZE)
     while block := source.read(_BLOCK):
         if should_stop():
-            raise Stopped
+            raise Cancelled
         digest.update(block)
     source.seek(0)
     try:

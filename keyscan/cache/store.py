@@ -17,7 +17,7 @@ from keyscan.audio.formats import UNKNOWN, is_music
 from keyscan.audio.probe import identify
 from keyscan.audio.source import SourceFile
 from keyscan.cache.database import Database
-from keyscan.cache.records import FileRow, ResultRow
+from keyscan.cache.lookup import FileRow, ResultRow
 from keyscan.errors import AnalysisError, CacheBusy, CacheError, NoCache
 
 log = logging.getLogger(__name__)

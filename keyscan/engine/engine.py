@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from keyscan.analysis import Analysis
-from keyscan.cache.records import Identified, Known
+from keyscan.cache.lookup import Identified, Known
 from keyscan.engine.messages import Work
 from keyscan.engine.supervisor import Supervisor
 from keyscan.engine.worker import Worker
@@ -250,7 +250,7 @@ class Engine:
         stages.seconds.update(found.seconds)
         result: Analysis | AnalysisError
         if task.cancelled.is_set():
-            result = Cancelled("cancelled")
+            result = Cancelled()
         else:
             try:
                 result = self._analysis(task, found, stages)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 
-from keyscan.engine.limits import resident_bytes
 from keyscan.errors import AnalysisError, Cancelled, OutOfMemory, TimedOut
 from keyscan.options import WorkerOptions
 
@@ -51,7 +50,7 @@ class Watch:
             self._stop_sent = True
             self._send_stop()
         if now > self._deadline:
-            self.verdict = Cancelled("cancelled") if self._stopping else self._timed_out()
+            self.verdict = Cancelled() if self._stopping else self._timed_out()
         elif resident_bytes(self._process.pid or 0) > self._options.memory_limit:
             self.verdict = out_of_memory(self._options)
         if self.verdict is not None:
@@ -99,3 +98,13 @@ class Supervisor:
             with self._changed:
                 for watch in self._watches:
                     watch.look()
+
+
+def resident_bytes(pid: int) -> int:
+    """The physical memory that a process has; 0 if the system does not tell, or it is gone."""
+    import psutil  # takes 30 ms, and workers do without it
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except (psutil.Error, OSError):  # no file can be opened any more
+        return 0

@@ -15,10 +15,9 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from keyscan.cache.records import Known
-from keyscan.engine.limits import resident_bytes
+from keyscan.cache.lookup import Known
 from keyscan.engine.messages import Accepted, Started, Stop, Work, receive, send
-from keyscan.engine.supervisor import Supervisor, Watch, out_of_memory
+from keyscan.engine.supervisor import Supervisor, Watch, out_of_memory, resident_bytes
 from keyscan.engine.worker_process import OUT_OF_MEMORY, worker_main
 from keyscan.errors import AnalysisError, DecoderCrashed, WorkerFailed
 from keyscan.options import WorkerOptions

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
-from keyscan.cache.records import Known
-from keyscan.engine.limits import (
-    end_with_the_server,
-    leave_no_core,
-    limit_memory,
-    limit_processor_time,
-)
+from keyscan.cache.lookup import Known
 from keyscan.engine.messages import Accepted, Started, Stop, Work, receive, send
-from keyscan.errors import AnalysisError, Cancelled, InternalError, InvalidPath
+from keyscan.errors import AnalysisError, InternalError, InvalidPath
 from keyscan.options import WorkerOptions
 from keyscan.runtime import give_back_freed_memory, keep_freed_memory, open_missing_streams
 from keyscan.spectrogram.constant_q import CqtEngine, Features
+
+try:
+    import fcntl
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from keyscan.audio.source import SourceFile
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 OUT_OF_MEMORY = 70
 """The exit code of a worker that was refused memory."""
+ORPHANED = 71
+"""The exit code of a worker whose server is gone."""
 
 
 def worker_main(connection: Connection, options: WorkerOptions, cache: str | None) -> None:
@@ -86,7 +90,7 @@ def _warn(text: str) -> None:
 def _analyse(
     work: Work, cqt: CqtEngine, connection: Connection, known_files: KnownFiles | None = None
 ) -> Features | Known | AnalysisError:
-    from keyscan.spectrogram.features import Stopped, extract_features
+    from keyscan.spectrogram.features import extract_features
 
     def should_stop() -> bool:
         return connection.poll() and isinstance(receive(connection), Stop)
@@ -103,8 +107,6 @@ def _analyse(
         return error
     except UnicodeEncodeError:
         return InvalidPath("the path holds half a surrogate pair")
-    except Stopped:
-        return Cancelled("cancelled")
     except (EOFError, ConnectionError):
         raise
     except MemoryError:
@@ -119,3 +121,55 @@ def _native(path: str) -> str:
     if os.name != "posix":
         return path
     return os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+
+def limit_memory(size: int) -> None:
+    """Make the system refuse this process more than ``size`` bytes, where it can (Linux).
+
+    On every system the supervisor looks at the size of the process as well.
+    """
+    if sys.platform == "linux":
+        _lower(resource.RLIMIT_DATA, size)
+
+
+def limit_processor_time(seconds: float) -> None:
+    """Make the system end this process after so many more seconds of computing, where it can."""
+    if resource is not None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + seconds) + 1)
+
+
+def leave_no_core() -> None:
+    """A process that crashes must not leave a file as large as itself behind."""
+    if resource is not None:
+        _lower(resource.RLIMIT_CORE, 0)
+
+
+def end_with_the_server() -> None:
+    """End this process when the one that started it ends, however that happens.
+
+    A thread waits for a pipe that the system closes (POSIX), or for the parent process (Windows).
+    On Linux the closed pipe also sends SIGKILL, because a decoder in C may never let the thread
+    run.
+    """
+    server = multiprocessing.parent_process()
+    if server is None:
+        return
+    if sys.platform == "linux":
+        pipe = server.sentinel
+        fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+
+    def watch() -> None:
+        wait([server.sentinel])
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, name="orphan watch", daemon=True).start()
+
+
+def _lower(kind: int, wanted: int) -> None:
+    """Set the soft limit; the hard one stays, and an already lower one too."""
+    hard = resource.getrlimit(kind)[1]
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(kind, (soft, hard))

@@ -82,7 +82,7 @@ class Scheduler:
                 job.cancelled.set()
                 cancelled = job.request
             if cancelled is not None:
-                self._emit(failure(cancelled, self._generation, Cancelled("cancelled")))
+                self._emit(failure(cancelled, self._generation, Cancelled()))
             self._emit(
                 {
                     "type": "cancel_complete",

@@ -9,7 +9,7 @@ import numpy as np
 
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
-from keyscan.errors import Silent, TooLong, TooShort
+from keyscan.errors import Cancelled, Silent, TooLong, TooShort
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import (
     MAX_SECONDS,
@@ -21,16 +21,12 @@ from keyscan.spectrogram.constant_q import (
     load_filter_bank,
 )
 
-__all__ = ["MIN_SECONDS", "Features", "Stopped", "extract_features", "warm_up"]
+__all__ = ["MIN_SECONDS", "Features", "extract_features", "warm_up"]
 
 MIN_SECONDS = 3.0
 """The shortest track that is analysed."""
 
 _CODEC_ROUNDING = 0.1  # seconds that a codec's frames may cost a track of three seconds
-
-
-class Stopped(Exception):
-    """``should_stop`` has returned true."""
 
 
 def extract_features(
@@ -51,14 +47,14 @@ def extract_features(
 
     Raises:
         AnalysisError: the file cannot be analysed; the class says why.
-        Stopped: ``should_stop()`` was true.
+        Cancelled: ``should_stop()`` was true.
     """
     stages = Stages()
     transform = _ENGINES[engine]()
     with AudioStream(file, transform.sample_rate, stages) as stream:
         for block in stream:
             if should_stop():
-                raise Stopped
+                raise Cancelled
             if stream.duration > MAX_SECONDS:
                 raise TooLong(f"there are more than {MAX_SECONDS / 3600:g} hours of sound")
             with stages.measure("cqt"):

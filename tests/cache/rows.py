@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from keyscan.cache.records import FileRow, ResultRow, Stamp
+from keyscan.cache.lookup import FileRow, ResultRow, Stamp
 
 STAMP = Stamp(size=5_000_000_000, modified_ns=1_700_000_000_123_456_789, changed_ns=7)
 SETTINGS = b"settings"

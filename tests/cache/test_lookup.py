@@ -10,11 +10,9 @@ import pytest
 
 from keyscan.cache import lookup as cache_lookup
 from keyscan.cache.database import Database
-from keyscan.cache.lookup import PATIENCE, KnownFiles
-from keyscan.cache.records import Identified, Known, ResultRow, Stamp
-from keyscan.errors import FileNotFound, NotAFile
+from keyscan.cache.lookup import PATIENCE, Identified, Known, KnownFiles, ResultRow, Stamp
+from keyscan.errors import Cancelled, FileNotFound, NotAFile
 from keyscan.spectrogram.constant_q import Features
-from keyscan.spectrogram.features import Stopped
 
 SETTINGS = b"settings"
 
@@ -192,7 +190,7 @@ def test_what_was_read_is_what_is_decoded(known_files, track, settled):
 
 
 def test_nobody_waits_for_the_digest_of_a_file_that_is_not_wanted(known_files, track):
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         answer(known_files, track, should_stop=lambda: True, analyse=not_to_be_called)
 
 

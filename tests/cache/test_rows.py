@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keyscan.cache.records import Stamp
+from keyscan.cache.lookup import Stamp
 from tests.cache.rows import SETTINGS, STAMP, change, file_row, names, result_row
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from keyscan.cache.database import Database
-from keyscan.cache.records import FileRow, Stamp
+from keyscan.cache.lookup import FileRow, Stamp
 from keyscan.cache.store import ResultStore
 from tests.server_process import PATIENCE
 

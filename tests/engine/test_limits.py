@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from keyscan.engine import limits
+from keyscan.engine import worker_process as limits
+from keyscan.engine.supervisor import resident_bytes
 from tests.server_process import PATIENCE, ROOT, command_line, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="tries the limits of Linux")
@@ -109,17 +110,17 @@ def test_a_worker_that_asks_nobody_ends_with_its_server(work, tmp_path):
 
 
 def is_running(pid):
-    return limits.resident_bytes(pid) > 0
+    return resident_bytes(pid) > 0
 
 
 def test_resident_memory_is_that_of_the_process():
-    before = limits.resident_bytes(os.getpid())
+    before = resident_bytes(os.getpid())
     block = b"x" * (100 << 20)
-    grown = limits.resident_bytes(os.getpid()) - before
+    grown = resident_bytes(os.getpid()) - before
     assert len(block) * 0.9 < grown < len(block) * 1.5
 
 
 def test_a_process_that_is_gone_has_no_memory():
     process = subprocess.Popen(["true"])
     process.wait()
-    assert limits.resident_bytes(process.pid) == 0
+    assert resident_bytes(process.pid) == 0

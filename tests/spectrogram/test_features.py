@@ -11,10 +11,10 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.errors import Silent, TooLong, TooShort
+from keyscan.errors import Cancelled, Silent, TooLong, TooShort
 from keyscan.keys import Key
 from keyscan.spectrogram import features
-from keyscan.spectrogram.features import Stopped, extract_features
+from keyscan.spectrogram.features import extract_features
 
 TWENTY_HOURS = """
 import resource, sys
@@ -94,5 +94,5 @@ def test_more_than_a_day_of_sound(track: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_it_stops_when_told_to(track: Path) -> None:
     answers = iter([False, True])
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         extract_features(track, should_stop=lambda: next(answers))
