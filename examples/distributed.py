@@ -61,7 +61,8 @@ class OneByOne:
     def __init__(self, timeout: float) -> None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # every core has an engine
         worker = WorkerOptions(timeout=timeout)
-        engine = Engine(EngineOptions(ModelOptions(), worker, workers=1, cache=None))
+        options = EngineOptions(ModelOptions(), worker, workers=1, cache=None)
+        engine = Engine(options, on_startup=lambda name, seconds: None)
         engine.load()
         self._tasks: SimpleQueue[Task] = SimpleQueue()
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()

@@ -51,7 +51,7 @@ def open_database(name: str) -> Database | None:
     return database
 
 
-def settings_digest(*, model: str, device: str, precision: str, cqt: str) -> bytes:
+def settings_digest(model: str, device: str, precision: str, cqt: str) -> bytes:
     """16 bytes that are the same as long as a content would get the same answer.
 
     ``model`` is the SHA-256 of the checkpoint. Notation and spelling play no part.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from keyscan.analysis import Analysis
 from keyscan.cache.lookup import Identified, Known
@@ -24,7 +24,7 @@ from keyscan.spectrogram.constant_q import Features
 
 if TYPE_CHECKING:  # torch and sqlite3
     from keyscan.cache.store import ResultStore
-    from keyscan.model.checkpoint import KeyModel, ModelInfo
+    from keyscan.model.checkpoint import ModelInfo
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Task:
 
 
 AnyTask = TypeVar("AnyTask", bound=Task)
+_Found = Features | Known | AnalysisError
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,6 @@ class Outcome:
     since: float
 
 
-@dataclass(frozen=True)
-class _Decoded(Generic[AnyTask]):
-    """What a worker made of a task."""
-
-    task: AnyTask
-    found: Features | Known | AnalysisError
-    since: float
-
-
-def _ignore(name: str, seconds: float) -> None:
-    """Startup times are not wanted."""
-
-
 class Engine:
     """As many worker processes as there is work for, each with a thread of this process.
 
@@ -76,9 +64,7 @@ class Engine:
     meanwhile; ``serve()`` starts the threads; ``kill()`` and ``close()`` end it.
     """
 
-    def __init__(
-        self, options: EngineOptions, on_startup: Callable[[str, float], None] = _ignore
-    ) -> None:
+    def __init__(self, options: EngineOptions, on_startup: Callable[[str, float], object]) -> None:
         """``on_startup`` gets the name and the seconds of each part of the start.
 
         Raises:
@@ -94,7 +80,7 @@ class Engine:
             self._database = open_database(options.cache)
         self._store: ResultStore | None = None
         self._supervisor = Supervisor()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may interrupt its owner
         self._workers: list[Worker] = []
         self._killed = False
         self._run_worker: Callable[[Worker], None] | None = None
@@ -130,7 +116,13 @@ class Engine:
         model.warm_up()
         give_back_freed_memory()
         measured("warm-up")
-        self._keep_answers(model)
+        if self._database is not None:
+            from keyscan.cache.store import ResultStore, settings_digest
+
+            digest = settings_digest(
+                model.info.sha256, model.device.type, settings.precision, self._options.worker.cqt
+            )
+            self._store = ResultStore(self._database, digest)
         try:
             self._first.result()
         except WorkerFailed as error:
@@ -148,7 +140,7 @@ class Engine:
             next_task: waits for a task; None: there will be no other. Worker threads call it.
             on_done: is called once for each task, by the model's thread; it must not raise.
         """
-        inbox: queue.Queue[_Decoded[AnyTask]] = queue.Queue(2 * self.size)  # spectrograms are large
+        inbox: queue.Queue[tuple[AnyTask, _Found, float]] = queue.Queue(2 * self.size)
 
         def run_worker(worker: Worker) -> None:
             while not self._killed:
@@ -157,13 +149,13 @@ class Engine:
                 if task is None:
                     return
                 since = time.perf_counter()
-                inbox.put(_Decoded(task, self._decode(worker, task), since))
+                inbox.put((task, self._decode(worker, task), since))  # bounds the spectrograms
 
         def run_model() -> None:
             while True:
-                decoded = inbox.get()
+                task, found, since = inbox.get()
                 if not self._killed:
-                    on_done(decoded.task, self._finish(decoded))
+                    on_done(task, self._finish(task, found, since))
 
         self._run_worker = run_worker
         threading.Thread(target=run_model, name="model", daemon=True).start()
@@ -226,7 +218,7 @@ class Engine:
                 if not self._killed:
                     log.warning("%s", error)
 
-    def _decode(self, worker: Worker, task: Task) -> Features | Known | AnalysisError:
+    def _decode(self, worker: Worker, task: Task) -> _Found:
         """What the worker's process makes of a task; tried twice if the process was dead."""
         settings = None if self._store is None else self._store.settings
         work = Work(task.path, settings, task.spectrogram)
@@ -242,22 +234,20 @@ class Engine:
             log.exception("a worker thread failed on %r", task.path)
             return InternalError(f"{type(error).__name__}: {error}")
 
-    def _finish(self, decoded: _Decoded[AnyTask]) -> Outcome:
+    def _finish(self, task: Task, found: _Found, since: float) -> Outcome:
         """The outcome of a task, whatever happens."""
-        task, found, stages = decoded.task, decoded.found, Stages()
+        stages = Stages()
         if isinstance(found, AnalysisError):
-            return Outcome(found, stages.seconds, decoded.since)
+            return Outcome(found, stages.seconds, since)
         stages.seconds.update(found.seconds)
-        result: Analysis | AnalysisError
-        if task.cancelled.is_set():
-            result = Cancelled()
-        else:
+        result: Analysis | AnalysisError = Cancelled()
+        if not task.cancelled.is_set():
             try:
                 result = self._analysis(task, found, stages)
             except Exception as error:
                 log.exception("the model failed on %r", task.path)
                 result = InternalError(f"{type(error).__name__}: {error}")
-        return Outcome(result, stages.seconds, decoded.since)
+        return Outcome(result, stages.seconds, since)
 
     def _analysis(self, task: Task, found: Features | Known, stages: Stages) -> Analysis:
         from keyscan.model.estimate import estimate_key
@@ -283,16 +273,3 @@ class Engine:
             with stages.measure("cache"):
                 self._store.keep(found.digest, found.file, record.encode())
         return analysis
-
-    def _keep_answers(self, model: KeyModel) -> None:
-        if self._database is None:
-            return
-        from keyscan.cache.store import ResultStore, settings_digest
-
-        settings = settings_digest(
-            model=model.info.sha256,
-            device=model.device.type,
-            precision=self._options.model.precision,
-            cqt=self._options.worker.cqt,
-        )
-        self._store = ResultStore(self._database, settings)

@@ -16,12 +16,7 @@ from tests.server_process import ROOT
 
 def settings(model, *arguments):
     options = parse_serve(arguments).engine
-    return settings_digest(
-        model=model,
-        device=options.model.device,
-        precision=options.model.precision,
-        cqt=options.worker.cqt,
-    )
+    return settings_digest(model, options.model.device, options.model.precision, options.worker.cqt)
 
 
 def test_what_an_answer_depends_on():

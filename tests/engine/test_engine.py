@@ -118,8 +118,8 @@ def test_a_killed_engine_answers_no_more(track, endless):
 
 def test_what_keeps_it_from_starting(tmp_path):
     with pytest.raises(NoCache):
-        Engine(replace(OPTIONS, cache=str(tmp_path)))
-    engine = Engine(replace(OPTIONS, model=ModelOptions(path=ROOT / "README.md")))
+        Engine(replace(OPTIONS, cache=str(tmp_path)), print)
+    engine = Engine(replace(OPTIONS, model=ModelOptions(path=ROOT / "README.md")), print)
     with pytest.raises(StartFailed, match=r"README\.md"):
         engine.load()
     engine.kill()
