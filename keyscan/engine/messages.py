@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pickle
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
+
+_PART_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def send(connection: Connection, message: object) -> None:
     sizes = struct.pack(f"<I{len(views)}Q", len(views), *(view.nbytes for view in views))
     connection.send_bytes(sizes + text)  # Connection.send would pickle it all once more
     for view in views:
-        connection.send_bytes(view)
+        for part in _parts(view):
+            connection.send_bytes(part)
 
 
 def receive(connection: Connection) -> Any:
@@ -66,5 +70,12 @@ def receive(connection: Connection) -> Any:
     sizes = struct.unpack_from(f"<{count}Q", data, 4)
     arrays = [bytearray(size) for size in sizes]
     for array in arrays:
-        connection.recv_bytes_into(array)
+        for part in _parts(memoryview(array)):
+            connection.recv_bytes_into(part)
     return pickle.loads(data[4 + 8 * count :], buffers=arrays)
+
+
+def _parts(array: memoryview) -> Iterator[memoryview]:
+    """``recv_bytes_into`` holds twice what it reads, so a large array crosses in parts."""
+    for first in range(0, array.nbytes, _PART_BYTES):
+        yield array[first : first + _PART_BYTES]
