@@ -49,7 +49,7 @@ class _Decimator:
     """A low-pass filter, and every ``factor``-th sample of its result from sample 0 on."""
 
     def __init__(self, factor: int, target: float) -> None:
-        """``target`` is a share of the input rate; frequencies up to half of it stay as they are."""
+        """``target`` is a share of the input rate; up to half of it, nothing is filtered out."""
         self._factor = factor
         self._hop = factor * _OUTPUTS
         self._matrices = _matrices(factor, target)
