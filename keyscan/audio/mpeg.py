@@ -1,4 +1,4 @@
-"""MPEG audio (MP1/2/3) and ADTS AAC frames, told from random bytes by their chain of headers.
+"""MPEG audio (MP1/2/3) and ADTS AAC frames, which a chain of headers tells from random bytes.
 
 Sources: ISO/IEC 11172-3 and 13818-3 (frame header), ISO/IEC 14496-3 1.A.2.2 (ADTS), and the
 "Xing"/"Info" header that encoders put into the first frame of an MP3.
@@ -18,17 +18,17 @@ _BITRATES = {  # kbit/s by (MPEG-1?, layer)
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES = (44100, 48000, 32000)  # of MPEG-1; halved for MPEG-2, quartered for MPEG-2.5
-_HEADER_SIZE = 7  # the longer one: ADTS
-_CHAIN = 3  # headers that must follow one another: random bytes do so once in 2**44
-_PATIENCE = 20_000  # headers that begin no chain: eight times as many as in 8 MiB of random bytes
+_HEADER_SIZE = 7  # bytes of ADTS, the longer one
+_CHAIN = 3  # headers that must follow one another: in random bytes once in 2**44
+_MAX_FALSE_HEADERS = 20_000  # that begin no chain: eight times as many as in 8 MiB of random bytes
 
-# What the first three bytes of a header may be, of MPEG audio or of ADTS: found fast in zeros.
+# The first three bytes of a header of MPEG audio or ADTS.
 _HEADER = re.compile(rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]|[\xf0\xf1\xf8\xf9])")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame's header: its length in bytes, and what must be the same in every frame."""
+    """One frame's header; ``length`` is in bytes, ``signature`` the same in every frame."""
 
     length: int
     samples: int
@@ -64,7 +64,7 @@ def adts_frame(data: bytes, at: int = 0) -> Frame | None:
 
 
 def is_cut(packet: bytes) -> bool:
-    """True if ``packet`` begins like an MP3 frame and is shorter than its header says."""
+    """Whether ``packet`` begins like an MP3 frame and is shorter than its header says."""
     frame = mp3_frame(packet)
     return frame is not None and len(packet) < frame.length
 
@@ -72,8 +72,8 @@ def is_cut(packet: bytes) -> bool:
 def find_frames(data: bytes, *, complete: bool) -> tuple[str, int] | None:
     """Kind (``"mp3"`` or ``"adts"``) and offset of the first chain of frames in ``data``.
 
-    ``complete`` says that ``data`` reaches the end of the file: there a chain may be as short as
-    two frames, if nothing follows them.
+    ``complete``: ``data`` reaches the end of the file, where two frames are a chain if nothing
+    follows them.
     """
     first = _Search(data, complete).first_chain(0)
     return (str(first[1].signature[0]), first[0]) if first is not None else None
@@ -82,7 +82,7 @@ def find_frames(data: bytes, *, complete: bool) -> tuple[str, int] | None:
 def end_of_frames(data: bytes) -> int | None:
     """Where the last chain of frames in ``data``, the end of a file, ends; None without a chain.
 
-    What is left of a last frame that is cut off counts as part of the chain.
+    A truncated last frame is part of the chain.
     """
     search = _Search(data, complete=True)
     end, chain = None, search.first_chain(0)
@@ -100,11 +100,10 @@ def end_of_frames(data: bytes) -> int | None:
 
 
 class _Search:
-    """Looks for chains until it has seen too many headers that begin none: such bytes are
-    crafted, and could take for ever."""
+    """Looks for chains until too many headers begin none: crafted bytes could take hours."""
 
     def __init__(self, data: bytes, complete: bool) -> None:
-        self._data, self._complete, self._patience = data, complete, _PATIENCE
+        self._data, self._complete, self._tries_left = data, complete, _MAX_FALSE_HEADERS
 
     def first_chain(self, at: int) -> tuple[int, Frame] | None:
         """Where the first chain behind ``at`` begins, and its first frame."""
@@ -113,8 +112,8 @@ class _Search:
                 first = parse(self._data, match.start())
                 if first is not None and _chained(self._data, match.start(), first, self._complete):
                     return match.start(), first
-            self._patience -= 1
-            if self._patience <= 0:
+            self._tries_left -= 1
+            if self._tries_left <= 0:
                 break
         return None
 
@@ -136,7 +135,7 @@ def _chained(data: bytes, at: int, first: Frame, complete: bool) -> bool:
 def xing_samples(data: bytes) -> int | None:
     """Samples that the Xing/Info header in the MP3 frame at the start of ``data`` announces.
 
-    The count covers the encoder's delay and padding too; None when there is no such header.
+    The count includes the encoder's delay and padding; None without such a header.
     """
     frame = mp3_frame(data)
     if frame is None:

@@ -1,4 +1,4 @@
-"""Ogg pages lost or damaged: decoders conceal them, so they are looked for here.
+"""Lost and damaged Ogg pages, which decoders conceal.
 
 Source: RFC 3533 (page header, page numbers, and a CRC-32 over the whole page).
 """
@@ -13,28 +13,28 @@ from keyscan.audio.source import SourceFile
 _MAGIC = b"OggS\0"
 _LONGEST_PAGE = 27 + 255 + 255 * 255
 _CHUNK = 1 << 20
-_MAX_FAILURES = 1000  # in more doubtful pages than this, crafted ones could take for ever
-_MAX_STREAMS = 1000  # side by side; the page numbers of more would only fill the memory
+_MAX_FAILURES = 1000  # damaged pages; crafted files could have millions, which take hours
+_MAX_STREAMS = 1000  # multiplexed ones whose page numbers are kept
 _LAST, _FIRST = 4, 2  # flags of a stream's last and first page
-# RFC 3533's CRC shifts to the left; zlib's shifts to the right over the same polynomial, so it
-# gives the same result if the bits of every byte, and of the result, are taken in reverse.
+# RFC 3533's CRC shifts to the left, zlib's to the right over the same polynomial: they are equal
+# if the bits of every byte and of the result are reversed.
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _ALL_ONES = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
 class OggPages:
-    """``damaged_parts``: places where pages are lost or their checksum is wrong. ``complete``:
-    the last page is there, and marked as the end of its stream."""
+    """``damaged_parts``: places where pages are missing or have a wrong checksum. ``complete``:
+    the last page is marked as the end of its stream."""
 
     damaged_parts: int
     complete: bool
 
 
 def check_pages(source: SourceFile) -> OggPages:
-    """Read all pages of an Ogg file, chained and multiplexed ones included.
+    """Read all pages of an Ogg file, chained and multiplexed streams included.
 
-    It takes 3 ms a MB, about 1 % of what decoding takes. Bytes behind the last page are no damage.
+    It takes 3 ms a MB, about 1 % of decoding. Bytes behind the last page are no damage.
     """
     walk = _Walk(source)
     while walk.next_page():
@@ -54,7 +54,7 @@ class _Walk:
         self._next_numbers: dict[bytes, int] = {}
 
     def next_page(self) -> bool:
-        """Go over one page, or over what is none; False at the end of the file."""
+        """Skip one page, or bytes that are none; False at the end of the file."""
         offset = self._load()
         length = page_length(self._chunk, offset)
         if not length:
@@ -70,14 +70,14 @@ class _Walk:
         if self._chunk[offset + length : offset + length + 5] == _MAGIC:
             self._in_damage = True
             self._at += length
-            return self._has_patience()
+            return self._may_go_on()
         if last and self._at + length == self._source.end:
             self.damaged_parts, self.complete = self.damaged_parts + 1, True
             return False
         return self._skip_to_magic(offset)
 
     def _load(self) -> int:
-        """Have the whole page in the chunk, and a bit more; returns the page's place in it."""
+        """Read so far that the chunk holds the whole page; returns the page's offset in it."""
         offset = self._at - self._chunk_start
         if len(self._chunk) - offset < _LONGEST_PAGE + len(_MAGIC):
             self._chunk_start = self._at
@@ -86,7 +86,7 @@ class _Walk:
         return offset
 
     def _skip_to_magic(self, offset: int) -> bool:
-        """To the next thing that looks like a page."""
+        """Skip to the next bytes that look like a page."""
         self._in_damage = True
         found = self._chunk.find(_MAGIC, offset + 1)
         while found < 0:
@@ -97,17 +97,17 @@ class _Walk:
             self._chunk = self._source.read_at(next_start, _CHUNK)
             found = self._chunk.find(_MAGIC)
         self._at = self._chunk_start + found
-        return self._has_patience()
+        return self._may_go_on()
 
-    def _has_patience(self) -> bool:
+    def _may_go_on(self) -> bool:
         self._failures += 1
         if self._failures <= _MAX_FAILURES:
             return True
-        self.damaged_parts, self.complete = self.damaged_parts + 1, True  # nothing else is known
+        self.damaged_parts, self.complete = self.damaged_parts + 1, True  # the rest is unknown
         return False
 
     def _misses_pages(self, page: memoryview) -> bool:
-        """Whether the page's number is not the one after that of its stream's page before.
+        """Whether a page is missing before this one, by the page numbers of its stream.
 
         Header pages do not count: radio recorders and tag editors break the count behind them.
         """
@@ -122,7 +122,7 @@ class _Walk:
 
 
 def page_length(data: bytes, at: int) -> int:
-    """Bytes of the page at ``data[at:]``; 0 if there is no page, or not the whole of it."""
+    """Bytes of the page at ``data[at:]``; 0 if there is no page, or only a part of it."""
     if not data.startswith(_MAGIC, at) or len(data) < at + 27:
         return 0
     body = at + 27 + data[at + 26]
@@ -131,13 +131,13 @@ def page_length(data: bytes, at: int) -> int:
 
 
 def _checksum(page: memoryview) -> int:
-    """The CRC-32 that a page must have: taken over all of it, with zeros for the CRC itself."""
-    crc = _ALL_ONES  # zlib turns this over to the zero that RFC 3533 starts with
+    """The CRC-32 of a page, with zeros in place of the stored CRC."""
+    crc = _ALL_ONES  # zlib inverts this to the zero that RFC 3533 starts with
     for part in (bytes(page[:22]), bytes(4), bytes(page[26:])):
         crc = zlib.crc32(part.translate(_REVERSED), crc)
     return int(f"{crc ^ _ALL_ONES:032b}"[::-1], 2)
 
 
 def with_checksum(page: bytes) -> bytes:
-    """The page with the checksum that it must have."""
+    """The page with the right checksum."""
     return page[:22] + _checksum(memoryview(page)).to_bytes(4, "little") + page[26:]

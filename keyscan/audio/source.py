@@ -21,7 +21,7 @@ from keyscan.errors import (
     ReadFailed,
 )
 
-# A FIFO must not block, a terminal not become ours, and Windows not translate line ends.
+# Do not block on a FIFO, take over a terminal, or let Windows translate line ends.
 _OPEN_FLAGS = os.O_RDONLY
 for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
     _OPEN_FLAGS |= getattr(os, _flag, 0)

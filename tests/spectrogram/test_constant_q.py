@@ -23,6 +23,25 @@ GOLDEN_MEAN = 2e-4
 GOLDEN_MAX = 2e-2
 
 
+FOUR_HOURS = """
+from pathlib import Path
+import numpy as np
+from keyscan.spectrogram.constant_q import SAMPLE_RATE, ConstantQ, load_filter_bank
+
+def memory_of(minutes):
+    block, transform = np.ones(60 * SAMPLE_RATE, np.float32), ConstantQ(load_filter_bank())
+    for _ in range(minutes):
+        transform.push(block)
+    status = Path("/proc/self/status")  # ru_maxrss counts the parent's memory before exec, too
+    size = transform.finish().nbytes
+    return size >> 20, int(status.read_text().partition("VmHWM:")[2].split()[0]) >> 10
+
+_, before = memory_of(1)
+size, after = memory_of(240)
+print(size, after - before)
+"""
+
+
 @pytest.fixture(scope="module")
 def music():
     """Twelve seconds of mono music at 44.1 kHz."""
@@ -94,6 +113,15 @@ def test_as_many_frames_as_librosa_less_two(seconds):
     samples = np.zeros(round(seconds * 3675), np.float32)
     frames = constant_q(samples, load_filter_bank()).shape[1]
     assert frames == max(0, len(samples) // 735 - 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_long_spectrogram_is_held_once():
+    command = [sys.executable, "-c", FOUR_HOURS]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    size, grown = map(int, output.split())  # MiB
+    assert size == 28
+    assert grown < 1.5 * size
 
 
 @pytest.mark.parametrize("k", [0, 23, 24, 60, 104])
