@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import soundfile
 from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan.keys import Key
 from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
+from tests.training.commands import run as run_command
 from training.datasets import (
     DatasetError,
     Track,
@@ -63,9 +63,8 @@ def table_rows(text: str) -> dict[str, list[str]]:
     return rows
 
 
-def evaluate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "training.evaluate", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+def evaluate(*arguments: str) -> CompletedProcess[str]:
+    return run_command("evaluate", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +94,6 @@ def test_a_folder_is_scored_and_missing_audio_is_said(folder: Path) -> None:
     assert "confidence     tracks    mean confidence    exact" not in run.stdout
     assert "audio missing 1, failed 0" in run.stdout
     assert f"no such file: {folder / 'gone.wav'}" in run.stderr
-    assert "Traceback" not in run.stderr
 
 
 def test_a_giantsteps_checkout_with_its_mp3s_is_scored(tmp_path: Path) -> None:
@@ -197,7 +195,6 @@ def test_a_cache_that_cannot_be_written_is_one_line(folder: Path) -> None:
     assert run.returncode == 1
     assert "training.evaluate:" in run.stderr
     assert "g.wav" in run.stderr
-    assert "Traceback" not in run.stderr
 
 
 def test_a_folder_without_labels_is_an_error_without_a_traceback(tmp_path: Path) -> None:
@@ -205,7 +202,6 @@ def test_a_folder_without_labels_is_an_error_without_a_traceback(tmp_path: Path)
     assert run.returncode == 1
     assert run.stderr.startswith("training.evaluate:")
     assert "labels.tsv" in run.stderr
-    assert "Traceback" not in run.stderr
 
 
 def test_the_report_has_every_row_for_each_mode() -> None:

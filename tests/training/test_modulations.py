@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from keyscan.keys import Key
+from tests.training.commands import run as run_command
 from training.modulations.make import KnownTrack, main, read_tracks, synthesise, track_path
 from training.modulations.piece import (
     SHORTEST,
@@ -180,10 +180,8 @@ def test_a_mix_fades_from_piece_to_piece_without_a_hole() -> None:
 def test_the_command_goes_on_with_the_same_set(folder: Path, tmp_path: Path) -> None:
     for name in ("settings.json", track_path(folder, 0).name, track_path(folder, 1).name):
         shutil.copy(folder / name, tmp_path)
-    command = [sys.executable, "-m", "training.modulations.make", "--out", str(tmp_path)]
-    run = subprocess.run(
-        [*command, "--count", "3", "--seed", str(SEED)], capture_output=True, text=True, timeout=250
-    )
+    options = ["--out", tmp_path, "--count", "3", "--seed", str(SEED)]
+    run = run_command("modulations.make", *options)
     assert run.returncode == 0, run.stderr
     assert run.stdout == ""
     assert "3/3" in run.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from keyscan.keys import Key
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT
 from keyscan.spectrogram.constant_q import N_BINS
 from keyscan.spectrogram.features import extract_features
+from tests.training.commands import run as run_command
 from training.recordings import label, main, summary
 from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, CorpusError, shard_path
 from training.teachers import Rules, hear
@@ -188,9 +188,8 @@ def test_the_command(music: Path, tmp_path: Path) -> None:
     folder = tmp_path / "few"
     folder.mkdir()
     (folder / "e minor.flac").write_bytes((music / "deep" / "e minor.flac").read_bytes())
-    command = [sys.executable, "-m", "training.recordings", str(folder), "--jobs", "1"]
     options = ["--out", str(tmp_path / "corpus"), "--seconds", "6", "--shortest", "24"]
-    run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=200)
+    run = run_command("recordings", folder, "--jobs", "1", *options)
     assert run.returncode == 0, run.stderr
     assert "1 of 1: few/e minor.flac" in run.stdout
     assert "4 excerpts of 1 tracks, 0 major, 1 minor" in run.stdout

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from keyscan.spectrogram.constant_q import load_filter_bank
+from tests.training.commands import run as run_command
 from training import synth
 from training.shards import (
     FRAMES_PER_SECOND,
@@ -69,8 +71,11 @@ def test_resuming_makes_what_an_uninterrupted_run_makes(whole: Path, tmp_path: P
     assert shard_path(tmp_path, 0).stat().st_mtime_ns == untouched
 
 
-def test_one_shard_can_be_made_again(whole: Path, tmp_path: Path) -> None:
-    assert make_shard(tmp_path, None, 9, 5, 4.0, 2, 2) == 1
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_shard_can_be_made_again(threads: int, whole: Path, tmp_path: Path) -> None:
+    """By a process with any number of BLAS threads."""
+    with threadpool_limits(threads):
+        assert make_shard(tmp_path, None, 9, 5, 4.0, 2, 2) == 1
     assert shard_path(tmp_path, 2).read_bytes() == shard_path(whole, 2).read_bytes()
 
 
@@ -98,10 +103,9 @@ def test_the_command_says_how_far_it_is_when_piped(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert "2 excerpts in" in run.stdout
     assert len(Corpus([tmp_path / "corpus"])) == 2
-    again = subprocess.run([*command, "--seed", "6"], capture_output=True, text=True, timeout=120)
+    again = run_command("synth", "--out", tmp_path / "corpus", "--seed", "6")
     assert again.returncode == 1
     assert again.stderr.startswith("training.synth:")
-    assert "Traceback" not in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -126,8 +130,7 @@ def test_options_that_make_nothing_are_refused(
 @pytest.mark.parametrize(("module", "name"), [("synth", "corpus"), ("filterbank", "bank.npz")])
 def test_a_place_that_cannot_be_written_is_one_line(module: str, name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    command = [sys.executable, "-m", f"training.{module}", "--out", str(tmp_path / "file" / name)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    run = run_command(module, "--out", tmp_path / "file" / name)
     assert run.returncode == 1
     assert run.stdout == ""
     assert run.stderr.startswith(f"training.{module}:")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from keyscan.analysis import Segment
 from keyscan.keys import Key
+from tests.training.commands import run as run_command
 from training.modulations.evaluate import main
 from training.modulations.make import write_track
 from training.modulations.scoring import joined, score_track, summarise
@@ -118,8 +118,7 @@ def test_the_table_compares_change_costs_on_tracks_of_each_kind(
     for index in range(4):
         write_track(tmp_path, None, 5, index)
     options = ["--change-cost", "6", "1000", "--tracks"]
-    command = [sys.executable, "-m", "training.modulations.evaluate", str(tmp_path), *options]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    run = run_command("modulations.evaluate", tmp_path, *options)
     assert run.returncode == 0, run.stderr
     tables = run.stdout.split("\n\n")
     assert f"{tmp_path.name} (4 tracks" in tables[0]

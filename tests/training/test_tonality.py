@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.model.confidence import Tonality
 from keyscan.model.keynet import KeyNet
 from tests.second_generator import RATE, pieces
+from tests.training.commands import run as run_command
 from training.music.sampled import FloatArray, Instrument, SoundBankError, bank_path
 from training.music.timbres import SAMPLE_RATE
 from training.shards import CorpusError, open_corpus
@@ -109,13 +109,7 @@ def options(corpus: Path, bank: Path, out: Path, *more: str | Path) -> list[str 
 @pytest.fixture(scope="module")
 def taught(corpus: Path, bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("taught") / "taught.pt"
-    command = [
-        sys.executable,
-        "-m",
-        "training.tonality.fit",
-        *options(corpus, bank, out, "--odds", "3"),
-    ]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    found = run_command("tonality.fit", *options(corpus, bank, out, "--odds", "3"))
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith(f"{EXCERPTS} excerpts of music, 0.0 % of them taken for none")
     assert not list(out.parent.glob("*.part"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ import torch
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import load_model
 from keyscan.model.network import NetworkSettings
+from tests.training.commands import run as run_command
 from training.augment import augment
 from training.average import average
 from training.batches import batches, make_batch
@@ -46,9 +47,8 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def train_command(corpus: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "training.train", "--corpus", str(corpus), "--out", str(out)]
-    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=200)
+def train_command(corpus: Path, out: Path, *options: str) -> CompletedProcess[str]:
+    return run_command("train", "--corpus", corpus, "--out", out, *options)
 
 
 def test_a_batch_is_transposed_together_with_its_labels(tmp_path: Path) -> None:
