@@ -79,7 +79,8 @@ def identify(source: SourceFile) -> tuple[Format, int, int]:
         if known.matches(head):
             chained = known.codec and _is_chained(source, start, end)
             return OGG if chained else known, start, end
-    scan_start = start + _leading_zeros(source.read_at(start, min(_MAX_ZEROS, end - start)))
+    zeros = source.read_at(start, min(_MAX_ZEROS, end - start))
+    scan_start = start + len(zeros) - len(zeros.lstrip(b"\0"))
     data = source.read_at(scan_start, min(_SCAN, end - scan_start))
     frames = find_frames(data, complete=scan_start + len(data) >= end)
     if frames is None:
@@ -99,10 +100,6 @@ def _probe_wav(source: SourceFile) -> tuple[Format, int | None]:
     source.patch(header.lost_size.field, _SIZE_UNKNOWN)
     source.end = header.lost_size.end
     return LARGE_WAV, None
-
-
-def _leading_zeros(data: bytes) -> int:
-    return len(data) - len(data.lstrip(b"\0"))
 
 
 def _behind_last_frame(source: SourceFile, start: int, end: int) -> int:

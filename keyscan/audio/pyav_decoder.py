@@ -83,16 +83,12 @@ av.logging.set_level(None)
 limit_allocations()
 
 
-def _allowed_formats() -> str:
-    names = (
-        name
-        for name in av.formats_available
-        if name not in _DENIED and not any(word in name for word in _DENIED_WORDS)
-    )
-    return ",".join(sorted(names))
-
-
-_CONTAINER_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _allowed_formats()}
+_ALLOWED = sorted(
+    name
+    for name in av.formats_available - _DENIED
+    if not any(word in name for word in _DENIED_WORDS)
+)
+_CONTAINER_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": ",".join(_ALLOWED)}
 
 
 def _refuse_to_open(*_: object) -> NoReturn:
