@@ -68,119 +68,58 @@ class Format:
         return has_one_stream and head.startswith(self.codec, 27 + head[26])
 
 
-WAV = Format(
-    name="wav",
-    extensions="wav wave bwf",
-    magic=rb"RIF[FX]....WAVE",
-    decoders=_SOUNDFILE_FIRST,
-    end=lengths.wav_end,
-    byte_order="<",
-)
+# fmt: off
+WAV = Format(name="wav", extensions="wav wave bwf", magic=rb"RIF[FX]....WAVE",
+             decoders=_SOUNDFILE_FIRST, end=lengths.wav_end, byte_order="<")
 RF64 = replace(WAV, name="rf64", extensions="rf64", magic=rb"(?:RF64|BW64)....WAVE")
 # libsndfile looks for MPEG audio byte by byte, and stops at 4 GiB
-WAV_WITH_MPEG = Format(name="wav mpeg", end=lengths.wav_end)
+WAV_WITH_MPEG = Format(name="wav mpeg")
 LARGE_WAV = Format(name="large wav")
+W64 = Format(name="w64", extensions="w64",
+             magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
+             decoders=_SOUNDFILE_FIRST, end=lengths.w64_end, byte_order="<")
 
-AIFF = Format(
-    name="aiff",
-    extensions="aif aiff",
-    magic=rb"FORM....AIFF",
-    decoders=_SOUNDFILE_FIRST,
-    end=lengths.aiff_end,
-    byte_order=">",
-)
+AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
+              decoders=_SOUNDFILE_FIRST, end=lengths.aiff_end, byte_order=">")
 # FFmpeg knows more codecs than libsndfile, and notices more damage
 AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC", decoders=_PYAV_FIRST)
 AU = replace(AIFF, name="au", extensions="au snd", magic=rb"\.snd", end=lengths.au_end)
 CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff", end=lengths.caf_end)
-CAF_WITH_ALAC = replace(
-    CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac", decoders=_PYAV
-)
-W64 = Format(
-    name="w64",
-    extensions="w64",
-    magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
-    decoders=_SOUNDFILE_FIRST,
-    end=lengths.w64_end,
-    byte_order="<",
-)
-FLAC = Format(
-    name="flac",
-    extensions="flac",
-    magic=rb"fLaC",
-    decoders=_SOUNDFILE_FIRST,
-    samples=lengths.flac_samples,
-    demuxer="flac",
-    resyncs=True,
-    states_length=True,
-)
+CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
+                        decoders=_PYAV)
+
+FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_SOUNDFILE_FIRST,
+              samples=lengths.flac_samples, demuxer="flac", resyncs=True, states_length=True)
 
 # several streams, or another codec: FFmpeg knows more of these, libsndfile some others
-OGG = Format(
-    name="ogg",
-    extensions="oga ogv",
-    magic=rb"OggS",
-    decoders=_PYAV_FIRST,
-    paged=True,
-    demuxer="ogg",
-    resyncs=True,
-    states_length=True,
-)
-OGG_OPUS = replace(
-    OGG, name="ogg opus", extensions="opus", codec=b"OpusHead", decoders=_SOUNDFILE_FIRST
-)
+OGG = Format(name="ogg", extensions="oga ogv", magic=rb"OggS", decoders=_PYAV_FIRST, paged=True,
+             demuxer="ogg", resyncs=True, states_length=True)
+OGG_OPUS = replace(OGG, name="ogg opus", extensions="opus", codec=b"OpusHead",
+                   decoders=_SOUNDFILE_FIRST)
 OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC")
-OGG_VORBIS = replace(
-    OGG_OPUS,
-    name="ogg vorbis",
-    extensions="ogg",
-    codec=b"\x01vorbis",
-    decoders_if_intact=("vorbis", "soundfile"),
-)
+OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01vorbis",
+                     decoders_if_intact=("vorbis", "soundfile"))
 OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", decoders=_PYAV)
 
 MP3 = Format(name="mp3", extensions="mp3 mp2 mpga", samples=xing_samples, demuxer="mp3")
 ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
-MP4 = Format(
-    name="mp4",
-    extensions="m4a m4b mp4 m4v mov 3gp 3g2 f4v",
-    magic=rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)",
-    end=lengths.mp4_end,
-)
-MATROSKA = Format(
-    name="matroska",
-    extensions="mka mkv webm weba",
-    magic=rb"\x1a\x45\xdf\xa3",
-    end=lengths.matroska_end,
-    demuxer="matroska,webm",
-    resyncs=True,
-    states_length=True,
-)
-ASF = Format(
-    name="asf",
-    extensions="wma asf wmv",
-    magic=re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
-    end=lengths.asf_end,
-    demuxer="asf",
-    resyncs=True,
-    states_length=True,
-)
-AVI = Format(
-    name="avi",
-    extensions="avi",
-    magic=rb"RIFF....AVI ",
-    end=lengths.avi_end,
-    demuxer="avi",
-    states_length=True,
-    tolerance=0.01,  # the length is a count at a mean rate that writers round
-)
+MP4 = Format(name="mp4", extensions="m4a m4b mp4 m4v mov 3gp 3g2 f4v",
+             magic=rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)", end=lengths.mp4_end)
+MATROSKA = Format(name="matroska", extensions="mka mkv webm weba", magic=rb"\x1a\x45\xdf\xa3",
+                  end=lengths.matroska_end, demuxer="matroska,webm", resyncs=True,
+                  states_length=True)
+ASF = Format(name="asf", extensions="wma asf wmv",
+             magic=re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
+             end=lengths.asf_end, demuxer="asf", resyncs=True, states_length=True)
+# the length is a count at a mean rate that writers round
+AVI = Format(name="avi", extensions="avi", magic=rb"RIFF....AVI ", end=lengths.avi_end,
+             demuxer="avi", states_length=True, tolerance=0.01)
 
 # What only FFmpeg tells. libsndfile finds MPEG audio in noise, and prints messages.
 # ".ts" is left out: most of these files are TypeScript.
-UNKNOWN = Format(
-    extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr ra rm rmvb "
-    "flv mpg mpeg vob m2ts mts",
-)
+UNKNOWN = Format(extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr ra rm rmvb "
+                            "flv mpg mpeg vob m2ts mts")
+# fmt: on
 
 FORMATS = (
     *(WAV, RF64, AIFF, AIFC, OGG_VORBIS, OGG_OPUS, OGG_FLAC, OGG_SPEEX, OGG, MP4, FLAC, AU),

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keyscan.audio.formats import (
-    ADTS,
-    FORMATS,
-    LARGE_WAV,
-    MP3,
-    OGG,
-    UNKNOWN,
-    WAV,
-    WAV_WITH_MPEG,
-    DecoderName,
-    Format,
-)
+from keyscan.audio import formats
+from keyscan.audio.formats import DecoderName, Format
 from keyscan.audio.lengths import read_wav
 from keyscan.audio.mpeg import end_of_frames, find_frames
 from keyscan.audio.ogg import check_pages
@@ -56,7 +46,7 @@ def probe(source: SourceFile) -> Probed:
     """
     known, source.start, source.end = identify(source)
     end = None
-    if known is WAV:
+    if known is formats.WAV:
         known, end = _probe_wav(source)
     elif known.end is not None:
         end = known.end(source)
@@ -75,31 +65,32 @@ def identify(source: SourceFile) -> tuple[Format, int, int]:
     start = _behind_tags(source)
     end = _before_tags(source, start)
     head = source.read_at(start, 1 << 12)
-    for known in FORMATS:
+    for known in formats.FORMATS:
         if known.matches(head):
             chained = known.codec and _is_chained(source, start, end)
-            return OGG if chained else known, start, end
+            return formats.OGG if chained else known, start, end
     zeros = source.read_at(start, min(_MAX_ZEROS, end - start))
     scan_start = start + len(zeros) - len(zeros.lstrip(b"\0"))
     data = source.read_at(scan_start, min(_SCAN, end - scan_start))
     frames = find_frames(data, complete=scan_start + len(data) >= end)
     if frames is None:
-        return UNKNOWN, start, end
+        return formats.UNKNOWN, start, end
     kind, offset = frames
     start = scan_start + offset
-    return MP3 if kind == "mp3" else ADTS, start, _behind_last_frame(source, start, end)
+    known = formats.MP3 if kind == "mp3" else formats.ADTS
+    return known, start, _behind_last_frame(source, start, end)
 
 
 def _probe_wav(source: SourceFile) -> tuple[Format, int | None]:
     """How to decode a WAV, and the byte where its sound ends by its header."""
     header = read_wav(source)
     if header.holds_mpeg:
-        return WAV_WITH_MPEG, header.end
+        return formats.WAV_WITH_MPEG, header.end
     if header.lost_size is None:
-        return WAV, header.end
+        return formats.WAV, header.end
     source.patch(header.lost_size.field, _SIZE_UNKNOWN)
     source.end = header.lost_size.end
-    return LARGE_WAV, None
+    return formats.LARGE_WAV, None
 
 
 def _behind_last_frame(source: SourceFile, start: int, end: int) -> int:

@@ -143,6 +143,7 @@ class ConstantQ:
     _HOPS_AT_ONCE = 128  # a product of that many frames runs at full speed and stays in the cache
 
     def __init__(self, bank: FilterBank) -> None:
+        self.sample_rate = bank.sample_rate
         self._bank = bank
         self._columns: deque[FloatArray] = deque()
         self._samples_seen = 0
@@ -155,10 +156,8 @@ class ConstantQ:
         self._samples_seen += len(samples)
         self._pending.append(samples)
         self._pending_samples += len(samples)
-        if (
-            self._pending_samples
-            >= (self._HOPS_AT_ONCE + 2 * self._bank.reach) * self._bank.hop_length
-        ):
+        hops = self._pending_samples // self._bank.hop_length
+        if hops >= self._HOPS_AT_ONCE + 2 * self._bank.reach:
             self._transform()
 
     def finish(self) -> FloatArray:
