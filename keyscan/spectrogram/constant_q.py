@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -108,7 +108,7 @@ class _Product(NamedTuple):
 
 @cache
 def load_filter_bank(path: Path = FILTER_BANK_PATH) -> FilterBank:
-    """Read the file that ``save_filter_bank`` wrote.
+    """Read the file that ``training/filterbank.py`` wrote.
 
     Raises:
         OSError, ValueError, KeyError: the file is missing or damaged.
@@ -121,20 +121,6 @@ def load_filter_bank(path: Path = FILTER_BANK_PATH) -> FilterBank:
             bins_per_octave=int(data["bins_per_octave"]),
             octaves=tuple(data[f"octave{i}"] for i in range(int(data["n_octaves"]))),
         )
-
-
-def save_filter_bank(bank: FilterBank, path: Path) -> None:
-    """Write ``bank`` as an ``.npz`` without pickles, uncompressed: it is read at every start."""
-    arrays: dict[str, Any] = {f"octave{i}": filters for i, filters in enumerate(bank.octaves)}
-    np.savez(
-        path,
-        sample_rate=bank.sample_rate,
-        hop_length=bank.hop_length,
-        fmin=bank.fmin,
-        bins_per_octave=bank.bins_per_octave,
-        n_octaves=len(bank.octaves),
-        **arrays,
-    )
 
 
 class ConstantQ:

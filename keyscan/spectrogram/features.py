@@ -88,6 +88,7 @@ def warm_up(engine: CqtEngine = "matrix") -> None:
 
 
 def _transform(engine: CqtEngine) -> ConstantQ | LibrosaConstantQ:
+    """What ``push`` and ``finish`` turn blocks into a spectrogram with."""
     if engine == "matrix":
         return ConstantQ(load_filter_bank())
     from keyscan.spectrogram.reference import LibrosaConstantQ  # takes seconds to import

@@ -9,7 +9,7 @@ pooch downloads examples.
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,33 +31,22 @@ def _leave_as_it_is(*arguments: Any, **options: Any) -> Any:
     return lambda function: function
 
 
-class _Memory:
+def _memory(*arguments: Any, **options: Any) -> SimpleNamespace:
     """``joblib.Memory`` without a folder."""
-
-    location = None
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        pass
+    return SimpleNamespace(location=None)
 
 
-class _Registry:
+def _registry(*arguments: Any, **options: Any) -> SimpleNamespace:
     """The result of ``pooch.create``, with nothing to download."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self.registry: dict[str, str | None] = {}
-
-    def load_registry(self, file: str) -> None:
-        pass
+    return SimpleNamespace(registry={}, load_registry=lambda file: None)
 
 
 _DECORATORS = ("jit", "njit", "vectorize", "guvectorize", "stencil")
 _STAND_INS: dict[str, dict[str, Any]] = {
     "numba": dict.fromkeys(_DECORATORS, _leave_as_it_is),
-    "joblib": {"Memory": _Memory},
-    "pooch": {"create": _Registry, "os_cache": str},
+    "joblib": {"Memory": _memory},
+    "pooch": {"create": _registry, "os_cache": str},
 }
-
-
 if "librosa" not in sys.modules:  # else it has found the real modules
     for _name, _contents in _STAND_INS.items():
         _module = ModuleType(_name)
