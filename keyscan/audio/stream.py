@@ -10,8 +10,7 @@ from itertools import chain, groupby
 import numpy as np
 
 from keyscan.audio.decoder import Block, Decoder, Mono, Refused
-from keyscan.audio.formats import DecoderName
-from keyscan.audio.probe import probe
+from keyscan.audio.formats import DecoderName, probe
 from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
 from keyscan.audio.resampling import Resampler
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
