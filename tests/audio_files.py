@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import struct
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,26 +60,11 @@ def _soundfile(kind: str, subtype: str) -> Writer:
 
 
 def _pyav(
-    codec: str,
-    container: str,
-    bit_rate: int | None = 256_000,
-    *,
-    encoder: dict[str, str] | None = None,
-    muxer: dict[str, str] | None = None,
-) -> Writer:
-    def write(path: Path, samples: Samples, rate: int) -> None:
-        encode(
-            path,
-            samples,
-            rate,
-            codec,
-            container=container,
-            bit_rate=bit_rate,
-            encoder_options=encoder,
-            muxer_options=muxer,
-        )
-
-    return write
+    codec: str, container: str, bit_rate: int | None = 256_000,
+    *, encoder: dict[str, str] | None = None, muxer: dict[str, str] | None = None,
+) -> Writer:  # fmt: skip
+    return functools.partial(encode, codec=codec, container=container, bit_rate=bit_rate,
+                             encoder_options=encoder, muxer_options=muxer)  # fmt: skip
 
 
 def id3v2(*, picture_bytes: int = 20_000) -> bytes:
@@ -127,10 +113,6 @@ def _unclosed_wav(path: Path, samples: Samples, rate: int) -> None:
     path.write_bytes(path.read_bytes().replace(b"\xff\xff\xff\xff", bytes(4), 2))
 
 
-def _mp3_in_wav(path: Path, samples: Samples, rate: int) -> None:
-    encode(path, samples, rate, "libmp3lame", container="wav")
-
-
 def write_chained_ogg(path: Path, samples: Samples, rate: int) -> None:
     """Two Ogg Vorbis streams one after the other, as internet radio writes them."""
     half, write = len(samples) // 2, _soundfile("OGG", "VORBIS")
@@ -166,15 +148,18 @@ def write_video(
 
 
 def _video_with_sound(container: str, codec: str) -> Writer:
-    def write(path: Path, samples: Samples, rate: int) -> None:
-        write_video(path, samples, rate, container=container, codec=codec)
-
-    return write
+    return functools.partial(write_video, container=container, codec=codec)
 
 
 _MP3 = _pyav("libmp3lame", "mp3", 320_000)
 _WAV = _soundfile("WAV", "PCM_16")
 _FLAC = _soundfile("FLAC", "PCM_16")
+_AIFF = _soundfile("AIFF", "PCM_16")
+_AAC = _pyav("aac", "adts")
+_MP3_VBR = _pyav("libmp3lame", "mp3", None, encoder={"flags": "+qscale", "global_quality": "472"})
+_MP3_NO_XING = _pyav("libmp3lame", "mp3", 320_000, muxer={"write_xing": "0"})
+_M4A_FASTSTART = _pyav("aac", "ipod", muxer={"movflags": "faststart"})
+_M4A_FRAGMENTED = _pyav("aac", "mp4", muxer={"movflags": "frag_keyframe+empty_moov"})
 
 FORMATS: dict[str, Format] = {
     "wav": Format(".wav", "soundfile", 70, _WAV),
@@ -190,7 +175,7 @@ FORMATS: dict[str, Format] = {
     "wav-id3": Format(".wav", "soundfile", 70, _tagged(_WAV, before=id3v2())),
     "wav-streamed": Format(".wav", "soundfile", 70, _streamed_wav),
     "wav-unclosed": Format(".wav", "pyav", 70, _unclosed_wav),
-    "wav-mp3": Format(".wav", "pyav", 20, _mp3_in_wav, delay=1105),
+    "wav-mp3": Format(".wav", "pyav", 20, _pyav("libmp3lame", "wav"), delay=1105),
     "rf64": Format(".wav", "soundfile", 70, _soundfile("RF64", "PCM_16")),
     "w64": Format(".w64", "soundfile", 70, _soundfile("W64", "PCM_16")),
     "caf": Format(".caf", "soundfile", 70, _soundfile("CAF", "PCM_16")),
@@ -201,45 +186,22 @@ FORMATS: dict[str, Format] = {
     "ogg-vorbis": Format(".ogg", "pyav", 12, _soundfile("OGG", "VORBIS")),
     "ogg-opus": Format(".opus", "soundfile", 12, _soundfile("OGG", "OPUS"), rate=48000),
     "ogg-flac": Format(".oga", "pyav", 80, _pyav("flac", "ogg", None)),
-    "aiff": Format(".aiff", "soundfile", 70, _soundfile("AIFF", "PCM_16")),
+    "aiff": Format(".aiff", "soundfile", 70, _AIFF),
     "aiff-24": Format(".aiff", "soundfile", 110, _soundfile("AIFF", "PCM_24")),
-    "aiff-id3": Format(
-        ".aiff", "soundfile", 70, _tagged(_soundfile("AIFF", "PCM_16"), before=id3v2())
-    ),
+    "aiff-id3": Format(".aiff", "soundfile", 70, _tagged(_AIFF, before=id3v2())),
     "aifc-float": Format(".aifc", "pyav", 110, _soundfile("AIFF", "FLOAT")),
     "aifc-mulaw": Format(".aifc", "pyav", 25, _soundfile("AIFF", "ULAW")),
     "au": Format(".au", "soundfile", 70, _soundfile("AU", "PCM_16")),
     "mp3": Format(".mp3", "pyav", 20, _MP3),
-    "mp3-vbr": Format(
-        ".mp3",
-        "pyav",
-        12,
-        _pyav("libmp3lame", "mp3", None, encoder={"flags": "+qscale", "global_quality": "472"}),
-    ),
-    "mp3-no-xing": Format(
-        ".mp3",
-        "pyav",
-        20,
-        _pyav("libmp3lame", "mp3", 320_000, muxer={"write_xing": "0"}),
-        delay=1105,
-    ),
+    "mp3-vbr": Format(".mp3", "pyav", 12, _MP3_VBR),
+    "mp3-no-xing": Format(".mp3", "pyav", 20, _MP3_NO_XING, delay=1105),
     "mp3-tagged": Format(".mp3", "pyav", 20, _tagged(_MP3, id3v2() * 2, trailing_tags())),
     "m4a": Format(".m4a", "pyav", 12, _pyav("aac", "ipod")),
-    "m4a-faststart": Format(
-        ".m4a", "pyav", 12, _pyav("aac", "ipod", muxer={"movflags": "faststart"})
-    ),
-    "m4a-fragmented": Format(
-        ".m4a",
-        "pyav",
-        12,
-        _pyav("aac", "mp4", muxer={"movflags": "frag_keyframe+empty_moov"}),
-        delay=1024,
-    ),
+    "m4a-faststart": Format(".m4a", "pyav", 12, _M4A_FASTSTART),
+    "m4a-fragmented": Format(".m4a", "pyav", 12, _M4A_FRAGMENTED, delay=1024),
     "alac": Format(".m4a", "pyav", 80, _pyav("alac", "ipod", None)),
-    "aac": Format(".aac", "pyav", 12, _pyav("aac", "adts"), delay=1024),
-    "aac-id3": Format(
-        ".aac", "pyav", 12, _tagged(_pyav("aac", "adts"), before=id3v2()), delay=1024
-    ),
+    "aac": Format(".aac", "pyav", 12, _AAC, delay=1024),
+    "aac-id3": Format(".aac", "pyav", 12, _tagged(_AAC, before=id3v2()), delay=1024),
     "wma": Format(".wma", "pyav", 12, _pyav("wmav2", "asf"), delay=-2048),
     "webm": Format(".webm", "pyav", 12, _pyav("libopus", "webm"), rate=48000),
     "mka-flac": Format(".mka", "pyav", 80, _pyav("flac", "matroska", None)),
@@ -251,3 +213,14 @@ FORMATS: dict[str, Format] = {
     "mpegts": Format(".ts", "pyav", 12, _pyav("aac", "mpegts"), delay=1024),
 }
 """By name; every writer takes stereo, those of soundfile any number of channels."""
+
+
+@functools.cache
+def valid(name: str, seconds: float = 4.0) -> bytes:
+    """A valid file of that format."""
+    form = FORMATS[name]
+    rate = form.rate or SAMPLE_RATE
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"valid{form.extension}")
+        form.write(path, music(rate, seconds), rate)
+        return path.read_bytes()

@@ -49,44 +49,20 @@ def ask_then_check_health(server, good, line):
     return reply
 
 
-def missing(folder, music):
-    return folder / "missing.mp3"
+def written(folder, data):
+    (folder / "file.mp3").write_bytes(data)
+    return folder / "file.mp3"
 
 
-def directory(folder, music):
-    return folder
+def header(folder, music, name, size):
+    """The first bytes of a file."""
+    FORMATS[name].write(folder / "whole", music, SAMPLE_RATE)
+    return written(folder, (folder / "whole").read_bytes()[:size])
 
 
-def empty(folder, music):
-    (folder / "empty.mp3").touch()
-    return folder / "empty.mp3"
-
-
-def text(folder, music):
-    (folder / "text.mp3").write_text("This is no music.\n" * 500)
-    return folder / "text.mp3"
-
-
-def random_bytes(folder, music):
-    (folder / "random.mp3").write_bytes(random.Random(1).randbytes(300_000))
-    return folder / "random.mp3"
-
-
-def zero_bytes(folder, music):
-    (folder / "zeros.mp3").write_bytes(bytes(100_000))
-    return folder / "zeros.mp3"
-
-
-def wav_header_only(folder, music):
-    soundfile.write(folder / "whole.wav", music, SAMPLE_RATE)
-    (folder / "header.wav").write_bytes((folder / "whole.wav").read_bytes()[:44])
-    return folder / "header.wav"
-
-
-def flac_header_only(folder, music):
-    soundfile.write(folder / "whole.flac", music, SAMPLE_RATE)
-    (folder / "header.flac").write_bytes((folder / "whole.flac").read_bytes()[:42])
-    return folder / "header.flac"
+def sound(folder, samples, subtype="PCM_16"):
+    soundfile.write(folder / "sound.wav", samples, SAMPLE_RATE, subtype)
+    return folder / "sound.wav"
 
 
 def video_without_sound(folder, music):
@@ -94,51 +70,9 @@ def video_without_sound(folder, music):
     return folder / "video.mp4"
 
 
-def zero_length(folder, music):
-    soundfile.write(folder / "zero.wav", music[:0], SAMPLE_RATE)
-    return folder / "zero.wav"
-
-
-def silence(folder, music):
-    soundfile.write(folder / "silence.flac", np.zeros_like(music), SAMPLE_RATE)
-    return folder / "silence.flac"
-
-
-def a_fifth_of_a_second(folder, music):
-    soundfile.write(folder / "short.wav", music[:8820], SAMPLE_RATE)
-    return folder / "short.wav"
-
-
-def nothing_but_nan(folder, music):
-    samples = np.full_like(music, np.nan)
-    soundfile.write(folder / "nan.wav", samples, SAMPLE_RATE, subtype="FLOAT")
-    return folder / "nan.wav"
-
-
 def fifo(folder, music):
     os.mkfifo(folder / "fifo.wav")
     return folder / "fifo.wav"
-
-
-def device(folder, music):
-    return "/dev/zero"
-
-
-def long_path(folder, music):
-    return "/" + "x" * 5000 + ".mp3"
-
-
-def nul(folder, music):
-    return "/music/a\0b.mp3"
-
-
-def half_a_surrogate_pair(folder, music):
-    return "/music/\ud800.mp3"
-
-
-def through_a_file(folder, music):
-    (folder / "file").write_text("x")
-    return folder / "file" / "track.mp3"
 
 
 def symlink_loop(folder, music):
@@ -147,39 +81,43 @@ def symlink_loop(folder, music):
 
 
 def playlist(folder, music):
-    soundfile.write(folder / "secret.wav", music, SAMPLE_RATE)
-    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:8,\n{folder}/secret.wav\n#EXT-X-ENDLIST\n"
-    (folder / "playlist.mp3").write_text(text)
-    return folder / "playlist.mp3"
+    target = sound(folder, music)
+    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:8,\n{target}\n#EXT-X-ENDLIST\n"
+    return written(folder, text.encode())
 
 
-@pytest.mark.parametrize(
-    ("make", "code"),
-    [
-        (missing, "file_not_found"),
-        (directory, "not_a_file"),
-        (empty, "empty_file"),
-        (text, "unsupported_format"),
-        (random_bytes, "unsupported_format"),
-        (zero_bytes, "unsupported_format"),
-        (wav_header_only, ("no_audio", "decode_failed")),
-        (flac_header_only, ("no_audio", "decode_failed")),
-        (video_without_sound, "no_audio"),
-        (zero_length, "no_audio"),
-        (silence, "silent"),
-        (a_fifth_of_a_second, "too_short"),
-        (nothing_but_nan, "silent"),
-        (fifo, "not_a_file"),
-        (device, "not_a_file"),
-        (long_path, "invalid_path"),
-        (nul, "invalid_path"),
-        (half_a_surrogate_pair, "invalid_path"),
-        (through_a_file, "file_not_found"),
-        (symlink_loop, ("file_not_found", "invalid_path", "read_failed")),
-        (playlist, "unsupported_format"),
-    ],
-)
-def test_files_that_hold_no_key(server, good, music, tmp_path, make, code):
+BAD = {
+    "missing": (lambda folder, music: folder / "missing.mp3", "file_not_found"),
+    "directory": (lambda folder, music: folder, "not_a_file"),
+    "empty": (lambda folder, music: written(folder, b""), "empty_file"),
+    "text": (lambda folder, music: written(folder, b"This is no music.\n" * 500),
+             "unsupported_format"),
+    "random bytes": (lambda folder, music: written(folder, random.Random(1).randbytes(300_000)),
+                     "unsupported_format"),
+    "zeros": (lambda folder, music: written(folder, bytes(100_000)), "unsupported_format"),
+    "wav header": (lambda folder, music: header(folder, music, "wav", 44),
+                   ("no_audio", "decode_failed")),
+    "flac header": (lambda folder, music: header(folder, music, "flac", 42),
+                    ("no_audio", "decode_failed")),
+    "video": (video_without_sound, "no_audio"),
+    "zero length": (lambda folder, music: sound(folder, music[:0]), "no_audio"),
+    "silence": (lambda folder, music: sound(folder, np.zeros_like(music)), "silent"),
+    "0.2 seconds": (lambda folder, music: sound(folder, music[:8820]), "too_short"),
+    "NaN": (lambda folder, music: sound(folder, np.full_like(music, np.nan), "FLOAT"), "silent"),
+    "fifo": (fifo, "not_a_file"),
+    "device": (lambda folder, music: "/dev/zero", "not_a_file"),
+    "long path": (lambda folder, music: "/" + "x" * 5000 + ".mp3", "invalid_path"),
+    "NUL": (lambda folder, music: "/music/a\0b.mp3", "invalid_path"),
+    "half a surrogate pair": (lambda folder, music: "/music/\ud800.mp3", "invalid_path"),
+    "through a file": (lambda folder, music: written(folder, b"x") / "track.mp3", "file_not_found"),
+    "loop": (symlink_loop, ("file_not_found", "invalid_path", "read_failed")),
+    "playlist": (playlist, "unsupported_format"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_files_that_hold_no_key(server, good, music, tmp_path, name):
+    make, code = BAD[name]
     path = str(make(tmp_path, music))
     reply = ask_then_check_health(server, good, {"id": "bad", "path": path})
     assert (reply["id"], reply["status"]) == ("bad", "error")

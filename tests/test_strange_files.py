@@ -51,8 +51,14 @@ def answer(server: ServerProcess, path: Path | str) -> str:
 # ------------------------------------------------------------------------------------- links
 
 
-def link_to_music(folder: Path, music: Path) -> Path:
-    (folder / "link.flac").symlink_to(music)
+def linked(folder: Path, music: Path, name: str) -> Path:
+    """The music by another name."""
+    os.link(music, folder / name)
+    return folder / name
+
+
+def link_to(folder: Path, target: Path | str) -> Path:
+    (folder / "link.flac").symlink_to(target)
     return folder / "link.flac"
 
 
@@ -65,27 +71,13 @@ def relative_link(folder: Path, music: Path) -> Path:
     return folder / "links" / "link.flac"
 
 
-def hard_link(folder: Path, music: Path) -> Path:
-    os.link(music, folder / "hard.flac")
-    return folder / "hard.flac"
-
-
-def _chain(folder: Path, music: Path, length: int) -> Path:
+def chain(folder: Path, music: Path, length: int) -> Path:
     target = music
     for number in range(length):
         link = folder / f"link {number}"
         link.symlink_to(target)
         target = link
     return target
-
-
-def chain_of_30_links(folder: Path, music: Path) -> Path:
-    return _chain(folder, music, 30)
-
-
-def chain_of_50_links(folder: Path, music: Path) -> Path:
-    """Linux follows 40 at most."""
-    return _chain(folder, music, 50)
 
 
 def loop_of_two_links(folder: Path, music: Path) -> Path:
@@ -100,25 +92,9 @@ def loop_of_folders(folder: Path, music: Path) -> Path:
     return Path(folder, *["again"] * 20, "music.flac")
 
 
-def dangling_link(folder: Path, music: Path) -> Path:
-    (folder / "link.flac").symlink_to(folder / "gone.flac")
-    return folder / "link.flac"
-
-
-def link_to_a_folder(folder: Path, music: Path) -> Path:
-    (folder / "link.flac").symlink_to(folder)
-    return folder / "link.flac"
-
-
 def link_to_a_fifo(folder: Path, music: Path) -> Path:
     os.mkfifo(folder / "fifo")
-    (folder / "link.flac").symlink_to(folder / "fifo")
-    return folder / "link.flac"
-
-
-def link_to_a_device(folder: Path, music: Path) -> Path:
-    (folder / "link.flac").symlink_to("/dev/zero")
-    return folder / "link.flac"
+    return link_to(folder, folder / "fifo")
 
 
 def parent_of_a_linked_folder(folder: Path, music: Path) -> str:
@@ -133,36 +109,9 @@ def parent_of_a_linked_folder(folder: Path, music: Path) -> str:
 
 
 def name_of_255_bytes(folder: Path, music: Path) -> Path:
-    path = folder / ("ü" * 125 + ".flac")
+    path = linked(folder, music, "ü" * 125 + ".flac")
     assert len(os.fsencode(path.name)) == 255
-    os.link(music, path)
     return path
-
-
-def name_of_256_bytes(folder: Path, music: Path) -> Path:
-    return folder / ("ü" * 125 + "-.flac")
-
-
-def name_that_is_not_utf_8(folder: Path, music: Path) -> Path:
-    path = os.fsencode(folder) + b"/caf\xe9 \xff\xfe.flac"
-    os.link(music, path)
-    return Path(os.fsdecode(path))
-
-
-def name_with_a_line_feed(folder: Path, music: Path) -> Path:
-    os.link(music, folder / 'a\n"b"\t\\c\x7f.flac')
-    return folder / 'a\n"b"\t\\c\x7f.flac'
-
-
-def name_without_anything_else(folder: Path, music: Path) -> Path:
-    os.link(music, folder / ".flac")
-    return folder / ".flac"
-
-
-def name_of_a_format_prefix(folder: Path, music: Path) -> Path:
-    """What FFmpeg, given a name, would take for a protocol."""
-    os.link(music, folder / "concat:a|b")
-    return folder / "concat:a|b"
 
 
 def composed_and_decomposed(folder: Path, music: Path) -> Path:
@@ -183,87 +132,58 @@ def upper_and_lower_case(folder: Path, music: Path) -> Path:
 # ------------------------------------------------------------------------------------- spelling
 
 
-def relative(folder: Path, music: Path) -> str:
-    return music.name
-
-
-def relative_with_dots(folder: Path, music: Path) -> str:
-    return f"./../{music.parent.name}/./{music.name}"
-
-
-def home(folder: Path, music: Path) -> str:
-    """``~`` is for shells; to us it is a folder's name."""
-    return "~/music.flac"
-
-
 def folder_named_tilde(folder: Path, music: Path) -> str:
     (music.parent / "~").mkdir(exist_ok=True)
     os.link(music, music.parent / "~" / "here.flac")
     return "~/here.flac"
 
 
-def double_slashes(folder: Path, music: Path) -> str:
-    return f"//{str(music.parent)[1:]}///.//{music.name}"
+PATHS: dict[str, tuple[Make, str]] = {
+    "link to music": (lambda folder, music: link_to(folder, music), "8A"),
+    "relative link": (relative_link, "8A"),
+    "hard link": (lambda folder, music: linked(folder, music, "hard.flac"), "8A"),
+    "chain of 30 links": (lambda folder, music: chain(folder, music, 30), "8A"),
+    # Linux follows 40 at most
+    "chain of 50 links": (lambda folder, music: chain(folder, music, 50), "invalid_path"),
+    "loop of two links": (loop_of_two_links, "invalid_path"),
+    "loop of folders": (loop_of_folders, "8A"),
+    "dangling link": (lambda folder, music: link_to(folder, folder / "gone"), "file_not_found"),
+    "link to a folder": (lambda folder, music: link_to(folder, folder), "not_a_file"),
+    "link to a fifo": (link_to_a_fifo, "not_a_file"),
+    "link to a device": (lambda folder, music: link_to(folder, "/dev/zero"), "not_a_file"),
+    "parent of a linked folder": (parent_of_a_linked_folder, "8A"),
+    "name of 255 bytes": (name_of_255_bytes, "8A"),
+    "name of 256 bytes": (lambda folder, music: folder / ("ü" * 125 + "-.flac"), "invalid_path"),
+    "name that is not UTF-8": (
+        lambda folder, music: linked(folder, music, os.fsdecode(b"caf\xe9 \xff\xfe.flac")), "8A"),
+    "name with a line feed": (
+        lambda folder, music: linked(folder, music, 'a\n"b"\t\\c\x7f.flac'), "8A"),
+    "name without anything else": (lambda folder, music: linked(folder, music, ".flac"), "8A"),
+    # which FFmpeg, given a name, would take for a protocol
+    "name of a format prefix": (lambda folder, music: linked(folder, music, "concat:a|b"), "8A"),
+    "composed and decomposed": (composed_and_decomposed, "8A"),
+    "upper and lower case": (upper_and_lower_case, "8A"),
+    "relative": (lambda folder, music: music.name, "8A"),
+    "relative with dots": (
+        lambda folder, music: f"./../{music.parent.name}/./{music.name}", "8A"),
+    # ~ is for shells; to us it is a folder's name
+    "home": (lambda folder, music: "~/music.flac", "file_not_found"),
+    "folder named tilde": (folder_named_tilde, "8A"),
+    "double slashes": (
+        lambda folder, music: f"//{str(music.parent)[1:]}///.//{music.name}", "8A"),
+    "trailing slash": (lambda folder, music: f"{music}/", "file_not_found"),
+    "trailing space": (lambda folder, music: f"{music} ", "file_not_found"),
+    "address": (lambda folder, music: music.as_uri(), "file_not_found"),
+    "root": (lambda folder, music: "/", "not_a_file"),
+    "folder with a slash": (lambda folder, music: f"{folder}/", "not_a_file"),
+}  # fmt: skip
 
 
-def trailing_slash(folder: Path, music: Path) -> str:
-    return f"{music}/"
-
-
-def trailing_space(folder: Path, music: Path) -> str:
-    return f"{music} "
-
-
-def address(folder: Path, music: Path) -> str:
-    return music.as_uri()
-
-
-def root(folder: Path, music: Path) -> str:
-    return "/"
-
-
-def folder_with_a_slash(folder: Path, music: Path) -> str:
-    return f"{folder}/"
-
-
-@pytest.mark.parametrize(
-    ("make", "code"),
-    [
-        (link_to_music, "8A"),
-        (relative_link, "8A"),
-        (hard_link, "8A"),
-        (chain_of_30_links, "8A"),
-        (chain_of_50_links, "invalid_path"),
-        (loop_of_two_links, "invalid_path"),
-        (loop_of_folders, "8A"),
-        (dangling_link, "file_not_found"),
-        (link_to_a_folder, "not_a_file"),
-        (link_to_a_fifo, "not_a_file"),
-        (link_to_a_device, "not_a_file"),
-        (parent_of_a_linked_folder, "8A"),
-        (name_of_255_bytes, "8A"),
-        (name_of_256_bytes, "invalid_path"),
-        (name_that_is_not_utf_8, "8A"),
-        (name_with_a_line_feed, "8A"),
-        (name_without_anything_else, "8A"),
-        (name_of_a_format_prefix, "8A"),
-        (composed_and_decomposed, "8A"),
-        (upper_and_lower_case, "8A"),
-        (relative, "8A"),
-        (relative_with_dots, "8A"),
-        (home, "file_not_found"),
-        (folder_named_tilde, "8A"),
-        (double_slashes, "8A"),
-        (trailing_slash, "file_not_found"),
-        (trailing_space, "file_not_found"),
-        (address, "file_not_found"),
-        (root, "not_a_file"),
-        (folder_with_a_slash, "not_a_file"),
-    ],
-)
+@pytest.mark.parametrize("name", PATHS)
 def test_the_file_that_a_path_leads_to(
-    server: ServerProcess, music: Path, tmp_path: Path, make: Make, code: str
+    server: ServerProcess, music: Path, tmp_path: Path, name: str
 ) -> None:
+    make, code = PATHS[name]
     assert answer(server, make(tmp_path, music)) == code
 
 

@@ -22,7 +22,6 @@ from keyscan.spectrogram.constant_q import (
     N_BINS,
     SAMPLE_RATE,
     FilterBank,
-    save_filter_bank,
 )
 
 REFERENCE_RATE = 44100
@@ -97,6 +96,20 @@ def _spectral_product(wavelet: npt.NDArray[np.complex64]) -> npt.NDArray[np.comp
     half_spectrum = np.fft.fft(wavelet)[: len(wavelet) // 2 + 1]
     sparse = librosa.util.sparsify_rows(half_spectrum, quantile=SPARSITY).toarray()[0]
     return np.fft.fft(sparse, n=len(wavelet)) / len(wavelet)
+
+
+def save_filter_bank(bank: FilterBank, path: Path) -> None:
+    """Write ``bank`` as an ``.npz`` without pickles, uncompressed: it is read at every start."""
+    arrays: dict[str, Any] = {f"octave{i}": filters for i, filters in enumerate(bank.octaves)}
+    np.savez(
+        path,
+        sample_rate=bank.sample_rate,
+        hop_length=bank.hop_length,
+        fmin=bank.fmin,
+        bins_per_octave=bank.bins_per_octave,
+        n_octaves=len(bank.octaves),
+        **arrays,
+    )
 
 
 def main() -> None:

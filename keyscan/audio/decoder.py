@@ -1,12 +1,10 @@
-"""What a decoder is: an opened file that becomes mono blocks, and what it says of damage.
-
-The mix-down to mono is the mean of the channels, in both decoders.
-"""
+"""What a decoder is, what it reports of damage, and the mix-down: the mean of the channels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,24 +64,14 @@ class Decoder(Protocol):
     def close(self) -> None: ...
 
 
-def without_first(blocks: Iterable[Block], count: int) -> Iterator[Block]:
-    """The blocks less their first ``count`` samples."""
-    for block in blocks:
-        if count < len(block.samples):
-            yield Block(block.samples[count:], block.sample_rate) if count else block
-        count = max(count - len(block.samples), 0)
-
-
 @_quiet
 def mean_of_interleaved(samples: NDArray[Any]) -> Mono:
-    """(frames, channels) of float32, int16 or int32 to (frames,).
+    """(frames, channels) of float32, int16 or int32 to (frames,); the full scale becomes +-1.
 
-    Integers come out with a full scale of +-1. A matrix product, as numpy's ``mean(1)`` on
-    interleaved stereo takes forty times as long.
+    A matrix product: numpy's ``mean(1)`` of interleaved stereo takes forty times as long.
     """
     channels = samples.shape[1]
-    full_scale = _full_scale(samples.dtype) if samples.dtype.kind == "i" else 1
-    weights = np.full(channels, 1 / (full_scale * channels), np.float32)
+    weights = np.full(channels, 1 / (_full_scale(samples.dtype) * channels), np.float32)
     mean: Mono = samples.astype(np.float32, copy=False) @ weights
     return mean
 
@@ -92,27 +80,16 @@ def mean_of_interleaved(samples: NDArray[Any]) -> Mono:
 def mean_of_planar(channels: Sequence[NDArray[Any]]) -> Mono:
     """One array (frames,) a channel, of u8, s16, s32, s64, flt or dbl, to (frames,) float32.
 
-    Integers come out with a full scale of +-1.
+    The full scale becomes +-1.
     """
     dtype, count = channels[0].dtype, len(channels)
-    mean: Mono = channels[0].astype(np.float32) if count == 1 else _sum(channels)
-    if dtype.kind == "f":
-        if count > 1:
-            mean *= np.float32(1 / count)
-        return mean
-    full_scale = _full_scale(dtype)
-    mean *= np.float32(1 / (full_scale * count))
+    total = reduce(partial(np.add, dtype=np.float32), channels)
+    mean: Mono = total.astype(np.float32, copy=count == 1)  # not in the decoder's own memory
+    mean *= np.float32(1 / (_full_scale(dtype) * count))
     if dtype.kind == "u":  # unsigned samples rest at the middle of their range
         mean -= np.float32(1)
     return mean
 
 
 def _full_scale(dtype: np.dtype[Any]) -> float:
-    return float(2 ** (8 * dtype.itemsize - 1))
-
-
-def _sum(channels: Sequence[NDArray[Any]]) -> Mono:
-    total: Mono = np.add(channels[0], channels[1], dtype=np.float32)
-    for channel in channels[2:]:
-        np.add(total, channel, out=total, dtype=np.float32)
-    return total
+    return 1.0 if dtype.kind == "f" else float(2 ** (8 * dtype.itemsize - 1))

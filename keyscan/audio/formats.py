@@ -1,7 +1,6 @@
-"""What is known of each container: one record a container.
+"""What is known of each container, one record a container; and which of them a file is.
 
-Further facts about a container belong into its record; ``keyscan.audio.probe`` tells which of
-them a file is.
+Further facts about a container belong into its record.
 """
 
 from __future__ import annotations
@@ -12,8 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from keyscan.audio import lengths
-from keyscan.audio.mpeg import xing_samples
+from keyscan.audio.mpeg import end_of_frames, find_frames, xing_samples
+from keyscan.audio.ogg import check_pages
 from keyscan.audio.source import SourceFile
+
+_SCAN = 1 << 17  # bytes in which the first MPEG frame is looked for
+_MAX_ZEROS = 1 << 20  # before it: a broken tag editor or a download may have left them
+_TAILS = (1 << 15, 1 << 19, 1 << 23)  # bytes in which the last MPEG frame is looked for
+_MAX_TAGS = 100
+_SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
 
 DecoderName = Literal["soundfile", "pyav", "vorbis"]
 
@@ -68,119 +74,58 @@ class Format:
         return has_one_stream and head.startswith(self.codec, 27 + head[26])
 
 
-WAV = Format(
-    name="wav",
-    extensions="wav wave bwf",
-    magic=rb"RIF[FX]....WAVE",
-    decoders=_SOUNDFILE_FIRST,
-    end=lengths.wav_end,
-    byte_order="<",
-)
+# fmt: off
+WAV = Format(name="wav", extensions="wav wave bwf", magic=rb"RIF[FX]....WAVE",
+             decoders=_SOUNDFILE_FIRST, end=lengths.wav_end, byte_order="<")
 RF64 = replace(WAV, name="rf64", extensions="rf64", magic=rb"(?:RF64|BW64)....WAVE")
 # libsndfile looks for MPEG audio byte by byte, and stops at 4 GiB
-WAV_WITH_MPEG = Format(name="wav mpeg", end=lengths.wav_end)
+WAV_WITH_MPEG = Format(name="wav mpeg")
 LARGE_WAV = Format(name="large wav")
+W64 = Format(name="w64", extensions="w64",
+             magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
+             decoders=_SOUNDFILE_FIRST, end=lengths.w64_end, byte_order="<")
 
-AIFF = Format(
-    name="aiff",
-    extensions="aif aiff",
-    magic=rb"FORM....AIFF",
-    decoders=_SOUNDFILE_FIRST,
-    end=lengths.aiff_end,
-    byte_order=">",
-)
+AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
+              decoders=_SOUNDFILE_FIRST, end=lengths.aiff_end, byte_order=">")
 # FFmpeg knows more codecs than libsndfile, and notices more damage
 AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC", decoders=_PYAV_FIRST)
 AU = replace(AIFF, name="au", extensions="au snd", magic=rb"\.snd", end=lengths.au_end)
 CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff", end=lengths.caf_end)
-CAF_WITH_ALAC = replace(
-    CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac", decoders=_PYAV
-)
-W64 = Format(
-    name="w64",
-    extensions="w64",
-    magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
-    decoders=_SOUNDFILE_FIRST,
-    end=lengths.w64_end,
-    byte_order="<",
-)
-FLAC = Format(
-    name="flac",
-    extensions="flac",
-    magic=rb"fLaC",
-    decoders=_SOUNDFILE_FIRST,
-    samples=lengths.flac_samples,
-    demuxer="flac",
-    resyncs=True,
-    states_length=True,
-)
+CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
+                        decoders=_PYAV)
+
+FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_SOUNDFILE_FIRST,
+              samples=lengths.flac_samples, demuxer="flac", resyncs=True, states_length=True)
 
 # several streams, or another codec: FFmpeg knows more of these, libsndfile some others
-OGG = Format(
-    name="ogg",
-    extensions="oga ogv",
-    magic=rb"OggS",
-    decoders=_PYAV_FIRST,
-    paged=True,
-    demuxer="ogg",
-    resyncs=True,
-    states_length=True,
-)
-OGG_OPUS = replace(
-    OGG, name="ogg opus", extensions="opus", codec=b"OpusHead", decoders=_SOUNDFILE_FIRST
-)
+OGG = Format(name="ogg", extensions="oga ogv", magic=rb"OggS", decoders=_PYAV_FIRST, paged=True,
+             demuxer="ogg", resyncs=True, states_length=True)
+OGG_OPUS = replace(OGG, name="ogg opus", extensions="opus", codec=b"OpusHead",
+                   decoders=_SOUNDFILE_FIRST)
 OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC")
-OGG_VORBIS = replace(
-    OGG_OPUS,
-    name="ogg vorbis",
-    extensions="ogg",
-    codec=b"\x01vorbis",
-    decoders_if_intact=("vorbis", "soundfile"),
-)
+OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01vorbis",
+                     decoders_if_intact=("vorbis", "soundfile"))
 OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", decoders=_PYAV)
 
 MP3 = Format(name="mp3", extensions="mp3 mp2 mpga", samples=xing_samples, demuxer="mp3")
 ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
-MP4 = Format(
-    name="mp4",
-    extensions="m4a m4b mp4 m4v mov 3gp 3g2 f4v",
-    magic=rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)",
-    end=lengths.mp4_end,
-)
-MATROSKA = Format(
-    name="matroska",
-    extensions="mka mkv webm weba",
-    magic=rb"\x1a\x45\xdf\xa3",
-    end=lengths.matroska_end,
-    demuxer="matroska,webm",
-    resyncs=True,
-    states_length=True,
-)
-ASF = Format(
-    name="asf",
-    extensions="wma asf wmv",
-    magic=re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
-    end=lengths.asf_end,
-    demuxer="asf",
-    resyncs=True,
-    states_length=True,
-)
-AVI = Format(
-    name="avi",
-    extensions="avi",
-    magic=rb"RIFF....AVI ",
-    end=lengths.avi_end,
-    demuxer="avi",
-    states_length=True,
-    tolerance=0.01,  # the length is a count at a mean rate that writers round
-)
+MP4 = Format(name="mp4", extensions="m4a m4b mp4 m4v mov 3gp 3g2 f4v",
+             magic=rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)", end=lengths.mp4_end)
+MATROSKA = Format(name="matroska", extensions="mka mkv webm weba", magic=rb"\x1a\x45\xdf\xa3",
+                  end=lengths.matroska_end, demuxer="matroska,webm", resyncs=True,
+                  states_length=True)
+ASF = Format(name="asf", extensions="wma asf wmv",
+             magic=re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
+             end=lengths.asf_end, demuxer="asf", resyncs=True, states_length=True)
+# the length is a count at a mean rate that writers round
+AVI = Format(name="avi", extensions="avi", magic=rb"RIFF....AVI ", end=lengths.avi_end,
+             demuxer="avi", states_length=True, tolerance=0.01)
 
 # What only FFmpeg tells. libsndfile finds MPEG audio in noise, and prints messages.
 # ".ts" is left out: most of these files are TypeScript.
-UNKNOWN = Format(
-    extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr ra rm rmvb "
-    "flv mpg mpeg vob m2ts mts",
-)
+UNKNOWN = Format(extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr ra rm rmvb "
+                            "flv mpg mpeg vob m2ts mts")
+# fmt: on
 
 FORMATS = (
     *(WAV, RF64, AIFF, AIFC, OGG_VORBIS, OGG_OPUS, OGG_FLAC, OGG_SPEEX, OGG, MP4, FLAC, AU),
@@ -202,3 +147,131 @@ def is_music(name: str) -> bool:
     """
     stem, dot, extension = name.rpartition(".")
     return bool(stem and dot) and extension.lower() in EXTENSIONS
+
+
+@dataclass(frozen=True)
+class Probed:
+    """Before decoding: the format, and what is known of the file's damage.
+
+    Attributes:
+        decoders: in the order to try them.
+        breaks_off: the file ends before its headers say.
+        damaged_pages: places where Ogg pages are lost or damaged.
+        announced_samples: per channel, by an MP3's or FLAC's header.
+    """
+
+    format: Format
+    decoders: tuple[DecoderName, ...]
+    breaks_off: bool
+    damaged_pages: int
+    announced_samples: int | None
+
+
+def probe(source: SourceFile) -> Probed:
+    """Identify an open file and set ``source.start`` and ``.end`` to its sound.
+
+    The size in the header of a WAV that is too long for it is replaced.
+
+    Raises:
+        DecodeFailed: the file has too many chunks.
+    """
+    known, source.start, source.end = identify(source)
+    end = None
+    if known is WAV:
+        known, end = _probe_wav(source)
+    elif known.end is not None:
+        end = known.end(source)
+    breaks_off, damaged_pages = end is not None and end > source.end, 0
+    if known.paged:
+        pages = check_pages(source)
+        breaks_off, damaged_pages = not pages.complete, pages.damaged_parts
+    samples = known.samples(source.read_at(source.start, 2048)) if known.samples else None
+    intact = not (breaks_off or damaged_pages)
+    decoders = (intact and known.decoders_if_intact) or known.decoders
+    return Probed(known, decoders, breaks_off, damaged_pages, samples)
+
+
+def identify(source: SourceFile) -> tuple[Format, int, int]:
+    """The format, and the bytes from which and up to which it lies, between ID3 and APE tags."""
+    start = _behind_tags(source)
+    end = _before_tags(source, start)
+    head = source.read_at(start, 1 << 12)
+    for known in FORMATS:
+        if known.matches(head):
+            chained = known.codec and _is_chained(source, start, end)
+            return OGG if chained else known, start, end
+    zeros = source.read_at(start, min(_MAX_ZEROS, end - start))
+    scan_start = start + len(zeros) - len(zeros.lstrip(b"\0"))
+    data = source.read_at(scan_start, min(_SCAN, end - scan_start))
+    frames = find_frames(data, complete=scan_start + len(data) >= end)
+    if frames is None:
+        return UNKNOWN, start, end
+    kind, offset = frames
+    start = scan_start + offset
+    known = MP3 if kind == "mp3" else ADTS
+    return known, start, _behind_last_frame(source, start, end)
+
+
+def _probe_wav(source: SourceFile) -> tuple[Format, int | None]:
+    """How to decode a WAV, and the byte where its sound ends by its header."""
+    header = lengths.read_wav(source)
+    if header.holds_mpeg:
+        return WAV_WITH_MPEG, header.end
+    if header.lost_size is None:
+        return WAV, header.end
+    source.patch(header.lost_size.field, _SIZE_UNKNOWN)
+    source.end = header.lost_size.end
+    return LARGE_WAV, None
+
+
+def _behind_last_frame(source: SourceFile, start: int, end: int) -> int:
+    """Where MPEG frames end: lyrics, a tag at the wrong end, or zeros may follow them."""
+    for size in _TAILS:
+        tail_start = max(end - size, start)
+        found = end_of_frames(source.read_at(tail_start, end - tail_start))
+        if found is not None:
+            return tail_start + found
+        if tail_start == start:
+            break
+    return end
+
+
+def _behind_tags(source: SourceFile) -> int:
+    """The first byte behind the ID3v2 tags at the start (id3.org, ID3v2.4 section 3)."""
+    at = 0
+    for _ in range(_MAX_TAGS):
+        head = source.read_at(at, 10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
+        footer = 10 if head[5] & 0x10 else 0
+        size = 0
+        for byte in head[6:10]:
+            size = size << 7 | byte & 0x7F
+        if at + 10 + size + footer > source.end:  # a damaged size, or a truncated file
+            return at + 10
+        at += 10 + size + footer
+    return at
+
+
+def _before_tags(source: SourceFile, start: int) -> int:
+    """The end of the sound: before an ID3v1 tag and an APEv2 tag, if there are any.
+
+    To decoders they are damaged frames; libsndfile loses the last block of a FLAC file to one.
+    """
+    end = source.end
+    if source.read_at(end - 128, 3) == b"TAG":
+        end -= 128
+    foot = source.read_at(end - 32, 32)
+    if foot[:8] == b"APETAGEX":
+        size, has_header = int.from_bytes(foot[12:16], "little"), 32 if foot[23] & 0x80 else 0
+        is_real = len(foot) <= size <= end - start - has_header
+        end -= size + has_header if is_real else len(foot)
+    return max(end, start)
+
+
+def _is_chained(source: SourceFile, start: int, end: int) -> bool:
+    """Whether the last page belongs to another stream than the first (internet radio)."""
+    tail = source.read_at(max(end - (1 << 17), start), 1 << 17)
+    last = tail.rfind(b"OggS\0")
+    serial = source.read_at(start + 14, 4)
+    return last >= 0 and tail[last + 14 : last + 18] not in (serial, b"")

@@ -12,11 +12,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NoReturn
 
 from keyscan.audio.source import SourceFile
 from keyscan.errors import DecodeFailed
 
+_RIFF_CHUNK = "4sI"  # name and size
 _MAX_CHUNKS = 100_000
 _MAX_CHUNKS_BEHIND_SOUND = 100
 _MPEG_TAGS = (0x50, 0x55)  # WAVE_FORMAT_MPEG and WAVE_FORMAT_MPEGLAYER3
@@ -47,28 +47,36 @@ class WavHeader:
     lost_size: LostSize | None = None
 
 
-def _refuse_chunks() -> NoReturn:
-    """A decoder would read them all."""
-    raise DecodeFailed(f"the file has more than {_MAX_CHUNKS} chunks")
+def _chunks(
+    source: SourceFile, at: int, head: str, *, padded_to: int = 1, own: int = 0
+) -> Iterator[tuple[bytes, int, int]]:
+    """Name, first byte and size of each chunk from byte ``at`` on.
 
-
-def _chunks(source: SourceFile, at: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, first byte and size of each chunk of an IFF or RIFF file."""
+    Args:
+        head: name and size, as ``struct`` unpacks them.
+        padded_to: chunks begin at multiples of this.
+        own: bytes of the head that its size counts.
+    """
+    length = struct.calcsize(head)
     for _ in range(_MAX_CHUNKS):
-        head = source.read_at(at, 8)
-        if len(head) < 8:
+        data = source.read_at(at, length)
+        if len(data) < length:
             return
-        (size,) = struct.unpack(order + "I", head[4:])
-        yield head[:4], at + 8, size
-        at += 8 + size + size % 2
-    _refuse_chunks()
+        name, size = struct.unpack(head, data)
+        size -= own
+        if size < 0:
+            return
+        yield name, at + length, size
+        at += length + -(-size // padded_to) * padded_to
+    raise DecodeFailed(f"the file has more than {_MAX_CHUNKS} chunks")  # a decoder reads them all
 
 
 def read_wav(source: SourceFile) -> WavHeader:
     """Walk over the chunks of a WAV or RF64 file once, up to its sound."""
     order = ">" if source.read_at(source.start, 4) == b"RIFX" else "<"
+    head = order + _RIFF_CHUNK
     holds_mpeg, size_in_64_bits = False, 0
-    for name, at, size in _chunks(source, source.start + 12, order):
+    for name, at, size in _chunks(source, source.start + 12, head, padded_to=2):
         if name == b"fmt ":
             tag = struct.unpack(order + "H", source.read_at(at, 2).ljust(2, b"\0"))[0]
             holds_mpeg |= tag in _MPEG_TAGS
@@ -79,7 +87,7 @@ def read_wav(source: SourceFile) -> WavHeader:
                 end: int | None = at + size_in_64_bits
             else:
                 end = None if _is_unknown(size) else at + size
-            return WavHeader(holds_mpeg, end, _lost_size(source, at, size, order))
+            return WavHeader(holds_mpeg, end, _lost_size(source, at, size, head))
     return WavHeader(holds_mpeg)
 
 
@@ -88,7 +96,7 @@ def wav_end(source: SourceFile) -> int | None:
     return read_wav(source).end
 
 
-def _lost_size(source: SourceFile, at: int, size: int, order: str) -> LostSize | None:
+def _lost_size(source: SourceFile, at: int, size: int, head: str) -> LostSize | None:
     """The real end of a ``data`` chunk at byte ``at`` that is longer than 32 bits can say.
 
     Recorders that stream state the largest size. Others store the size modulo 4 GiB: this is
@@ -97,14 +105,15 @@ def _lost_size(source: SourceFile, at: int, size: int, order: str) -> LostSize |
     if _is_unknown(size):
         return LostSize(at - 4, source.end) if 0 < size < source.end - at else None
     for end in range(at + size + _FULL_CIRCLE, source.end + 1, _FULL_CIRCLE)[:_MAX_CIRCLES]:
-        if end == source.end or _only_chunks_follow(source, end + size % 2, order):
+        if end == source.end or _only_chunks_follow(source, end + size % 2, head):
             return LostSize(at - 4, end)
     return None
 
 
-def _only_chunks_follow(source: SourceFile, at: int, order: str) -> bool:
+def _only_chunks_follow(source: SourceFile, at: int, head: str) -> bool:
     """Whether chunks fill the file from ``at`` up to its end."""
-    for name, start, size in islice(_chunks(source, at, order), _MAX_CHUNKS_BEHIND_SOUND):
+    chunks = _chunks(source, at, head, padded_to=2)
+    for name, start, size in islice(chunks, _MAX_CHUNKS_BEHIND_SOUND):
         if not all(0x20 <= byte < 0x7F for byte in name):
             return False
         at = start + size + size % 2
@@ -113,7 +122,7 @@ def _only_chunks_follow(source: SourceFile, at: int, order: str) -> bool:
 
 def aiff_end(source: SourceFile) -> int | None:
     """AIFF and AIFF-C: the end of the ``SSND`` chunk."""
-    for name, at, size in _chunks(source, source.start + 12, ">"):
+    for name, at, size in _chunks(source, source.start + 12, ">" + _RIFF_CHUNK, padded_to=2):
         if name == b"SSND":
             return None if _is_unknown(size) else at + size
     return None
@@ -127,31 +136,19 @@ def au_end(source: SourceFile) -> int | None:
 
 
 def w64_end(source: SourceFile) -> int | None:
-    """Wave64: the end of the ``data`` chunk; sizes count the 24 bytes of the chunk's header."""
-    at = source.start + 40
-    for _ in range(_MAX_CHUNKS):
-        head = source.read_at(at, 24)
-        size = int.from_bytes(head[16:], "little")
-        if len(head) < 24 or size < 24:
-            return None
-        if head[:4] == b"data":
+    """Wave64: the end of the ``data`` chunk, whose name is a GUID."""
+    for name, at, size in _chunks(source, source.start + 40, "<16sQ", padded_to=8, own=24):
+        if name.startswith(b"data"):
             return at + size
-        at += (size + 7) // 8 * 8
-    _refuse_chunks()
+    return None
 
 
 def caf_end(source: SourceFile) -> int | None:
     """CAF: the end of the ``data`` chunk; a size of -1 means unknown."""
-    at = source.start + 8
-    for _ in range(_MAX_CHUNKS):
-        head = source.read_at(at, 12)
-        if len(head) < 12:
-            return None
-        size = int.from_bytes(head[4:], "big", signed=True)
-        if head[:4] == b"data" or size < 0:
-            return None if size < 0 else at + 12 + size
-        at += 12 + size
-    _refuse_chunks()
+    for name, at, size in _chunks(source, source.start + 8, ">4sq"):
+        if name == b"data":
+            return at + size
+    return None
 
 
 def mp4_end(source: SourceFile) -> int | None:

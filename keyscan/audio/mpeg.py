@@ -7,6 +7,7 @@ Sources: ISO/IEC 11172-3 and 13818-3 (frame header), ISO/IEC 14496-3 1.A.2.2 (AD
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _BITRATES = {  # kbit/s by (MPEG-1?, layer)
@@ -49,7 +50,7 @@ def mp3_frame(data: bytes, at: int = 0) -> Frame | None:
     samples = 384 if layer == 1 else 1152 if layer == 2 or mpeg1 else 576
     slot = 4 if layer == 1 else 1
     length = (samples // 8 * bits // hertz // slot + padding) * slot
-    return Frame(length, samples, ("mp3", version, layer, hertz))
+    return Frame(length, samples, (version, layer, hertz))
 
 
 def adts_frame(data: bytes, at: int = 0) -> Frame | None:
@@ -60,7 +61,7 @@ def adts_frame(data: bytes, at: int = 0) -> Frame | None:
     if data[at + 2] >> 2 & 15 > 12 or length < 8:
         return None
     # Object type and rate; the channel count may differ where programmes are joined.
-    return Frame(length, 1024, ("adts", data[at + 1] >> 3 & 1, data[at + 2] & 0xFC))
+    return Frame(length, 1024, (data[at + 1] >> 3 & 1, data[at + 2] & 0xFC))
 
 
 def is_cut(packet: bytes) -> bool:
@@ -72,11 +73,11 @@ def is_cut(packet: bytes) -> bool:
 def find_frames(data: bytes, *, complete: bool) -> tuple[str, int] | None:
     """Kind (``"mp3"`` or ``"adts"``) and offset of the first chain of frames in ``data``.
 
-    ``complete``: ``data`` reaches the end of the file, where two frames are a chain if nothing
-    follows them.
+    ``complete``: ``data`` reaches the end of the file, where a chain may be as short as two frames.
     """
-    first = _Search(data, complete).first_chain(0)
-    return (str(first[1].signature[0]), first[0]) if first is not None else None
+    for kind, start, _ in _chains(data, complete):
+        return kind, start
+    return None
 
 
 def end_of_frames(data: bytes) -> int | None:
@@ -84,52 +85,29 @@ def end_of_frames(data: bytes) -> int | None:
 
     A truncated last frame is part of the chain.
     """
-    search = _Search(data, complete=True)
-    end, chain = None, search.first_chain(0)
-    while chain is not None:
-        at, first = chain
-        parse = mp3_frame if first.signature[0] == "mp3" else adts_frame
-        frame: Frame | None = first
-        while frame is not None and frame.signature == first.signature:
-            at += frame.length
-            frame = parse(data, at)
-        if len(data) - at < _HEADER_SIZE and data[at : at + 1] in (b"", b"\xff"):
+    end = None
+    for _, _, end in _chains(data, complete=True):
+        if len(data) - end < _HEADER_SIZE and data[end : end + 1] in (b"", b"\xff"):
             return len(data)
-        end, chain = at, search.first_chain(at)
     return end
 
 
-class _Search:
-    """Looks for chains until too many headers begin none: crafted bytes could take hours."""
-
-    def __init__(self, data: bytes, complete: bool) -> None:
-        self._data, self._complete, self._tries_left = data, complete, _MAX_FALSE_HEADERS
-
-    def first_chain(self, at: int) -> tuple[int, Frame] | None:
-        """Where the first chain behind ``at`` begins, and its first frame."""
-        for match in _HEADER.finditer(self._data, at):
-            for parse in (mp3_frame, adts_frame):
-                first = parse(self._data, match.start())
-                if first is not None and _chained(self._data, match.start(), first, self._complete):
-                    return match.start(), first
-            self._tries_left -= 1
-            if self._tries_left <= 0:
+def _chains(data: bytes, complete: bool) -> Iterator[tuple[str, int, int]]:
+    """Kind, start and end of each chain of frames; ends after too many headers that begin none."""
+    at, tries_left = 0, _MAX_FALSE_HEADERS
+    while tries_left and (header := _HEADER.search(data, at)):
+        start = header.start()
+        for kind, parse in (("mp3", mp3_frame), ("adts", adts_frame)):
+            first = frame = parse(data, start)
+            at, count = start, 0
+            while first and frame and frame.signature == first.signature:
+                at, count = at + frame.length, count + 1
+                frame = parse(data, at)
+            if count > _CHAIN or (complete and count >= 2 and at >= len(data)):
+                yield kind, start, at
                 break
-        return None
-
-
-def _chained(data: bytes, at: int, first: Frame, complete: bool) -> bool:
-    parse = mp3_frame if first.signature[0] == "mp3" else adts_frame
-    frame: Frame | None = first
-    for count in range(1, _CHAIN + 1):
-        assert frame is not None
-        at += frame.length
-        if at >= len(data):
-            return complete and count >= 2
-        frame = parse(data, at)
-        if frame is None or frame.signature != first.signature:
-            return False
-    return True
+        else:
+            at, tries_left = start + 1, tries_left - 1
 
 
 def xing_samples(data: bytes) -> int | None:

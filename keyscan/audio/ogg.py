@@ -86,18 +86,14 @@ class _Walk:
         return offset
 
     def _skip_to_magic(self, offset: int) -> bool:
-        """Skip to the next bytes that look like a page."""
+        """Go to the next thing that looks like a page, or as far as this chunk holds none."""
         self._in_damage = True
         found = self._chunk.find(_MAGIC, offset + 1)
-        while found < 0:
-            next_start = self._chunk_start + len(self._chunk) - len(_MAGIC) + 1
-            if next_start <= self._chunk_start or next_start + len(_MAGIC) > self._source.end:
-                return False
-            self._chunk_start = next_start
-            self._chunk = self._source.read_at(next_start, _CHUNK)
-            found = self._chunk.find(_MAGIC)
-        self._at = self._chunk_start + found
-        return self._may_go_on()
+        if found >= 0:
+            self._at = self._chunk_start + found
+            return self._may_go_on()
+        before, self._at = self._at, self._chunk_start + len(self._chunk) - len(_MAGIC) + 1
+        return before < self._at <= self._source.end - len(_MAGIC)
 
     def _may_go_on(self) -> bool:
         self._failures += 1

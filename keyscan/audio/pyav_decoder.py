@@ -7,7 +7,6 @@ import ctypes
 import itertools
 import os
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +16,6 @@ import av.logging
 import numpy as np
 from av.container import InputContainer
 from av.stream import Discard
-from numpy.typing import NDArray
 
 from keyscan.audio.decoder import Block, Damage, Mono, Refused, mean_of_planar
 from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, UNKNOWN, Format
@@ -61,8 +59,11 @@ def limit_allocations(size: int = _LARGEST_ALLOCATION) -> bool:
     a thousandfold. The function is ``av_max_alloc`` of libavutil/mem.h, which PyAV does not
     expose. Returns False where it is not found.
     """
-    for library in _libraries():
-        function = getattr(library, "av_max_alloc", None)
+    libraries = [Path(av.logging.__file__)]  # linked with libavutil
+    if os.name == "nt":
+        libraries = list(Path(av.__file__).parent.parent.glob("av.libs/avutil-*.dll"))
+    for library in libraries:
+        function = getattr(ctypes.CDLL(str(library)), "av_max_alloc", None)
         if function is not None:
             function.argtypes, function.restype = [ctypes.c_size_t], None
             function(size)
@@ -70,29 +71,16 @@ def limit_allocations(size: int = _LARGEST_ALLOCATION) -> bool:
     return False
 
 
-def _libraries() -> Iterator[ctypes.CDLL]:
-    """What PyAV is linked with, or on Windows the DLL that comes with it."""
-    if os.name != "nt":
-        yield ctypes.CDLL(av.logging.__file__)
-        return
-    for file in Path(av.__file__).parent.parent.glob("av.libs/avutil-*.dll"):
-        yield ctypes.CDLL(str(file))
-
-
 av.logging.set_level(None)
 limit_allocations()
 
 
-def _allowed_formats() -> str:
-    names = (
-        name
-        for name in av.formats_available
-        if name not in _DENIED and not any(word in name for word in _DENIED_WORDS)
-    )
-    return ",".join(sorted(names))
-
-
-_CONTAINER_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _allowed_formats()}
+_ALLOWED = sorted(
+    name
+    for name in av.formats_available - _DENIED
+    if not any(word in name for word in _DENIED_WORDS)
+)
+_CONTAINER_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": ",".join(_ALLOWED)}
 
 
 def _refuse_to_open(*_: object) -> NoReturn:
@@ -111,7 +99,6 @@ class PyavDecoder:
     """
 
     name = "pyav"
-    finds_gaps = True
 
     def __init__(self, source: SourceFile, known: Format) -> None:
         source.seek(0)
@@ -135,6 +122,7 @@ class PyavDecoder:
             raise
         self.format = f"{demuxer} {self._stream.codec_context.name}"
         self.damage = Damage()
+        self._finds_gaps = self._demuxed.resyncs
         self.announced_seconds = self._announced_seconds()
         self._packets: Iterator[Any] = self._all_packets()
 
@@ -169,11 +157,7 @@ class PyavDecoder:
 
     def __iter__(self) -> Iterator[Block]:
         fifo, channels, samples_at_once = av.AudioFifo(), 0, 0
-        looks_for_gaps = self.finds_gaps and self._demuxed.resyncs
-        gaps = _Gaps(self._stream.time_base) if looks_for_gaps else None
-        for frame in self._frames():
-            if gaps is not None and gaps.before(frame):
-                self.damage.bad_packets += 1
+        for frame in self._watched() if self._finds_gaps else self._frames():
             if frame.layout.nb_channels != channels:  # AudioFifo would read beyond the planes
                 yield from _drain(fifo)
                 fifo, channels = av.AudioFifo(), frame.layout.nb_channels
@@ -192,6 +176,17 @@ class PyavDecoder:
             if fifo.samples >= samples_at_once:
                 yield from _drain(fifo)
         yield from _drain(fifo)
+
+    def _watched(self) -> Iterator[av.AudioFrame]:
+        """The frames; counts by time stamps the parts that were skipped without an error."""
+        expected, tick = None, float(self._stream.time_base or 0)
+        for frame in self._frames():
+            if frame.pts is not None and frame.sample_rate:
+                start, length = frame.pts * tick, frame.samples / frame.sample_rate
+                if expected is not None and start - expected > max(_SMALLEST_GAP, length / 2):
+                    self.damage.bad_packets += 1
+                expected = start + length
+            yield frame
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Every frame that can be decoded; counts the packets that cannot."""
@@ -251,34 +246,16 @@ class VorbisDecoder(PyavDecoder):
         Refused: they do not agree.
     """
 
-    finds_gaps = False  # the pages were counted; time stamps are wrong more often
-
     def __init__(self, source: SourceFile, known: Format) -> None:
         with contextlib.closing(SoundfileDecoder(source, known)) as other:
             samples = other.samples
         super().__init__(source, known)
+        self._finds_gaps = False  # the pages were counted; time stamps are wrong more often
         first = next(self._packets, None)
         if first is None or first.pts != -(first.duration or 0) or self._stream.duration != samples:
             self.close()
             raise Refused("the sound begins or ends within a packet")
         self._packets = itertools.chain([first], self._packets)
-
-
-class _Gaps:
-    """Finds by time stamps the parts that a demuxer skipped without an error."""
-
-    def __init__(self, time_base: Fraction | None) -> None:
-        self._seconds_per_tick = float(time_base or 0)
-        self._expected: float | None = None
-
-    def before(self, frame: av.AudioFrame) -> bool:
-        """Whether something is missing between the previous frame and this one."""
-        if frame.pts is None or not frame.sample_rate:
-            return False
-        start, length = frame.pts * self._seconds_per_tick, frame.samples / frame.sample_rate
-        missing = 0.0 if self._expected is None else start - self._expected
-        self._expected = start + length
-        return missing > max(_SMALLEST_GAP, length / 2)
 
 
 def _drain(fifo: av.AudioFifo) -> Iterator[Block]:
@@ -289,13 +266,8 @@ def _drain(fifo: av.AudioFifo) -> Iterator[Block]:
 
 def _mono(frame: av.AudioFrame) -> Mono:
     dtype, channels = _DTYPES[frame.format.name.removesuffix("p")], frame.layout.nb_channels
+    planes: list[Any] = list(frame.planes)  # of 8 channels PyAV sees more than there are
     if frame.format.is_planar:
-        planes = frame.planes[:channels]  # of 8 channels PyAV sees more planes than there are
-        return mean_of_planar([_buffer(plane, dtype, frame.samples) for plane in planes])
-    packed = _buffer(frame.planes[0], dtype, frame.samples * channels)
+        return mean_of_planar([np.frombuffer(p, dtype, frame.samples) for p in planes[:channels]])
+    packed = np.frombuffer(planes[0], dtype, frame.samples * channels)
     return mean_of_planar(list(packed.reshape(-1, channels).T))
-
-
-def _buffer(plane: Any, dtype: str, count: int) -> NDArray[Any]:
-    """The samples of a plane, without its padding and without a copy."""
-    return np.frombuffer(plane, dtype, count)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,18 +42,22 @@ class SoundfileDecoder:
         self.samples: int = self._file.frames
         # libsndfile takes the length of an Ogg file from its last page
         self.announced_seconds = self.samples / self._file.samplerate if known.paged else None
-        self._layout = _layout_of(self._file, known.byte_order)
+        self._frames_at_once = max(_BLOCK_SAMPLES // self._file.channels, 1)
+        self._order = known.byte_order and _BYTE_ORDERS.get(self._file.endian, known.byte_order)
 
     def __iter__(self) -> Iterator[Block]:
-        return self._converted() if self._layout is None else self._unpacked(self._layout)
+        if not self._order or self._file.subtype not in _TYPES:
+            return self._converted()
+        code, width = _TYPES[self._file.subtype]
+        return self._unpacked(np.dtype(self._order + code), width)
 
-    def _unpacked(self, layout: _Layout) -> Iterator[Block]:
-        """Read uncompressed samples where libsndfile says they are.
+    def _unpacked(self, dtype: np.dtype[Any], width: int) -> Iterator[Block]:
+        """Read uncompressed samples of ``width`` bytes where libsndfile says they are.
 
         On big-endian and 24-bit samples libsndfile takes twice as long or longer.
         """
-        file, source, width = self._file, self._source, layout.width * self._file.channels
-        left = self.samples
+        file, source, frame_width = self._file, self._source, width * self._file.channels
+        left, lead = self.samples, dtype.itemsize - width  # 24 bits are read with the byte before
         try:
             file.seek(0, soundfile.SEEK_END)  # seeking to where it is need not move the source
             file.seek(0)
@@ -63,24 +66,24 @@ class SoundfileDecoder:
             return
         position = source.tell()
         while left > 0:
-            source.seek(position - layout.lead)
-            most = min(left, max(_BLOCK_SAMPLES // file.channels, 1))
-            data = source.read(layout.lead + width * most)
-            frames = (len(data) - layout.lead) // width
+            source.seek(position - lead)
+            data = source.read(lead + frame_width * min(left, self._frames_at_once))
+            frames = (len(data) - lead) // frame_width
             if frames < 1:
                 return
-            samples = layout.samples(data)[: frames * file.channels]
-            mono = mean_of_interleaved(samples.reshape(frames, file.channels))
-            yield Block(mono, file.samplerate)
-            left, position = left - frames, position + frames * width
+            shape, strides = (frames, file.channels), (frame_width, width)
+            samples: NDArray[Any] = np.ndarray(shape, dtype, data, strides=strides)
+            if lead:  # 24 bits become the upper ones of 32
+                samples = samples << 8 if self._order == ">" else samples & -256
+            yield Block(mean_of_interleaved(samples), file.samplerate)
+            left, position = left - frames, position + frames * frame_width
 
     def _converted(self) -> Iterator[Block]:
         """Have libsndfile decode."""
-        file, rate = self._file, self._file.samplerate
-        frames = max(_BLOCK_SAMPLES // file.channels, 1)
+        file = self._file
         # libsndfile takes six times as long to make floats of 16 bits as to hand them over.
         dtype = np.int16 if file.subtype == "PCM_16" else np.float32
-        buffer = np.empty((frames, file.channels), dtype)
+        buffer = np.empty((self._frames_at_once, file.channels), dtype)
         while True:
             try:
                 samples = file.read(out=buffer)
@@ -89,37 +92,8 @@ class SoundfileDecoder:
                 return
             if not len(samples):
                 break
-            yield Block(mean_of_interleaved(samples), rate)
+            yield Block(mean_of_interleaved(samples), file.samplerate)
 
     def close(self) -> None:
         """Close libsndfile's handle; the source stays open."""
         self._file.close()
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Interleaved samples of ``width`` bytes each; as arrays, they are of ``dtype``."""
-
-    dtype: np.dtype[Any]
-    width: int
-
-    @property
-    def lead(self) -> int:
-        """Bytes that ``samples`` needs before the first sample, whatever they are."""
-        return self.dtype.itemsize - self.width
-
-    def samples(self, data: bytes) -> NDArray[Any]:
-        """The samples behind the lead; 24 bits become the upper ones of 32."""
-        count = (len(data) - self.lead) // self.width
-        if not self.lead:
-            return np.frombuffer(data, self.dtype, count)
-        wide: NDArray[np.int32] = np.ndarray((count,), self.dtype, data, 0, (self.width,))
-        return wide << 8 if self.dtype.str.startswith(">") else wide & -256
-
-
-def _layout_of(file: soundfile.SoundFile, byte_order: str) -> _Layout | None:
-    """None where the samples have to be decoded, or are of a rarer type."""
-    if not byte_order or file.subtype not in _TYPES:
-        return None
-    code, width = _TYPES[file.subtype]
-    return _Layout(np.dtype(_BYTE_ORDERS.get(file.endian, byte_order) + code), width)

@@ -8,7 +8,6 @@ import os
 import re
 import stat
 import time
-from types import TracebackType
 from typing import NoReturn
 
 from keyscan.errors import (
@@ -147,12 +146,7 @@ class SourceFile:
     def __enter__(self) -> SourceFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _read_once(self, count: int) -> bytes:
@@ -238,11 +232,7 @@ def _require_content(status: os.stat_result) -> None:
         if not status.st_size:
             raise EmptyFile("the file is empty")
         return
-    kinds = {
-        stat.S_IFDIR: "a directory",
-        stat.S_IFIFO: "a FIFO",
-        stat.S_IFSOCK: "a socket",
-    }
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
     raise NotAFile(f"the path is {kinds.get(stat.S_IFMT(status.st_mode), 'a device')}, not a file")
 
 

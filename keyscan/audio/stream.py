@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain, groupby
 
 import numpy as np
 
-from keyscan.audio.decoder import Block, Decoder, Mono, Refused, without_first
-from keyscan.audio.formats import DecoderName
-from keyscan.audio.probe import probe
+from keyscan.audio.decoder import Block, Decoder, Mono, Refused
+from keyscan.audio.formats import DecoderName, probe
 from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
 from keyscan.audio.resampling import Resampler
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
-from keyscan.errors import (
-    AnalysisError,
-    AnalysisWarning,
-    DecodeFailed,
-    NoAudio,
-    UnsupportedFormat,
-)
+from keyscan.errors import AnalysisError, AnalysisWarning, DecodeFailed, NoAudio, UnsupportedFormat
 from keyscan.runtime import Stages
 
 SAMPLE_RATE = 3675  # Hz, that of the filter bank
@@ -71,7 +65,6 @@ class AudioStream:
         self._stages = stages if stages is not None else Stages()
         self._samples = 0
         self._bad_samples = 0
-        self._gave_up = False
         with self._stages.measure("decode"):
             self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
@@ -95,17 +88,15 @@ class AudioStream:
 
     def __iter__(self) -> Iterator[Mono]:
         """Blocks (samples,) of float32, of any size above zero."""
-        resampler, rate = None, 0
-        for block in self._decoded():
-            if resampler is None or block.sample_rate != rate:
-                yield from self._rest_of(resampler)
-                rate = block.sample_rate
-                resampler = Resampler(rate, self.sample_rate)
-            with self._stages.measure("resample"):
-                samples = resampler.push(block.samples)
-            if len(samples):
-                yield samples
-        yield from self._rest_of(resampler)
+        for rate, blocks in groupby(self._decoded(), lambda block: block.sample_rate):
+            resampler = Resampler(rate, self.sample_rate)
+            pushes: Iterator[Callable[[], Mono]]
+            pushes = (partial(resampler.push, block.samples) for block in blocks)
+            for step in chain(pushes, [resampler.finish]):
+                with self._stages.measure("resample"):
+                    samples = step()
+                if len(samples):
+                    yield samples
 
     def close(self) -> None:
         """Close the decoder and the file."""
@@ -115,12 +106,7 @@ class AudioStream:
     def __enter__(self) -> AudioStream:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _open(self) -> Decoder:
@@ -132,25 +118,25 @@ class AudioStream:
             except Refused as refusal:
                 reasons.append(str(refusal))
         self._source.check()
+        file = f"the {known.name} file" if known.name else "the file"
         if self._probed.breaks_off or self._source.shrank:
-            file = f"{known.name} file" if known.name else "file"
-            raise DecodeFailed(f"the {file} breaks off before it can be decoded")
+            raise DecodeFailed(f"{file} breaks off before it can be decoded")
         if known.name:
-            raise DecodeFailed(f"the {known.name} file cannot be decoded: {reasons[0]}")
+            raise DecodeFailed(f"{file} cannot be decoded: {reasons[0]}")
         if self._source.start:
             raise DecodeFailed("no sound that is known follows the tag at the file's start")
         raise UnsupportedFormat("the bytes are no audio format that is known")
 
     def _decoded(self) -> Iterator[Block]:
         """All blocks; where a decoder finds no sound or gives up, the next one takes over."""
-        skip = 0
+        skip, gave_up = 0, False
         while True:
             for block in self._blocks(skip):
                 self._samples += len(block.samples)
                 self.duration += len(block.samples) / block.sample_rate
                 yield block
-            self._gave_up |= self._decoder.damage.gave_up
-            if not (self._untried and (self._gave_up or not self._samples)):
+            gave_up |= self._decoder.damage.gave_up
+            if not (self._untried and (gave_up or not self._samples)):
                 break
             try:
                 with self._stages.measure("decode"):
@@ -168,7 +154,7 @@ class AudioStream:
 
     def _blocks(self, skip: int) -> Iterator[Block]:
         """What the decoder finds behind the first ``skip`` samples, cleaned."""
-        blocks = without_first(self._decoder, skip)
+        blocks = iter(self._decoder)
         while True:
             with self._stages.measure("decode"):
                 block = next(blocks, None)
@@ -177,8 +163,11 @@ class AudioStream:
                     return
                 if block.sample_rate not in _RATES:
                     raise DecodeFailed(f"the sample rate of {block.sample_rate} Hz is no real one")
-                self._silence_nonsense(block.samples)
-            yield block
+                samples = block.samples[skip:]
+                skip = max(skip - len(block.samples), 0)
+                self._silence_nonsense(samples)
+            if len(samples):
+                yield Block(samples, block.sample_rate)
 
     def _silence_nonsense(self, samples: Mono) -> None:
         """Set NaN and absurdly large samples to zero in place."""
@@ -209,11 +198,3 @@ class AudioStream:
             text = f"{self._bad_samples} sample(s) that are no sound were silenced"
             found.append(AnalysisWarning("bad_samples", text))
         return tuple(found)
-
-    def _rest_of(self, resampler: Resampler | None) -> Iterator[Mono]:
-        if resampler is None:
-            return
-        with self._stages.measure("resample"):
-            samples = resampler.finish()
-        if len(samples):
-            yield samples

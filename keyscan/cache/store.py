@@ -13,8 +13,7 @@ import threading
 from dataclasses import dataclass, field
 
 from keyscan import __version__
-from keyscan.audio.formats import UNKNOWN, is_music
-from keyscan.audio.probe import identify
+from keyscan.audio.formats import UNKNOWN, identify, is_music
 from keyscan.audio.source import SourceFile
 from keyscan.cache.database import Database
 from keyscan.cache.lookup import FileRow, ResultRow

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -108,7 +108,7 @@ class _Product(NamedTuple):
 
 @cache
 def load_filter_bank(path: Path = FILTER_BANK_PATH) -> FilterBank:
-    """Read the file that ``save_filter_bank`` wrote.
+    """Read the file that ``training/filterbank.py`` wrote.
 
     Raises:
         OSError, ValueError, KeyError: the file is missing or damaged.
@@ -123,26 +123,13 @@ def load_filter_bank(path: Path = FILTER_BANK_PATH) -> FilterBank:
         )
 
 
-def save_filter_bank(bank: FilterBank, path: Path) -> None:
-    """Write ``bank`` as an ``.npz`` without pickles, uncompressed: it is read at every start."""
-    arrays: dict[str, Any] = {f"octave{i}": filters for i, filters in enumerate(bank.octaves)}
-    np.savez(
-        path,
-        sample_rate=bank.sample_rate,
-        hop_length=bank.hop_length,
-        fmin=bank.fmin,
-        bins_per_octave=bank.bins_per_octave,
-        n_octaves=len(bank.octaves),
-        **arrays,
-    )
-
-
 class ConstantQ:
     """Turns mono blocks into a spectrogram; memory is one block, and 2 kB a second of sound."""
 
     _HOPS_AT_ONCE = 128  # a product of that many frames runs at full speed and stays in the cache
 
     def __init__(self, bank: FilterBank) -> None:
+        self.sample_rate = bank.sample_rate
         self._bank = bank
         self._columns: deque[FloatArray] = deque()
         self._samples_seen = 0
@@ -155,10 +142,8 @@ class ConstantQ:
         self._samples_seen += len(samples)
         self._pending.append(samples)
         self._pending_samples += len(samples)
-        if (
-            self._pending_samples
-            >= (self._HOPS_AT_ONCE + 2 * self._bank.reach) * self._bank.hop_length
-        ):
+        hops = self._pending_samples // self._bank.hop_length
+        if hops >= self._HOPS_AT_ONCE + 2 * self._bank.reach:
             self._transform()
 
     def finish(self) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,11 @@ from keyscan.spectrogram.constant_q import (
     ConstantQ,
     CqtEngine,
     Features,
-    FloatArray,
     load_filter_bank,
 )
+
+if TYPE_CHECKING:
+    from keyscan.spectrogram.reference import LibrosaConstantQ
 
 __all__ = ["MIN_SECONDS", "Features", "extract_features", "warm_up"]
 
@@ -50,7 +53,7 @@ def extract_features(
         Cancelled: ``should_stop()`` was true.
     """
     stages = Stages()
-    transform = _ENGINES[engine]()
+    transform = _transform(engine)
     with AudioStream(file, transform.sample_rate, stages) as stream:
         for block in stream:
             if should_stop():
@@ -75,36 +78,15 @@ def extract_features(
 
 def warm_up(engine: CqtEngine = "matrix") -> None:
     """Make the first calls, which are slow, before the first file."""
-    transform = _ENGINES[engine]()
+    transform = _transform(engine)
     transform.push(np.zeros(4 * transform.sample_rate, np.float32))
     transform.finish()
 
 
-class _MatrixEngine(ConstantQ):
-    def __init__(self) -> None:
-        bank = load_filter_bank()
-        super().__init__(bank)
-        self.sample_rate = bank.sample_rate
+def _transform(engine: CqtEngine) -> ConstantQ | LibrosaConstantQ:
+    """What ``push`` and ``finish`` turn blocks into a spectrogram with."""
+    if engine == "matrix":
+        return ConstantQ(load_filter_bank())
+    from keyscan.spectrogram.reference import LibrosaConstantQ  # takes seconds to import
 
-
-class _LibrosaEngine:
-    """The reference: ``librosa.cqt`` of the whole track at 44.1 kHz, as the KeyNet family does."""
-
-    sample_rate = 44100
-
-    def __init__(self) -> None:
-        self._blocks: list[FloatArray] = []
-
-    def push(self, samples: FloatArray) -> None:
-        self._blocks.append(samples)
-
-    def finish(self) -> FloatArray:
-        from keyscan.spectrogram.reference import librosa_constant_q
-
-        return librosa_constant_q(np.concatenate(self._blocks))
-
-
-_ENGINES: dict[CqtEngine, type[_MatrixEngine] | type[_LibrosaEngine]] = {
-    "matrix": _MatrixEngine,
-    "librosa": _LibrosaEngine,
-}
+    return LibrosaConstantQ()

@@ -9,8 +9,7 @@ pooch downloads examples.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,71 +23,60 @@ from keyscan.spectrogram.constant_q import (
     FloatArray,
 )
 
-SAMPLE_RATE = 44100
-
 
 def _leave_as_it_is(*arguments: Any, **options: Any) -> Any:
     """A decorator, with or without options, that returns the function."""
     if len(arguments) == 1 and callable(arguments[0]):
         return arguments[0]
-    return _unchanged
+    return lambda function: function
 
 
-def _unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function
-
-
-class _Memory:
+def _memory(*arguments: Any, **options: Any) -> SimpleNamespace:
     """``joblib.Memory`` without a folder."""
-
-    location = None
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        pass
+    return SimpleNamespace(location=None)
 
 
-class _Registry:
+def _registry(*arguments: Any, **options: Any) -> SimpleNamespace:
     """The result of ``pooch.create``, with nothing to download."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self.registry: dict[str, str | None] = {}
-
-    def load_registry(self, file: str) -> None:
-        pass
+    return SimpleNamespace(registry={}, load_registry=lambda file: None)
 
 
 _DECORATORS = ("jit", "njit", "vectorize", "guvectorize", "stencil")
 _STAND_INS: dict[str, dict[str, Any]] = {
     "numba": dict.fromkeys(_DECORATORS, _leave_as_it_is),
-    "joblib": {"Memory": _Memory},
-    "pooch": {"create": _Registry, "os_cache": str},
+    "joblib": {"Memory": _memory},
+    "pooch": {"create": _registry, "os_cache": str},
 }
-
-
-def _install_stand_ins() -> None:
-    """Put the stand-ins where librosa finds them, unless it has the real modules already."""
-    if "librosa" in sys.modules:
-        return
-    for name, contents in _STAND_INS.items():
-        module = ModuleType(name)
-        vars(module).update(contents)
-        sys.modules.setdefault(name, module)
-
-
-_install_stand_ins()
+if "librosa" not in sys.modules:  # else it has found the real modules
+    for _name, _contents in _STAND_INS.items():
+        _module = ModuleType(_name)
+        vars(_module).update(_contents)
+        sys.modules.setdefault(_name, _module)
 
 import librosa  # noqa: E402
 
 
-def librosa_constant_q(samples: FloatArray) -> FloatArray:
-    """``log1p(|librosa.cqt|)`` of mono audio at 44.1 kHz, shape ``(105, frames)``."""
-    transform = librosa.cqt(
-        samples,
-        sr=SAMPLE_RATE,
-        hop_length=SAMPLE_RATE // FRAMES_PER_SECOND,
-        n_bins=N_BINS,
-        bins_per_octave=BINS_PER_OCTAVE,
-        fmin=FMIN,
-    )
-    spectrogram = np.log1p(np.abs(transform[:, :-DROPPED_FRAMES]))
-    return np.ascontiguousarray(spectrogram, np.float32)
+class LibrosaConstantQ:
+    """``log1p(|librosa.cqt|)`` of a whole track at 44.1 kHz, as the KeyNet family computes it."""
+
+    sample_rate = 44100
+
+    def __init__(self) -> None:
+        self._blocks: list[FloatArray] = []
+
+    def push(self, samples: FloatArray) -> None:
+        """Take the next block, shape ``(n,)``."""
+        self._blocks.append(samples)
+
+    def finish(self) -> FloatArray:
+        """The spectrogram, shape ``(105, frames)``."""
+        transform = librosa.cqt(
+            np.concatenate(self._blocks),
+            sr=self.sample_rate,
+            hop_length=self.sample_rate // FRAMES_PER_SECOND,
+            n_bins=N_BINS,
+            bins_per_octave=BINS_PER_OCTAVE,
+            fmin=FMIN,
+        )
+        spectrogram = np.log1p(np.abs(transform[:, :-DROPPED_FRAMES]))
+        return np.ascontiguousarray(spectrogram, np.float32)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import random
 import struct
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -17,21 +15,12 @@ import soundfile
 
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import AnalysisError, DecodeFailed
-from tests.audio_files import FORMATS, music
+from tests.audio_files import FORMATS, music, valid
 
 # Nothing in these says where the file should end, wherever it is cut.
 SILENT_ABOUT_THEIR_LENGTH = {"wav-streamed", "wav-unclosed", "mpegts", "ac3"}
 # Their index comes last, and without it the rest has no meaning.
 INDEX_AT_THE_END = {"m4a", "alac", "mp4-video"}
-
-
-@functools.cache
-def whole_file(name: str) -> bytes:
-    form = FORMATS[name]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"music{form.extension}")
-        form.write(path, music(form.rate or 44100), form.rate or 44100)
-        return path.read_bytes()
 
 
 def decode(path: Path) -> tuple[float, set[str]]:
@@ -43,7 +32,7 @@ def decode(path: Path) -> tuple[float, set[str]]:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_cut_at_every_tenth_of_its_length(name: str, tmp_path: Path) -> None:
-    data, path, found = whole_file(name), tmp_path / "cut", []
+    data, path, found = valid(name), tmp_path / "cut", []
     for tenth in range(1, 10):
         path.write_bytes(data[: len(data) * tenth // 10])
         try:
@@ -61,7 +50,7 @@ def test_cut_at_every_tenth_of_its_length(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(INDEX_AT_THE_END))
 def test_a_cut_off_index_is_named_as_the_reason(name: str, tmp_path: Path) -> None:
-    (tmp_path / "cut").write_bytes(whole_file(name)[:-2000])
+    (tmp_path / "cut").write_bytes(valid(name)[:-2000])
     with pytest.raises(DecodeFailed, match="breaks off"):
         decode(tmp_path / "cut")
 
@@ -77,7 +66,7 @@ def test_damage_in_the_middle_costs_no_more_than_its_surroundings(
     name: str, tmp_path: Path
 ) -> None:
     """A sector of 4,096 bytes is lost; Ogg pages and WebM clusters reach far around it."""
-    data = bytearray(whole_file(name))
+    data = bytearray(valid(name))
     share = 0.4 if name.startswith("ogg") or name in ("mka-flac", "webm") else 0.8
     at = len(data) // 2
     data[at : at + 4096] = random.Random(1).randbytes(4096)
@@ -91,7 +80,7 @@ def test_damage_in_the_middle_costs_no_more_than_its_surroundings(
 
 def test_an_avi_with_a_hole_in_its_sound(tmp_path: Path) -> None:
     """FFmpeg steps over it without a word; the header says how much there should be."""
-    data = bytearray(whole_file("avi-video"))
+    data = bytearray(valid("avi-video"))
     data[len(data) // 2 : len(data) // 2 + 20_000] = random.Random(1).randbytes(20_000)
     (tmp_path / "damaged.avi").write_bytes(data)
     seconds, codes = decode(tmp_path / "damaged.avi")
@@ -102,7 +91,7 @@ def test_an_avi_with_a_hole_in_its_sound(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "repeats"), [("wav", 1), ("mp3-no-xing", 4)])
 def test_a_file_that_shrinks_while_it_is_read(name: str, repeats: int, tmp_path: Path) -> None:
     path = tmp_path / "music"
-    path.write_bytes(whole_file(name) * repeats)  # more than FFmpeg reads ahead
+    path.write_bytes(valid(name) * repeats)  # more than FFmpeg reads ahead
     with AudioStream(path) as stream:
         os.truncate(path, path.stat().st_size * 3 // 4)
         seconds = sum(map(len, stream)) / stream.sample_rate
@@ -113,7 +102,7 @@ def test_a_file_that_shrinks_while_it_is_read(name: str, repeats: int, tmp_path:
 
 def test_damaged_flac_goes_on_behind_the_damage(tmp_path: Path) -> None:
     """libsndfile stops at the first damaged frame; what follows must sound at its place."""
-    data = bytearray(whole_file("flac"))
+    data = bytearray(valid("flac"))
     data[len(data) // 2 : len(data) // 2 + 40] = bytes(40)
     (tmp_path / "damaged.flac").write_bytes(data)
 
@@ -154,7 +143,7 @@ def test_floats_on_the_scale_of_integers_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0xFFFFF000, 0x7FFFFFFF, 0x7FFFF000, 0])
 def test_wav_lengths_of_streaming_writers_are_no_promise(size: int, tmp_path: Path) -> None:
-    data = bytearray(whole_file("wav-streamed"))
+    data = bytearray(valid("wav-streamed"))
     data[40:44] = struct.pack("<I", size)
     (tmp_path / "streamed.wav").write_bytes(data)
     seconds, codes = decode(tmp_path / "streamed.wav")
@@ -168,7 +157,7 @@ def test_no_damage_leaks_an_error_that_is_not_ours(
     """A few bytes changed at random, near the start as often as anywhere."""
     path = tmp_path / "damaged"
     for name in FORMATS:
-        whole = whole_file(name)[:60_000]
+        whole = valid(name)[:60_000]
         for seed in range(6):
             source, data = random.Random(seed), bytearray(whole)
             reach = 200 if seed % 2 else len(data)

@@ -11,7 +11,7 @@ from keyscan.audio.pyav_decoder import limit_allocations
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import AnalysisError
-from tests.crafted.containers import valid
+from tests.audio_files import valid
 from tests.crafted.found import FOUND
 
 

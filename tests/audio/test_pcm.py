@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from keyscan.audio.decoder import Mono
-from keyscan.audio.probe import probe
+from keyscan.audio.formats import probe
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream

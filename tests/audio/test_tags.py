@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import struct
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from keyscan.audio.stream import AudioStream
-from tests.audio_files import FORMATS, id3v2, music, trailing_tags
+from tests.audio_files import id3v2, music, trailing_tags, valid
 from training.filterbank import DECIMATION
 
 ID3_LARGER_THAN_THE_FILE = b"ID3\x03\0\0\x7f\x7f\x7f\x7f"
@@ -38,13 +36,6 @@ AROUND = {
 }
 
 
-@functools.cache
-def whole_file(name: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        FORMATS[name].write(Path(folder, "music"), music(), 44100)
-        return Path(folder, "music").read_bytes()
-
-
 def decode(path: Path) -> tuple[int, list[str]]:
     with AudioStream(path) as stream:
         samples = sum(map(len, stream))
@@ -54,7 +45,7 @@ def decode(path: Path) -> tuple[int, list[str]]:
 @pytest.mark.parametrize("name", ["mp3", "mp3-vbr", "mp3-no-xing", "aac"])
 @pytest.mark.parametrize("around", AROUND)
 def test_what_is_no_sound_changes_nothing(name: str, around: str, tmp_path: Path) -> None:
-    data, path = whole_file(name), tmp_path / "music"
+    data, path = valid(name), tmp_path / "music"
     path.write_bytes(data)
     expected = decode(path)
     assert expected[1] == []
@@ -67,18 +58,18 @@ def test_what_is_no_sound_changes_nothing(name: str, around: str, tmp_path: Path
 
 @pytest.mark.parametrize("name", ["mp3", "mp3-no-xing", "aac"])
 def test_a_last_frame_that_is_cut_off_is_still_noticed(name: str, tmp_path: Path) -> None:
-    (tmp_path / "music").write_bytes(whole_file(name)[:-50])
+    (tmp_path / "music").write_bytes(valid(name)[:-50])
     assert decode(tmp_path / "music")[1] == ["truncated"]
 
 
 def test_an_mp3_that_lacks_its_end_and_has_a_tag_there(tmp_path: Path) -> None:
-    data = whole_file("mp3")
+    data = valid("mp3")
     (tmp_path / "music").write_bytes(data[: len(data) // 2] + LYRICS3)
     assert decode(tmp_path / "music")[1] == ["truncated"]
 
 
 def test_a_flac_with_an_absurd_ape_tag(tmp_path: Path) -> None:
-    (tmp_path / "music").write_bytes(whole_file("flac") + ape_footer(0x7FFFFFFF))
+    (tmp_path / "music").write_bytes(valid("flac") + ape_footer(0x7FFFFFFF))
     samples, codes = decode(tmp_path / "music")
     assert samples == pytest.approx(len(music()) / DECIMATION, abs=1)
     assert codes == []
@@ -86,5 +77,5 @@ def test_a_flac_with_an_absurd_ape_tag(tmp_path: Path) -> None:
 
 def test_a_thousand_empty_tags_are_not_read_one_by_one(tmp_path: Path) -> None:
     """They are scanned over like any other bytes, in one go."""
-    (tmp_path / "music.mp3").write_bytes(b"ID3\x03\0\0\0\0\0\0" * 1000 + whole_file("mp3"))
+    (tmp_path / "music.mp3").write_bytes(b"ID3\x03\0\0\0\0\0\0" * 1000 + valid("mp3"))
     assert decode(tmp_path / "music.mp3")[1] == []

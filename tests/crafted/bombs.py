@@ -13,6 +13,7 @@ import soundfile
 
 from examples.track import encode
 from fuzzing.settled import repair_ogg
+from tests.audio_files import valid
 from tests.crafted.containers import (
     MP4_TYPE,
     box,
@@ -22,7 +23,6 @@ from tests.crafted.containers import (
     movie,
     pcm_track,
     simple_block,
-    valid,
 )
 
 _HUGE = 2**32 - 1

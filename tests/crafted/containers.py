@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import struct
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from fuzzing.settled import repair_ogg
-from tests.audio_files import FORMATS, music
+from tests.audio_files import valid
 
 
 def box(name: bytes, *contents: bytes) -> bytes:
@@ -92,17 +89,6 @@ def matroska(*elements: bytes, rate: float = 44100.0, channels: int = 1,
 def simple_block(content: bytes) -> bytes:
     """A block of track 1 that is a cluster's first."""
     return element(0xA3, b"\x81\0\0\x80" + content)
-
-
-@functools.cache
-def valid(name: str, seconds: float = 4.0) -> bytes:
-    """A valid file of one of the tests' formats."""
-    form = FORMATS[name]
-    rate = form.rate or 44100
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"valid{form.extension}")
-        form.write(path, music(rate, seconds), rate)
-        return path.read_bytes()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from tests.crafted.containers import MP4_TYPE, box, chunk, movie, pcm_track, valid
+from tests.audio_files import valid
+from tests.crafted.containers import MP4_TYPE, box, chunk, movie, pcm_track
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import struct
 
-from tests.audio_files import id3v2
-from tests.crafted.containers import MP4_TYPE, chunk, valid
+from tests.audio_files import id3v2, valid
+from tests.crafted.containers import MP4_TYPE, chunk
 
 
 def asf_objects_of_huge_size() -> bytes:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 
+from tests.audio_files import valid
 from tests.crafted.bombs import deflated_zeros
-from tests.crafted.containers import box, chunk, full_box, valid
+from tests.crafted.containers import box, chunk, full_box
 
 
 def _id3_tag(frames: bytes, size: int | None = None) -> bytes:
     size = len(frames) if size is None else size
-    return b"ID3\4\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + frames
+    return b"ID3\4\0\0" + _synchsafe(size) + frames
 
 
 def _synchsafe(size: int) -> bytes:

@@ -16,8 +16,10 @@ import sys
 import numpy as np
 {first}
 samples = np.load(sys.argv[1])
-from keyscan.spectrogram.reference import librosa_constant_q
-np.save(sys.argv[2], librosa_constant_q(samples))
+from keyscan.spectrogram.reference import LibrosaConstantQ
+transform = LibrosaConstantQ()
+transform.push(samples)
+np.save(sys.argv[2], transform.finish())
 import joblib, numba, pooch
 assert all(hasattr(module, "__file__") == {real} for module in (joblib, numba, pooch))
 assert not {{"llvmlite", "sklearn", "requests"}} & sys.modules.keys() or {real}
