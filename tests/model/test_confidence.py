@@ -15,7 +15,7 @@ from keyscan.keys import KEYS
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.confidence import Tonality
 from keyscan.model.estimate import estimate_key
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
 from tests.model.test_tuning import chords
 
 EMBEDDING_SIZE = 96

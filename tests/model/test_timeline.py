@@ -17,7 +17,7 @@ from keyscan.analysis import Segment, Timeline
 from keyscan.keys import Key
 from keyscan.model.checkpoint import BLOCK_FRAMES, PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
 from keyscan.model.timeline import _most_probable_path
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 

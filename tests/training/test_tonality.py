@@ -17,7 +17,7 @@ import torch
 from keyscan.errors import ModelError
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.model.confidence import Tonality
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
 from tests.second_generator import RATE, pieces
 from training.music.sampled import FloatArray, Instrument, SoundBankError, bank_path
 from training.music.timbres import SAMPLE_RATE
