@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+import torch
 from threadpoolctl import threadpool_info
+
+Command = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run ``training.NAME`` with these arguments in this process, which has torch already."""
+
+    def run(name: str, *arguments: str | Path) -> CompletedProcess[str]:
+        argv = [f"training.{name}", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", argv)
+        capsys.readouterr()
+        status: str | int | None = 0
+        try:
+            importlib.import_module(f"training.{name}").main()
+        except SystemExit as stopped:
+            status = stopped.code
+        output = capsys.readouterr()
+        if isinstance(status, str):  # as the interpreter does
+            return CompletedProcess(argv, 1, output.out, f"{output.err}{status}\n")
+        return CompletedProcess(argv, status or 0, output.out, output.err)
+
+    return run
+
+
+def write_labels(folder: Path, *rows: str) -> None:
+    """Write ``labels.tsv``; a row is a file's name, a tab and its key."""
+    (folder / "labels.tsv").write_text("\n".join(["file\tkey", *rows, ""]), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -17,3 +51,9 @@ def blas_kernels_for_child_processes() -> None:
     for library in threadpool_info():
         if library["internal_api"] == "openblas":
             os.environ["OPENBLAS_CORETYPE"] = library["architecture"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """The bits of a training depend on the number of threads; small networks gain nothing."""
+    torch.set_num_threads(1)
