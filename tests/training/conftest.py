@@ -10,8 +10,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import soundfile
 import torch
 from threadpoolctl import threadpool_info
+
+from tests.second_generator import RATE, pieces
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -40,6 +43,16 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def write_labels(folder: Path, *rows: str) -> None:
     """Write ``labels.tsv``; a row is a file's name, a tab and its key."""
     (folder / "labels.tsv").write_text("\n".join(["file\tkey", *rows, ""]), encoding="utf-8")
+
+
+@pytest.fixture
+def flawed_set(tmp_path: Path) -> Path:
+    """Three recordings: a hymn in C major, a file that is no music, and one that is not there."""
+    piece = next(piece for piece in pieces() if piece.style == "chorale")
+    soundfile.write(tmp_path / "hymn.flac", piece.render(), RATE)
+    (tmp_path / "broken.mp3").write_bytes(b"no music")
+    write_labels(tmp_path, "hymn.flac\tC major", "broken.mp3\tC major", "gone.wav\tC major")
+    return tmp_path
 
 
 @pytest.fixture(autouse=True, scope="session")

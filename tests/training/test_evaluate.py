@@ -13,6 +13,7 @@ import soundfile
 from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan.keys import Key
 from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
+from tests.cadences import RATE, cadences
 from tests.training.conftest import Command, write_labels
 from training.datasets import (
     DatasetError,
@@ -24,27 +25,6 @@ from training.datasets import (
 )
 from training.evaluate import reliability_table, report
 from training.scoring import Answer
-
-RATE = 22050
-
-
-def write_cadences(path: Path, tonic: int, minor: bool) -> None:
-    """I-IV-V-I twice, in plain chords with a bass, 16 seconds."""
-    chords = [(0, minor), (5, minor), (7, False), (0, minor)] * 2
-    t = np.arange(2 * RATE) / RATE
-    parts = []
-    for root, is_minor in chords:
-        pitches = [36 + (tonic + root) % 12]
-        pitches += [60 + (tonic + root + third) % 12 for third in (0, 3 if is_minor else 4, 7)]
-        tone = sum(
-            np.sin(2 * np.pi * n * 440 * 2 ** ((pitch - 69) / 12) * t) / n**2
-            for pitch in pitches
-            for n in range(1, 6)
-        )
-        parts.append(tone * np.exp(-t / 1.5))
-    samples = np.concatenate(parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples / np.abs(samples).max() * 0.7, RATE)
 
 
 def table_rows(text: str) -> dict[str, list[str]]:
@@ -65,9 +45,9 @@ def table_rows(text: str) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cadences")
-    write_cadences(folder / "g.wav", 7, minor=False)
-    write_cadences(folder / "c sharp.flac", 1, minor=True)
-    write_cadences(folder / "mislabelled.wav", 0, minor=False)
+    soundfile.write(folder / "g.wav", cadences(Key(7, "major"), 16), RATE)
+    soundfile.write(folder / "c sharp.flac", cadences(Key(1, "minor"), 16), RATE)
+    soundfile.write(folder / "mislabelled.wav", cadences(Key(0, "major"), 16), RATE)
     rows = "g.wav\tG major", "c sharp.flac\tDb minor", "mislabelled.wav\tF major"
     write_labels(folder, *rows, "gone.wav\tC major")
     return folder
@@ -119,7 +99,9 @@ def test_a_giantsteps_checkout_with_its_mp3s_is_scored(tmp_path: Path, command: 
 
 
 def test_votes_are_filtered_by_agreement_and_cut(tmp_path: Path) -> None:
-    write_cadences(tmp_path / "audio" / "pack" / "music" / "a.wav", 0, minor=False)
+    path = tmp_path / "audio" / "pack" / "music" / "a.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, cadences(Key(0, "major"), 16), RATE)
     header = "package\tpath_end\tstart_s\tlength_s\tagree\tkey"
     table = tmp_path / "votes.tsv"
     rows = ["pack\tmusic/a.wav\t2\t8\t5\tC major", "pack\tmusic/a.wav\t2\t8\t3\tA minor"]
@@ -160,7 +142,7 @@ def test_the_cache_knows_the_file_its_part_and_the_filter_bank(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, cache = tmp_path / "a.wav", tmp_path / "cache"
-    write_cadences(path, 0, minor=False)
+    soundfile.write(path, cadences(Key(0, "major"), 16), RATE)
     track = Track(path, Key(0, "major"))
     first = load_spectrogram(track, cache)
     assert np.array_equal(load_spectrogram(track, cache), first)
@@ -170,7 +152,7 @@ def test_the_cache_knows_the_file_its_part_and_the_filter_bank(
     assert np.array_equal(part, first[:, 10:50])
 
     # Other music of the same size under the same name.
-    write_cadences(path, 5, minor=True)
+    soundfile.write(path, cadences(Key(5, "minor"), 16), RATE)
     os.utime(path, ns=(1, 1))
     other = load_spectrogram(track, cache)
     assert not np.array_equal(other, first)

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import soundfile
 import torch
@@ -17,32 +16,14 @@ from keyscan.keys import Key
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT
 from keyscan.spectrogram.constant_q import N_BINS
 from keyscan.spectrogram.features import extract_features
+from tests.cadences import RATE, cadences
 from tests.training.conftest import Command
 from training.recordings import label, summary
 from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, CorpusError, shard_path
 from training.teachers import Rules, hear
 
-RATE = 22050
 RULES = Rules(seconds=6.0, per_track=4, shortest=24.0)
 E_MINOR, C_MAJOR = Key.parse("E minor"), Key.parse("C major")
-
-
-def cadences(key: Key, seconds: int) -> npt.NDArray[np.float64]:
-    """Tonic, subdominant, dominant, tonic, a second each, in plain chords with a bass."""
-    t = np.arange(RATE) / RATE
-    third = 3 if key.mode == "minor" else 4
-    parts = []
-    for root, over in [(0, third), (5, third), (7, 4), (0, third)] * (seconds // 4):
-        pitches = [36 + (key.tonic + root) % 12]
-        pitches += [60 + (key.tonic + root + interval) % 12 for interval in (0, over, 7)]
-        tones = [
-            np.sin(2 * np.pi * n * 440 * 2 ** ((pitch - 69) / 12) * t) / n**2
-            for pitch in pitches
-            for n in range(1, 6)
-        ]
-        parts.append(np.sum(tones, axis=0) * np.exp(-t))
-    samples = np.concatenate(parts)
-    return np.asarray(samples / np.abs(samples).max() * 0.7)
 
 
 @pytest.fixture(scope="module")
