@@ -20,7 +20,7 @@ import torch
 from benchmarks import script
 from benchmarks.line_program import serve
 from keyscan.keys import KEYS
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
 
 SAMPLE_RATE = 44100
 

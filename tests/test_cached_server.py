@@ -17,7 +17,7 @@ import torch
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.cache.database import Database
 from keyscan.keys import Key
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
 from tests.server_process import PATIENCE, ServerProcess, request, wait_for
 from tests.stalled_drive import StalledDrive
 

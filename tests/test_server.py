@@ -10,7 +10,7 @@ import torch
 
 from keyscan import __version__
 from keyscan.model.checkpoint import load_model
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
 from keyscan.spectrogram.features import extract_features
 from tests.server_process import ServerProcess, request, wait_for
 

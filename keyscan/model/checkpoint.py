@@ -18,8 +18,7 @@ from torch import Tensor, nn
 
 from keyscan.errors import ModelError
 from keyscan.model.confidence import Temperature, Tonality
-from keyscan.model.keynet import KeyNet
-from keyscan.model.network import EquivariantNetwork, Network, NetworkSettings, Pooled
+from keyscan.model.network import EquivariantNetwork, KeyNet, Network, NetworkSettings, Pooled
 from keyscan.model.tuning import Prepared, Tuning
 from keyscan.options import ModelOptions
 from keyscan.spectrogram.constant_q import N_BINS
@@ -34,7 +33,7 @@ _WARM_UP_FRAMES = 300  # a minute of music
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Identifies a model: for the ``ready`` message, the environment report, bug reports."""
+    """Identifies a model, in the ``ready`` message and the environment report."""
 
     name: str
     parameters: int
@@ -44,19 +43,15 @@ class ModelInfo:
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """``logits``: shape ``(24,)``, in the order of ``class_id``.
+    """What a network gives for a track."""
 
-    ``embedding``: of the track, the same in every key, ``(2 * channels,)``; None for a KeyNet.
-    ``blocks``, if requested: the pooled features of every ``BLOCK_FRAMES`` frames, for
-    ``KeyModel.classify``.
-    """
-
-    logits: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32]  # (24,), in the order of ``class_id``
     tuning: Tuning
-    embedding: npt.NDArray[np.float32] | None = None
-    blocks: Pooled | None = None
+    embedding: npt.NDArray[np.float32] | None  # (2 * channels,); None for a KeyNet
+    blocks: Pooled | None  # of every ``BLOCK_FRAMES`` frames, for ``classify``; if requested
 
 
+@dataclass(frozen=True, eq=False)
 class KeyModel:
     """A network on a device, ready to infer.
 
@@ -64,19 +59,11 @@ class KeyModel:
     logits; ``tonality`` tells music in a key from other sounds, None if it was not trained.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        info: ModelInfo,
-        temperature: Temperature,
-        tonality: Tonality | None = None,
-        device: str = "cpu",
-    ) -> None:
-        self.info = info
-        self.temperature = temperature
-        self.tonality = tonality
-        self.device = torch.device(device)
-        self._network = network
+    network: Network
+    info: ModelInfo
+    temperature: Temperature
+    tonality: Tonality | None
+    device: torch.device
 
     def to_input(self, spectrogram: npt.NDArray[np.float32]) -> Tensor:
         """``log1p`` magnitudes ``(105, frames)`` -> a tensor ``(1, 105, frames)`` on the device.
@@ -96,7 +83,7 @@ class KeyModel:
 
         Long tracks are processed in chunks, so that memory is bounded.
         """
-        network = self._network
+        network = self.network
         sums: list[Pooled] = []
         block_sums: list[Pooled] = []
         with torch.inference_mode():
@@ -105,18 +92,18 @@ class KeyModel:
                 sums.append(network.pool(features, features.shape[-1]))
                 if blocks:
                     block_sums.append(network.pool(features, BLOCK_FRAMES // network.stride))
-            total = reduce(_add, sums)
+            total: Pooled = reduce(lambda one, other: tuple(map(torch.add, one, other)), sums)
             embedding = network.embed(total)
             return Inference(
                 self.classify(total)[0],
                 prepared.tuning,
-                None if embedding is None else _to_numpy(embedding)[0],
+                None if embedding is None else embedding[0].cpu().numpy(),
                 tuple(map(torch.cat, zip(*block_sums, strict=True))) if blocks else None,
             )
 
     def _features(self, prepared: Prepared, frames: int) -> Iterator[Tensor]:
         """The features of a track, a chunk at a time, as the whole track would give them."""
-        network = self._network
+        network = self.network
         for start in range(0, frames, _CHUNK):
             low = max(0, start - network.context)
             high = start + _CHUNK + network.context
@@ -130,7 +117,8 @@ class KeyModel:
     def classify(self, pooled: Pooled) -> npt.NDArray[np.float32]:
         """The logits of each row, shape ``(rows, 24)``."""
         with torch.inference_mode():
-            return _to_numpy(self._network.classify(pooled))
+            logits: npt.NDArray[np.float32] = self.network.classify(pooled).cpu().numpy()
+        return logits
 
     def logits(self, spectrogram: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """``(105, frames)`` -> 24 logits in the order of ``class_id``; see ``to_input``."""
@@ -149,14 +137,6 @@ class KeyModel:
             raise ModelError(f"the model does not run on {str(self.device)!r}: {reason}") from error
 
 
-def _add(one: Pooled, other: Pooled) -> Pooled:
-    return tuple(a + b for a, b in zip(one, other, strict=True))
-
-
-def _to_numpy(tensor: Tensor) -> npt.NDArray[np.float32]:
-    return np.asarray(tensor.cpu().numpy(), np.float32)
-
-
 def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
     """Read a checkpoint of ``training.train``, or a plain state_dict of the 9-layer KeyNet.
 
@@ -169,29 +149,11 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
     if path.exists() and not path.is_file():
         raise ModelError(f"{path}: cannot be read: not a file")
     try:
-        content = path.read_bytes()
+        return _model_of(path.read_bytes(), device)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    try:
-        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises errors of many classes
-        raise ModelError(
-            f"{path}: not a PyTorch file of plain weights ({type(error).__name__}): expected a "
-            "checkpoint of training.train or a state_dict of KeyNet"
-        ) from error
-    network, info = _build(path, loaded, hashlib.sha256(content).hexdigest())
-    try:
-        temperature = Temperature.from_checkpoint(info.settings)
-        tonality = Tonality.from_checkpoint(info.settings)
-        if tonality is not None:
-            tonality.check(network.embedding_size)
-    except ValueError as error:
-        raise ModelError(f"{path}: damaged checkpoint: {error}") from error
-    try:
-        return KeyModel(network.to(device).eval(), info, temperature, tonality, device)
-    except (RuntimeError, AssertionError) as error:
-        first_line = str(error).strip().split("\n")[0]
-        raise ModelError(f"{path}: cannot be put on device {device!r}: {first_line}") from error
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def configure_torch(options: ModelOptions) -> None:
@@ -209,8 +171,7 @@ def configure_torch(options: ModelOptions) -> None:
 def torch_facts(device: str) -> dict[str, Any]:
     """What decides the model's speed, for the environment report.
 
-    ``cpu_capability``: the SIMD level of torch's kernels; ``build``: what is linked into torch;
-    ``mkl_threads``: of the BLAS inside torch, None where it is not MKL.
+    ``build``: what is linked into torch; ``mkl_threads``: None where its BLAS is not MKL.
     """
     lines = [line.strip() for line in torch.__config__.parallel_info().splitlines()]
     mkl = [line for line in lines if line.startswith("mkl_get_max_threads")]
@@ -227,55 +188,70 @@ def torch_facts(device: str) -> dict[str, Any]:
     }
 
 
-def _build(
-    path: Path, loaded: object, sha256: str
-) -> tuple[EquivariantNetwork | KeyNet, ModelInfo]:
-    """The network with its weights, ready for inference, and what identifies it."""
+def _model_of(content: bytes, device: str) -> KeyModel:
+    """Raises ModelError, saying what is wrong with the file."""
+    try:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # the unpickler raises errors of many classes
+        raise ModelError(
+            f"not a PyTorch file of plain weights ({type(error).__name__}): expected a "
+            "checkpoint of training.train or a state_dict of KeyNet"
+        ) from error
     if not isinstance(loaded, dict):
-        raise ModelError(f"{path}: holds a {type(loaded).__name__}, not a checkpoint or state_dict")
+        raise ModelError(f"holds a {type(loaded).__name__}, not a checkpoint or state_dict")
+    weights = loaded.get("state_dict", loaded)
+    network: EquivariantNetwork | KeyNet
     if loaded.get("format") == CHECKPOINT_FORMAT:
+        name, settings = "keyscan", {k: v for k, v in loaded.items() if k != "state_dict"}
         try:
             network = EquivariantNetwork(NetworkSettings.from_dict(loaded["architecture"]))
             weights = loaded["state_dict"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{path}: damaged checkpoint: {error!r}") from error
-        _fill(path, network, weights)
-        settings = {name: value for name, value in loaded.items() if name != "state_dict"}
-        info = ModelInfo("keyscan", _parameters(network), sha256, settings)
+            raise ModelError(f"damaged checkpoint: {error!r}") from error
+    elif isinstance(weights, dict) and "conv1.conv.weight" in weights:
+        name, settings, network = "keynet", {}, KeyNet()
+    else:
+        raise ModelError(
+            f"neither a checkpoint of training.train (format {CHECKPOINT_FORMAT!r}) nor a "
+            "state_dict of the 9-layer KeyNet (conv1.conv.weight ... conv9.bn.running_var)"
+        )
+    _fill(network, weights)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    info = ModelInfo(name, parameters, hashlib.sha256(content).hexdigest(), settings)
+    if isinstance(network, EquivariantNetwork):
         network.optimise_for_inference()
-        return network, info
-    weights = loaded.get("state_dict", loaded)
-    if isinstance(weights, dict) and "conv1.conv.weight" in weights:
-        keynet = KeyNet()
-        _fill(path, keynet, weights)
-        return keynet, ModelInfo("keynet", _parameters(keynet), sha256)
-    raise ModelError(
-        f"{path}: neither a checkpoint of training.train (format {CHECKPOINT_FORMAT!r}) nor a "
-        "state_dict of the 9-layer KeyNet (conv1.conv.weight ... conv9.bn.running_var)"
-    )
+    try:
+        temperature = Temperature.from_checkpoint(settings)
+        tonality = Tonality.from_checkpoint(settings)
+        if tonality is not None:
+            tonality.check(network.embedding_size)
+    except ValueError as error:
+        raise ModelError(f"damaged checkpoint: {error}") from error
+    try:
+        network = network.to(device).eval()
+        return KeyModel(network, info, temperature, tonality, torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise ModelError(f"cannot be put on device {device!r}: {first_line}") from error
 
 
-def _parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _fill(path: Path, network: nn.Module, weights: object) -> None:
+def _fill(network: nn.Module, weights: object) -> None:
     """Load ``weights`` strictly, checking names, shapes and that all values are finite."""
     if not isinstance(weights, dict):
-        raise ModelError(f"{path}: its state_dict is a {type(weights).__name__}, not a dict")
+        raise ModelError(f"its state_dict is a {type(weights).__name__}, not a dict")
     expected = network.state_dict()
     # Inference does not use BatchNorm's step counter, and older state_dicts lack it.
     needed = {name for name in expected if not name.endswith("num_batches_tracked")}
     missing, unknown = sorted(needed - set(weights)), sorted(set(weights) - set(expected), key=str)
     if missing:
-        raise ModelError(f"{path}: lacks the parameter {missing[0]} ({len(missing)} missing)")
+        raise ModelError(f"lacks the parameter {missing[0]} ({len(missing)} missing)")
     if unknown:
-        raise ModelError(f"{path}: unknown parameter {unknown[0]!r} ({len(unknown)} too many)")
+        raise ModelError(f"unknown parameter {unknown[0]!r} ({len(unknown)} too many)")
     for name in needed:
         value = weights[name]
         if not isinstance(value, Tensor) or value.shape != expected[name].shape:
             found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise ModelError(f"{path}: {name} is {found}, not {tuple(expected[name].shape)}")
+            raise ModelError(f"{name} is {found}, not {tuple(expected[name].shape)}")
         if not bool(torch.isfinite(value).all()):
-            raise ModelError(f"{path}: {name} holds values that are not finite")
+            raise ModelError(f"{name} holds values that are not finite")
     network.load_state_dict(weights, strict=False)

@@ -39,9 +39,7 @@ class CircularConv(nn.Conv2d):
         bias: bool = False,
     ) -> None:
         in_time = (0, dilation * (kernel[1] // 2))
-        super().__init__(
-            inputs, outputs, kernel, stride, in_time, dilation=(1, dilation), bias=bias
-        )
+        super().__init__(inputs, outputs, kernel, stride, in_time, (1, dilation), bias=bias)
         self.circular_padding = padding
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,9 +62,7 @@ class FourierConv(nn.Module):
         shift = step - step[:, None] + conv.circular_padding[0]
         circulant = kernel[:, :, shift % PITCH_CLASSES]
         # In this basis a circulant matrix is block-diagonal: one 2 x 2 block a frequency.
-        spectrum = (basis @ circulant @ basis.T).view(
-            *kernel.shape[:2], -1, 2, PITCH_CLASSES // 2, 2
-        )
+        spectrum = (basis @ circulant @ basis.T).view(*kernel.shape[:2], 6, 2, 6, 2)
         blocks = spectrum.diagonal(dim1=2, dim2=4)  # (outputs, inputs, 2, 2, 6)
         blocks = blocks.permute(4, 2, 0, 3, 1).flatten(3).flatten(1, 2)
         bias = torch.zeros(blocks.shape[:2], dtype=torch.float64)

@@ -1,23 +1,18 @@
-"""How sure an answer is: temperature, the probability of a key at all, and doubt about the tuning.
+"""How sure an answer is: the temperature of the softmax, and the probability of a key at all.
 
-Everything here turns what the network gives into probabilities that are as high as the share of
-right answers.
+Both are fields of the checkpoint, fitted so that probabilities are as high as the share of right
+answers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from keyscan.analysis import BETWEEN_KEYS_CENTS, Segment, Timeline
-from keyscan.keys import KEYS
-
-_TONALITY = "tonality"  # the checkpoint's field
 
 
 @dataclass(frozen=True)
@@ -41,11 +36,7 @@ class Temperature:
 
     @classmethod
     def from_checkpoint(cls, fields: Mapping[str, Any]) -> Temperature:
-        """Read ``temperature`` and ``temperature_frames``, each with its default where absent.
-
-        Raises:
-            ValueError: one of them is wrong.
-        """
+        """Read ``temperature`` and ``temperature_frames``; raises ValueError if one is wrong."""
         return cls(fields.get("temperature", 1.0), fields.get("temperature_frames", 0.0))
 
     def to_checkpoint(self) -> dict[str, float]:
@@ -68,75 +59,29 @@ class Tonality:
         """Raises ValueError unless all numbers are finite floats."""
         values = (*self.weights, self.bias)
         if not all(isinstance(value, float) and math.isfinite(value) for value in values):
-            raise ValueError(f"{_TONALITY}: weights and bias have to be finite floats")
+            raise ValueError("tonality: weights and bias have to be finite floats")
 
     @classmethod
     def from_checkpoint(cls, fields: Mapping[str, Any]) -> Tonality | None:
-        """Read the field ``tonality``; None where a checkpoint lacks it.
-
-        Raises:
-            ValueError: it is damaged.
-        """
-        found = fields.get(_TONALITY)
+        """Read the field ``tonality``, None if absent; raises ValueError if it is damaged."""
+        found = fields.get("tonality")
         if found is None:
             return None
         try:
             return cls(tuple(found["weights"]), found["bias"])
         except (KeyError, TypeError) as error:
-            raise ValueError(f"{_TONALITY}: {error!r}") from error
+            raise ValueError(f"tonality: {error!r}") from error
 
     def to_checkpoint(self) -> dict[str, Any]:
         """The field that ``from_checkpoint`` reads."""
-        return {_TONALITY: {"weights": list(self.weights), "bias": self.bias}}
+        return {"tonality": {"weights": list(self.weights), "bias": self.bias}}
 
     def check(self, embedding_size: int) -> None:
         """Raises ValueError unless there is a weight for each value of the network's embedding."""
         if len(self.weights) != embedding_size:
-            raise ValueError(f"{_TONALITY}: {len(self.weights)} weights, not {embedding_size}")
+            raise ValueError(f"tonality: {len(self.weights)} weights, not {embedding_size}")
 
     def probability(self, embedding: npt.NDArray[np.float32]) -> float:
         """The probability, 0 to 1, that a track is in a key, from its embedding, ``(weights,)``."""
         logit = float(np.dot(self.weights, embedding.astype(np.float64))) + self.bias
         return 1 / (1 + math.exp(-max(-700.0, logit)))
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """Lowers the probabilities of keys where there may be no key, or where two keys are as likely.
-
-    ``tonality``: the probability that there is a key; without one, the 24 are equally likely.
-    ``cents``: the tuning; half-way between two keys, both are equally likely.
-    """
-
-    tonality: float
-    cents: float
-
-    @property
-    def _neighbour_share(self) -> float:
-        """The share of the key a semitone away: 0 up to 40 cents, rising to a half at 50."""
-        return max(0.0, 0.5 - abs(50 - abs(self.cents)) / (2 * BETWEEN_KEYS_CENTS))
-
-    def share(self, probabilities: Sequence[float]) -> tuple[float, ...]:
-        """Adjust the probabilities of 24 keys, in the order of ``class_id``."""
-        step = 1 if self.cents > 0 else -1
-        return tuple(
-            self._shared(
-                (1 - self._neighbour_share) * probabilities[key.class_id]
-                + self._neighbour_share * probabilities[key.transposed(-step).class_id]
-            )
-            for key in KEYS
-        )
-
-    def share_timeline(self, timeline: Timeline) -> Timeline:
-        """Adjust the confidence of every segment."""
-
-        def shared(segment: Segment) -> Segment:
-            confidence = self._shared((1 - self._neighbour_share) * segment.confidence)
-            return replace(segment, confidence=confidence)
-
-        return Timeline(
-            tuple(map(shared, timeline.segments)), shared(timeline.intro), shared(timeline.outro)
-        )
-
-    def _shared(self, probability: float) -> float:
-        return self.tonality * probability + (1 - self.tonality) / len(KEYS)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from keyscan.analysis import BETWEEN_KEYS_CENTS, Analysis
+from keyscan.analysis import BETWEEN_KEYS_CENTS, Analysis, Segment, Timeline
 from keyscan.errors import AnalysisWarning
-from keyscan.keys import KEYS, Key
+from keyscan.keys import KEYS
 from keyscan.model.checkpoint import MIN_FRAMES, KeyModel
-from keyscan.model.confidence import Doubt
 from keyscan.model.timeline import key_timeline
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, SILENCE, FloatArray
@@ -28,6 +28,8 @@ def estimate_key(
     stages: Stages | None = None,
 ) -> Analysis:
     """The most probable key of a whole track.
+
+    Where there may be no key, all 24 become more alike; half-way between two keys, both are.
 
     Args:
         model: a loaded checkpoint.
@@ -57,32 +59,48 @@ def estimate_key(
             )
     logits = inference.logits.astype(np.float64)
     odds = np.exp((logits - logits.max()) / model.temperature.at(x.shape[-1]))
+    probabilities = odds / odds.sum()
+    key = KEYS[int(logits.argmax())]
     tonality = 1.0
     if model.tonality is not None and inference.embedding is not None:
         tonality = model.tonality.probability(inference.embedding)
-    tonal, tuning = tonality >= 0.5, inference.tuning
-    cents = tuning.cents if tonal and tuning.is_certain else None
-    doubt = Doubt(tonality, cents or 0.0)
-    key = KEYS[int(logits.argmax())]
+    tonal, cents = tonality >= 0.5, None
+    # 0 up to 40 cents, rising to a half at 50: half-way to the key a semitone away
+    share, step = 0.0, 1
+    if tonal and inference.tuning.is_certain:
+        cents = inference.tuning.cents
+        share = max(0.0, 0.5 - abs(50 - abs(cents)) / (2 * BETWEEN_KEYS_CENTS))
+        step = 1 if cents > 0 else -1
+    nearest = [other.transposed(-step).class_id for other in KEYS]
+    probabilities = (1 - share) * probabilities + share * probabilities[nearest]
+    probabilities = tonality * probabilities + (1 - tonality) / len(KEYS)
+    if cents is not None and abs(cents) >= 50 - BETWEEN_KEYS_CENTS:
+        other = key.transposed(step)
+        text = f"the music is tuned half-way between this key and {other.camelot}, {other.name()}"
+        warnings = (*warnings, AnalysisWarning("between_keys", text))
     return Analysis(
         path=path,
         key=key,
-        probabilities=doubt.share((odds / odds.sum()).tolist()),
+        probabilities=tuple(probabilities.tolist()),
         tuning_cents=cents,
         tonal=tonal,
         duration=duration,
-        warnings=(*warnings, *_between_keys(key, cents)),
-        timeline=found and doubt.share_timeline(found),
+        warnings=tuple(warnings),
+        timeline=found and _less_sure(found, tonality, share),
         spectrogram=spectrogram if keep_spectrogram else None,
     )
 
 
-def _between_keys(key: Key, cents: float | None) -> Iterator[AnalysisWarning]:
-    if cents is None or abs(cents) < 50 - BETWEEN_KEYS_CENTS:
-        return
-    other = key.transposed(1 if cents > 0 else -1)
-    text = f"the music is tuned half-way between this key and {other.camelot}, {other.name()}"
-    yield AnalysisWarning("between_keys", text)
+def _less_sure(timeline: Timeline, tonality: float, share: float) -> Timeline:
+    """The timeline with the confidence of every segment adjusted as that of the track."""
+
+    def adjusted(segment: Segment) -> Segment:
+        confidence = tonality * ((1 - share) * segment.confidence) + (1 - tonality) / len(KEYS)
+        return replace(segment, confidence=confidence)
+
+    return Timeline(
+        tuple(map(adjusted, timeline.segments)), adjusted(timeline.intro), adjusted(timeline.outro)
+    )
 
 
 def trim_silence(spectrogram: FloatArray) -> tuple[int, int]:

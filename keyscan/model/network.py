@@ -1,16 +1,13 @@
-"""A key-finding CNN that is transposition-equivariant by construction.
-
-No layer knows absolute pitch: frequency is circular, six octaves long, and convolved without
-pooling; then the octaves are folded onto the 12 pitch classes. Music a semitone higher gives the
-same activations one place higher, so that every key is learned from the music in all keys.
+"""Two key-finding CNNs over a log spectrogram and a mean over time, behind one protocol.
 
 References: Korzeniowski & Widmer, "Genre-agnostic key classification with convolutional neural
-networks" (ISMIR 2018), for the task as a CNN over a log spectrogram and a mean over time; Bittner
-et al., "Deep salience representations for F0 estimation" (ISMIR 2017), for harmonics as channels.
+networks" (ISMIR 2018), for the task as such a CNN and for KeyNet; Bittner et al., "Deep salience
+representations for F0 estimation" (ISMIR 2017), for harmonics as channels.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -20,7 +17,7 @@ from torch.nn import functional as F
 
 from keyscan.keys import KEYS
 from keyscan.model.circular import CircularBlock, CircularConv, FourierConv, at_inference
-from keyscan.model.tuning import Prepared, prepare
+from keyscan.model.tuning import Prepared, estimate_tuning, prepare
 from keyscan.spectrogram.constant_q import N_BINS
 
 _BELOW = 24  # an octave of silent bins, for the subharmonics of the lowest bins
@@ -100,9 +97,13 @@ class NetworkSettings:
 
 
 class EquivariantNetwork(nn.Module):
-    """Spectrogram (batch, 105, frames), normalised -> 24 logits in the order of ``class_id``.
+    """A ``Network`` that is transposition-equivariant by construction.
 
-    A ``Network``. Its ``Pooled``: the sums of the features, ``(rows, channels, 12)``, the same
+    No layer knows absolute pitch: frequency is circular, six octaves long, and convolved without
+    pooling; then the octaves are folded onto the 12 pitch classes. Music a semitone higher gives
+    the same activations one place higher, so that every key is learned from the music in all keys.
+
+    ``Pooled``: the sums of the features, ``(rows, channels, 12)``, the same
     weighted by attention, the number of frames, ``(rows,)``, and the sum of the weights.
     """
 
@@ -133,7 +134,7 @@ class EquivariantNetwork(nn.Module):
         self.register_buffer("class_order", torch.tensor(order), persistent=False)
 
     def prepare(self, spectrogram: Tensor, chunk_frames: int) -> Prepared:
-        """The spectrogram in tune and normalised."""
+        """See ``tuning.prepare``: the spectrogram in tune and normalised."""
         return prepare(spectrogram, chunk_frames)
 
     def _channels(self, x: Tensor, frames: int) -> Tensor:
@@ -187,12 +188,8 @@ class EquivariantNetwork(nn.Module):
             summed = values.reshape(*values.shape[:-1], -1, frames).sum(-1)
             return summed.movedim(-1, 1).flatten(0, 1)
 
-        return (
-            sums(features),
-            sums(features * weight),
-            sums(count).flatten(),
-            sums(weight).flatten(),
-        )
+        weighted = sums(features * weight)
+        return sums(features), weighted, sums(count).flatten(), sums(weight).flatten()
 
     def classify(self, pooled: Pooled) -> Tensor:
         """The logits, shape ``(rows, 24)``."""
@@ -228,3 +225,58 @@ def _means(pooled: Pooled) -> Tensor:
     """Over time, plain and weighted by attention: ``(rows, 2 * channels, 12)``."""
     sums, attended, frames, weight = pooled
     return torch.cat([sums / frames[:, None, None], attended / weight[:, None, None]], dim=1)
+
+
+class KeyNet(nn.Module):
+    """A ``Network`` of 9 layers, for the checkpoints that users of earlier analysers have.
+
+    Its parameters are named ``convN.conv.weight`` and ``convN.bn.*``. ``Pooled``: the class maps'
+    sums, ``(rows, 24)``, and their number of values, ``(rows,)``.
+    """
+
+    stride = 8
+    context = 48
+    embedding_size = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        inputs = 1
+        channels, kernels = (20, 20, 40, 40, 80, 80, 160, 160, 24), (5, 3, 3, 3, 3, 3, 3, 3, 1)
+        for number, (outputs, kernel) in enumerate(zip(channels, kernels, strict=True), start=1):
+            conv = nn.Conv2d(inputs, outputs, kernel, padding="same", bias=False)
+            layers = OrderedDict(conv=conv, bn=nn.BatchNorm2d(outputs), elu=nn.ELU())
+            if number in (2, 4, 6):
+                layers["pool"] = nn.MaxPool2d(2)
+            self.add_module(f"conv{number}", nn.Sequential(layers))
+            inputs = outputs
+
+    def prepare(self, spectrogram: Tensor, chunk_frames: int) -> Prepared:
+        """The spectrogram as it is: this network was trained on music of any tuning."""
+        tuning = estimate_tuning(spectrogram)
+        return Prepared(tuning, lambda first, end: spectrogram[None, :, first:end])
+
+    def features(self, x: Tensor) -> Tensor:
+        """A spectrogram (batch, 105, frames) -> class maps (batch, 24, 13, frames / 8)."""
+        x = x.unsqueeze(1)
+        for layer in self.children():
+            x = layer(x)
+        return x
+
+    def pool(self, features: Tensor, frames: int) -> Pooled:
+        """Sum class maps over frequency and every ``frames`` frames."""
+        blocks = torch.split(features, frames, dim=-1)
+        sums = torch.stack([block.sum(dim=(-2, -1)) for block in blocks], dim=1)
+        sizes = [block.shape[-1] * block.shape[-2] for block in blocks]
+        return sums.flatten(0, 1), sums.new_tensor(sizes * len(features))
+
+    def classify(self, pooled: Pooled) -> Tensor:
+        """The mean over both axes, shape ``(batch, 24)``."""
+        sums, sizes = pooled
+        return sums / sizes[:, None]
+
+    def embed(self, pooled: Pooled) -> None:
+        """There is no embedding."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.features(x)
+        return self.classify(self.pool(features, features.shape[-1]))

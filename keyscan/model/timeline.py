@@ -38,9 +38,7 @@ def key_timeline(
     end: float,
     change_cost: float = CHANGE_COST,
 ) -> Timeline:
-    """The key over time of a track.
-
-    Silence at the ends of the track belongs to the segment next to it.
+    """The key over time of a track; silence at its ends belongs to the segment next to it.
 
     Args:
         model: the model that gave the blocks.
@@ -50,17 +48,14 @@ def key_timeline(
         end: the end of the track in seconds.
         change_cost: the cost of a change of key, in nats.
     """
-    count = len(blocks[0])
-    edges = np.minimum(np.arange(count + 1) * BLOCK_FRAMES, frames)
-    single = _log_probabilities(model, blocks, np.diff(edges))
-    cuts = _cuts(_most_probable_path(single, change_cost))
+    edges = np.minimum(np.arange(len(blocks[0]) + 1) * BLOCK_FRAMES, frames)
+    path = _most_probable_path(_log_probabilities(model, blocks, edges), change_cost)
+    cuts = np.flatnonzero(np.diff(path, prepend=-1, append=-1))  # with the track's ends
     # the network is more accurate on a whole segment than on single blocks
-    whole = _log_probabilities(model, _sums(blocks, cuts), np.diff(edges[cuts]))
-    keys = whole.argmax(axis=1)
-    kept = np.concatenate([[True], keys[1:] != keys[:-1]])
-    cuts = np.append(cuts[:-1][kept], count)
-    if not kept.all():
-        whole = _log_probabilities(model, _sums(blocks, cuts), np.diff(edges[cuts]))
+    keys = _log_probabilities(model, _sums(blocks, cuts), edges[cuts]).argmax(axis=1)
+    kept = np.flatnonzero(np.diff(keys, prepend=-1))
+    cuts = np.append(cuts[kept], len(path))
+    whole = _log_probabilities(model, _sums(blocks, cuts), edges[cuts])
     times = (first + edges[cuts]) / FRAMES_PER_SECOND
     times[0], times[-1] = 0.0, end
     segments = tuple(
@@ -77,9 +72,9 @@ def key_timeline(
     )
 
 
-def _log_probabilities(model: KeyModel, sums: Pooled, frames: npt.NDArray[np.int64]) -> _Floats:
-    """Of the rows of ``sums``, each over so many ``frames``: ``(rows, 24)``, calibrated."""
-    temperatures = np.array([model.temperature.at(int(n)) for n in frames])
+def _log_probabilities(model: KeyModel, sums: Pooled, edges: npt.NDArray[np.int64]) -> _Floats:
+    """Of the rows of ``sums``, each from one of the ``edges`` to the next: ``(rows, 24)``."""
+    temperatures = np.array([model.temperature.at(int(n)) for n in np.diff(edges)])
     scaled = model.classify(sums).astype(np.float64) / temperatures[:, None]
     scaled -= scaled.max(axis=1, keepdims=True)
     result: _Floats = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
@@ -99,12 +94,6 @@ def _most_probable_path(log_probabilities: _Floats, change_cost: float) -> npt.N
     for step in range(steps - 1, 0, -1):
         path.append(int(came_from[step, path[-1]]))
     return np.array(path[::-1])
-
-
-def _cuts(path: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The first block of every segment, and the number of blocks."""
-    changes = np.flatnonzero(np.diff(path)) + 1
-    return np.concatenate([[0], changes, [len(path)]])
 
 
 def _sums(blocks: Pooled, cuts: npt.NDArray[np.int64]) -> Pooled:

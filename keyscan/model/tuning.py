@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,12 +53,7 @@ class Tuning:
 
 def estimate_tuning(spectrogram: Tensor) -> Tuning:
     """``log1p`` magnitudes ``(105, frames)`` -> their tuning; silence has clarity 0."""
-    return tuning_of(torch.expm1(_decimated(spectrogram)))
-
-
-def tuning_of(magnitude: Tensor) -> Tuning:
-    """As ``estimate_tuning``, of magnitudes ``(105, frames)``."""
-    magnitude = _decimated(magnitude)  # no change where that is already done
+    magnitude = torch.expm1(spectrogram[:, :: max(1, spectrogram.shape[1] // _FRAMES)])
     upper = magnitude[_LOWEST_BIN - 1 :]
     level = torch.log(upper + _FLOOR * magnitude.mean() + 1e-12)
     below, centre, above = level[:-2], level[1:-1], level[2:]
@@ -82,9 +78,8 @@ def tuning_of(magnitude: Tensor) -> Tuning:
 def retune(magnitude: Tensor, cents: float, mean: Tensor | float | None = None) -> Tensor:
     """Move music ``cents`` above concert pitch down to it; magnitudes of the same shape.
 
-    ``mean``: that of the whole track's magnitudes; None: ``magnitude`` is the whole track. Cubic
-    interpolation over the bins (Catmull & Rom, 1974) of the logarithm, in which the main lobe of a
-    peak is nearly a parabola.
+    ``mean``: that of the track, by default of ``magnitude``. Cubic interpolation over the bins
+    (Catmull & Rom, 1974) of the logarithm, in which the main lobe of a peak is nearly a parabola.
     """
     shift = cents / _BIN_CENTS
     whole = math.floor(shift)
@@ -106,9 +101,10 @@ def retune(magnitude: Tensor, cents: float, mean: Tensor | float | None = None) 
 
 def in_tune(spectrogram: Tensor) -> Tensor:
     """The spectrogram of the same music at concert pitch; unchanged where no tuning is clear."""
-    magnitude = torch.expm1(spectrogram)
-    tuning = tuning_of(magnitude)
-    return torch.log1p(retune(magnitude, tuning.cents)) if tuning.is_clear else spectrogram
+    tuning = estimate_tuning(spectrogram)
+    if not tuning.is_clear:
+        return spectrogram
+    return torch.log1p(retune(torch.expm1(spectrogram), tuning.cents))
 
 
 def normalise(spectrogram: Tensor) -> Tensor:
@@ -121,12 +117,8 @@ def _normalised(magnitude: Tensor, mean: Tensor | float) -> Tensor:
     return torch.log1p(magnitude * (_CONTRAST / (mean + 1e-9)))
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A track as a network's input.
-
-    ``part(first, end)`` gives these frames, ``(1, bins, end - first)``.
-    """
+class Prepared(NamedTuple):
+    """A track as a network's input: ``part(first, end)`` gives ``(1, bins, end - first)``."""
 
     tuning: Tuning
     part: Callable[[int, int], Tensor]
@@ -138,31 +130,22 @@ def prepare(spectrogram: Tensor, chunk_frames: int) -> Prepared:
     ``spectrogram``: ``log1p`` magnitudes ``(bins, frames)``. A track of up to ``chunk_frames``
     frames is prepared at once; of a longer one every part is prepared when it is asked for.
     """
-    frames = spectrogram.shape[1]
+    tuning = estimate_tuning(spectrogram)
 
-    def magnitude(first: int, end: int) -> Tensor:
-        return torch.expm1(spectrogram[:, first:end])
-
-    def retuned(magnitude: Tensor) -> Tensor:
+    def retuned(magnitude: Tensor, mean: float) -> Tensor:
         return retune(magnitude, tuning.cents, mean) if tuning.is_clear else magnitude
 
-    if frames <= chunk_frames:
-        all_frames = magnitude(0, frames)
-        tuning, mean = tuning_of(all_frames), float(all_frames.mean())
-        all_frames = retuned(all_frames)
-        whole = _normalised(all_frames, all_frames.mean())[None]
+    if spectrogram.shape[1] <= chunk_frames:
+        magnitude = torch.expm1(spectrogram)
+        magnitude = retuned(magnitude, float(magnitude.mean()))
+        whole = _normalised(magnitude, magnitude.mean())[None]
         return Prepared(tuning, lambda first, end: whole[..., first:end])
-    tuning = estimate_tuning(spectrogram)
-    chunks = [(first, first + chunk_frames) for first in range(0, frames, chunk_frames)]
-    mean = sum(float(magnitude(*chunk).sum()) for chunk in chunks) / spectrogram.numel()
-    mean_in_tune = mean
-    if tuning.is_clear:
-        total = sum(float(retuned(magnitude(*chunk)).sum()) for chunk in chunks)
-        mean_in_tune = total / spectrogram.numel()
-    return Prepared(
-        tuning, lambda first, end: _normalised(retuned(magnitude(first, end)), mean_in_tune)[None]
-    )
+    chunks = torch.split(spectrogram, chunk_frames, dim=1)
+    mean = sum(float(torch.expm1(chunk).sum()) for chunk in chunks) / spectrogram.numel()
+    total = sum(float(retuned(torch.expm1(chunk), mean).sum()) for chunk in chunks)
 
+    def part(first: int, end: int) -> Tensor:
+        magnitude = retuned(torch.expm1(spectrogram[:, first:end]), mean)
+        return _normalised(magnitude, total / spectrogram.numel())[None]
 
-def _decimated(spectrogram: Tensor) -> Tensor:
-    return spectrogram[:, :: max(1, spectrogram.shape[1] // _FRAMES)]
+    return Prepared(tuning, part)

@@ -64,11 +64,6 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> list[Rendered]:
     return result
 
 
-@pytest.fixture(scope="module")
-def model() -> KeyModel:
-    return load_model()
-
-
 def answers_of(model: KeyModel, rendered: list[Rendered]) -> list[Answer]:
     answers = []
     for item in rendered:

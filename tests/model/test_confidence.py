@@ -15,21 +15,11 @@ from keyscan.keys import KEYS
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.confidence import Tonality
 from keyscan.model.estimate import estimate_key
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
+from tests.model.conftest import packaged_with
 from tests.model.test_tuning import chords
 
 EMBEDDING_SIZE = 96
-
-
-def with_field(field: Any, path: Path) -> KeyModel:
-    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True) | {"tonality": field}
-    torch.save(checkpoint, path / "model.pt")
-    return load_model(path / "model.pt")
-
-
-@pytest.fixture(scope="module")
-def model() -> KeyModel:
-    return load_model()
 
 
 def uncalibrated() -> dict[str, Any]:
@@ -127,16 +117,17 @@ def test_logistic_regression() -> None:
 )
 def test_a_damaged_field_is_an_error_that_names_it(field: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.pt: damaged checkpoint: tonality"):
-        with_field(field, tmp_path)
+        packaged_with(tmp_path / "model.pt", tonality=field)
 
 
 @pytest.mark.parametrize(("bias", "tonal"), [(4.0, True), (0.1, True), (-0.1, False), (-4, False)])
 def test_doubt_is_shared_by_all_keys(bias: float, tonal: bool, tmp_path: Path) -> None:
     """The order stays, and so does the sum; what is no music has no key that is sure."""
     music = chords(0).numpy()
-    field = {"weights": [0.0] * EMBEDDING_SIZE, "bias": float(bias)}
-    estimate = estimate_key(with_field(field, tmp_path), music)
-    sure = estimate_key(with_field({**field, "bias": 1e3}, tmp_path), music)
+    estimate, sure = (
+        estimate_key(packaged_with(tmp_path / "model.pt", tonality=field), music)
+        for field in ({"weights": [0.0] * EMBEDDING_SIZE, "bias": b} for b in (float(bias), 1e3))
+    )
     share = 1 / (1 + math.exp(-bias))
     expected = [share * p + (1 - share) / 24 for p in sure.probabilities]
     assert estimate.tonal is tonal
@@ -146,8 +137,7 @@ def test_doubt_is_shared_by_all_keys(bias: float, tonal: bool, tmp_path: Path) -
     assert sum(estimate.probabilities) == pytest.approx(1)
 
 
-def test_the_embedding_is_the_same_in_every_key() -> None:
-    model = load_model()
+def test_the_embedding_is_the_same_in_every_key(model: KeyModel) -> None:
     spectrogram = np.zeros((105, 60), np.float32)
     spectrogram[26:56] = np.random.default_rng(1).random((30, 60), np.float32)
     embeddings = [

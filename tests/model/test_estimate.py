@@ -10,16 +10,12 @@ import pytest
 import torch
 
 from keyscan.keys import KEYS
-from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
+from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
 from keyscan.runtime import Stages
+from tests.model.conftest import packaged_with
 from tests.model.test_confidence import uncalibrated
 from tests.model.test_tuning import chords
-
-
-@pytest.fixture(scope="module")
-def model() -> KeyModel:
-    return load_model()
 
 
 def test_the_key_is_the_most_probable_of_24(tmp_path: Path) -> None:
@@ -67,14 +63,11 @@ def test_the_tuning_is_that_of_the_music(model: KeyModel, cents: float) -> None:
 
 def test_what_is_no_music_has_no_tuning(model: KeyModel, tmp_path: Path) -> None:
     """A kick drum may ring at a pitch."""
-    torch.save(
-        torch.load(PACKAGED_CHECKPOINT, weights_only=True)
-        | {"tonality": {"weights": [0.0] * 96, "bias": -9.0}},
-        tmp_path / "model.pt",
-    )
+    field = {"weights": [0.0] * 96, "bias": -9.0}
     music = chords(20).numpy()
     assert estimate_key(model, music).tuning_cents is not None
-    assert estimate_key(load_model(tmp_path / "model.pt"), music).tuning_cents is None
+    drums = packaged_with(tmp_path / "model.pt", tonality=field)
+    assert estimate_key(drums, music).tuning_cents is None
 
 
 def test_a_tuning_that_is_not_certain_is_not_told(model: KeyModel) -> None:

@@ -14,19 +14,15 @@ from torch import nn
 
 from keyscan.errors import ModelError
 from keyscan.keys import KEYS, Key
-from keyscan.model import checkpoint as model_module
+from keyscan.model import checkpoint
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.network import EquivariantNetwork, NetworkSettings
 from keyscan.model.tuning import normalise
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
+from tests.cadences import cadences
 
 RATE = load_filter_bank().sample_rate
 Spectrogram = npt.NDArray[np.float32]
-
-
-@pytest.fixture(scope="module")
-def packaged() -> KeyModel:
-    return load_model()
 
 
 def rotated(logits: npt.NDArray[np.float32], semitones: int) -> npt.NDArray[np.float32]:
@@ -36,49 +32,30 @@ def rotated(logits: npt.NDArray[np.float32], semitones: int) -> npt.NDArray[np.f
     )
 
 
-def music(tonic: int, minor: bool, seconds: float = 12.0) -> npt.NDArray[np.float32]:
-    """Tonic, subdominant, dominant and tonic chords over a bass, from partials; no generator."""
-    scale_degrees = ((0, 3 if minor else 4, 7), (5, 8 if minor else 9, 12), (7, 11, 14), (0, 3, 7))
-    t = np.arange(int(seconds / 4 * RATE)) / RATE
-    parts = []
-    for number, chord in enumerate(scale_degrees):
-        third = 3 if minor else 4
-        degrees = (0, third, 7) if number == 3 else chord
-        pitches = [48 + tonic % 12 + degree for degree in degrees]
-        pitches.append(36 + (tonic + degrees[0]) % 12)
-        chord_sound = sum(
-            np.sin(2 * np.pi * n * 440 * 2 ** ((pitch - 69) / 12) * t) / n
-            for pitch in pitches
-            for n in (1, 2, 3, 4)
-        )
-        parts.append(chord_sound * np.exp(-t))
-    return (0.1 * np.concatenate(parts)).astype(np.float32)
-
-
 def features(samples: npt.NDArray[np.float32]) -> Spectrogram:
     return constant_q(samples, load_filter_bank())
 
 
-def test_rolling_by_a_semitone_rotates_the_answer_exactly(packaged: KeyModel) -> None:
+def test_rolling_by_a_semitone_rotates_the_answer_exactly(model: KeyModel) -> None:
     """Bins 24 to 81 have all their harmonics and subharmonics on the ring: there it is exact."""
     rng = np.random.default_rng(1)
     spectrogram = np.zeros((105, 60), np.float32)
     spectrogram[26:56] = rng.random((30, 60), np.float32)
-    logits = packaged.logits(spectrogram)
+    logits = model.logits(spectrogram)
     assert np.ptp(logits) > 0.5
     for semitones in (1, 2, -1, 7, 12):
         rolled = np.roll(spectrogram, 2 * semitones, axis=0)
-        difference = np.abs(packaged.logits(rolled) - rotated(logits, semitones))
+        difference = np.abs(model.logits(rolled) - rotated(logits, semitones))
         assert difference.max() < 1e-4, semitones
 
 
-def test_music_that_reaches_the_edges_loses_little(packaged: KeyModel) -> None:
+def test_music_that_reaches_the_edges_loses_little(model: KeyModel) -> None:
     """What leaves the 105 bins at one end is missing: probabilities move by less than 0.15."""
-    spectrogram = features(music(9, minor=True))
+    spectrogram = features(cadences(Key(9, "minor"), 12, RATE))
     shifted = np.zeros_like(spectrogram)
     shifted[2:] = spectrogram[:-2]
-    expected = rotated(packaged.logits(spectrogram), 1)
-    found = packaged.logits(shifted)
+    expected = rotated(model.logits(spectrogram), 1)
+    found = model.logits(shifted)
     softmax = [np.exp(x) / np.exp(x).sum() for x in (expected, found)]
     assert expected.argmax() == found.argmax()
     assert np.abs(softmax[0] - softmax[1]).max() < 0.15
@@ -97,57 +74,57 @@ def test_an_untrained_network_is_equivariant_too() -> None:
 
 @pytest.mark.parametrize("minor", [False, True])
 def test_the_committed_checkpoint_hears_plain_cadences_in_every_key(
-    packaged: KeyModel, minor: bool
+    model: KeyModel, minor: bool
 ) -> None:
     wrong = []
     for tonic in range(12):
         key = Key(tonic, "minor" if minor else "major")
-        found = KEYS[int(packaged.logits(features(music(tonic, minor))).argmax())]
+        found = KEYS[int(model.logits(features(cadences(key, 12, RATE))).argmax())]
         if found != key:
             wrong.append((key, found))
     assert not wrong
 
 
-def test_loudness_does_not_matter(packaged: KeyModel) -> None:
-    samples = music(4, minor=False)
-    loud, quiet = packaged.logits(features(samples)), packaged.logits(features(samples * 0.01))
+def test_loudness_does_not_matter(model: KeyModel) -> None:
+    samples = cadences(Key(4, "major"), 12, RATE)
+    loud, quiet = model.logits(features(samples)), model.logits(features(samples * 0.01))
     assert np.abs(loud - quiet).max() < 0.1
 
 
 @pytest.mark.parametrize("seconds", [3.0, 3.3, 5.0, 30.0])
-def test_any_length_from_three_seconds(packaged: KeyModel, seconds: float) -> None:
-    logits = packaged.logits(features(music(2, minor=True, seconds=seconds)))
+def test_any_length_from_three_seconds(model: KeyModel, seconds: float) -> None:
+    logits = model.logits(features(cadences(Key(2, "minor"), seconds, RATE)))
     assert logits.shape == (24,)
     assert np.isfinite(logits).all()
 
 
 @pytest.mark.parametrize(("frames", "chunk"), [(399, 40), (441, 104), (400, 104), (803, 400)])
 def test_a_long_track_in_chunks_gives_what_the_whole_gives(
-    packaged: KeyModel, keynet: KeyModel, frames: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+    model: KeyModel, keynet: KeyModel, frames: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spectrogram = np.random.default_rng(2).random((105, frames), np.float32) * 2
-    for model in (packaged, keynet):
-        whole = model.logits(spectrogram)
+    for either in (model, keynet):
+        whole = either.logits(spectrogram)
         with monkeypatch.context() as patch:
-            patch.setattr(model_module, "_CHUNK", chunk)
-            assert np.abs(model.logits(spectrogram) - whole).max() < 1e-4
+            patch.setattr(checkpoint, "_CHUNK", chunk)
+            assert np.abs(either.logits(spectrogram) - whole).max() < 1e-4
 
 
 @pytest.mark.parametrize("shape", [(104, 50), (105, 7), (105,), (1, 105, 50)])
-def test_another_shape_is_refused(packaged: KeyModel, shape: tuple[int, ...]) -> None:
+def test_another_shape_is_refused(model: KeyModel, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="needed"):
-        packaged.logits(np.zeros(shape, np.float32))
+        model.logits(np.zeros(shape, np.float32))
 
 
-def test_silence_gets_finite_logits(packaged: KeyModel) -> None:
-    assert np.isfinite(packaged.logits(np.zeros((105, 50), np.float32))).all()
+def test_silence_gets_finite_logits(model: KeyModel) -> None:
+    assert np.isfinite(model.logits(np.zeros((105, 50), np.float32))).all()
 
 
-def test_info_tells_what_was_loaded(packaged: KeyModel) -> None:
-    assert packaged.info.name == "keyscan"
-    assert 60_000 < packaged.info.parameters < 300_000
-    assert len(packaged.info.sha256) == 64
-    assert packaged.info.settings["training"]["corpora"]
+def test_info_tells_what_was_loaded(model: KeyModel) -> None:
+    assert model.info.name == "keyscan"
+    assert 60_000 < model.info.parameters < 300_000
+    assert len(model.info.sha256) == 64
+    assert model.info.settings["training"]["corpora"]
     assert PACKAGED_CHECKPOINT.stat().st_size < 1_000_000
 
 

@@ -13,20 +13,16 @@ import soxr
 import torch
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.analysis import Segment, Timeline
+from keyscan.analysis import Timeline
 from keyscan.keys import Key
-from keyscan.model.checkpoint import BLOCK_FRAMES, PACKAGED_CHECKPOINT, KeyModel, load_model
+from keyscan.model.checkpoint import BLOCK_FRAMES, KeyModel, load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
 from keyscan.model.timeline import _most_probable_path
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
+from tests.model.conftest import packaged_with
 
 Spectrogram = npt.NDArray[np.float32]
-
-
-@pytest.fixture(scope="module")
-def model() -> KeyModel:
-    return load_model()
 
 
 @pytest.fixture(scope="module")
@@ -165,19 +161,13 @@ def test_no_path_is_more_probable(cost: float) -> None:
 
 
 def test_what_is_no_music_is_not_sure_of_its_segments(model: KeyModel, tmp_path: Path) -> None:
-    checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
-    channels = 2 * checkpoint["architecture"]["ring"]
-    checkpoint["tonality"] = {"weights": [0.0] * channels, "bias": -2.0}
-    torch.save(checkpoint, tmp_path / "deaf.pt")
+    field = {"weights": [0.0] * 96, "bias": -2.0}
     spectrogram = piece(("A minor", 40), ("B minor", 40))
-    deaf = timeline_of(load_model(tmp_path / "deaf.pt"), spectrogram)
+    deaf = timeline_of(packaged_with(tmp_path / "deaf.pt", tonality=field), spectrogram)
     hearing = timeline_of(model, spectrogram)
     assert keys_of(deaf) == keys_of(hearing)
     share = 1 / (1 + np.exp(2.0))
-
-    def believed(segment: Segment) -> float:
-        return float(share * segment.confidence + (1 - share) / 24)
-
     for one, other in zip(deaf.segments, hearing.segments, strict=True):
-        assert one.confidence == pytest.approx(believed(other), abs=0.02)
+        believed = float(share * other.confidence + (1 - share) / 24)
+        assert one.confidence == pytest.approx(believed, abs=0.02)
     assert deaf.intro.confidence < 0.2

@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-import os
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
-from threadpoolctl import threadpool_info
+import soundfile
+import torch
+
+from tests.second_generator import RATE, pieces
+
+Command = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run ``training.NAME`` with these arguments in this process, which has torch already."""
+
+    def run(name: str, *arguments: str | Path) -> CompletedProcess[str]:
+        argv = [f"training.{name}", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", argv)
+        capsys.readouterr()
+        status: str | int | None = 0
+        try:
+            importlib.import_module(f"training.{name}").main()
+        except SystemExit as stopped:
+            status = stopped.code
+        output = capsys.readouterr()
+        if isinstance(status, str):  # as the interpreter does
+            return CompletedProcess(argv, 1, output.out, f"{output.err}{status}\n")
+        return CompletedProcess(argv, status or 0, output.out, output.err)
+
+    return run
+
+
+def write_labels(folder: Path, *rows: str) -> None:
+    """Write ``labels.tsv``; a row is a file's name, a tab and its key."""
+    (folder / "labels.tsv").write_text("\n".join(["file\tkey", *rows, ""]), encoding="utf-8")
+
+
+@pytest.fixture
+def flawed_set(tmp_path: Path) -> Path:
+    """Three recordings: a hymn in C major, a file that is no music, and one that is not there."""
+    piece = next(piece for piece in pieces() if piece.style == "chorale")
+    soundfile.write(tmp_path / "hymn.flac", piece.render(), RATE)
+    (tmp_path / "broken.mp3").write_bytes(b"no music")
+    write_labels(tmp_path, "hymn.flac\tC major", "broken.mp3\tC major", "gone.wav\tC major")
+    return tmp_path
 
 
 @pytest.fixture(autouse=True, scope="session")
-def blas_kernels_for_child_processes() -> None:
-    """Child processes use the BLAS kernels of this process, so that their results are equal.
-
-    ``OPENBLAS_CORETYPE`` may have set them, but ``tests/conftest.py`` clears it.
-    """
-    for library in threadpool_info():
-        if library["internal_api"] == "openblas":
-            os.environ["OPENBLAS_CORETYPE"] = library["architecture"]
+def one_thread() -> None:
+    """The bits of a training depend on the number of threads; small networks gain nothing."""
+    torch.set_num_threads(1)

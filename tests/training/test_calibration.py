@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ import torch
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.model.confidence import Temperature
 from tests.second_generator import RATE, pieces
-from tests.training.commands import run as run_command
+from tests.training.conftest import Command, write_labels
 from training.calibration import (
     Outputs,
     chance_calibration_error,
@@ -105,28 +104,24 @@ def test_answers_that_are_all_right_have_no_temperature() -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight pieces, two of them with a wrong label: confidence must come down."""
     folder = tmp_path_factory.mktemp("labelled")
-    lines = ["file\tkey"]
+    rows = []
     for number, piece in enumerate(list(pieces())[:8]):
         soundfile.write(folder / f"{number}.wav", piece.render(), RATE)
         key = "C major" if number in (3, 5) else piece.key.name("flats")
-        lines.append(f"{number}.wav\t{key}")
-    (folder / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows.append(f"{number}.wav\t{key}")
+    write_labels(folder, *rows)
     return folder
 
 
-def calibrate(*arguments: str | Path) -> CompletedProcess[str]:
-    return run_command("calibrate", *arguments)
-
-
 def test_the_command_adds_a_temperature_and_changes_nothing_else(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, command: Command
 ) -> None:
     outs = [tmp_path / "a.pt", tmp_path / "b.pt"]
-    run = calibrate(PACKAGED_CHECKPOINT, folder, "--out", outs[0])
+    run = command("calibrate", PACKAGED_CHECKPOINT, folder, "--out", outs[0])
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("8 recordings: temperature ")
     # again, from the result: what is there already plays no part
-    assert calibrate(outs[0], "--out", outs[1], folder).returncode == 0
+    assert command("calibrate", outs[0], "--out", outs[1], folder).returncode == 0
     assert outs[0].read_bytes() == outs[1].read_bytes()
     assert not list(tmp_path.glob("*.part"))
     before, after = (torch.load(path, weights_only=True) for path in (PACKAGED_CHECKPOINT, outs[0]))
@@ -142,16 +137,18 @@ def test_the_command_adds_a_temperature_and_changes_nothing_else(
     assert load_model(outs[0]).temperature.long == after["temperature"]
 
 
-def test_what_cannot_be_calibrated_is_one_line(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "labels.tsv").write_text("file\tkey\ngone.wav\tC major\n", encoding="utf-8")
+def test_what_cannot_be_calibrated_is_one_line(
+    folder: Path, tmp_path: Path, command: Command
+) -> None:
+    write_labels(tmp_path, "gone.wav\tC major")
     out = tmp_path / "out.pt"
     for arguments, message in (
         ((PACKAGED_CHECKPOINT, tmp_path), "none of its audio is there"),
         ((folder / "labels.tsv", folder), "not a PyTorch file"),
     ):
-        run = calibrate(*arguments, "--out", out)
+        run = command("calibrate", *arguments, "--out", out)
         assert run.returncode == 1
         assert run.stderr.splitlines()[-1].startswith("training.calibrate:")
         assert message in run.stderr
         assert not out.exists()
-    assert calibrate(PACKAGED_CHECKPOINT, "--out", out).returncode == 2
+    assert command("calibrate", PACKAGED_CHECKPOINT, "--out", out).returncode == 2

@@ -11,9 +11,7 @@ import soundfile
 from keyscan.keys import Key
 from keyscan.model.tuning import Tuning
 from keyscan.spectrogram.constant_q import load_filter_bank
-from tests.second_generator import RATE as PIECE_RATE
-from tests.second_generator import pieces
-from tests.training.commands import run as run_command
+from tests.training.conftest import Command
 from training.datasets import Track
 from training.detuning.evaluate import (
     AMOUNTS,
@@ -146,17 +144,12 @@ def test_the_instruments_farthest_off_are_listed() -> None:
     assert [line.split()[0] for line in lines[5:]] == ["noise", "bad"]
 
 
-def test_the_command_measures_real_files(tmp_path: Path) -> None:
-    piece = next(p for p in pieces() if p.style == "chorale")
-    soundfile.write(tmp_path / "hymn.flac", piece.render(), PIECE_RATE)
-    (tmp_path / "broken.mp3").write_bytes(b"no music")
-    lines = ["file\tkey", "hymn.flac\tC major", "broken.mp3\tC major", "gone.wav\tC major"]
-    (tmp_path / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    run = run_command("detuning.evaluate", tmp_path, "--tracks")
+def test_the_command_measures_real_files(flawed_set: Path, command: Command) -> None:
+    run = command("detuning.evaluate", flawed_set, "--tracks")
     assert run.returncode == 0, run.stderr
-    assert f"{tmp_path.name} (1 recordings, the tuning of 0 not told)" in run.stdout
+    assert f"{flawed_set.name} (1 recordings, the tuning of 0 not told)" in run.stdout
     overall = next(row for line in run.stdout.splitlines() if (row := line.split())[:1] == ["all"])
     assert float(overall[4]) < 3
     assert overall[5] == "100.0"
     assert "broken.mp3: " in run.stderr
-    assert f"no such file: {tmp_path / 'gone.wav'}" in run.stderr
+    assert f"no such file: {flawed_set / 'gone.wav'}" in run.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -14,7 +13,8 @@ import soundfile
 from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan.keys import Key
 from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
-from tests.training.commands import run as run_command
+from tests.cadences import RATE, cadences
+from tests.training.conftest import Command, write_labels
 from training.datasets import (
     DatasetError,
     Track,
@@ -25,27 +25,6 @@ from training.datasets import (
 )
 from training.evaluate import reliability_table, report
 from training.scoring import Answer
-
-RATE = 22050
-
-
-def write_cadences(path: Path, tonic: int, minor: bool) -> None:
-    """I-IV-V-I twice, in plain chords with a bass, 16 seconds."""
-    chords = [(0, minor), (5, minor), (7, False), (0, minor)] * 2
-    t = np.arange(2 * RATE) / RATE
-    parts = []
-    for root, is_minor in chords:
-        pitches = [36 + (tonic + root) % 12]
-        pitches += [60 + (tonic + root + third) % 12 for third in (0, 3 if is_minor else 4, 7)]
-        tone = sum(
-            np.sin(2 * np.pi * n * 440 * 2 ** ((pitch - 69) / 12) * t) / n**2
-            for pitch in pitches
-            for n in range(1, 6)
-        )
-        parts.append(tone * np.exp(-t / 1.5))
-    samples = np.concatenate(parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples / np.abs(samples).max() * 0.7, RATE)
 
 
 def table_rows(text: str) -> dict[str, list[str]]:
@@ -63,24 +42,19 @@ def table_rows(text: str) -> dict[str, list[str]]:
     return rows
 
 
-def evaluate(*arguments: str) -> CompletedProcess[str]:
-    return run_command("evaluate", *arguments)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cadences")
-    write_cadences(folder / "g.wav", 7, minor=False)
-    write_cadences(folder / "c sharp.flac", 1, minor=True)
-    write_cadences(folder / "mislabelled.wav", 0, minor=False)
-    lines = ["file\tkey", "g.wav\tG major", "c sharp.flac\tDb minor", "mislabelled.wav\tF major"]
-    lines.append("gone.wav\tC major")
-    (folder / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    soundfile.write(folder / "g.wav", cadences(Key(7, "major"), 16), RATE)
+    soundfile.write(folder / "c sharp.flac", cadences(Key(1, "minor"), 16), RATE)
+    soundfile.write(folder / "mislabelled.wav", cadences(Key(0, "major"), 16), RATE)
+    rows = "g.wav\tG major", "c sharp.flac\tDb minor", "mislabelled.wav\tF major"
+    write_labels(folder, *rows, "gone.wav\tC major")
     return folder
 
 
-def test_a_folder_is_scored_and_missing_audio_is_said(folder: Path) -> None:
-    run = evaluate(str(folder), "--tracks")
+def test_a_folder_is_scored_and_missing_audio_is_said(folder: Path, command: Command) -> None:
+    run = command("evaluate", folder, "--tracks")
     assert run.returncode == 0, run.stderr
     rows = table_rows(run.stdout)
     assert f"{folder.name}\tg.wav\tG major\tG major\texact" in run.stdout
@@ -96,7 +70,7 @@ def test_a_folder_is_scored_and_missing_audio_is_said(folder: Path) -> None:
     assert f"no such file: {folder / 'gone.wav'}" in run.stderr
 
 
-def test_a_giantsteps_checkout_with_its_mp3s_is_scored(tmp_path: Path) -> None:
+def test_a_giantsteps_checkout_with_its_mp3s_is_scored(tmp_path: Path, command: Command) -> None:
     """Laid out and named as the dataset is: ``ID.LOFI.mp3``, ``annotations/key/ID.LOFI.key``."""
     (tmp_path / "audio").mkdir()
     annotations = tmp_path / "annotations" / "key"
@@ -113,7 +87,7 @@ def test_a_giantsteps_checkout_with_its_mp3s_is_scored(tmp_path: Path) -> None:
         ("3044.LOFI.mp3", Key(9, "major")),
     ]
     assert [path.name for path in tracks.missing] == ["1002.LOFI.mp3"]
-    run = evaluate("--giantsteps", str(tmp_path))
+    run = command("evaluate", "--giantsteps", tmp_path)
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("giantsteps\n")
     rows = table_rows(run.stdout)
@@ -125,7 +99,9 @@ def test_a_giantsteps_checkout_with_its_mp3s_is_scored(tmp_path: Path) -> None:
 
 
 def test_votes_are_filtered_by_agreement_and_cut(tmp_path: Path) -> None:
-    write_cadences(tmp_path / "audio" / "pack" / "music" / "a.wav", 0, minor=False)
+    path = tmp_path / "audio" / "pack" / "music" / "a.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, cadences(Key(0, "major"), 16), RATE)
     header = "package\tpath_end\tstart_s\tlength_s\tagree\tkey"
     table = tmp_path / "votes.tsv"
     rows = ["pack\tmusic/a.wav\t2\t8\t5\tC major", "pack\tmusic/a.wav\t2\t8\t3\tA minor"]
@@ -166,7 +142,7 @@ def test_the_cache_knows_the_file_its_part_and_the_filter_bank(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, cache = tmp_path / "a.wav", tmp_path / "cache"
-    write_cadences(path, 0, minor=False)
+    soundfile.write(path, cadences(Key(0, "major"), 16), RATE)
     track = Track(path, Key(0, "major"))
     first = load_spectrogram(track, cache)
     assert np.array_equal(load_spectrogram(track, cache), first)
@@ -176,7 +152,7 @@ def test_the_cache_knows_the_file_its_part_and_the_filter_bank(
     assert np.array_equal(part, first[:, 10:50])
 
     # Other music of the same size under the same name.
-    write_cadences(path, 5, minor=True)
+    soundfile.write(path, cadences(Key(5, "minor"), 16), RATE)
     os.utime(path, ns=(1, 1))
     other = load_spectrogram(track, cache)
     assert not np.array_equal(other, first)
@@ -190,15 +166,15 @@ def test_the_cache_knows_the_file_its_part_and_the_filter_bank(
     assert len(list(cache.iterdir())) == before + 1
 
 
-def test_a_cache_that_cannot_be_written_is_one_line(folder: Path) -> None:
-    run = evaluate(str(folder), "--cache", str(folder / "g.wav"))
+def test_a_cache_that_cannot_be_written_is_one_line(folder: Path, command: Command) -> None:
+    run = command("evaluate", folder, "--cache", folder / "g.wav")
     assert run.returncode == 1
     assert "training.evaluate:" in run.stderr
     assert "g.wav" in run.stderr
 
 
-def test_a_folder_without_labels_is_an_error_without_a_traceback(tmp_path: Path) -> None:
-    run = evaluate(str(tmp_path))
+def test_a_folder_without_labels_is_one_line(tmp_path: Path, command: Command) -> None:
+    run = command("evaluate", tmp_path)
     assert run.returncode == 1
     assert run.stderr.startswith("training.evaluate:")
     assert "labels.tsv" in run.stderr
@@ -246,8 +222,8 @@ def test_the_reliability_table_has_a_line_for_each_tenth() -> None:
     assert reliability_table([Answer(key, key)]) == "  no confidences\n"
 
 
-def test_the_command_prints_reliability_by_set_and_over_all(folder: Path) -> None:
-    run = evaluate(str(folder), "--reliability", str(folder))
+def test_the_command_prints_reliability_by_set_and_over_all(folder: Path, command: Command) -> None:
+    run = command("evaluate", folder, "--reliability", folder)
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("confidence     tracks    mean confidence    exact") == 3
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from keyscan.keys import Key
-from tests.training.commands import run as run_command
-from training.modulations.make import KnownTrack, main, read_tracks, synthesise, track_path
+from tests.training.conftest import Command
+from training.modulations.make import KnownTrack, read_tracks, synthesise, track_path
 from training.modulations.piece import (
     SHORTEST,
     Piece,
@@ -177,11 +176,13 @@ def test_a_mix_fades_from_piece_to_piece_without_a_hole() -> None:
         assert level > 0.3 * rms(track.samples)
 
 
-def test_the_command_goes_on_with_the_same_set(folder: Path, tmp_path: Path) -> None:
+def test_the_command_goes_on_with_the_same_set(
+    folder: Path, tmp_path: Path, command: Command
+) -> None:
     for name in ("settings.json", track_path(folder, 0).name, track_path(folder, 1).name):
         shutil.copy(folder / name, tmp_path)
-    options = ["--out", tmp_path, "--count", "3", "--seed", str(SEED)]
-    run = run_command("modulations.make", *options)
+    few = "--count", "3", "--seed", str(SEED)
+    run = command("modulations.make", "--out", tmp_path, *few)
     assert run.returncode == 0, run.stderr
     assert run.stdout == ""
     assert "3/3" in run.stderr
@@ -194,13 +195,10 @@ def test_the_command_goes_on_with_the_same_set(folder: Path, tmp_path: Path) -> 
         synthesise(tmp_path, 3, SEED + 1, jobs=1)
 
 
-def test_a_wrong_option_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["training.modulations.make", "--out", "x", "--count", "0"])
-    with pytest.raises(SystemExit, match="2"):
-        main()
-    assert "--count: at least 1" in capsys.readouterr().err
+def test_a_wrong_option_is_named(command: Command) -> None:
+    run = command("modulations.make", "--out", "x", "--count", "0")
+    assert run.returncode == 2
+    assert "--count: at least 1" in run.stderr
 
 
 def test_a_damaged_set_is_named(tmp_path: Path) -> None:

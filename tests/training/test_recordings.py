@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import soundfile
 import torch
@@ -18,32 +16,14 @@ from keyscan.keys import Key
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT
 from keyscan.spectrogram.constant_q import N_BINS
 from keyscan.spectrogram.features import extract_features
-from tests.training.commands import run as run_command
-from training.recordings import label, main, summary
+from tests.cadences import RATE, cadences
+from tests.training.conftest import Command
+from training.recordings import label, summary
 from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, CorpusError, shard_path
 from training.teachers import Rules, hear
 
-RATE = 22050
 RULES = Rules(seconds=6.0, per_track=4, shortest=24.0)
 E_MINOR, C_MAJOR = Key.parse("E minor"), Key.parse("C major")
-
-
-def cadences(key: Key, seconds: int) -> npt.NDArray[np.float64]:
-    """Tonic, subdominant, dominant, tonic, a second each, in plain chords with a bass."""
-    t = np.arange(RATE) / RATE
-    third = 3 if key.mode == "minor" else 4
-    parts = []
-    for root, over in [(0, third), (5, third), (7, 4), (0, third)] * (seconds // 4):
-        pitches = [36 + (key.tonic + root) % 12]
-        pitches += [60 + (key.tonic + root + interval) % 12 for interval in (0, over, 7)]
-        tones = [
-            np.sin(2 * np.pi * n * 440 * 2 ** ((pitch - 69) / 12) * t) / n**2
-            for pitch in pitches
-            for n in range(1, 6)
-        ]
-        parts.append(np.sum(tones, axis=0) * np.exp(-t))
-    samples = np.concatenate(parts)
-    return np.asarray(samples / np.abs(samples).max() * 0.7)
 
 
 @pytest.fixture(scope="module")
@@ -184,12 +164,12 @@ def test_other_settings_or_damage_are_refused(music: Path, corpus: Path) -> None
     path.write_bytes(whole)
 
 
-def test_the_command(music: Path, tmp_path: Path) -> None:
+def test_the_command(music: Path, tmp_path: Path, command: Command) -> None:
     folder = tmp_path / "few"
     folder.mkdir()
     (folder / "e minor.flac").write_bytes((music / "deep" / "e minor.flac").read_bytes())
-    options = ["--out", str(tmp_path / "corpus"), "--seconds", "6", "--shortest", "24"]
-    run = run_command("recordings", folder, "--jobs", "1", *options)
+    options = "--jobs", "1", "--seconds", "6", "--shortest", "24"
+    run = command("recordings", folder, "--out", tmp_path / "corpus", *options)
     assert run.returncode == 0, run.stderr
     assert "1 of 1: few/e minor.flac" in run.stdout
     assert "4 excerpts of 1 tracks, 0 major, 1 minor" in run.stdout
@@ -204,23 +184,14 @@ def test_the_command(music: Path, tmp_path: Path) -> None:
         (["--excerpt-probability", "2"], 2, "--excerpt-probability: from 0 to 1"),
         (["--shortest", "5"], 2, "--shortest: at least the length of an excerpt"),
         (["--jobs", "0"], 2, "--jobs: at least 1"),
-        (["--teachers", "notes.txt"], "training.recordings: notes.txt: cannot be read", ""),
-        (["--held-out", "nowhere"], "training.recordings: nowhere: no such folder", ""),
+        (["--teachers", "notes.txt"], 1, "training.recordings: notes.txt: cannot be read"),
+        (["--held-out", "nowhere"], 1, "training.recordings: nowhere: no such folder"),
     ],
 )
 def test_options_that_make_nothing_are_refused(
-    options: list[str],
-    status: int | str,
-    said: str,
-    music: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    options: list[str], status: int, said: str, music: Path, tmp_path: Path, command: Command
 ) -> None:
-    out = tmp_path / "corpus"
-    monkeypatch.setattr(sys, "argv", ["recordings", str(music), "--out", str(out), *options])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert str(stopped.value.code).startswith(str(status))
-    assert said in capsys.readouterr().err
-    assert not out.exists()
+    run = command("recordings", music, "--out", tmp_path / "corpus", *options)
+    assert run.returncode == status
+    assert said in run.stderr
+    assert not (tmp_path / "corpus").exists()

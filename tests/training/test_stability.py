@@ -10,9 +10,7 @@ import pytest
 import soundfile
 
 from keyscan.keys import Key
-from tests.second_generator import RATE as PIECE_RATE
-from tests.second_generator import pieces
-from tests.training.commands import run as run_command
+from tests.training.conftest import Command
 from training.datasets import Track
 from training.stability import CHANGES, RATE, Comparison, decode, report
 
@@ -87,16 +85,11 @@ def test_the_table_counts_each_change_and_all_of_them() -> None:
     assert report("some", []) == "some: no answers\n"
 
 
-def test_the_command_compares_real_files(tmp_path: Path) -> None:
-    piece = next(p for p in pieces() if p.style == "chorale")
-    soundfile.write(tmp_path / "hymn.flac", piece.render(), PIECE_RATE)
-    (tmp_path / "broken.mp3").write_bytes(b"no music")
-    lines = ["file\tkey", "hymn.flac\tC major", "broken.mp3\tC major", "gone.wav\tC major"]
-    (tmp_path / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    run = run_command("stability", tmp_path, "--tracks")
+def test_the_command_compares_real_files(flawed_set: Path, command: Command) -> None:
+    run = command("stability", flawed_set, "--tracks")
     assert run.returncode == 0, run.stderr
-    assert f"{tmp_path.name} (1), per cent of answers unchanged" in run.stdout
+    assert f"{flawed_set.name} (1), per cent of answers unchanged" in run.stdout
     for change in ("20 dB quieter, 16 bits", "MP3 at 128 kbit/s"):
         assert f"{change:24}100.0 [100.0, 100.0]" in run.stdout
     assert "broken.mp3: " in run.stderr
-    assert f"no such file: {tmp_path / 'gone.wav'}" in run.stderr
+    assert f"no such file: {flawed_set / 'gone.wav'}" in run.stderr

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from keyscan.analysis import Segment
 from keyscan.keys import Key
-from tests.training.commands import run as run_command
-from training.modulations.evaluate import main
+from tests.training.conftest import Command
 from training.modulations.make import write_track
 from training.modulations.scoring import joined, score_track, summarise
 from training.shards import open_corpus
@@ -112,13 +110,12 @@ def test_means_are_over_tracks_and_boundaries_over_those_that_have_any() -> None
 
 
 def test_the_table_compares_change_costs_on_tracks_of_each_kind(
-    tmp_path: Path,
+    tmp_path: Path, command: Command
 ) -> None:
     open_corpus(tmp_path, {"seed": 5})
     for index in range(4):
         write_track(tmp_path, None, 5, index)
-    options = ["--change-cost", "6", "1000", "--tracks"]
-    run = run_command("modulations.evaluate", tmp_path, *options)
+    run = command("modulations.evaluate", tmp_path, "--change-cost", "6", "1000", "--tracks")
     assert run.returncode == 0, run.stderr
     tables = run.stdout.split("\n\n")
     assert f"{tmp_path.name} (4 tracks" in tables[0]
@@ -132,19 +129,15 @@ def test_the_table_compares_change_costs_on_tracks_of_each_kind(
     assert exact["change cost 6"] > exact["whole track"]
 
 
-def test_a_change_cost_is_a_number(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_change_cost_is_a_number(command: Command) -> None:
     for wrong in ("-1", "nan", "inf", "dear"):
-        monkeypatch.setattr(
-            sys, "argv", ["training.modulations.evaluate", "x", f"--change-cost={wrong}"]
-        )
-        with pytest.raises(SystemExit, match="2"):
-            main()
-        assert "--change-cost" in capsys.readouterr().err
+        run = command("modulations.evaluate", "x", f"--change-cost={wrong}")
+        assert run.returncode == 2
+        assert "--change-cost" in run.stderr
 
 
-def test_a_folder_that_is_no_set_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["training.modulations.evaluate", str(tmp_path)])
-    with pytest.raises(SystemExit, match=r"training\.modulations\.evaluate: .*not a corpus"):
-        main()
+def test_a_folder_that_is_no_set_is_named(tmp_path: Path, command: Command) -> None:
+    run = command("modulations.evaluate", tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.startswith("training.modulations.evaluate: ")
+    assert "not a corpus" in run.stderr

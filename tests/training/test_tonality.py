@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +17,15 @@ import torch
 from keyscan.errors import ModelError
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.model.confidence import Tonality
-from keyscan.model.keynet import KeyNet
+from keyscan.model.network import KeyNet
 from tests.second_generator import RATE, pieces
-from tests.training.commands import run as run_command
+from tests.training.conftest import Command, write_labels
 from training.music.sampled import FloatArray, Instrument, SoundBankError, bank_path
 from training.music.timbres import SAMPLE_RATE
 from training.shards import CorpusError, open_corpus
 from training.soundbank import Recording, write_header, write_instrument
 from training.synth import make_shard
-from training.tonality.evaluate import main as evaluate_command
 from training.tonality.fit import Material, fit, teach
-from training.tonality.fit import main as tonality_command
 from training.tonality.sounds import NonTonalError
 
 needs_espeak = pytest.mark.skipif(
@@ -109,7 +108,9 @@ def options(corpus: Path, bank: Path, out: Path, *more: str | Path) -> list[str 
 @pytest.fixture(scope="module")
 def taught(corpus: Path, bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("taught") / "taught.pt"
-    found = run_command("tonality.fit", *options(corpus, bank, out, "--odds", "3"))
+    arguments = options(corpus, bank, out, "--odds", "3")
+    command = [sys.executable, "-m", "training.tonality.fit", *arguments]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith(f"{EXCERPTS} excerpts of music, 0.0 % of them taken for none")
     assert not list(out.parent.glob("*.part"))
@@ -150,21 +151,17 @@ def test_what_is_there_already_plays_no_part(taught: Path, corpus: Path, bank: P
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("music")
-    lines = ["file\tkey"]
+    rows = []
     for number, piece in enumerate(list(pieces())[:4]):
         soundfile.write(folder / f"{number}.wav", piece.render(), RATE)
-        lines.append(f"{number}.wav\t{piece.key.name('flats')}")
-    (folder / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows.append(f"{number}.wav\t{piece.key.name('flats')}")
+    write_labels(folder, *rows)
     return folder
 
 
 @needs_espeak
 def test_a_few_tracks_tell_music_from_noise(
-    taught: Path,
-    music: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    taught: Path, music: Path, tmp_path: Path, command: Command
 ) -> None:
     noise = tmp_path / "noise"
     noise.mkdir()
@@ -172,9 +169,8 @@ def test_a_few_tracks_tell_music_from_noise(
         white = np.random.default_rng(number).standard_normal(3 * SAMPLE_RATE)
         soundfile.write(noise / f"{number}.wav", 0.1 * white, SAMPLE_RATE)
     sets = [music, "--loops", noise, "--model", taught, "--odds", "3", "1e9", "1e-9", "--tracks"]
-    monkeypatch.setattr(sys, "argv", ["training.tonality.evaluate", *map(str, sets)])
-    evaluate_command()
-    *tracks, fitted, all_music, no_music = capsys.readouterr().out.strip().split("odds ")
+    run = command("tonality.evaluate", *sets)
+    *tracks, fitted, all_music, no_music = run.stdout.strip().split("odds ")
     listed = [line.split("\t") for line in tracks[0].splitlines()]
     assert [row[:2] for row in listed[-3:]] == [["loops", f"noise/{n}"] for n in range(3)]
     assert len(listed) == 4 + 3
@@ -204,35 +200,30 @@ def test_what_cannot_be_taught_is_told(
 
 
 def test_an_error_is_one_line_and_leaves_nothing(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: Path, tmp_path: Path, command: Command
 ) -> None:
-    arguments = options(corpus, tmp_path / "nowhere", tmp_path / "out.pt")
-    monkeypatch.setattr(sys, "argv", ["training.tonality.fit", *map(str, arguments)])
-    with pytest.raises(SystemExit, match=r"^training\.tonality\.fit: .*no sound bank"):
-        tonality_command()
+    run = command("tonality.fit", *options(corpus, tmp_path / "nowhere", tmp_path / "out.pt"))
+    assert run.returncode == 1
+    assert run.stderr.startswith("training.tonality.fit: ")
+    assert "no sound bank" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("wrong", [("--odds", "0"), ("--negatives", "0"), ("--seed", "-1")])
 def test_options_without_sense_are_refused(
-    wrong: tuple[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    wrong: tuple[str, str], tmp_path: Path, command: Command
 ) -> None:
-    arguments = options(tmp_path, tmp_path, tmp_path / "out.pt", *wrong)
-    monkeypatch.setattr(sys, "argv", ["training.tonality.fit", *map(str, arguments)])
-    with pytest.raises(SystemExit, match="2"):
-        tonality_command()
-    assert f"{wrong[0]}: " in capsys.readouterr().err
+    run = command("tonality.fit", *options(tmp_path, tmp_path, tmp_path / "out.pt", *wrong))
+    assert run.returncode == 2
+    assert f"{wrong[0]}: " in run.stderr
 
 
 def test_a_checkpoint_without_tonality_cannot_be_judged(
-    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    music: Path, tmp_path: Path, command: Command
 ) -> None:
-    keynet = tmp_path / "keynet.pt"
-    torch.save(KeyNet().state_dict(), keynet)
-    arguments = ["training.tonality.evaluate", str(music), "--model", str(keynet)]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit, match=r"^training\.tonality\.evaluate: .*no tonality"):
-        evaluate_command()
+    torch.save(KeyNet().state_dict(), tmp_path / "keynet.pt")
+    run = command("tonality.evaluate", music, "--model", tmp_path / "keynet.pt")
+    assert run.returncode == 1
+    assert run.stderr.startswith("training.tonality.evaluate: ")
+    assert "no tonality" in run.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keyscan.keys import KEYS, Key
-from tests.training.commands import run as run_command
+from tests.training.conftest import Command
 from training.datasets import read_folder
 
 pytest.importorskip("mido")
@@ -147,9 +147,9 @@ def test_a_set_can_be_read_back(tmp_path: Path) -> None:
 
 
 def test_a_missing_program_is_named_with_its_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    done = run_command("yardstick.make", "--soundfont", "none.sf2", "--out", tmp_path)
+    done = command("yardstick.make", "--soundfont", "none.sf2", "--out", tmp_path)
     assert done.returncode == 1
     assert "apt-get install mma" in done.stderr
