@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keyscan.plot.panels import bin_of, chroma, fewer_columns
+from keyscan.plot.track import bin_of, chroma, fewer_columns
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 
 
