@@ -7,12 +7,14 @@ import platform
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from keyscan.runtime import PINNED, THREAD_VARIABLES, usable_cores
 
@@ -24,9 +26,6 @@ PREFIXES = (
 )
 """Of the environment variables that configure numerical libraries."""
 
-_OURS = ("__main__", "__mp_main__", "openkeyscan_analyzer_server")
-_INNER = ("_", "pyimod")  # parts of other packages, and of PyInstaller's bootloader
-_SHIPPED_WITH = {"torchgen": "torch"}  # a frozen app has no metadata that says so
 _HIDES_DUPLICATES = "KMP_DUPLICATE_LIB_OK"
 
 
@@ -99,15 +98,14 @@ def variables(
 ) -> dict[str, Facts]:
     """``value`` (None: not set) and ``set_by`` of the variables that set the number of threads,
     then of those that are set and configure numerical libraries otherwise."""
-
-    def setter(name: str) -> str:
-        if name not in environ:
-            return "nobody"
-        return "keyscan" if name in pinned else "user"
-
     others = sorted(name for name in environ if name.startswith(PREFIXES))
-    names = dict.fromkeys((*THREAD_VARIABLES, *others))
-    return {name: {"value": environ.get(name), "set_by": setter(name)} for name in names}
+    unset: Facts = {"value": None, "set_by": "nobody"}
+    found = dict.fromkeys(THREAD_VARIABLES, unset)
+    for name in (*THREAD_VARIABLES, *others):
+        if name in environ:
+            setter = "keyscan" if name in pinned else "user"
+            found[name] = {"value": environ[name], "set_by": setter}
+    return found
 
 
 def load_average() -> float | None:
@@ -122,14 +120,14 @@ def loaded_packages(modules: Mapping[str, ModuleType] = sys.modules) -> dict[str
     """
     found = {}
     for name, module in sorted(modules.items()):
-        if "." in name or name in sys.stdlib_module_names or name in _OURS:
-            continue
-        if name.startswith(_INNER):
+        # "_" and "pyimod" begin parts of other packages, and of PyInstaller's bootloader
+        if "." in name or name.startswith(("_", "pyimod")) or name in sys.stdlib_module_names:
             continue
         file = getattr(module, "__file__", None)
-        owner = modules.get(_SHIPPED_WITH.get(name, name), module)
+        # a frozen app has no metadata that says that torchgen is shipped with torch
+        owner = modules.get("torch", module) if name == "torchgen" else module
         own_version = getattr(owner, "__version__", None)
-        if file is None and own_version is None:
+        if name == "openkeyscan_analyzer_server" or (file is None and own_version is None):
             continue
         version = str(own_version) if own_version is not None else _distribution_version(name)
         found[name] = {"version": version, "file": file}
@@ -167,13 +165,13 @@ def thread_pools() -> dict[str, Facts]:
 def named_pools(infos: Iterable[Mapping[str, Any]]) -> dict[str, Facts]:
     """``thread_pools`` from what threadpoolctl gives."""
     pools: dict[str, Facts] = {}
+    seen: Counter[str] = Counter()
     for info in sorted(infos, key=lambda info: (info["internal_api"], info["filepath"])):
         if "stubs" in Path(info["filepath"]).name:  # Intel's library of empty functions
             continue
-        name, number = info["internal_api"], 2
-        while name in pools:
-            name, number = f"{info['internal_api']} {number}", number + 1
-        pools[name] = {
+        name = info["internal_api"]
+        seen[name] += 1
+        pools[name if seen[name] == 1 else f"{name} {seen[name]}"] = {
             "kind": info["user_api"],
             "version": info.get("version"),
             "threads": info["num_threads"],
@@ -212,16 +210,13 @@ def audio_libraries() -> Facts:
     }
 
 
-def _audio_codecs(mode: str) -> tuple[str, ...]:
+def _audio_codecs(mode: Literal["r", "w"]) -> tuple[str, ...]:
     import av
     from av.codec.codec import UnknownCodecError
 
     names = []
     for name in sorted(av.codecs_available):
-        try:
-            codec = av.Codec(name, mode)  # type: ignore[arg-type]
-        except UnknownCodecError:
-            continue
-        if codec.type == "audio":
-            names.append(name)
+        with suppress(UnknownCodecError):
+            if av.Codec(name, mode).type == "audio":
+                names.append(name)
     return tuple(names)

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from keyscan.doctor.benchmark import FORMATS
-from keyscan.doctor.track import SAMPLE_RATE, Samples, render_track, try_to_write
+from keyscan.doctor.benchmark import FORMATS, SAMPLE_RATE, render_track, try_to_write
 from keyscan.engine.messages import Work
 from keyscan.engine.worker import Worker
 from keyscan.errors import AnalysisError, WorkerFailed
@@ -94,14 +93,20 @@ def self_test(options: ModelOptions) -> SelfTest:
 
 
 def _test_in(folder: Path, model: KeyModel) -> SelfTest:
-    paths = {name: folder / f"track.{name}" for name in _TOLERANCES}
+    written = {}
     samples = render_track(KEY, _TRACK_SECONDS)
-    written = {name: path for name, path in paths.items() if _write(path, samples)}
+    for name in _TOLERANCES:
+        path, rate, sound = folder / f"track.{name}", SAMPLE_RATE, samples
+        if name == "webm":
+            rate, sound = _OPUS_RATE, soxr.resample(samples, rate, _OPUS_RATE, "HQ")
+        if try_to_write(path, sound, rate):
+            written[name] = path
+    not_encoded = tuple(name for name in _TOLERANCES if name not in written)
     problems = [
         f"{name} is not tested, as there is no encoder: install soundfile and PyAV from their own "
         "wheels"
         for name in FORMATS
-        if name not in written
+        if name in not_encoded
     ]
     answers: dict[CqtEngine, _Answers] = {}
     for engine in CQT_ENGINES:
@@ -112,15 +117,7 @@ def _test_in(folder: Path, model: KeyModel) -> SelfTest:
     checks = tuple(
         _check(name, engine, answers, model) for engine in answers for name in answers[engine]
     )
-    not_encoded = tuple(name for name in paths if name not in written)
     return SelfTest(KEY.name(), checks, not_encoded, tuple(problems))
-
-
-def _write(path: Path, samples: Samples) -> bool:
-    rate = SAMPLE_RATE
-    if path.suffix == ".webm":
-        samples, rate = soxr.resample(samples, rate, _OPUS_RATE, "HQ"), _OPUS_RATE
-    return try_to_write(path, samples, rate)
 
 
 def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> _Answers:
@@ -137,11 +134,10 @@ def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> _Answers:
                 worker.start()
             try:
                 answer = worker.run(Work(path=str(path)), cancelled=threading.Event())
-            except AnalysisError as error:
-                answers[name] = error
-            else:
                 assert isinstance(answer, Features)  # there is no cache
                 answers[name] = answer
+            except AnalysisError as error:
+                answers[name] = error
     finally:
         worker.close()
     return answers
@@ -159,10 +155,8 @@ def _check(
     problems = [f"{warning.code}: {warning.message}" for warning in answer.warnings]
     if key != KEY:
         problems.append(f"the key is {KEY.name()}")
-    for distance, allowed, other in (
-        (from_wav, _TOLERANCES[name], "WAV"),
-        (from_matrix, _ENGINE_TOLERANCE, "the engine matrix"),
-    ):
+    wav = (from_wav, _TOLERANCES[name], "WAV")
+    for distance, allowed, other in (wav, (from_matrix, _ENGINE_TOLERANCE, "the engine matrix")):
         if distance is None or distance > allowed:
             problems.append(f"the spectrogram is not that of {other} (allowed: {allowed:g})")
     return Check(name, engine, key.name(), from_wav, from_matrix, "; ".join(problems))
@@ -173,7 +167,7 @@ def _distance(answer: Features, other: Features | AnalysisError | None) -> float
     if not isinstance(other, Features):
         return None
     a, b = answer.spectrogram, other.spectrogram
-    frames = min(a.shape[1], b.shape[1])
-    if max(a.shape[1], b.shape[1]) - frames > _PADDING_FRAMES:
+    if abs(a.shape[1] - b.shape[1]) > _PADDING_FRAMES:
         return None
+    frames = min(a.shape[1], b.shape[1])
     return float(np.mean(np.abs(a[:, :frames] - b[:, :frames])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -169,7 +169,7 @@ def _draw_segment(
     length = segment.end - segment.start
     width = length * points_a_second
     colour = theme.fainter(theme.colour(segment.key), segment.confidence)
-    edge = {"edgecolor": theme.background, "linewidth": min(0.8, width / 4)}
+    edge: dict[str, Any] = {"edgecolor": theme.background, "linewidth": min(0.8, width / 4)}
     axes.add_patch(Rectangle((segment.start, 0), length, 1, facecolor=colour, **edge))
     if width < _NARROWEST:
         return
