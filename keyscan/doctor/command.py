@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyscan.doctor.comparison import Comparison, compare, read_report
 from keyscan.doctor.explanation import explain
 from keyscan.doctor.report import make_report
 from keyscan.errors import DamagedInstallation, ModelError, ReportError
-from keyscan.options import DoctorOptions, ModelOptions
+from keyscan.options import DoctorOptions
 from keyscan.stdio import STDERR
 
 if TYPE_CHECKING:
@@ -32,38 +31,31 @@ _WIDEST = 48  # of a value in a table of two; a longer one is cut in its middle
 def run(options: DoctorOptions) -> tuple[int, str]:
     """Make a report, compare two or run the self-test; errors go to stderr."""
     try:
-        if options.compare:
-            return _compare(*options.compare, as_json=options.json)
-        if options.self_test:
-            return _self_test(options.model, as_json=options.json)
-        report = make_report(options.model)
-        return EXIT_OK, _json(report) if options.json else report_text(report)
+        good, value, text = _result(options)
     except (ModelError, DamagedInstallation, ReportError) as error:
         STDERR.write(f"keyscan: {error}\n")
         return EXIT_USAGE if isinstance(error, ReportError) else EXIT_DIFFERENT, ""
+    if options.json:
+        text = json.dumps(value, indent=1) + "\n"  # ASCII, so that no shell can garble it
+    return EXIT_OK if good else EXIT_DIFFERENT, text
 
 
-def _compare(first: Path, second: Path, *, as_json: bool) -> tuple[int, str]:
-    names = (str(first), str(second)) if first.name == second.name else (first.name, second.name)
-    comparison = compare(names, read_report(first), read_report(second))
-    code = EXIT_OK if comparison.equal else EXIT_DIFFERENT
-    if as_json:
-        return code, _json({**asdict(comparison), "explanation": explain(comparison)})
-    return code, comparison_text(comparison)
+def _result(options: DoctorOptions) -> tuple[bool, dict[str, Any], str]:
+    """Whether all is well, and the answer as JSON and as text."""
+    if options.compare:
+        a, b = options.compare
+        names = (str(a), str(b)) if a.name == b.name else (a.name, b.name)
+        comparison = compare(names, read_report(a), read_report(b))
+        value = {**asdict(comparison), "explanation": explain(comparison)}
+        return comparison.equal, value, comparison_text(comparison)
+    if options.self_test:
+        from keyscan.doctor.self_test import self_test  # torch, which a comparison does not need
 
-
-def _self_test(options: ModelOptions, *, as_json: bool) -> tuple[int, str]:
-    from keyscan.doctor.self_test import self_test  # torch, which a comparison does not need
-
-    result = self_test(options)
-    code = EXIT_OK if result.passed else EXIT_DIFFERENT
-    if as_json:
-        return code, _json({**asdict(result), "passed": result.passed})
-    return code, self_test_text(result)
-
-
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=1) + "\n"  # ASCII, so that no shell can garble it
+        result = self_test(options.model)
+        value = {**asdict(result), "passed": result.passed}
+        return result.passed, value, self_test_text(result)
+    report = make_report(options.model)
+    return True, report, report_text(report)
 
 
 def report_text(report: Mapping[str, Any]) -> str:
@@ -97,8 +89,7 @@ def comparison_text(comparison: Comparison) -> str:
     sections = {"only in a": comparison.only_first, "only in b": comparison.only_second}
     for title, facts in {**sections, "same": comparison.same}.items():
         lines += ["", _heading(title), *(_rows(facts) or ["  nothing"])]
-    lines += ["", _heading("seconds"), *_ratio_lines(comparison), ""]
-    lines += [_heading("in plain words")]
+    lines += ["", _heading("seconds"), *_ratio_lines(comparison), "", _heading("in plain words")]
     lines += [f"  {line}" for paragraph in explain(comparison) for line in paragraph.split("\n")]
     return "\n".join(lines) + "\n"
 
@@ -107,10 +98,8 @@ def self_test_text(result: SelfTest) -> str:
     """A line for each file, then the verdict; the numbers are mean differences of magnitudes."""
     lines = [f"{'format':8}{'engine':10}{'from WAV':>10}{'engines':>10}  key"]
     for check in result.checks:
-        numbers = "".join(
-            f"{'-' if value is None else f'{value:.6f}':>10}"
-            for value in (check.from_wav, check.from_matrix)
-        )
+        distances = (check.from_wav, check.from_matrix)
+        numbers = "".join(f"{'-' if d is None else f'{d:.6f}':>10}" for d in distances)
         verdict = f"  WRONG: {check.problem}" if check.problem else ""
         lines.append(f"{check.format:8}{check.engine:10}{numbers}  {check.key or '-'}{verdict}")
     if result.not_encoded:

@@ -133,13 +133,11 @@ def explain(comparison: Comparison) -> list[str]:
         paragraphs.append("\n".join([sentence, *reasons]))
         if not reasons:
             unexplained.append(whole)
-    if not slow:
-        paragraphs.append(
-            "Both are equally fast: some measurements differ (<- above), but no stage of the "
-            "server by more than chance."
-            if any(ratio.matters for ratio in comparison.ratios)
-            else "Both are equally fast: no stage differs by more than chance."
-        )
+    if not slow and any(ratio.matters for ratio in comparison.ratios):
+        paragraphs.append("Both are equally fast: some measurements differ (<- above), but no "
+                          "stage of the server by more than chance.")  # fmt: skip
+    elif not slow:
+        paragraphs.append("Both are equally fast: no stage differs by more than chance.")
     return [*paragraphs, *_chance(comparison, slow, unexplained), *answers]
 
 
@@ -213,22 +211,19 @@ def _measured_once(comparison: Comparison) -> Iterator[str]:
             yield f"{', '.join(what)} {verb} measured in {name} only."
 
 
+# fmt: off
 def _first_files(comparison: Comparison) -> Iterator[str]:
     """What only the first file of a format pays for."""
     for side, name in enumerate(comparison.names):
         seconds = {ratio.name: ratio.seconds[side] for ratio in comparison.ratios}
         paid = []
-        for key, first in seconds.items():
-            total = seconds.get(key.removesuffix("first") + "total")
-            if not key.endswith(".first") or not total:
-                continue
-            if first > _ONE_TIME * total and first - total > _FELT_SECONDS:
-                paid.append(f"{_short(key)} {first:.2f} s instead of {total:.2f} s")
+        for key in (key for key in seconds if key.endswith(".first")):
+            first, later = seconds[key], seconds.get(key.removesuffix("first") + "total")
+            if later and first > _ONE_TIME * later and first - later > _FELT_SECONDS:
+                paid.append(f"{_short(key)} {first:.2f} s instead of {later:.2f} s")
         if paid:
-            yield (
-                f"first file: {name} pays once for something ({'; '.join(paid)}): libraries read "
-                "from the disk, a virus scanner, or a compiler such as numba's."
-            )
+            yield (f"first file: {name} pays once for something ({'; '.join(paid)}): libraries "
+                   "read from the disk, a virus scanner, or a compiler such as numba's.")
 
 
 def _chance(
@@ -242,22 +237,17 @@ def _chance(
         busy = [whole.name for whole in unexplained if whole.slower == busier]
         rest = [whole.name for whole in unexplained if whole.slower != busier]
         if busy:
-            yield (
-                f"Nothing in the reports explains {', '.join(busy)}, but other processes kept the "
-                f"machine busier in {comparison.names[busier]} (load {first:.1f} and "
-                f"{second:.1f}): measure again."
-            )
+            yield (f"Nothing in the reports explains {', '.join(busy)}, but other processes kept "
+                   f"the machine busier in {comparison.names[busier]} (load {first:.1f} and "
+                   f"{second:.1f}): measure again.")
     if not rest:
         return
     ratios = [whole.ratio for whole in slow if whole.name in _BENCHMARK_STAGES]
     if len(ratios) == len(_BENCHMARK_STAGES) and max(ratios) < min(ratios) * _UNEVEN:
-        yield (
-            "Every stage differs by about the same factor, and no fact in the reports explains "
-            f"{', '.join(rest)}: a throttled processor, a power plan, or other programs. Measure "
-            "again, in turns."
-        )
+        yield ("Every stage differs by about the same factor, and no fact in the reports explains "
+               f"{', '.join(rest)}: a throttled processor, a power plan, or other programs. "
+               "Measure again, in turns.")
     else:
-        yield (
-            f"Nothing in the reports explains {', '.join(rest)}: measure again, one after the "
-            "other, on an idle machine; if it stays, file a bug report with both files."
-        )
+        yield (f"Nothing in the reports explains {', '.join(rest)}: measure again, one after the "
+               "other, on an idle machine; if it stays, file a bug report with both files.")
+# fmt: on
