@@ -150,16 +150,10 @@ def try_to_write(path: Path, samples: Samples, sample_rate: int) -> bool:
 
 
 def encode(
-    path: str | os.PathLike[str],
-    samples: Samples,
-    sample_rate: int,
-    codec: str,
-    *,
-    container: str | None = None,
-    bit_rate: int | None = 256_000,
-    encoder_options: dict[str, str] | None = None,
-    muxer_options: dict[str, str] | None = None,
-) -> None:
+    path: str | os.PathLike[str], samples: Samples, sample_rate: int, codec: str, *,
+    container: str | None = None, bit_rate: int | None = 256_000,
+    encoder_options: dict[str, str] | None = None, muxer_options: dict[str, str] | None = None,
+) -> None:  # fmt: skip
     """Write (samples, channels) float32 with one of FFmpeg's encoders.
 
     ``container`` is FFmpeg's name of a format (None: by the extension); ``bit_rate`` in bits a

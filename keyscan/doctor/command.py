@@ -46,7 +46,9 @@ def _result(options: DoctorOptions) -> tuple[bool, dict[str, Any], str]:
         a, b = options.compare
         names = (str(a), str(b)) if a.name == b.name else (a.name, b.name)
         comparison = compare(names, read_report(a), read_report(b))
-        value = {**asdict(comparison), "explanation": explain(comparison)}
+        different = [{"name": n, "values": v} for n, v in comparison.different.items()]
+        explanation = explain(comparison)
+        value = {**asdict(comparison), "different": different, "explanation": explanation}
         return comparison.equal, value, comparison_text(comparison)
     if options.self_test:
         from keyscan.doctor.self_test import self_test  # torch, which a comparison does not need
@@ -82,10 +84,10 @@ def comparison_text(comparison: Comparison) -> str:
     """Facts, then seconds, then the explanation."""
     a, b = comparison.names
     lines = [f"a = {a}", f"b = {b}", "", _heading("different")]
-    width = max((len(difference.name) for difference in comparison.different), default=0)
-    for difference in comparison.different:
-        first, second = (_cut(_value(value)) for value in difference.values)
-        lines.append(f"  {difference.name:{width}}  {first:{_WIDEST}}  {second}")
+    width = max(map(len, comparison.different), default=0)
+    for name, values in comparison.different.items():
+        first, second = (_cut(_value(value)) for value in values)
+        lines.append(f"  {name:{width}}  {first:{_WIDEST}}  {second}")
     sections = {"only in a": comparison.only_first, "only in b": comparison.only_second}
     for title, facts in {**sections, "same": comparison.same}.items():
         lines += ["", _heading(title), *(_rows(facts) or ["  nothing"])]

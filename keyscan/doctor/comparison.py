@@ -19,14 +19,6 @@ _LEAST_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A fact by its dotted name, with its value in either report."""
-
-    name: str
-    values: tuple[Any, Any]
-
-
-@dataclass(frozen=True)
 class Ratio:
     """A measurement by its dotted name, in seconds."""
 
@@ -54,12 +46,13 @@ class Ratio:
 class Comparison:
     """``names`` are those of the two reports' files.
 
-    ``only_first`` and ``only_second`` hold facts, and measurements in seconds as ``speed....``.
+    Facts have dotted names; ``different`` holds their values in either report, ``only_first`` and
+    ``only_second`` measurements in seconds as well, as ``speed....``.
     """
 
     names: tuple[str, str]
     same: dict[str, Any]
-    different: tuple[Difference, ...]
+    different: dict[str, tuple[Any, Any]]
     only_first: dict[str, Any]
     only_second: dict[str, Any]
     ratios: tuple[Ratio, ...]
@@ -111,9 +104,7 @@ def compare(names: tuple[str, str], first: dict[str, Any], second: dict[str, Any
     return Comparison(
         names,
         same={name: a[name] for name in common if a[name] == b[name]},
-        different=tuple(
-            Difference(name, (a[name], b[name])) for name in common if a[name] != b[name]
-        ),
+        different={name: (a[name], b[name]) for name in common if a[name] != b[name]},
         only_first={name: value for name, value in all_a.items() if name not in all_b},
         only_second={name: value for name, value in all_b.items() if name not in all_a},
         ratios=tuple(
@@ -133,9 +124,9 @@ def differing_facts(comparison: Comparison) -> dict[str, Sequence[Any]]:
     both reports have, in other folders.
     """
     found: dict[str, Sequence[Any]] = {
-        difference.name: difference.values
-        for difference in comparison.different
-        if not (difference.name.endswith(".version") and None in difference.values)
+        name: values
+        for name, values in comparison.different.items()
+        if not (name.endswith(".version") and None in values)
     }
     found |= {name: (value, None) for name, value in comparison.only_first.items()}
     found |= {name: (None, value) for name, value in comparison.only_second.items()}

@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +24,6 @@ PREFIXES = (
     *("TORCH_", "PYTORCH_", "ATEN_", "ONEDNN_", "DNNL_", "NPY_", "NUMBA_", "LIBROSA_"),
 )
 """Of the environment variables that configure numerical libraries."""
-
-_HIDES_DUPLICATES = "KMP_DUPLICATE_LIB_OK"
 
 
 def python() -> Facts:
@@ -108,16 +105,12 @@ def variables(
     return found
 
 
-def load_average() -> float | None:
-    """Processes that wanted a core in the last minute; None where the system does not tell."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-
-
 def loaded_packages(modules: Mapping[str, ModuleType] = sys.modules) -> dict[str, Facts]:
     """``version`` and ``file`` of each top-level module outside the standard library.
 
     ``file`` is None for a module made at run time.
     """
+    distributions = metadata.packages_distributions()  # by files: not in a frozen app
     found = {}
     for name, module in sorted(modules.items()):
         # "_" and "pyimod" begin parts of other packages, and of PyInstaller's bootloader
@@ -126,26 +119,14 @@ def loaded_packages(modules: Mapping[str, ModuleType] = sys.modules) -> dict[str
         file = getattr(module, "__file__", None)
         # a frozen app has no metadata that says that torchgen is shipped with torch
         owner = modules.get("torch", module) if name == "torchgen" else module
-        own_version = getattr(owner, "__version__", None)
-        if name == "openkeyscan_analyzer_server" or (file is None and own_version is None):
+        version = getattr(owner, "__version__", None)
+        if name == "openkeyscan_analyzer_server" or (file is None and version is None):
             continue
-        version = str(own_version) if own_version is not None else _distribution_version(name)
-        found[name] = {"version": version, "file": file}
+        if version is None:
+            with suppress(metadata.PackageNotFoundError):
+                version = metadata.version(distributions.get(name, [name])[0])
+        found[name] = {"version": None if version is None else str(version), "file": file}
     return found
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
-
-
-def _distribution_version(module: str) -> str | None:
-    # Distributions are found by their files, which a frozen app keeps in its archive.
-    distribution = _distributions().get(module, [module])[0]
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def thread_pools() -> dict[str, Facts]:
@@ -154,11 +135,12 @@ def thread_pools() -> dict[str, Facts]:
     ``architecture`` is the processor whose kernels a BLAS chose. A runtime linked into a library
     without a file of its own (MKL inside torch) is missing.
     """
-    before = os.environ.get(_HIDES_DUPLICATES)
+    hides_duplicates = "KMP_DUPLICATE_LIB_OK"
+    was_set = hides_duplicates in os.environ
     import threadpoolctl  # type: ignore[import-untyped]
 
-    if before is None:
-        os.environ.pop(_HIDES_DUPLICATES, None)  # threadpoolctl sets it, and we never do
+    if not was_set:
+        os.environ.pop(hides_duplicates, None)  # threadpoolctl sets it, and we never do
     return named_pools(threadpoolctl.threadpool_info())
 
 
@@ -199,24 +181,21 @@ def audio_libraries() -> Facts:
     import av
     import soundfile
     import soxr
+    from av.codec.codec import UnknownCodecError
+
+    def codecs(mode: Literal["r", "w"]) -> tuple[str, ...]:
+        names = []
+        for name in sorted(av.codecs_available):
+            with suppress(UnknownCodecError):
+                if av.Codec(name, mode).type == "audio":
+                    names.append(name)
+        return tuple(names)
 
     return {
         "libsndfile": soundfile.__libsndfile_version__,
         "libsndfile_formats": tuple(sorted(soundfile.available_formats())),
         "ffmpeg": av.ffmpeg_version_info,
-        "ffmpeg_decoders": _audio_codecs("r"),
-        "ffmpeg_encoders": _audio_codecs("w"),
+        "ffmpeg_decoders": codecs("r"),
+        "ffmpeg_encoders": codecs("w"),
         "libsoxr": soxr.__libsoxr_version__,
     }
-
-
-def _audio_codecs(mode: Literal["r", "w"]) -> tuple[str, ...]:
-    import av
-    from av.codec.codec import UnknownCodecError
-
-    names = []
-    for name in sorted(av.codecs_available):
-        with suppress(UnknownCodecError):
-            if av.Codec(name, mode).type == "audio":
-                names.append(name)
-    return tuple(names)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,8 @@ def make_report(options: ModelOptions) -> Facts:
         DamagedInstallation: the filter bank cannot be read.
     """
     # before libraries set variables of their own
-    load, variables = environment.load_average(), environment.variables()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    variables = environment.variables()
     imports = import_seconds()
     from keyscan.doctor.benchmark import benchmark
     from keyscan.model import checkpoint
@@ -111,14 +114,11 @@ def import_seconds() -> dict[str, float | None]:
 def _import_all() -> tuple[float, dict[str, float | None]]:
     """Runs in a process that has imported nothing heavy, so this module must not either."""
     begun = time.time()
-    seconds: dict[str, float | None] = {}
+    seconds: dict[str, float | None] = dict.fromkeys(HEAVY_MODULES)
     for name in HEAVY_MODULES:
         start = time.perf_counter()
-        try:
+        with suppress(ImportError):
             importlib.import_module(name)
-        except ImportError:
-            seconds[name] = None
-        else:
             seconds[name] = time.perf_counter() - start
     return begun, seconds
 

@@ -144,7 +144,7 @@ def test_packages_without_file_or_metadata_as_in_a_frozen_app():
 
 
 def test_a_package_of_a_frozen_app_has_a_version_without_a_distribution_that_lists_it(monkeypatch):
-    monkeypatch.setattr(environment, "_distributions", dict)
+    monkeypatch.setattr(metadata, "packages_distributions", dict)
     torch, torchgen, inner = (ModuleType(n) for n in ("torch", "torchgen", "typing_extensions"))
     torch.__version__ = "9.9+cpu"
     for module in (torch, torchgen, inner):
