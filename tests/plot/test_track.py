@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from keyscan.keys import KEYS, Key, KeyStyle
-from keyscan.options import THEME_NAMES
 from keyscan.plot.theme import THEMES, channels
 from keyscan.plot.track import draw_track
 from tests.plot.pictures import (
@@ -213,7 +212,7 @@ def test_the_band_lies_below_what_sounds_at_that_time(modulating):
     assert after[8] > before[8]  # G#
 
 
-@pytest.mark.parametrize("theme", THEME_NAMES)
+@pytest.mark.parametrize("theme", THEMES)
 def test_png(tmp_path, modulating, theme):
     draw_track(tmp_path / "track.PNG", modulating, theme)
     image = pixels(tmp_path / "track.PNG")
@@ -226,7 +225,7 @@ def test_png(tmp_path, modulating, theme):
     assert len(np.unique(spectrogram)) > 150
 
 
-@pytest.mark.parametrize("theme", THEME_NAMES)
+@pytest.mark.parametrize("theme", THEMES)
 def test_svg(tmp_path, modulating, theme):
     path = tmp_path / "track.svg"
     draw_track(path, modulating, theme)
