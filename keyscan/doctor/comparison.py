@@ -79,15 +79,12 @@ def read_report(path: Path) -> dict[str, Any]:
         raise ReportError(f"{path}: cannot be read: {error.strerror or error}; {how}") from error
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{path}: not JSON; {how}") from error
-    if not (
-        isinstance(report, dict)
-        and isinstance(report.get(MEASURED), dict)
-        and isinstance(report.get(_WARNINGS), list)
-    ):
+    parts = report if isinstance(report, dict) else {}
+    if not (isinstance(parts.get(MEASURED), dict) and isinstance(parts.get(_WARNINGS), list)):
         raise ReportError(f"{path}: no report of the doctor; {how}")
-    if report.get("schema") != SCHEMA:
+    if parts.get("schema") != SCHEMA:
         raise ReportError(f"{path}: a report of another version of the doctor; {how}")
-    return report
+    return parts
 
 
 def compare(names: tuple[str, str], first: dict[str, Any], second: dict[str, Any]) -> Comparison:

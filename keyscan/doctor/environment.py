@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
@@ -26,37 +27,36 @@ PREFIXES = (
 """Of the environment variables that configure numerical libraries."""
 
 
-def python() -> Facts:
-    """The interpreter; ``folder`` is where a frozen app has its files, None in plain Python."""
-    return {
-        "version": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "executable": sys.executable,
-        "frozen": bool(getattr(sys, "frozen", False)),
-        "folder": getattr(sys, "_MEIPASS", None),
-        "utf8_mode": bool(sys.flags.utf8_mode),
-    }
+def machine() -> dict[str, Facts]:
+    """The interpreter, the operating system and the processor.
 
-
-def system() -> Facts:
-    """The operating system; ``libc`` is empty where it is part of the system."""
-    return {
-        "name": platform.system(),
-        "release": platform.release(),
-        "version": platform.version(),
-        "machine": platform.machine(),
-        "libc": " ".join(platform.libc_ver()).strip(),
-    }
-
-
-def processor() -> Facts:
-    """``simd``: the instruction sets that numpy can use here, the oldest first."""
+    ``folder`` is where a frozen app has its files, None in plain Python; ``libc`` is empty where it
+    is part of the system; ``simd`` are the instruction sets that numpy can use here, the oldest
+    first.
+    """
     simd = _numpy_config()["SIMD Extensions"]
     return {
-        "name": processor_name(platform.system()),
-        "cores": os.cpu_count() or 1,
-        "usable_cores": usable_cores(),
-        "simd": (*simd.get("baseline", ()), *simd.get("found", ())),
+        "python": {
+            "version": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "executable": sys.executable,
+            "frozen": bool(getattr(sys, "frozen", False)),
+            "folder": getattr(sys, "_MEIPASS", None),
+            "utf8_mode": bool(sys.flags.utf8_mode),
+        },
+        "system": {
+            "name": platform.system(),
+            "release": platform.release(),
+            "version": platform.version(),
+            "machine": platform.machine(),
+            "libc": " ".join(platform.libc_ver()).strip(),
+        },
+        "processor": {
+            "name": processor_name(platform.system()),
+            "cores": os.cpu_count() or 1,
+            "usable_cores": usable_cores(),
+            "simd": (*simd.get("baseline", ()), *simd.get("found", ())),
+        },
     }
 
 
@@ -75,19 +75,13 @@ def processor_name(system: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
                 command, capture_output=True, text=True, check=True, timeout=10
             ).stdout.strip()
         if system == "Windows":
-            return _windows_processor_name()
+            winreg: Any = importlib.import_module("winreg")
+            path = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path) as key:
+                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
     except (OSError, subprocess.SubprocessError):
         return platform.machine()
     return platform.processor() or platform.machine()
-
-
-def _windows_processor_name() -> str:
-    import winreg
-
-    path = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
-    with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path) as key:  # type: ignore[attr-defined]
-        name = winreg.QueryValueEx(key, "ProcessorNameString")[0]  # type: ignore[attr-defined]
-    return str(name).strip()
 
 
 def variables(

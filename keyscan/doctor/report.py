@@ -79,9 +79,7 @@ def make_report(options: ModelOptions) -> Facts:
     report = {
         "schema": SCHEMA,
         "keyscan": __version__,
-        "python": environment.python(),
-        "system": environment.system(),
-        "processor": environment.processor(),
+        **environment.machine(),
         "packages": environment.loaded_packages(),
         "numpy_blas": environment.numpy_blas(),
         "thread_pools": environment.thread_pools(),
