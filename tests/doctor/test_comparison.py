@@ -70,9 +70,8 @@ def test_a_report_is_equal_to_itself():
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_same_different_and_only_here_in_the_encodings_of_shells(report, tmp_path, encoding):
-    other = slower(report, "inference")
-    other["torch"]["threads"] = 7
-    other["packages"]["numba"] = {"version": "0.68.1", "file": "/x/numba/__init__.py"}
+    numba = {"version": "0.68.1", "file": "/x/numba/__init__.py"}
+    other = changed(slower(report, "inference"), torch={"threads": 7}, packages={"numba": numba})
     del other["packages"]["soxr"]
     paths = [tmp_path / "python.json", tmp_path / "exe.json"]
     for path, content in zip(paths, (report, other), strict=True):
@@ -178,10 +177,10 @@ def test_import_times_of_the_reference_engine_are_no_part_of_the_start(report):
 
 
 def test_a_stage_that_is_faster_here_and_slower_there_is_summed(report):
-    a, b = copy.deepcopy(report), copy.deepcopy(report)
-    for timings in (a["speed"]["benchmark"], b["speed"]["benchmark"]):
-        for timing in timings.values():
-            timing["decode"] = 0.1
+    a = copy.deepcopy(report)
+    for timing in a["speed"]["benchmark"].values():
+        timing["decode"] = 0.1
+    b = copy.deepcopy(a)
     a["speed"]["benchmark"]["mp3"]["decode"] = b["speed"]["benchmark"]["wav"]["decode"] = 0.2
     assert "decode" not in explanation(a, b)
     b["speed"]["benchmark"]["ogg"]["decode"] = 0.5  # sums: 0.7 and 1.1 seconds
@@ -192,8 +191,7 @@ def test_a_stage_that_is_faster_here_and_slower_there_is_summed(report):
 def test_what_only_one_report_has_measured_is_told(report, side):
     other = copy.deepcopy(report)
     del other["speed"]["benchmark"]["mp3"]
-    reports = [other, other]
-    reports[1 - side] = report
+    reports = (report, other) if side else (other, report)
     comparison = compare(("a", "b"), *reports)
     assert not comparison.equal
     alone = (comparison.only_first, comparison.only_second)

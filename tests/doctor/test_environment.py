@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from contextlib import nullcontext
 from importlib import metadata
 from types import ModuleType, SimpleNamespace
 
@@ -95,16 +96,9 @@ def test_the_processors_name_on_every_system(tmp_path, monkeypatch):
     assert processor_name("Darwin") == "Apple M9"
     assert asked == [["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]]
 
-    class Key:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *exception):
-            return None
-
     winreg = ModuleType("winreg")
     winreg.HKEY_LOCAL_MACHINE = 1
-    winreg.OpenKey = lambda root, path: Key()
+    winreg.OpenKey = lambda root, path: nullcontext()
     winreg.QueryValueEx = lambda key, name: ("Some Core i7  ", 1)
     monkeypatch.setitem(sys.modules, "winreg", winreg)
     assert processor_name("Windows") == "Some Core i7"

@@ -16,14 +16,8 @@ from tests.plot.pictures import composed, overlaps, pixels, svg_words, words
 
 
 def sheet(analyses, failures, name="Music", theme="light", style=None):
-    census = Census.of(analyses, failures)
-    return composed(
-        lambda figure: compose_library(
-            figure, one_line(name), census, THEMES[theme], style or KeyStyle()
-        ),
-        theme,
-        (12.0, 7.6),
-    )
+    facts = one_line(name), Census.of(analyses, failures), THEMES[theme], style or KeyStyle()
+    return composed(lambda figure: compose_library(figure, *facts), theme, (12.0, 7.6))
 
 
 SMALL = [
