@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -128,11 +129,8 @@ def differing_facts(comparison: Comparison) -> dict[str, Sequence[Any]]:
     found |= {name: (value, None) for name, value in comparison.only_first.items()}
     found |= {name: (None, value) for name, value in comparison.only_second.items()}
     everything = {**{name: (value, value) for name, value in comparison.same.items()}, **found}
-    runtimes = {
-        name: values
-        for name, values in everything.items()
-        if name.startswith("thread_pools.openmp") and name.endswith(".file")
-    }
+    pattern = "thread_pools.openmp*.file"
+    runtimes = {name: values for name, values in everything.items() if fnmatchcase(name, pattern)}
     found = {name: values for name, values in found.items() if name not in runtimes}
     for side in (0, 1):
         unmatched = Counter(_base_name(values[1 - side]) for values in runtimes.values())

@@ -129,12 +129,11 @@ def thread_pools() -> dict[str, Facts]:
     ``architecture`` is the processor whose kernels a BLAS chose. A runtime linked into a library
     without a file of its own (MKL inside torch) is missing.
     """
-    hides_duplicates = "KMP_DUPLICATE_LIB_OK"
-    was_set = hides_duplicates in os.environ
+    before = dict(os.environ)
     import threadpoolctl  # type: ignore[import-untyped]
 
-    if not was_set:
-        os.environ.pop(hides_duplicates, None)  # threadpoolctl sets it, and we never do
+    if "KMP_DUPLICATE_LIB_OK" not in before:
+        os.environ.pop("KMP_DUPLICATE_LIB_OK", None)  # threadpoolctl sets it, and we never do
     return named_pools(threadpoolctl.threadpool_info())
 
 

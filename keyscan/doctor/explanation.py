@@ -110,13 +110,9 @@ def explain(comparison: Comparison) -> list[str]:
     differing = differing_facts(comparison)
     files = [name for name in ("model.sha256", "filter_bank.sha256") if name in differing]
     answers = [f"answers: {name} differs, so the keys may differ as well." for name in files]
-    texts = comparison.warnings
-    paragraphs = [
-        f"warning in {name}: {text}."
-        for name, mine, others in zip(comparison.names, texts, reversed(texts), strict=True)
-        for text in mine
-        if text not in others
-    ]
+    texts, paragraphs = comparison.warnings, []
+    for name, mine, others in zip(comparison.names, texts, reversed(texts), strict=True):
+        paragraphs += [f"warning in {name}: {text}." for text in mine if text not in others]
     paragraphs += _measured_once(comparison)
     if not comparison.ratios:
         nothing = "The reports have no measurement in common: make both again, alike."
@@ -193,10 +189,8 @@ def _pair(values: Sequence[Any], names: tuple[str, str]) -> str:
             extra = [str(item) for item in mine if item not in other]
             parts.append(f"{', '.join(extra) or 'nothing'} only in {name}")
         return "; ".join(parts)
-    return ", ".join(
-        f"{'nothing' if value is None else value} in {name}"
-        for value, name in zip(values, names, strict=True)
-    )
+    first, second = ("nothing" if value is None else value for value in values)
+    return f"{first} in {names[0]}, {second} in {names[1]}"
 
 
 def _measured_once(comparison: Comparison) -> Iterator[str]:

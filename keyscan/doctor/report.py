@@ -72,10 +72,8 @@ def make_report(options: ModelOptions) -> Facts:
     try:
         speed["benchmark"] = benchmark(model)
     except (OSError, AnalysisError) as error:
-        warnings.append(
-            f"no benchmark: temporary files cannot be written and read ({error}); set TMPDIR to "
-            "a folder that can be written to"
-        )
+        warnings += [f"no benchmark: temporary files cannot be written and read ({error}); "
+                     "set TMPDIR to a folder that can be written to"]  # fmt: skip
     report = {
         "schema": SCHEMA,
         "keyscan": __version__,

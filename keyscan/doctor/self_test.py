@@ -99,22 +99,19 @@ def _test_in(folder: Path, model: KeyModel) -> SelfTest:
         if try_to_write(path, sound, rate):
             written[name] = path
     not_encoded = tuple(name for name in _TOLERANCES if name not in written)
-    problems = [
-        f"{name} is not tested, as there is no encoder: install soundfile and PyAV from their own "
-        "wheels"
-        for name in FORMATS
-        if name in not_encoded
-    ]
+    hint = "as there is no encoder: install soundfile and PyAV from their own wheels"
+    missing = [name for name in FORMATS if name in not_encoded]
+    problems = [f"{name} is not tested, {hint}" for name in missing]
     answers: dict[CqtEngine, _Answers] = {}
     for engine in CQT_ENGINES:
         try:
             answers[engine] = _work(engine, written)
         except WorkerFailed as error:
             problems.append(f"engine {engine}: {error}")
-    checks = tuple(
+    checks = [
         _check(name, engine, answers, model) for engine in answers for name in answers[engine]
-    )
-    return SelfTest(KEY.name(), checks, not_encoded, tuple(problems))
+    ]
+    return SelfTest(KEY.name(), tuple(checks), not_encoded, tuple(problems))
 
 
 def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> _Answers:
