@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from keyscan.doctor.track import SAMPLE_RATE, encode, render_track, write_audio
+from keyscan.doctor.benchmark import SAMPLE_RATE, encode, render_track, write_audio
 
 __all__ = ["SAMPLE_RATE", "encode", "render_track", "write_audio"]

@@ -24,15 +24,8 @@ if TYPE_CHECKING:  # numpy, which --help does not wait for
 Precision = Literal["highest", "high", "medium"]
 OutputFormat = Literal["table", "json", "csv", "m3u"]
 Order = Literal["given", "key", "mix"]
-ORDERS: tuple[Order, ...] = get_args(Order)
 ThemeName = Literal["light", "dark"]
-THEME_NAMES: tuple[ThemeName, ...] = get_args(ThemeName)
-PictureFormat = Literal["svg", "png"]
 
-_MOST_WORKERS = 256  # or threads
-_LONGEST_SECONDS = 1e6  # the longest wait for a lock that every system allows
-_LARGEST_SIZE = 1 << 31  # files or MiB: no limit in practice
-_LEAST_MEMORY = 200  # MiB
 _MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
 _RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}  # MiB
 
@@ -118,35 +111,37 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
                         help="time between two heartbeats (default: 30)")  # fmt: skip
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     found = parser.parse_args(arguments)
-    return ServeOptions(_engine(found), _style(found), found.heartbeat)
+    style = KeyStyle(found.notation, found.spelling)
+    return ServeOptions(_engine(found), style, found.heartbeat)
 
 
 def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     """The options of ``analyze``; some combinations are refused."""
     parser = _analyze_parser()
     found = parser.parse_args(arguments)
+    output = None if found.output in (None, "-") else Path(found.output)
+    if "" in found.paths:
+        parser.error("argument FILE-OR-FOLDER: a path must not be empty")
+    try:
+        if found.plot is not None:
+            picture_format(found.plot)
+    except UnknownPictureFormat as error:
+        parser.error(f"argument --plot: {error}")
     if found.changed_only and found.cache is None:
         parser.error("--changed-only needs --cache FILE, which says what was analysed before")
     if found.timeline and found.format == "m3u":
         parser.error("--timeline: a playlist has no place for it")
-    if found.output is not None and is_music(found.output.name):
-        parser.error(f"--output {found.output}: that is the name of a music file")
-    if found.plot is not None and found.plot == found.output:
-        parser.error(f"--plot and --output: both are {found.plot}")
+    if output is not None and is_music(output.name):
+        parser.error(f"--output {output}: that is the name of a music file")
+    if found.plot is not None and found.plot == output:
+        parser.error(f"--plot and --output: both are {output}")
+    sort: Order = found.sort or ("key" if found.format == "m3u" else "given")
     return AnalyzeOptions(
-        engine=_engine(found),
-        style=_style(found),
-        paths=tuple(found.paths),
-        format=found.format,
-        output=found.output,
-        plot=found.plot,
-        theme=found.theme,
-        sort=found.sort or ("key" if found.format == "m3u" else "given"),
-        timeline=found.timeline,
-        recursive=found.recursive,
-        changed_only=found.changed_only,
-        quiet=found.quiet,
-    )
+        engine=_engine(found), style=KeyStyle(found.notation, found.spelling),
+        paths=tuple(found.paths), format=found.format, output=output, plot=found.plot,
+        theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
+        changed_only=found.changed_only, quiet=found.quiet,
+    )  # fmt: skip
 
 
 def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
@@ -167,11 +162,7 @@ def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
 
 def count(text: str) -> int:
     """The type of an option that is a number of workers or threads."""
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_WORKERS:
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number from 1 to {_MOST_WORKERS}, not {text!r}"
-        )
-    return int(text)
+    return _whole(text, 256, "from 1 to 256")
 
 
 def seconds(text: str) -> float:
@@ -180,53 +171,48 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value <= _LONGEST_SECONDS:
+    if not 0 < value <= 1e6:  # the longest wait for a lock that every system allows
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
     return value
 
 
-def picture_format(path: Path) -> PictureFormat:
+def picture_format(path: Path) -> Literal["svg", "png"]:
     """The format that the extension of ``path`` stands for.
 
     Raises:
         UnknownPictureFormat: it is neither ``.svg`` nor ``.png``.
     """
-    match path.suffix.lower():
-        case ".svg":
-            return "svg"
-        case ".png":
-            return "png"
+    extension = path.suffix.lower()
+    if extension in (".svg", ".png"):
+        return "svg" if extension == ".svg" else "png"
     raise UnknownPictureFormat(f"{path}: a picture's name must end in .svg or .png")
 
 
 def _parser(description: str, epilog: str, command: str = "") -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
-        prog=f"openkeyscan-analyzer{command}",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+        prog=f"openkeyscan-analyzer{command}", description=description, epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
 
 
 # fmt: off
 def _analyze_parser() -> argparse.ArgumentParser:
-    parser = _parser(
-        "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist.",
-        _ANALYZE_EPILOG, command=" analyze")
+    text = "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist."
+    parser = _parser(text, _ANALYZE_EPILOG, command=" analyze")
     add = parser.add_argument
-    add("paths", nargs="+", type=_path, metavar="FILE-OR-FOLDER", help="what to analyse")
+    add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse")
     formats = parser.add_mutually_exclusive_group()
     for name, text in {"json": "print a JSON document instead of the table",
                        "csv": "print CSV", "m3u": "print a playlist"}.items():
         formats.add_argument(f"--{name}", action="store_const", const=name, default="table",
                              dest="format", help=text)
-    add("-o", "--output", type=_output, metavar="FILE", help="write there instead of to stdout")
-    add("--plot", type=_picture, metavar="FILE.svg|FILE.png",
+    add("-o", "--output", metavar="FILE", help="write there instead of to stdout")
+    add("--plot", type=Path, metavar="FILE.svg|FILE.png",
         help="draw a picture as well: of a single file its spectrogram, its key over time and the "
         "probability of each key; otherwise the number of tracks in each key (needs matplotlib)")
-    add("--theme", choices=THEME_NAMES, default="light", help="of the picture (default: light)")
-    add("--sort", choices=ORDERS,
+    add("--theme", choices=get_args(ThemeName), default="light",
+        help="of the picture (default: light)")
+    add("--sort", choices=get_args(Order),
         help="the order of tracks: as given (in folders by name), by key, or so that neighbours "
         "mix well (default: given, with --m3u key)")
     add("--timeline", action="store_true",
@@ -288,50 +274,28 @@ def _model(found: argparse.Namespace) -> ModelOptions:
 
 
 def _engine(found: argparse.Namespace) -> EngineOptions:
-    worker = WorkerOptions(
-        found.cqt,
-        found.timeout,
-        (found.memory_limit or _MEMORY_LIMIT[found.cqt]) << 20,
-        found.recycle_files,
-        (found.recycle_memory or _RECYCLE_MEMORY[found.cqt]) << 20,
-    )
+    memory_limit = (found.memory_limit or _MEMORY_LIMIT[found.cqt]) << 20
+    recycle_size = (found.recycle_memory or _RECYCLE_MEMORY[found.cqt]) << 20
+    files = found.recycle_files
+    worker = WorkerOptions(found.cqt, found.timeout, memory_limit, files, recycle_size)
     return EngineOptions(_model(found), worker, found.workers, found.cache)
 
 
-def _style(found: argparse.Namespace) -> KeyStyle:
-    return KeyStyle(found.notation, found.spelling)
-
-
 def _memory_limit(text: str) -> int:
-    if (size := _size(text)) < _LEAST_MEMORY:
-        raise argparse.ArgumentTypeError(
-            f"must be at least {_LEAST_MEMORY}, which decoding takes, not {text!r}"
-        )
+    if (size := _size(text)) < (least := 200):
+        message = f"must be at least {least}, which decoding takes, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
     return size
 
 
 def _size(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _LARGEST_SIZE:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return _whole(text, 1 << 31, "from 1")  # files or MiB: no limit in practice
+
+
+def _whole(text: str, most: int, between: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"must be a whole number {between}, not {text!r}")
     return int(text)
-
-
-def _picture(text: str) -> Path:
-    try:
-        picture_format(path := Path(text))
-    except UnknownPictureFormat as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return path
-
-
-def _output(text: str) -> Path | None:
-    return None if text == "-" else Path(text)
-
-
-def _path(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("a path must not be empty")
-    return text
 
 
 _SERVE_EPILOG = """\

@@ -10,13 +10,7 @@ from pathlib import Path
 import pytest
 
 from keyscan.keys import KeyStyle
-from keyscan.options import (
-    ModelOptions,
-    WorkerOptions,
-    parse_analyze,
-    parse_doctor,
-    parse_serve,
-)
+from keyscan.options import ModelOptions, WorkerOptions, parse_analyze, parse_doctor, parse_serve
 from tests.server_process import ROOT
 
 
@@ -91,17 +85,16 @@ def test_doctor():
         (parse_serve, "--spelling german", "--spelling"),
         (parse_serve, "--frobnicate", "--frobnicate"),
         (parse_analyze, "", "FILE-OR-FOLDER"),
+        (parse_analyze, "''", "argument FILE-OR-FOLDER: a path must not be empty"),
         (parse_analyze, "--json --csv a.mp3", "not allowed with"),
         (parse_analyze, "--m3u --timeline a.mp3", "--timeline: a playlist has no place for it"),
         (parse_analyze, "--output b.mp3 a.mp3", "b.mp3: that is the name of a music file"),
         (parse_analyze, "--changed-only a.mp3", "--changed-only needs --cache FILE"),
         (parse_analyze, "--jobs 0 a.mp3", "--jobs"),
         (parse_analyze, "--workers 1 a.mp3", "--workers"),
-        (parse_analyze, "--plot keys.jpg a.mp3",
-         "argument --plot: keys.jpg: a picture's name must end in .svg or"),
+        (parse_analyze, "--plot k.jpg a.mp3", "argument --plot: k.jpg: a picture's name must end"),
         (parse_analyze, "--plot= a.mp3", "must end in .svg or .png"),
-        (parse_analyze, "--plot a.svg --output a.svg a.mp3",
-         "--plot and --output: both are a.svg"),
+        (parse_analyze, "--plot a.svg --output a.svg a.mp3", "--plot and --output: both are a.svg"),
         (parse_analyze, "--theme pink a.mp3", "invalid choice: 'pink'"),
         (parse_doctor, "--compare a.json", "--compare"),
         (parse_doctor, "--self-test --compare a b", "not allowed with"),
@@ -112,17 +105,11 @@ def test_doctor():
 )  # fmt: skip
 def test_wrong_usage_ends_with_2_and_says_what_is_wrong(parse, arguments, message, capsys):
     with pytest.raises(SystemExit) as caught:
-        parse(arguments.split())
+        parse([argument.strip("'") for argument in arguments.split()])
     assert caught.value.code == 2
     printed = capsys.readouterr()
     assert (printed.out, printed.err.split()[:2]) == ("", ["usage:", "openkeyscan-analyzer"])
     assert message in printed.err
-
-
-def test_an_empty_path_is_wrong(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        parse_analyze([""])
-    assert "a path must not be empty" in capsys.readouterr().err
 
 
 def test_help_waits_for_no_library():

@@ -3,53 +3,165 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from keyscan.doctor.comparison import compare, read_report
+from keyscan.doctor.comparison import Comparison, compare, read_report
 from keyscan.doctor.explanation import explain
 from keyscan.doctor.report import make_report
-from keyscan.doctor.text import comparison_text, report_text, self_test_text
 from keyscan.errors import DamagedInstallation, ModelError, ReportError
-from keyscan.options import DoctorOptions, ModelOptions
+from keyscan.options import DoctorOptions
 from keyscan.stdio import STDERR
 
+if TYPE_CHECKING:
+    from keyscan.doctor.self_test import SelfTest
+
 EXIT_OK, EXIT_DIFFERENT, EXIT_USAGE = 0, 1, 2
+_MOST_ITEMS = 40
+_COMMON_CODECS = frozenset((
+    *("mp3float", "mp3", "libmp3lame", "aac", "alac", "flac", "ape", "wavpack", "ac3", "eac3"),
+    *("opus", "libopus", "vorbis", "libvorbis", "wmav1", "wmav2", "wmapro", "wmalossless"),
+    *("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le"),
+    *("pcm_s16be", "pcm_s24be", "pcm_s32be", "pcm_f32be", "pcm_alaw", "pcm_mulaw"),
+))  # fmt: skip
+_WIDEST = 48  # of a value in a table of two; a longer one is cut in its middle
 
 
 def run(options: DoctorOptions) -> tuple[int, str]:
     """Make a report, compare two or run the self-test; errors go to stderr."""
     try:
-        if options.compare:
-            return _compare(*options.compare, as_json=options.json)
-        if options.self_test:
-            return _self_test(options.model, as_json=options.json)
-        report = make_report(options.model)
-        return EXIT_OK, _json(report) if options.json else report_text(report)
+        good, value, text = _result(options)
     except (ModelError, DamagedInstallation, ReportError) as error:
         STDERR.write(f"keyscan: {error}\n")
         return EXIT_USAGE if isinstance(error, ReportError) else EXIT_DIFFERENT, ""
+    if options.json:
+        text = json.dumps(value, indent=1) + "\n"  # ASCII, so that no shell can garble it
+    return EXIT_OK if good else EXIT_DIFFERENT, text
 
 
-def _compare(first: Path, second: Path, *, as_json: bool) -> tuple[int, str]:
-    names = (str(first), str(second)) if first.name == second.name else (first.name, second.name)
-    comparison = compare(names, read_report(first), read_report(second))
-    code = EXIT_OK if comparison.equal else EXIT_DIFFERENT
-    if as_json:
-        return code, _json({**asdict(comparison), "explanation": explain(comparison)})
-    return code, comparison_text(comparison)
+def _result(options: DoctorOptions) -> tuple[bool, dict[str, Any], str]:
+    """Whether all is well, and the answer as JSON and as text."""
+    if options.compare:
+        a, b = options.compare
+        names = (str(a), str(b)) if a.name == b.name else (a.name, b.name)
+        comparison = compare(names, read_report(a), read_report(b))
+        different = [{"name": n, "values": v} for n, v in comparison.different.items()]
+        explanation = explain(comparison)
+        value = {**asdict(comparison), "different": different, "explanation": explanation}
+        return comparison.equal, value, comparison_text(comparison)
+    if options.self_test:
+        from keyscan.doctor.self_test import self_test  # torch, which a comparison does not need
+
+        result = self_test(options.model)
+        value = {**asdict(result), "passed": result.passed}
+        return result.passed, value, self_test_text(result)
+    report = make_report(options.model)
+    return True, report, report_text(report)
 
 
-def _self_test(options: ModelOptions, *, as_json: bool) -> tuple[int, str]:
-    from keyscan.doctor.self_test import self_test  # torch, which a comparison does not need
+def report_text(report: Mapping[str, Any]) -> str:
+    """A heading for each part, a line for each fact; ``report`` is that of ``make_report``."""
+    lines = [f"openkeyscan-analyzer {report['keyscan']}"]
+    for name, part in report.items():
+        if name in ("schema", "keyscan", "speed", "warnings"):
+            continue
+        rows = part if isinstance(part, Mapping) else {"": part}
+        if name == "packages":
+            rows = {n: f"{_value(p['version']):14}{_value(p['file'])}" for n, p in part.items()}
+        elif name == "variables":
+            rows = {
+                n: "not set" if v["value"] is None else f"{v['value']}  (set by {v['set_by']})"
+                for n, v in part.items()
+            }
+        lines += ["", _heading(name), *_rows(rows)]
+    lines += ["", *_speed_lines(report["speed"]), "", _heading("warnings")]
+    lines += [f"  - {warning}" for warning in report["warnings"]] or ["  none"]
+    return "\n".join(lines) + "\n"
 
-    result = self_test(options)
-    code = EXIT_OK if result.passed else EXIT_DIFFERENT
-    if as_json:
-        return code, _json({**asdict(result), "passed": result.passed})
-    return code, self_test_text(result)
+
+def comparison_text(comparison: Comparison) -> str:
+    """Facts, then seconds, then the explanation."""
+    a, b = comparison.names
+    lines = [f"a = {a}", f"b = {b}", "", _heading("different")]
+    width = max(map(len, comparison.different), default=0)
+    for name, values in comparison.different.items():
+        first, second = (_cut(_value(value)) for value in values)
+        lines.append(f"  {name:{width}}  {first:{_WIDEST}}  {second}")
+    sections = {"only in a": comparison.only_first, "only in b": comparison.only_second}
+    for title, facts in {**sections, "same": comparison.same}.items():
+        lines += ["", _heading(title), *(_rows(facts) or ["  nothing"])]
+    lines += ["", _heading("seconds"), *_ratio_lines(comparison), "", _heading("in plain words")]
+    lines += [f"  {line}" for paragraph in explain(comparison) for line in paragraph.split("\n")]
+    return "\n".join(lines) + "\n"
 
 
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=1) + "\n"  # ASCII, so that no shell can garble it
+def self_test_text(result: SelfTest) -> str:
+    """A line for each file, then the verdict; the numbers are mean differences of magnitudes."""
+    lines = [f"{'format':8}{'engine':10}{'from WAV':>10}{'engines':>10}  key"]
+    for check in result.checks:
+        distances = (check.from_wav, check.from_matrix)
+        numbers = "".join(f"{'-' if d is None else f'{d:.6f}':>10}" for d in distances)
+        verdict = f"  WRONG: {check.problem}" if check.problem else ""
+        lines.append(f"{check.format:8}{check.engine:10}{numbers}  {check.key or '-'}{verdict}")
+    if result.not_encoded:
+        lines.append(f"not tested, as there is no encoder here: {', '.join(result.not_encoded)}")
+    lines += [f"PROBLEM: {problem}" for problem in result.problems]
+    lines.append(f"{'passed' if result.passed else 'FAILED'}: expected {result.expected}")
+    return "\n".join(lines) + "\n"
+
+
+def _ratio_lines(comparison: Comparison) -> Iterator[str]:
+    width = max((len(ratio.name) for ratio in comparison.ratios), default=0)
+    loads = ("unknown" if load is None else f"{load:.2f}" for load in comparison.load_averages)
+    yield f"  load average: {', '.join(loads)}"
+    yield f"  {'':{width}}  {'a':>8}  {'b':>8}  {'b/a':>6}"
+    for ratio in comparison.ratios:
+        first, second = ratio.seconds
+        mark = "  <-" if ratio.matters else ""
+        yield f"  {ratio.name:{width}}  {first:8.3f}  {second:8.3f}  {ratio.ratio:6.2f}{mark}"
+
+
+def _speed_lines(speed: Mapping[str, Any]) -> Iterator[str]:
+    yield _heading("import, seconds in a fresh process, in this order")
+    for name, seconds in speed["imports"].items():
+        yield f"  {name:28}{'cannot be imported' if seconds is None else f'{seconds:8.3f}'}"
+    yield f"  {'model load':28}{speed['model_load']:8.3f}"
+    yield f"  {'warm-up':28}{speed['warm_up']:8.3f}"
+    yield ""
+    yield _heading("half a minute of music, seconds")
+    for row, (name, timing) in enumerate(speed["benchmark"].items()):
+        if not row:
+            yield f"  {'':6}" + "".join(f"{stage:>11}" for stage in timing)
+        yield f"  {name:6}" + "".join(f"{seconds:11.3f}" for seconds in timing.values())
+
+
+def _heading(name: str) -> str:
+    return f"[{name.replace('_', ' ')}]"
+
+
+def _rows(facts: Mapping[str, Any]) -> list[str]:
+    width = max((len(name) for name in facts), default=0)
+    return [f"  {name:{width}}  {_value(value)}".rstrip() for name, value in facts.items()]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value(inner)}" for name, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) > _MOST_ITEMS:
+            common = [item for item in value if item in _COMMON_CODECS]
+            return f"{', '.join(common)} and {len(value) - len(common)} more (--json lists them)"
+        return ", ".join(_value(item) for item in value)
+    return str(value)
+
+
+def _cut(text: str) -> str:
+    half = (_WIDEST - 3) // 2
+    return text if len(text) <= _WIDEST else f"{text[:half]}...{text[-half:]}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -16,14 +17,6 @@ MEASURED = "speed"
 _WARNINGS = "warnings"
 _NOISE = 1.15  # the ratio of two runs on one machine
 _LEAST_SECONDS = 0.005
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A fact by its dotted name, with its value in either report."""
-
-    name: str
-    values: tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -54,12 +47,13 @@ class Ratio:
 class Comparison:
     """``names`` are those of the two reports' files.
 
-    ``only_first`` and ``only_second`` hold facts, and measurements in seconds as ``speed....``.
+    Facts have dotted names; ``different`` holds their values in either report, ``only_first`` and
+    ``only_second`` measurements in seconds as well, as ``speed....``.
     """
 
     names: tuple[str, str]
     same: dict[str, Any]
-    different: tuple[Difference, ...]
+    different: dict[str, tuple[Any, Any]]
     only_first: dict[str, Any]
     only_second: dict[str, Any]
     ratios: tuple[Ratio, ...]
@@ -86,99 +80,81 @@ def read_report(path: Path) -> dict[str, Any]:
         raise ReportError(f"{path}: cannot be read: {error.strerror or error}; {how}") from error
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{path}: not JSON; {how}") from error
-    if not (
-        isinstance(report, dict)
-        and isinstance(report.get(MEASURED), dict)
-        and isinstance(report.get(_WARNINGS), list)
-    ):
+    parts = report if isinstance(report, dict) else {}
+    if not (isinstance(parts.get(MEASURED), dict) and isinstance(parts.get(_WARNINGS), list)):
         raise ReportError(f"{path}: no report of the doctor; {how}")
-    if report.get("schema") != SCHEMA:
+    if parts.get("schema") != SCHEMA:
         raise ReportError(f"{path}: a report of another version of the doctor; {how}")
-    return report
+    return parts
 
 
 def compare(names: tuple[str, str], first: dict[str, Any], second: dict[str, Any]) -> Comparison:
     """Of two reports as ``read_report`` gives them."""
-    a, b = dict(_facts(first)), dict(_facts(second))
-    measured = [dict(_numbers(report[MEASURED])) for report in (first, second)]
-    loads = [numbers.pop("load_average", None) for numbers in measured]
-    all_a, all_b = (
-        facts | {f"{MEASURED}.{name}": value for name, value in numbers.items()}
-        for facts, numbers in zip((a, b), measured, strict=True)
+    a, b = (
+        dict(_leaves({n: v for n, v in report.items() if n not in (MEASURED, _WARNINGS)}))
+        for report in (first, second)
     )
+    seconds_a, seconds_b = _numbers(first[MEASURED]), _numbers(second[MEASURED])
+    loads = (seconds_a.pop("load_average", None), seconds_b.pop("load_average", None))
+    common = [name for name in a if name in b]
+    all_a = a | {f"{MEASURED}.{name}": value for name, value in seconds_a.items()}
+    all_b = b | {f"{MEASURED}.{name}": value for name, value in seconds_b.items()}
     return Comparison(
         names,
-        same={name: a[name] for name in a if name in b and a[name] == b[name]},
-        different=tuple(
-            Difference(name, (a[name], b[name])) for name in a if name in b and a[name] != b[name]
-        ),
+        same={name: a[name] for name in common if a[name] == b[name]},
+        different={name: (a[name], b[name]) for name in common if a[name] != b[name]},
         only_first={name: value for name, value in all_a.items() if name not in all_b},
         only_second={name: value for name, value in all_b.items() if name not in all_a},
         ratios=tuple(
-            Ratio(name, (measured[0][name], measured[1][name]))
-            for name in measured[0]
-            if name in measured[1]
+            Ratio(name, (value, seconds_b[name]))
+            for name, value in seconds_a.items()
+            if name in seconds_b
         ),
-        load_averages=(loads[0], loads[1]),
+        load_averages=loads,
         warnings=(tuple(first[_WARNINGS]), tuple(second[_WARNINGS])),
     )
 
 
-def differing_facts(comparison: Comparison) -> dict[str, tuple[Any, Any]]:
+def differing_facts(comparison: Comparison) -> dict[str, Sequence[Any]]:
     """The values of what differs, None where a report has none.
 
-    Left out are versions that one report could not find out, and folders of OpenMP runtimes.
+    Left out are versions that one report could not find out, and OpenMP runtimes whose file name
+    both reports have, in other folders.
     """
-    pairs = {
-        difference.name: difference.values
-        for difference in comparison.different
-        if not (difference.name.endswith(".version") and None in difference.values)
+    found: dict[str, Sequence[Any]] = {
+        name: values
+        for name, values in comparison.different.items()
+        if not (name.endswith(".version") and None in values)
     }
-    pairs |= {name: (value, None) for name, value in comparison.only_first.items()}
-    pairs |= {name: (None, value) for name, value in comparison.only_second.items()}
-    facts = {name: values for name, values in pairs.items() if not _is_openmp_file(name)}
-    return facts | _different_openmp(comparison)
-
-
-def _different_openmp(comparison: Comparison) -> dict[str, tuple[Any, Any]]:
-    """OpenMP runtimes whose file name only one report has."""
-    sides = [
-        {
-            **comparison.same,
-            **{difference.name: difference.values[side] for difference in comparison.different},
-            **only,
-        }
-        for side, only in enumerate((comparison.only_first, comparison.only_second))
-    ]
-    files = [{name: v for name, v in side.items() if _is_openmp_file(name)} for side in sides]
-    found: dict[str, tuple[Any, Any]] = {}
-    for side, mine in enumerate(files):
-        unmatched = Counter(map(_base_name, files[1 - side].values()))
-        for name, file in mine.items():
-            if unmatched[_base_name(file)]:
-                unmatched[_base_name(file)] -= 1
-            else:
-                found[name] = (found.get(name, (None, None))[0], file) if side else (file, None)
+    found |= {name: (value, None) for name, value in comparison.only_first.items()}
+    found |= {name: (None, value) for name, value in comparison.only_second.items()}
+    everything = {**{name: (value, value) for name, value in comparison.same.items()}, **found}
+    pattern = "thread_pools.openmp*.file"
+    runtimes = {name: values for name, values in everything.items() if fnmatchcase(name, pattern)}
+    found = {name: values for name, values in found.items() if name not in runtimes}
+    for side in (0, 1):
+        unmatched = Counter(_base_name(values[1 - side]) for values in runtimes.values())
+        for name, values in runtimes.items():
+            file = _base_name(values[side])
+            if unmatched[file]:
+                unmatched[file] -= 1
+            elif file:
+                before = found.get(name, (None, None))
+                found[name] = (before[0], values[1]) if side else (values[0], None)
     return found
 
 
-def _is_openmp_file(name: str) -> bool:
-    return name.startswith("thread_pools.openmp") and name.endswith(".file")
-
-
 def _base_name(file: object) -> str:
-    return PureWindowsPath(str(file)).name  # which splits at either slash
+    return PureWindowsPath(str(file)).name if file else ""  # it splits at either slash
 
 
-def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return _leaves({n: value for n, value in report.items() if n not in (MEASURED, _WARNINGS)})
-
-
-def _numbers(tree: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _numbers(tree: Mapping[str, Any]) -> dict[str, float]:
     """Measurements; a module that cannot be imported has None and is left out."""
-    for name, value in _leaves(tree):
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield name, float(value)
+    return {
+        name: float(value)
+        for name, value in _leaves(tree)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from keyscan.runtime import PINNED, THREAD_VARIABLES, usable_cores
 
@@ -24,43 +26,37 @@ PREFIXES = (
 )
 """Of the environment variables that configure numerical libraries."""
 
-_OURS = ("__main__", "__mp_main__", "openkeyscan_analyzer_server")
-_INNER = ("_", "pyimod")  # parts of other packages, and of PyInstaller's bootloader
-_SHIPPED_WITH = {"torchgen": "torch"}  # a frozen app has no metadata that says so
-_HIDES_DUPLICATES = "KMP_DUPLICATE_LIB_OK"
 
+def machine() -> dict[str, Facts]:
+    """The interpreter, the operating system and the processor.
 
-def python() -> Facts:
-    """The interpreter; ``folder`` is where a frozen app has its files, None in plain Python."""
-    return {
-        "version": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "executable": sys.executable,
-        "frozen": bool(getattr(sys, "frozen", False)),
-        "folder": getattr(sys, "_MEIPASS", None),
-        "utf8_mode": bool(sys.flags.utf8_mode),
-    }
-
-
-def system() -> Facts:
-    """The operating system; ``libc`` is empty where it is part of the system."""
-    return {
-        "name": platform.system(),
-        "release": platform.release(),
-        "version": platform.version(),
-        "machine": platform.machine(),
-        "libc": " ".join(platform.libc_ver()).strip(),
-    }
-
-
-def processor() -> Facts:
-    """``simd``: the instruction sets that numpy can use here, the oldest first."""
+    ``folder`` is where a frozen app has its files, None in plain Python; ``libc`` is empty where it
+    is part of the system; ``simd`` are the instruction sets that numpy can use here, the oldest
+    first.
+    """
     simd = _numpy_config()["SIMD Extensions"]
     return {
-        "name": processor_name(platform.system()),
-        "cores": os.cpu_count() or 1,
-        "usable_cores": usable_cores(),
-        "simd": (*simd.get("baseline", ()), *simd.get("found", ())),
+        "python": {
+            "version": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "executable": sys.executable,
+            "frozen": bool(getattr(sys, "frozen", False)),
+            "folder": getattr(sys, "_MEIPASS", None),
+            "utf8_mode": bool(sys.flags.utf8_mode),
+        },
+        "system": {
+            "name": platform.system(),
+            "release": platform.release(),
+            "version": platform.version(),
+            "machine": platform.machine(),
+            "libc": " ".join(platform.libc_ver()).strip(),
+        },
+        "processor": {
+            "name": processor_name(platform.system()),
+            "cores": os.cpu_count() or 1,
+            "usable_cores": usable_cores(),
+            "simd": (*simd.get("baseline", ()), *simd.get("found", ())),
+        },
     }
 
 
@@ -79,19 +75,13 @@ def processor_name(system: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
                 command, capture_output=True, text=True, check=True, timeout=10
             ).stdout.strip()
         if system == "Windows":
-            return _windows_processor_name()
+            winreg: Any = importlib.import_module("winreg")
+            path = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path) as key:
+                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
     except (OSError, subprocess.SubprocessError):
         return platform.machine()
     return platform.processor() or platform.machine()
-
-
-def _windows_processor_name() -> str:
-    import winreg
-
-    path = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
-    with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path) as key:  # type: ignore[attr-defined]
-        name = winreg.QueryValueEx(key, "ProcessorNameString")[0]  # type: ignore[attr-defined]
-    return str(name).strip()
 
 
 def variables(
@@ -99,20 +89,14 @@ def variables(
 ) -> dict[str, Facts]:
     """``value`` (None: not set) and ``set_by`` of the variables that set the number of threads,
     then of those that are set and configure numerical libraries otherwise."""
-
-    def setter(name: str) -> str:
-        if name not in environ:
-            return "nobody"
-        return "keyscan" if name in pinned else "user"
-
     others = sorted(name for name in environ if name.startswith(PREFIXES))
-    names = dict.fromkeys((*THREAD_VARIABLES, *others))
-    return {name: {"value": environ.get(name), "set_by": setter(name)} for name in names}
-
-
-def load_average() -> float | None:
-    """Processes that wanted a core in the last minute; None where the system does not tell."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    unset: Facts = {"value": None, "set_by": "nobody"}
+    found = dict.fromkeys(THREAD_VARIABLES, unset)
+    for name in (*THREAD_VARIABLES, *others):
+        if name in environ:
+            setter = "keyscan" if name in pinned else "user"
+            found[name] = {"value": environ[name], "set_by": setter}
+    return found
 
 
 def loaded_packages(modules: Mapping[str, ModuleType] = sys.modules) -> dict[str, Facts]:
@@ -120,34 +104,23 @@ def loaded_packages(modules: Mapping[str, ModuleType] = sys.modules) -> dict[str
 
     ``file`` is None for a module made at run time.
     """
+    distributions = metadata.packages_distributions()  # by files: not in a frozen app
     found = {}
     for name, module in sorted(modules.items()):
-        if "." in name or name in sys.stdlib_module_names or name in _OURS:
-            continue
-        if name.startswith(_INNER):
+        # "_" and "pyimod" begin parts of other packages, and of PyInstaller's bootloader
+        if "." in name or name.startswith(("_", "pyimod")) or name in sys.stdlib_module_names:
             continue
         file = getattr(module, "__file__", None)
-        owner = modules.get(_SHIPPED_WITH.get(name, name), module)
-        own_version = getattr(owner, "__version__", None)
-        if file is None and own_version is None:
+        # a frozen app has no metadata that says that torchgen is shipped with torch
+        owner = modules.get("torch", module) if name == "torchgen" else module
+        version = getattr(owner, "__version__", None)
+        if name == "openkeyscan_analyzer_server" or (file is None and version is None):
             continue
-        version = str(own_version) if own_version is not None else _distribution_version(name)
-        found[name] = {"version": version, "file": file}
+        if version is None:
+            with suppress(metadata.PackageNotFoundError):
+                version = metadata.version(distributions.get(name, [name])[0])
+        found[name] = {"version": None if version is None else str(version), "file": file}
     return found
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
-
-
-def _distribution_version(module: str) -> str | None:
-    # Distributions are found by their files, which a frozen app keeps in its archive.
-    distribution = _distributions().get(module, [module])[0]
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def thread_pools() -> dict[str, Facts]:
@@ -156,24 +129,24 @@ def thread_pools() -> dict[str, Facts]:
     ``architecture`` is the processor whose kernels a BLAS chose. A runtime linked into a library
     without a file of its own (MKL inside torch) is missing.
     """
-    before = os.environ.get(_HIDES_DUPLICATES)
+    before = dict(os.environ)
     import threadpoolctl  # type: ignore[import-untyped]
 
-    if before is None:
-        os.environ.pop(_HIDES_DUPLICATES, None)  # threadpoolctl sets it, and we never do
+    if "KMP_DUPLICATE_LIB_OK" not in before:
+        os.environ.pop("KMP_DUPLICATE_LIB_OK", None)  # threadpoolctl sets it, and we never do
     return named_pools(threadpoolctl.threadpool_info())
 
 
 def named_pools(infos: Iterable[Mapping[str, Any]]) -> dict[str, Facts]:
     """``thread_pools`` from what threadpoolctl gives."""
     pools: dict[str, Facts] = {}
+    seen: Counter[str] = Counter()
     for info in sorted(infos, key=lambda info: (info["internal_api"], info["filepath"])):
         if "stubs" in Path(info["filepath"]).name:  # Intel's library of empty functions
             continue
-        name, number = info["internal_api"], 2
-        while name in pools:
-            name, number = f"{info['internal_api']} {number}", number + 1
-        pools[name] = {
+        name = info["internal_api"]
+        seen[name] += 1
+        pools[name if seen[name] == 1 else f"{name} {seen[name]}"] = {
             "kind": info["user_api"],
             "version": info.get("version"),
             "threads": info["num_threads"],
@@ -201,27 +174,21 @@ def audio_libraries() -> Facts:
     import av
     import soundfile
     import soxr
+    from av.codec.codec import UnknownCodecError
+
+    def codecs(mode: Literal["r", "w"]) -> tuple[str, ...]:
+        names = []
+        for name in sorted(av.codecs_available):
+            with suppress(UnknownCodecError):
+                if av.Codec(name, mode).type == "audio":
+                    names.append(name)
+        return tuple(names)
 
     return {
         "libsndfile": soundfile.__libsndfile_version__,
         "libsndfile_formats": tuple(sorted(soundfile.available_formats())),
         "ffmpeg": av.ffmpeg_version_info,
-        "ffmpeg_decoders": _audio_codecs("r"),
-        "ffmpeg_encoders": _audio_codecs("w"),
+        "ffmpeg_decoders": codecs("r"),
+        "ffmpeg_encoders": codecs("w"),
         "libsoxr": soxr.__libsoxr_version__,
     }
-
-
-def _audio_codecs(mode: str) -> tuple[str, ...]:
-    import av
-    from av.codec.codec import UnknownCodecError
-
-    names = []
-    for name in sorted(av.codecs_available):
-        try:
-            codec = av.Codec(name, mode)  # type: ignore[arg-type]
-        except UnknownCodecError:
-            continue
-        if codec.type == "audio":
-            names.append(name)
-    return tuple(names)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from operator import neg
 from typing import Any
 
 from keyscan.doctor.comparison import MEASURED, Comparison, Ratio, differing_facts
 from keyscan.doctor.report import REFERENCE_MODULES
 
-_START = "start"
 _BENCHMARK_STAGES = ("decode", "resample", "cqt", "inference")
 _UNEVEN = 1.25  # stages whose ratios lie closer together have one cause
 _BUSY = 0.5  # processes more than in the other report that want a core
@@ -30,11 +30,7 @@ class Cause:
     because: str
     cost: Callable[[Any], float | None] = lambda _: 0
 
-    def bears_on(self, stage: str, name: str) -> bool:
-        """Whether the fact ``name`` has to do with ``stage``."""
-        return stage in self.stages.split() and fnmatchcase(name, self.pattern)
-
-    def slows(self, values: tuple[Any, Any]) -> Collection[int]:
+    def slows(self, values: Sequence[Any]) -> Collection[int]:
         """The reports, 0 and 1, that the fact can slow: that of the greater cost, or either."""
         try:
             first, second = map(self.cost, values)
@@ -49,25 +45,9 @@ def _number(value: Any) -> float | None:
     return value if isinstance(value, int | float) else None
 
 
-def _fewer(value: Any) -> float | None:
-    return None if (number := _number(value)) is None else -number
-
-
-def _fewer_items(value: Any) -> float:
-    return -len(value) if isinstance(value, list) else 0
-
-
 def _threads(value: Any) -> float:
     """Of a variable; without one, a library takes all cores."""
     return float("inf") if value is None else int(value)
-
-
-def _present(value: Any) -> float:
-    return value is not None
-
-
-def _true(value: Any) -> float:
-    return value is True
 
 
 _ALL = "start decode resample cqt inference"
@@ -76,21 +56,19 @@ _NUMBERS = "resample cqt inference"
 # fmt: off
 _CAUSES = (
     Cause("processor.name", _ALL, "another processor; no setting makes up for that"),
-    Cause("processor.usable_cores", _ALL, "fewer cores are shared by more processes", _fewer),
-    Cause("processor.simd", _ALL,
-          "with fewer SIMD instructions numpy runs slower kernels", _fewer_items),
+    Cause("processor.usable_cores", _ALL, "fewer cores are shared by more processes", neg),
+    Cause("processor.simd", _ALL, "with fewer SIMD instructions numpy runs slower kernels",
+          lambda names: -len(names)),
     Cause("torch.cpu_capability", "inference", "torch runs the kernels of another SIMD level"),
-    Cause("system.*", _ALL,
-          "another system schedules, allocates and reads files differently"),
-    Cause("python.frozen", _START,
+    Cause("system.*", _ALL, "another system schedules, allocates and reads files differently"),
+    Cause("python.frozen", "start",
           "the frozen app unpacks its modules from an archive, and virus scanners look at it",
-          _true),
+          bool),
     Cause("python.version", _ALL, "another Python"),
     Cause("variables.*_THREADS.value", _NUMBERS,
           "it sets how many threads compete for the cores; one each is measured to be the fastest",
           _threads),
-    Cause("thread_pools.openblas*.threads", _PRODUCTS,
-          "BLAS threads wait for each other", _number),
+    Cause("thread_pools.openblas*.threads", _PRODUCTS, "BLAS threads wait for each other", _number),
     Cause("thread_pools.openblas*.architecture", _PRODUCTS,
           "BLAS runs another processor's kernels"),
     Cause("thread_pools.openblas*.version", _PRODUCTS, "another BLAS"),
@@ -98,9 +76,9 @@ _CAUSES = (
     Cause("thread_pools.mkl*.version", _PRODUCTS, "another BLAS"),
     Cause("thread_pools.openmp*.file", "inference",
           "another OpenMP runtime, or a second one, whose threads compete with those of the first",
-          _present),
-    Cause("thread_pools.openmp*.threads", "inference",
-          "OpenMP threads wait for each other", _number),
+          bool),
+    Cause("thread_pools.openmp*.threads", "inference", "OpenMP threads wait for each other",
+          _number),
     Cause("numpy_blas", _PRODUCTS, "numpy was built for another BLAS"),
     Cause("packages.numpy.version", "decode resample cqt", "another numpy"),
     Cause("torch.version", "inference", "another torch"),
@@ -110,10 +88,9 @@ _CAUSES = (
     Cause("torch.mkl_threads", "inference", "MKL threads wait for each other", _number),
     Cause("torch.precision", "inference", "--precision differs"),
     Cause("torch.build", "inference", "torch was built with other libraries"),
-    Cause("packages.numba.version", "start cqt",
-          "numba compiles when it is first called", _present),
-    Cause("packages.*.version", _START,
-          "another version, or none, has more or less to import", _present),
+    Cause("packages.numba.version", "start cqt", "numba compiles when it is first called", bool),
+    Cause("packages.*.version", "start",
+          "another version, or none, has more or less to import", bool),
     Cause("audio.libsndfile", "decode", "another libsndfile decodes FLAC and Opus"),
     Cause("audio.ffmpeg", "decode", "another FFmpeg decodes MP3, M4A and AAC"),
     Cause("audio.ffmpeg_decoders", "decode", "another build of FFmpeg decodes MP3, M4A and AAC"),
@@ -131,35 +108,32 @@ _CAUSES = (
 def explain(comparison: Comparison) -> list[str]:
     """Paragraphs in plain words; the last part of what ``doctor --compare`` prints."""
     differing = differing_facts(comparison)
-    answers = [
-        f"answers: {name} differs, so the keys may differ as well."
-        for name in ("model.sha256", "filter_bank.sha256")
-        if name in differing
-    ]
-    paragraphs = [*_warnings(comparison), *_measured_once(comparison)]
+    files = [name for name in ("model.sha256", "filter_bank.sha256") if name in differing]
+    answers = [f"answers: {name} differs, so the keys may differ as well." for name in files]
+    texts, paragraphs = comparison.warnings, []
+    for name, mine, others in zip(comparison.names, texts, reversed(texts), strict=True):
+        paragraphs += [f"warning in {name}: {text}." for text in mine if text not in others]
+    paragraphs += _measured_once(comparison)
     if not comparison.ratios:
         nothing = "The reports have no measurement in common: make both again, alike."
         return [*paragraphs, nothing, *answers]
     paragraphs += _first_files(comparison)
-    names, slow = comparison.names, _slow_stages(comparison.ratios)
+    slow = _slow_stages(comparison.ratios)
     unexplained = []
     for whole, parts in slow.items():
+        slower, faster = comparison.names[whole.slower], comparison.names[1 - whole.slower]
         times = whole.seconds[whole.slower] / max(whole.seconds[1 - whole.slower], 1e-9)
-        reasons = _reasons(differing, whole, names)
-        sentence = (
-            f"{whole.name}: {names[whole.slower]} takes {times:.2f} times as long as "
-            f"{names[1 - whole.slower]} ({', '.join(_short(part.name) for part in parts)})."
-        )
+        where = ", ".join(_short(part.name) for part in parts)
+        sentence = f"{whole.name}: {slower} takes {times:.2f} times as long as {faster} ({where})."
+        reasons = _reasons(differing, whole, comparison.names)
         paragraphs.append("\n".join([sentence, *reasons]))
         if not reasons:
             unexplained.append(whole)
-    if not slow:
-        paragraphs.append(
-            "Both are equally fast: some measurements differ (<- above), but no stage of the "
-            "server by more than chance."
-            if any(ratio.matters for ratio in comparison.ratios)
-            else "Both are equally fast: no stage differs by more than chance."
-        )
+    if not slow and any(ratio.matters for ratio in comparison.ratios):
+        paragraphs.append("Both are equally fast: some measurements differ (<- above), but no "
+                          "stage of the server by more than chance.")  # fmt: skip
+    elif not slow:
+        paragraphs.append("Both are equally fast: no stage differs by more than chance.")
     return [*paragraphs, *_chance(comparison, slow, unexplained), *answers]
 
 
@@ -183,7 +157,7 @@ def _stage(name: str) -> str:
     """The stage that a measurement is part of; "" for totals, and for modules of the reference
     engine, which a server does not load by default."""
     if name.startswith("imports.") or name in ("model_load", "warm_up"):
-        return "" if name.removeprefix("imports.") in REFERENCE_MODULES else _START
+        return "" if name.removeprefix("imports.") in REFERENCE_MODULES else "start"
     last = name.rpartition(".")[2]
     return last if last in _BENCHMARK_STAGES else ""
 
@@ -194,70 +168,56 @@ def _short(name: str) -> str:
 
 
 def _reasons(
-    differing: Mapping[str, tuple[Any, Any]], whole: Ratio, names: tuple[str, str]
+    differing: Mapping[str, Sequence[Any]], whole: Ratio, names: tuple[str, str]
 ) -> list[str]:
     """A line for each fact that can make the slower report slow in that stage."""
-    lines = []
-    seen = set()
+    left, lines = dict(differing), []
     for cause in _CAUSES:
-        for name, values in differing.items():
-            if name in seen or not cause.bears_on(whole.name, name):
-                continue
-            seen.add(name)
+        if whole.name not in cause.stages.split():
+            continue
+        for name in [name for name in left if fnmatchcase(name, cause.pattern)]:
+            values = left.pop(name)
             if whole.slower in cause.slows(values):
                 lines.append(f"  - {name}: {_pair(values, names)}: {cause.because}.")
     return lines
 
 
-def _pair(values: tuple[Any, Any], names: tuple[str, str]) -> str:
+def _pair(values: Sequence[Any], names: tuple[str, str]) -> str:
     if isinstance(values[0], list) and isinstance(values[1], list):
         parts = []
         for mine, other, name in ((*values, names[0]), (*reversed(values), names[1])):
             extra = [str(item) for item in mine if item not in other]
             parts.append(f"{', '.join(extra) or 'nothing'} only in {name}")
         return "; ".join(parts)
-    return ", ".join(
-        f"{'nothing' if value is None else value} in {name}"
-        for value, name in zip(values, names, strict=True)
-    )
-
-
-def _warnings(comparison: Comparison) -> Iterator[str]:
-    """Those that only one of the reports has."""
-    first, second = comparison.warnings
-    for name, mine, others in zip(comparison.names, (first, second), (second, first), strict=True):
-        yield from (f"warning in {name}: {text}." for text in mine if text not in others)
+    first, second = ("nothing" if value is None else value for value in values)
+    return f"{first} in {names[0]}, {second} in {names[1]}"
 
 
 def _measured_once(comparison: Comparison) -> Iterator[str]:
     """What only one report has measured; a format that only one has is named once."""
     common = {_short(ratio.name) for ratio in comparison.ratios}
-    prefix = f"{MEASURED}."
     both = (comparison.only_first, comparison.only_second)
     for name, facts in zip(comparison.names, both, strict=True):
-        measured = [key.removeprefix(prefix) for key in facts if key.startswith(prefix)]
+        measured = [key.partition(".")[2] for key in facts if key.startswith(f"{MEASURED}.")]
         what = dict.fromkeys(key if _short(key) in common else _short(key) for key in measured)
         if what:
             verb = "was" if len(what) == 1 else "were"
             yield f"{', '.join(what)} {verb} measured in {name} only."
 
 
+# fmt: off
 def _first_files(comparison: Comparison) -> Iterator[str]:
     """What only the first file of a format pays for."""
     for side, name in enumerate(comparison.names):
         seconds = {ratio.name: ratio.seconds[side] for ratio in comparison.ratios}
         paid = []
-        for key, first in seconds.items():
-            total = seconds.get(key.removesuffix("first") + "total")
-            if not key.endswith(".first") or not total:
-                continue
-            if first > _ONE_TIME * total and first - total > _FELT_SECONDS:
-                paid.append(f"{_short(key)} {first:.2f} s instead of {total:.2f} s")
+        for key in (key for key in seconds if key.endswith(".first")):
+            first, later = seconds[key], seconds.get(key.removesuffix("first") + "total")
+            if later and first > _ONE_TIME * later and first - later > _FELT_SECONDS:
+                paid.append(f"{_short(key)} {first:.2f} s instead of {later:.2f} s")
         if paid:
-            yield (
-                f"first file: {name} pays once for something ({'; '.join(paid)}): libraries read "
-                "from the disk, a virus scanner, or a compiler such as numba's."
-            )
+            yield (f"first file: {name} pays once for something ({'; '.join(paid)}): libraries "
+                   "read from the disk, a virus scanner, or a compiler such as numba's.")
 
 
 def _chance(
@@ -271,22 +231,17 @@ def _chance(
         busy = [whole.name for whole in unexplained if whole.slower == busier]
         rest = [whole.name for whole in unexplained if whole.slower != busier]
         if busy:
-            yield (
-                f"Nothing in the reports explains {', '.join(busy)}, but other processes kept the "
-                f"machine busier in {comparison.names[busier]} (load {first:.1f} and "
-                f"{second:.1f}): measure again."
-            )
+            yield (f"Nothing in the reports explains {', '.join(busy)}, but other processes kept "
+                   f"the machine busier in {comparison.names[busier]} (load {first:.1f} and "
+                   f"{second:.1f}): measure again.")
     if not rest:
         return
     ratios = [whole.ratio for whole in slow if whole.name in _BENCHMARK_STAGES]
     if len(ratios) == len(_BENCHMARK_STAGES) and max(ratios) < min(ratios) * _UNEVEN:
-        yield (
-            "Every stage differs by about the same factor, and no fact in the reports explains "
-            f"{', '.join(rest)}: a throttled processor, a power plan, or other programs. Measure "
-            "again, in turns."
-        )
+        yield ("Every stage differs by about the same factor, and no fact in the reports explains "
+               f"{', '.join(rest)}: a throttled processor, a power plan, or other programs. "
+               "Measure again, in turns.")
     else:
-        yield (
-            f"Nothing in the reports explains {', '.join(rest)}: measure again, one after the "
-            "other, on an idle machine; if it stays, file a bug report with both files."
-        )
+        yield (f"Nothing in the reports explains {', '.join(rest)}: measure again, one after the "
+               "other, on an idle machine; if it stays, file a bug report with both files.")
+# fmt: on

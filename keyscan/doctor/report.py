@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keyscan import __version__
 from keyscan.doctor import environment
@@ -18,9 +20,6 @@ from keyscan.doctor.environment import Facts
 from keyscan.errors import AnalysisError, DamagedInstallation
 from keyscan.options import ModelOptions
 from keyscan.runtime import THREAD_VARIABLES
-
-if TYPE_CHECKING:
-    from keyscan.model.checkpoint import KeyModel
 
 SCHEMA = 1
 """Rises when a name in the JSON changes its meaning."""
@@ -36,7 +35,6 @@ HEAVY_MODULES = (
 """In this order: each is charged with what the ones before it have not imported."""
 
 _NEEDED_CODECS = ("aac", "alac", "flac", "mp3float", "opus", "vorbis", "wmav2")
-_BROKEN_WHEN_FROZEN = "3.12.0"
 
 
 def make_report(options: ModelOptions) -> Facts:
@@ -50,17 +48,14 @@ def make_report(options: ModelOptions) -> Facts:
         DamagedInstallation: the filter bank cannot be read.
     """
     # before libraries set variables of their own
-    load, variables = environment.load_average(), environment.variables()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    variables = environment.variables()
     imports = import_seconds()
-    from keyscan.model.checkpoint import (
-        PACKAGED_CHECKPOINT,
-        configure_torch,
-        load_model,
-        torch_facts,
-    )
+    from keyscan.doctor.benchmark import benchmark
+    from keyscan.model import checkpoint
     from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
 
-    configure_torch(options)
+    checkpoint.configure_torch(options)
     try:
         load_filter_bank()
     except (OSError, ValueError, KeyError) as error:
@@ -68,32 +63,30 @@ def make_report(options: ModelOptions) -> Facts:
         raise DamagedInstallation(message) from error
 
     start = time.perf_counter()
-    model = load_model(options.path, options.device)
+    model = checkpoint.load_model(options.path, options.device)
     loaded = time.perf_counter()
     model.warm_up()
-    warm = time.perf_counter()
-    timings, warnings = _benchmark(model)
+    speed: Facts = {"load_average": load, "imports": imports, "model_load": loaded - start,
+                    "warm_up": time.perf_counter() - loaded, "benchmark": {}}  # fmt: skip
+    warnings = []
+    try:
+        speed["benchmark"] = benchmark(model)
+    except (OSError, AnalysisError) as error:
+        warnings += [f"no benchmark: temporary files cannot be written and read ({error}); "
+                     "set TMPDIR to a folder that can be written to"]  # fmt: skip
     report = {
         "schema": SCHEMA,
         "keyscan": __version__,
-        "python": environment.python(),
-        "system": environment.system(),
-        "processor": environment.processor(),
+        **environment.machine(),
         "packages": environment.loaded_packages(),
         "numpy_blas": environment.numpy_blas(),
         "thread_pools": environment.thread_pools(),
         "variables": variables,
-        "torch": torch_facts(options.device),
+        "torch": checkpoint.torch_facts(options.device),
         "audio": environment.audio_libraries(),
-        "model": _data_file(model.info.name, options.path or PACKAGED_CHECKPOINT),
+        "model": _data_file(model.info.name, options.path or checkpoint.PACKAGED_CHECKPOINT),
         "filter_bank": _data_file("filter bank", FILTER_BANK_PATH),
-        "speed": {
-            "load_average": load,
-            "imports": imports,
-            "model_load": loaded - start,
-            "warm_up": warm - loaded,
-            "benchmark": timings,
-        },
+        "speed": speed,
     }
     return {**report, "warnings": [*warnings, *find_warnings(report)]}
 
@@ -117,29 +110,13 @@ def import_seconds() -> dict[str, float | None]:
 def _import_all() -> tuple[float, dict[str, float | None]]:
     """Runs in a process that has imported nothing heavy, so this module must not either."""
     begun = time.time()
-    seconds: dict[str, float | None] = {}
+    seconds: dict[str, float | None] = dict.fromkeys(HEAVY_MODULES)
     for name in HEAVY_MODULES:
         start = time.perf_counter()
-        try:
+        with suppress(ImportError):
             importlib.import_module(name)
-        except ImportError:
-            seconds[name] = None
-        else:
             seconds[name] = time.perf_counter() - start
     return begun, seconds
-
-
-def _benchmark(model: KeyModel) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """Timings by format, or a warning that says why there are none."""
-    from keyscan.doctor.benchmark import benchmark
-
-    try:
-        return benchmark(model), []
-    except (OSError, AnalysisError) as error:
-        return {}, [
-            f"no benchmark: temporary files cannot be written and read ({error}); set TMPDIR to "
-            "a folder that can be written to"
-        ]
 
 
 def _data_file(name: str, path: Path) -> Facts:
@@ -148,49 +125,37 @@ def _data_file(name: str, path: Path) -> Facts:
     return {"name": name, "file": str(path), "bytes": len(content), "sha256": digest}
 
 
+# fmt: off
 def find_warnings(report: Mapping[str, Any]) -> Iterator[str]:
     """One sentence for each thing that is known to make tracks slow, or to break."""
     variables, packages = report["variables"], report["packages"]
     runtimes = [p["file"] for p in report["thread_pools"].values() if p["kind"] == "openmp"]
     if len(runtimes) > 1:
-        yield (
-            f"{len(runtimes)} OpenMP runtimes are loaded, whose threads fight for the cores, and "
-            f"which can crash: keep one of {', '.join(runtimes)}"
-        )
+        yield (f"{len(runtimes)} OpenMP runtimes are loaded, whose threads fight for the cores, "
+               f"and which can crash: keep one of {', '.join(runtimes)}")
     if variables.get("KMP_DUPLICATE_LIB_OK", {}).get("value"):
-        yield (
-            "KMP_DUPLICATE_LIB_OK is set: if a second OpenMP runtime were loaded, it would hide "
-            "that, and let the two crash; unset it"
-        )
+        yield ("KMP_DUPLICATE_LIB_OK is set: if a second OpenMP runtime were loaded, it would "
+               "hide that, and let the two crash; unset it")
     for name in THREAD_VARIABLES:
         value, setter = variables[name]["value"], variables[name]["set_by"]
         if setter == "user" and value != "1":
-            yield (
-                f"{name} is set to {value!r}: files are worked on side by side, and more "
-                "threads for each make all of them slower; unset it"
-            )
+            yield (f"{name} is set to {value!r}: files are worked on side by side, and more "
+                   "threads for each make all of them slower; unset it")
     load, cores = report["speed"]["load_average"], report["processor"]["cores"]
     if load is not None and load > cores:
-        yield (
-            f"the machine is busy: {load:.1f} processes want its {cores} cores, so the "
-            "timings are not worth much; measure again when it is idle"
-        )
+        yield (f"the machine is busy: {load:.1f} processes want its {cores} cores, so the "
+               "timings are not worth much; measure again when it is idle")
     threads, usable = report["torch"]["threads"], report["processor"]["usable_cores"]
     if threads > usable:
-        yield (
-            f"--threads {threads} is more than the {usable} cores that this "
-            "process may use: they wait for each other"
-        )
+        yield (f"--threads {threads} is more than the {usable} cores that this "
+               "process may use: they wait for each other")
     if "llvmlite" in packages and packages.get("numba", {}).get("file"):
-        yield (
-            "numba is loaded: it compiles for seconds when it is first called, again after every "
-            "change of its cache folder; nothing that serves a file needs it"
-        )
-    if report["python"]["frozen"] and report["python"]["version"] == _BROKEN_WHEN_FROZEN:
+        yield ("numba is loaded: it compiles for seconds when it is first called, again after "
+               "every change of its cache folder; nothing that serves a file needs it")
+    if report["python"]["frozen"] and report["python"]["version"] == "3.12.0":
         yield "Python 3.12.0 breaks scipy.stats in frozen apps: build with another version"
     decoders = report["audio"]["ffmpeg_decoders"]
     if missing := [codec for codec in _NEEDED_CODECS if codec not in decoders]:
-        yield (
-            f"FFmpeg lacks decoders for {', '.join(missing)}: files in these formats get errors; "
-            "install PyAV from its own wheel"
-        )
+        yield (f"FFmpeg lacks decoders for {', '.join(missing)}: files in these formats get "
+               "errors; install PyAV from its own wheel")
+# fmt: on

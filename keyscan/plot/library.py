@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from keyscan.analysis import DOUBTFUL, Analysis
 from keyscan.display import percent
-from keyscan.keys import KEYS, Key, KeyStyle
+from keyscan.keys import Key, KeyStyle
 from keyscan.options import ThemeName
-from keyscan.plot.bars import Bar, draw_bars
 from keyscan.plot.sheet import one_line, save, sheet, write_caption, write_head
 from keyscan.plot.theme import THEMES, Theme
-from keyscan.plot.wheel import Cell, draw_wheel, rings, write_hub
+from keyscan.plot.wheel import Bar, Cell, draw_bars, draw_wheel, rings, write_hub
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +30,12 @@ _MOST_KEYS = 10
 
 @dataclass(frozen=True)
 class Census:
-    """The tracks of a library, counted: by key where there is one, by error code where not."""
+    """The tracks of a library, counted: by key where there is one, by error code where not.
 
-    sure: Counter[Key]
+    ``keys`` counts doubtful ones, too.
+    """
+
+    keys: Counter[Key]
     doubtful: Counter[Key]
     not_tonal: int
     failed: Counter[str]
@@ -41,30 +43,17 @@ class Census:
     @classmethod
     def of(cls, analyses: Sequence[Analysis], failures: Sequence[str]) -> Census:
         """``failures`` are error codes, one for each failed file."""
-        tonal = [analysis for analysis in analyses if analysis.tonal]
+        tonal = sorted((a for a in analyses if a.tonal), key=lambda a: a.key.class_id)
         return cls(
-            sure=Counter(analysis.key for analysis in tonal if not analysis.is_doubtful),
+            keys=Counter(analysis.key for analysis in tonal),
             doubtful=Counter(analysis.key for analysis in tonal if analysis.is_doubtful),
             not_tonal=len(analyses) - len(tonal),
             failed=Counter(failures),
         )
 
     @property
-    def with_key(self) -> int:
-        return self.sure.total() + self.doubtful.total()
-
-    @property
     def total(self) -> int:
-        return self.with_key + self.not_tonal + self.failed.total()
-
-    @property
-    def most(self) -> int:
-        """The number of tracks in the most common key."""
-        return max(map(self.count, KEYS))
-
-    def count(self, key: Key) -> int:
-        """The number of tracks in a key, doubtful ones too."""
-        return self.sure[key] + self.doubtful[key]
+        return self.keys.total() + self.not_tonal + self.failed.total()
 
 
 def draw_library(
@@ -94,45 +83,39 @@ def compose_library(
     figure: Figure, name: str, census: Census, theme: Theme, style: KeyStyle
 ) -> None:
     """Put everything onto a sheet; see ``draw_library``."""
-    tracks = "track" if census.total == 1 else "tracks"
-    facts = [f"{census.total:,} {tracks}", f"{census.with_key:,} with a key"]
-    write_head(figure, name, facts)
+    tracks = f"{census.total:,} {'track' if census.total == 1 else 'tracks'}"
+    write_head(figure, name, [tracks, f"{census.keys.total():,} with a key"])
     _draw_keys(figure.add_axes(_WHEEL), census, theme, style)
     _draw_outcomes(figure.add_axes(_BARS[0]), census, theme)
     _draw_most_common(figure.add_axes(_BARS[1]), census, theme, style)
 
 
 def _draw_keys(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> None:
+    most = max(census.keys.values(), default=1)
     cells = {
-        key: Cell(
-            filled=census.count(key) / census.most,
-            doubtful=census.doubtful[key] / census.most,
-            note=f"{census.count(key):,}",
-        )
-        for key in KEYS
-        if census.count(key)
+        key: Cell(count / most, census.doubtful[key] / most, f"{count:,}")
+        for key, count in census.keys.items()
     }
     write_caption(axes, "Tracks by key", theme)
     write_caption(axes, rings(style), theme, right=True)
     draw_wheel(axes, cells, theme, style, _CODE_SIZE)
-    write_hub(axes, f"{census.with_key:,}", "in a key", theme)
+    write_hub(axes, f"{census.keys.total():,}", "in a key")
 
 
 def _draw_outcomes(axes: Axes, census: Census, theme: Theme) -> None:
     colour = theme.fainter(theme.muted, 0.45)
-    sure, doubtful = census.sure.total(), census.doubtful.total()
+    doubtful = census.doubtful.total()
     codes = [f"{code} {count:,}" for code, count in census.failed.most_common(1)]
     if len(census.failed) > 1:
         codes.append("…")
     total = census.total or 1
 
     def bar(label: str, words: str, count: int, hatched: int = 0) -> Bar:
-        value = f"{count:,} ({percent(count / total)})"
-        return Bar(label, words, value, colour, count / total, hatched / total)
+        return Bar(label, words, _counted(count, total), colour, count / total, hatched / total)
 
     write_caption(axes, "How sure the keys are", theme)
     bars = [
-        bar("likely", f"{percent(DOUBTFUL)} or more", sure),
+        bar("likely", f"{percent(DOUBTFUL)} or more", census.keys.total() - doubtful),
         bar("doubtful", f"below {percent(DOUBTFUL)}, hatched", doubtful, doubtful),
         bar("not tonal", "drums, speech, noise", census.not_tonal),
         bar("failed", ", ".join(codes), census.failed.total()),
@@ -141,18 +124,17 @@ def _draw_outcomes(axes: Axes, census: Census, theme: Theme) -> None:
 
 
 def _draw_most_common(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> None:
-    keys = sorted((key for key in KEYS if census.count(key)), key=lambda key: -census.count(key))
-    if keys:
+    bars = []
+    for key, count in census.keys.most_common(_MOST_KEYS):
+        most = max(census.keys.values())
+        value = _counted(count, census.keys.total())
+        words, colour = key.name(style.spelling), theme.colour(key)
+        shares = count / most, census.doubtful[key] / most
+        bars.append(Bar(style.code(key), words, value, colour, *shares))
+    if bars:
         write_caption(axes, "Most common keys", theme)
-    bars = [
-        Bar(
-            style.code(key),
-            key.name(style.spelling),
-            f"{census.count(key):,} ({percent(census.count(key) / census.with_key)})",
-            theme.colour(key),
-            census.count(key) / census.most,
-            census.doubtful[key] / census.most,
-        )
-        for key in keys[:_MOST_KEYS]
-    ]
     draw_bars(axes, bars, _MOST_KEYS, theme)
+
+
+def _counted(count: int, total: int) -> str:
+    return f"{count:,} ({percent(count / total)})"

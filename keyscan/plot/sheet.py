@@ -27,19 +27,15 @@ _DOTS_PER_INCH = 150
 _TITLE_SIZE, _FACTS_SIZE, _CAPTION_SIZE = 17.0, 12.5, 10.0  # points
 _MARGIN = 0.02  # a share of the width
 _GAP = 2 * "\N{EM SPACE}"  # SVG collapses plain spaces
-_FAMILIES = (
-    "DejaVu Sans",  # comes with matplotlib, and is wider than what may replace it in an SVG
-    "Verdana",
-    "Noto Sans CJK JP",
-    "Hiragino Sans",
-    "Yu Gothic",
-    "Microsoft YaHei",
-    "Malgun Gothic",
-    "Arial Unicode MS",
-)
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": _FAMILIES,
+    "font.sans-serif": (
+        "DejaVu Sans",  # comes with matplotlib, and is wider than what may replace it in an SVG
+        *("Verdana", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei"),
+        *("Malgun Gothic", "Arial Unicode MS"),
+    ),
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
     "text.parse_math": False,  # a dollar in a file's name is a dollar
     "svg.fonttype": "none",  # text that can be searched and read aloud, in any script
     "svg.hashsalt": "keyscan",
@@ -80,9 +76,11 @@ def sheet(theme: Theme, width: float, height: float) -> Iterator[Figure]:
     with warnings.catch_warnings(), matplotlib.rc_context():
         warnings.simplefilter("ignore")
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(
-            {**_SETTINGS, "text.color": theme.text, "axes.facecolor": theme.background}
-        )
+        matplotlib.rcParams.update({
+            **_SETTINGS, "text.color": theme.text, "axes.facecolor": theme.background,
+            "axes.edgecolor": theme.line, "xtick.color": theme.line, "ytick.color": theme.line,
+            "xtick.labelcolor": theme.muted, "ytick.labelcolor": theme.muted,
+        })  # fmt: skip
         figure = Figure(figsize=(width, height), facecolor=theme.background, dpi=_DOTS_PER_INCH)
         FigureCanvasAgg(figure)
         yield figure
@@ -127,6 +125,19 @@ def write_caption(axes: Axes, text: str, theme: Theme, *, right: bool = False) -
                   size=_CAPTION_SIZE, color=theme.muted)  # fmt: skip
 
 
+def write_middle(
+    axes: Axes, text: str, at: tuple[float, float], above: float, size: float, **style: Any
+) -> None:
+    """A text whose middle is ``above`` points above ``at``, a place in the axes' coordinates."""
+    axes.annotate(text, at, (0, above), textcoords="offset points", ha="center", va="center",
+                  rotation_mode="anchor", size=size, **style)  # fmt: skip
+
+
+def points_across(axes: Axes) -> float:
+    """The width of ``axes`` in points."""
+    return axes.get_window_extent().width * 72 / axes.get_figure().dpi  # type: ignore[union-attr]
+
+
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """The width of a line in points, with room for wide letters of the reader's own fonts."""
     from matplotlib.font_manager import FontProperties
@@ -159,19 +170,16 @@ def one_line(name: str) -> str:
 
 
 def _import_library() -> None:
-    logging.getLogger("matplotlib").setLevel(
-        logging.ERROR
-    )  # it warns when it builds its font cache
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of building its font cache
     try:
         import matplotlib.backends.backend_agg
         import matplotlib.backends.backend_svg
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
+        message = f"pictures need matplotlib ({error}): pip install matplotlib"
         if getattr(sys, "frozen", False):
-            raise MissingPlotLibrary(
+            message = (
                 "the app draws no pictures: --plot needs the analyzer run by Python, "
                 "with matplotlib installed"
-            ) from None
-        raise MissingPlotLibrary(
-            f"pictures need matplotlib ({error}): pip install matplotlib"
-        ) from None
+            )
+        raise MissingPlotLibrary(message) from None

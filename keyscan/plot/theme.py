@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from keyscan.keys import KEYS, Key
+from keyscan.keys import Key
 from keyscan.options import ThemeName
 
 _HUE_OF_TWELVE = 215.0  # degrees: cyan at the top, then green, yellow, red, blue, as in DJ software
@@ -24,7 +24,6 @@ class Theme:
     ``colormap`` is matplotlib's name of the one for spectrograms, from silent to loud.
     """
 
-    name: ThemeName
     background: str
     text: str
     muted: str
@@ -34,70 +33,40 @@ class Theme:
     colormap: str
 
     def colour(self, key: Key) -> str:
-        """The colour of a key, by its place on the Camelot wheel."""
-        return key_colours(self.minor, self.major)[key.class_id]
+        """The colour of a key; its hue is by Camelot number."""
+        lightness = self.minor if key.mode == "minor" else self.major
+        return _from_oklch(lightness, _HUE_OF_TWELVE - 30 * key.camelot_number)
 
     def fainter(self, colour: str, strength: float) -> str:
         """``colour`` at a ``strength`` from 1 (as it is) to 0 (still not the background)."""
         return mixed(self.background, colour, _FAINTEST + (1 - _FAINTEST) * strength)
 
     def hatched(self, colour: str) -> dict[str, Any]:
-        """The colours of a hatched area in ``colour``, as arguments of matplotlib's patches."""
-        return {"facecolor": self.fainter(colour, 0.1), "edgecolor": colour}
+        """A hatched area in ``colour``, as arguments of matplotlib's patches."""
+        hatch = {"hatch": "////", "linewidth": 0.6}
+        return {**hatch, "facecolor": self.fainter(colour, 0.1), "edgecolor": colour}
 
     def tint(self, colour: str) -> str:
         """A very faint ``colour``, that of an empty cell of the wheel."""
         return mixed(self.background, colour, 0.16)
 
 
+# fmt: off
 THEMES: dict[ThemeName, Theme] = {
     "light": Theme(
-        name="light",
-        background="#ffffff",
-        text="#16181d",
-        muted="#5a606b",
-        line="#b9bec8",
-        minor=0.74,
-        major=0.85,
-        colormap="BuPu",
-    ),
+        background="#ffffff", text="#16181d", muted="#5a606b", line="#b9bec8",
+        minor=0.74, major=0.85, colormap="BuPu"),
     "dark": Theme(
-        name="dark",
-        background="#14161b",
-        text="#f4f5f7",
-        muted="#a3a9b5",
-        line="#4b515d",
-        minor=0.46,
-        major=0.53,
-        colormap="magma",
-    ),
+        background="#14161b", text="#f4f5f7", muted="#a3a9b5", line="#4b515d",
+        minor=0.46, major=0.53, colormap="magma"),
 }
-
-
-@cache
-def key_colours(minor: float, major: float) -> tuple[str, ...]:
-    """24 colours ``#rrggbb`` in the order of ``class_id``: the hue is by Camelot number."""
-    return tuple(
-        _from_oklch(
-            major if key.mode == "major" else minor,
-            _CHROMA,
-            _HUE_OF_TWELVE - 30 * key.camelot_number,
-        )
-        for key in KEYS
-    )
+# fmt: on
 
 
 def mixed(ground: str, colour: str, share: float) -> str:
     """``colour`` painted on ``ground``, covering ``share`` (0 to 1) of it."""
-    return _hex(
-        [a + (b - a) * share for a, b in zip(channels(ground), channels(colour), strict=True)]
-    )
-
-
-def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colours, 1 to 21, after WCAG 2.2."""
-    darker, lighter = sorted((_luminance(one), _luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
+    pairs = zip(channels(ground), channels(colour), strict=True)
+    return _hex([a + (b - a) * share for a, b in pairs])
 
 
 def channels(colour: str) -> tuple[float, float, float]:
@@ -106,13 +75,10 @@ def channels(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _luminance(colour: str) -> float:
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels(colour)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def _from_oklch(lightness: float, chroma: float, hue: float) -> str:
+@cache
+def _from_oklch(lightness: float, hue: float) -> str:
     """OKLCH to sRGB (Ottosson, 2020), with less chroma where sRGB has no such colour."""
+    chroma = _CHROMA
     while True:
         a = chroma * math.cos(math.radians(hue))
         b = chroma * math.sin(math.radians(hue))

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from keyscan.analysis import Analysis
+import numpy as np
+
+from keyscan.analysis import Analysis, Segment
 from keyscan.display import clock, percent, signed
 from keyscan.keys import KEYS, KeyStyle
 from keyscan.options import ThemeName
-from keyscan.plot.bars import Bar, draw_bars
-from keyscan.plot.panels import A4, draw_chroma, draw_keys, draw_spectrogram, write_times
-from keyscan.plot.sheet import one_line, save, sheet, write_caption, write_head
+from keyscan.plot.sheet import (
+    one_line,
+    points_across,
+    save,
+    sheet,
+    text_width,
+    write_caption,
+    write_head,
+    write_middle,
+)
 from keyscan.plot.theme import THEMES, Theme
-from keyscan.plot.wheel import Cell, draw_wheel, rings, write_hub
+from keyscan.plot.wheel import Bar, Cell, draw_bars, draw_wheel, rings, write_hub
+from keyscan.spectrogram.constant_q import BINS_PER_OCTAVE, FMIN, FRAMES_PER_SECOND, FloatArray
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _WIDTH, _HEIGHT = 13.0, 7.6  # inches
@@ -23,10 +35,18 @@ _LEFT, _ACROSS = 0.045, 0.615  # this and what follows: shares of the width or t
 _PANELS = ((0.43, 0.395), (0.215, 0.15), (0.06, 0.085))  # bottom and height
 _WHEEL = (0.69, 0.345, 0.29, 0.48)
 _BARS = (0.69, 0.06, 0.29, 0.24)
-_CODE_SIZE = 9.0  # points
-_STYLE = KeyStyle()
 _WORTH_A_NOTE = 0.02
 _MOST_BARS = 5
+
+_A4 = 440.0  # Hz
+_MOST_COLUMNS = 1200  # of an image: screens show no more
+_NOTES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+_EVERY_OTHER = range(0, 12, 2)  # notes of the chroma: there is no room for all names
+_CODE_SIZE, _KEY_SIZE, _SURE_SIZE = 9.0, 10.0, 8.5  # points
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600)  # seconds
+_MOST_TIMES = 10
+_NARROWEST = 9.0  # points, of a segment with a code in it
+_STYLE = KeyStyle()
 
 
 def draw_track(
@@ -48,19 +68,16 @@ def draw_track(
 
 def compose_track(figure: Figure, analysis: Analysis, theme: Theme, style: KeyStyle) -> None:
     """Put everything onto a sheet; see ``draw_track``."""
-    spectrogram, duration = analysis.spectrogram, analysis.duration
-    assert spectrogram is not None
+    assert analysis.spectrogram is not None
     _write_head(figure, analysis, style)
     panels = [figure.add_axes((_LEFT, bottom, _ACROSS, height)) for bottom, height in _PANELS]
-    for axes in panels:
-        axes.set_xlim(0, duration)
-        for spine in axes.spines.values():
-            spine.set_color(theme.line)
-    draw_spectrogram(panels[0], spectrogram, theme)
-    draw_chroma(panels[1], spectrogram, analysis.tuning_cents or 0.0, theme)
-    draw_keys(panels[2], analysis, theme, style)
-    write_times(panels, duration, theme)
-    _draw_probabilities(figure, analysis, theme, style)
+    _draw_spectrogram(panels[0], analysis.spectrogram, theme)
+    _draw_chroma(panels[1], analysis.spectrogram, analysis.tuning_cents or 0.0, theme)
+    panels[2].set_xlim(0, analysis.duration)
+    _draw_keys(panels[2], analysis, theme, style)
+    _write_times(panels, analysis.duration)
+    _draw_probabilities(figure.add_axes(_WHEEL), analysis, theme, style)
+    _draw_best_keys(figure.add_axes(_BARS), analysis, theme, style)
 
 
 def _title(analysis: Analysis) -> str:
@@ -82,36 +99,165 @@ def _tuning(analysis: Analysis) -> str:
     if cents is None:
         return "tuning unknown"
     unit = "cent" if abs(round(cents)) == 1 else "cents"
-    against = "half-way between two keys" if analysis.is_between_keys else f"A = {A4:g} Hz"
+    against = "half-way between two keys" if analysis.is_between_keys else f"A = {_A4:g} Hz"
     value = signed(cents).replace("-", "\N{MINUS SIGN}")
     return f"tuning {value} {unit} ({against})"
 
 
-def _draw_probabilities(figure: Figure, analysis: Analysis, theme: Theme, style: KeyStyle) -> None:
-    """The wheel, each cell filled by the probability of its key, and the best keys as bars."""
-    axes = figure.add_axes(_WHEEL)
-    cells = {
-        key: Cell(
-            filled=share,
-            note=percent(share) if share >= _WORTH_A_NOTE else "",
-            is_marked=analysis.tonal and key == analysis.key,
-        )
-        for key, share in zip(KEYS, analysis.probabilities, strict=True)
+def _draw_spectrogram(axes: Axes, spectrogram: FloatArray, theme: Theme) -> None:
+    """Loudness by pitch and time, with names of notes for A4 = 440 Hz."""
+    write_caption(axes, "Constant-Q spectrogram: loudness by pitch", theme)
+    _draw_image(axes, spectrogram, fewer_columns(spectrogram, _MOST_COLUMNS), theme)
+    notes = {
+        f"{_NOTES[note]}{octave}": bin_of(12 * (octave + 1) + note)
+        for octave in range(10)
+        for note in (0, 4, 7)
     }
+    there = {name: at for name, at in notes.items() if 0 <= at <= len(spectrogram) - 1}
+    axes.set_yticks(list(there.values()), list(there))
+
+
+def _draw_chroma(axes: Axes, spectrogram: FloatArray, cents: float, theme: Theme) -> None:
+    write_caption(axes, "Chroma: the twelve notes, whatever their octave", theme)
+    notes = chroma(fewer_columns(spectrogram, _MOST_COLUMNS), cents)
+    _draw_image(axes, spectrogram, notes, theme)
+    axes.set_yticks(_EVERY_OTHER, [_NOTES[note] for note in _EVERY_OTHER])
+
+
+def _draw_image(axes: Axes, spectrogram: FloatArray, image: FloatArray, theme: Theme) -> None:
+    """A frame covers the time around its centre; where there is none it looks like silence."""
+    import matplotlib
+
+    colormap = matplotlib.colormaps[theme.colormap]
+    loudest = float(np.quantile(image, 0.998)) if image.size else 0.0
+    start, end = (edge / FRAMES_PER_SECOND for edge in (-0.5, spectrogram.shape[1] - 0.5))
+    axes.set_facecolor(colormap(0.0))
+    axes.imshow(image, colormap, origin="lower", aspect="auto", interpolation="nearest", vmin=0,
+                vmax=max(loudest, 1e-3), extent=(start, end, -0.5, len(image) - 0.5))  # fmt: skip
+
+
+def _draw_keys(axes: Axes, analysis: Analysis, theme: Theme, style: KeyStyle) -> None:
+    """A band of the keys' colours; without a timeline the whole track is in one key."""
+    timeline, duration = analysis.timeline, analysis.duration
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    segments: Sequence[Segment] = ()
+    if timeline is not None:
+        write_caption(axes, "Key over time: the fainter, the less sure", theme)
+        intro, outro = (
+            f"{style.code(part.key)} ({percent(part.confidence)})"
+            for part in (timeline.intro, timeline.outro)
+        )
+        write_caption(axes, f"begins in {intro}, ends in {outro}", theme, right=True)
+        segments = timeline.segments
+    else:
+        write_caption(axes, "Key of the whole track", theme)
+        if analysis.tonal:
+            segments = [Segment(0.0, duration, analysis.key, analysis.confidence)]
+        else:
+            axes.set_facecolor(theme.tint(theme.muted))
+            axes.text(duration / 2, 0.5, "not tonal", size=_KEY_SIZE, ha="center", va="center")
+    for segment in segments:
+        _draw_segment(axes, segment, style.code(segment.key), points_across(axes) / duration, theme)
+
+
+def _draw_segment(
+    axes: Axes, segment: Segment, name: str, points_a_second: float, theme: Theme
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    length = segment.end - segment.start
+    width = length * points_a_second
+    colour = theme.fainter(theme.colour(segment.key), segment.confidence)
+    edge: dict[str, Any] = {"edgecolor": theme.background, "linewidth": min(0.8, width / 4)}
+    axes.add_patch(Rectangle((segment.start, 0), length, 1, facecolor=colour, **edge))
+    if width < _NARROWEST:
+        return
+    room = width - 4
+    sure = percent(segment.confidence)
+    at = ((segment.start + segment.end) / 2, 0.5)
+    if text_width(name, _KEY_SIZE, bold=True) > room:
+        size = min(_SURE_SIZE, room + 2)
+        write_middle(axes, name, at, 0, size, weight="bold", rotation=90)
+    elif text_width(sure, _SURE_SIZE) > room:
+        write_middle(axes, name, at, 0, _KEY_SIZE, weight="bold")
+    else:
+        write_middle(axes, name, at, 7, _KEY_SIZE, weight="bold")
+        write_middle(axes, sure, at, -7, _SURE_SIZE)
+
+
+def _write_times(panels: Sequence[Axes], duration: float) -> None:
+    """Minutes below the last panel, and ticks at the same places in all."""
+    fitting = (step for step in _STEPS if duration / step <= _MOST_TIMES)
+    times = np.arange(0, duration + 1e-6, next(fitting, _STEPS[-1]))
+    for axes in panels:
+        labels = [clock(time) if axes is panels[-1] else "" for time in times]
+        axes.set_xticks(times, labels)
+        axes.set_xlim(0, duration)
+
+
+def _draw_probabilities(axes: Axes, analysis: Analysis, theme: Theme, style: KeyStyle) -> None:
+    """The wheel, each cell filled by the probability of its key."""
+    cells = {
+        key: Cell(share, note=percent(share) if share >= _WORTH_A_NOTE else "",
+                  is_marked=analysis.tonal and key == analysis.key)
+        for key, share in zip(KEYS, analysis.probabilities, strict=True)
+    }  # fmt: skip
     draw_wheel(axes, cells, theme, style, _CODE_SIZE)
     write_caption(axes, "Probability of each key", theme)
     write_caption(axes, rings(style), theme, right=True)
     if analysis.tonal:
-        write_hub(axes, style.code(analysis.key), percent(analysis.confidence), theme)
+        write_hub(axes, style.code(analysis.key), percent(analysis.confidence))
     else:
-        write_hub(axes, "?", "not tonal", theme)
+        write_hub(axes, "?", "not tonal")
 
-    best = sorted(KEYS, key=lambda key: -analysis.probabilities[key.class_id])[:_MOST_BARS]
-    shares = [analysis.probabilities[key.class_id] for key in best]
+
+def _draw_best_keys(axes: Axes, analysis: Analysis, theme: Theme, style: KeyStyle) -> None:
+    ranked = sorted(zip(analysis.probabilities, KEYS, strict=True), key=lambda pair: -pair[0])
     bars = [
         Bar(style.code(key), key.name(style.spelling), percent(share), theme.colour(key), share)
-        for key, share in zip(best, shares, strict=True)
+        for share, key in ranked[:_MOST_BARS]
     ]
-    axes = figure.add_axes(_BARS)
     write_caption(axes, "Most probable keys", theme)
     draw_bars(axes, bars, _MOST_BARS, theme)
+
+
+def fewer_columns(spectrogram: FloatArray, most: int) -> FloatArray:
+    """``(bins, frames)`` -> ``(bins, most)`` by means over time; fewer frames stay as they are."""
+    frames = spectrogram.shape[1]
+    if frames <= most:
+        return spectrogram
+    starts = np.arange(most) * frames // most
+    sums = np.add.reduceat(spectrogram, starts, axis=1, dtype=np.float32)
+    counts = np.diff(starts, append=frames)
+    return np.asarray(sums / counts, np.float32)
+
+
+def bin_of(midi: float, cents: float = 0.0) -> float:
+    """The bin, not rounded, of a MIDI note that is ``cents`` above A4 = 440 Hz."""
+    frequency = _A4 * 2 ** ((midi - 69 + cents / 100) / 12)
+    return float(BINS_PER_OCTAVE * np.log2(frequency / FMIN))
+
+
+def chroma(spectrogram: FloatArray, cents: float = 0.0) -> FloatArray:
+    """``log1p(|C|)``, ``(bins, frames)`` -> the loudness of the notes C to B, ``(12, frames)``.
+
+    The magnitudes of a note in all its octaves are averaged, and the loudest note of a frame is 1;
+    silence is 0. ``cents`` is the tuning. After Müller, Fundamentals of Music Processing (2015),
+    section 3.1.
+    """
+    magnitudes = np.expm1(spectrogram)
+    bins, frames = spectrogram.shape
+    sums = np.zeros((12, frames), np.float32)
+    counts = np.zeros((12, 1), np.float32)
+    for midi in range(128):
+        position = bin_of(midi, cents)
+        below = int(np.floor(position))
+        if below < 0 or below + 1 >= bins:
+            continue
+        share = position - below
+        sums[midi % 12] += (1 - share) * magnitudes[below] + share * magnitudes[below + 1]
+        counts[midi % 12] += 1
+    means = sums / np.maximum(counts, 1)
+    loudest = means.max(axis=0)
+    return np.asarray(means / np.where(loudest > 1e-6, loudest, np.inf), np.float32)

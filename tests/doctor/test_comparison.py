@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from keyscan.doctor.command import run
+from keyscan.doctor.command import comparison_text, run
 from keyscan.doctor.comparison import compare, read_report
 from keyscan.doctor.explanation import explain
 from keyscan.doctor.report import REFERENCE_MODULES
-from keyscan.doctor.text import comparison_text
 from keyscan.errors import ReportError
 from keyscan.options import parse_doctor
 from tests.doctor.doctor_process import SAMPLE, run_doctor
@@ -21,6 +20,14 @@ from tests.doctor.doctor_process import SAMPLE, run_doctor
 @pytest.fixture
 def report():
     return read_report(SAMPLE)
+
+
+def changed(report, **parts):
+    """A copy in which some facts differ: ``torch={"threads": 7}``."""
+    other = copy.deepcopy(report)
+    for part, facts in parts.items():
+        other[part] |= facts
+    return other
 
 
 def slower(report, stage, factor=2.0):
@@ -63,9 +70,8 @@ def test_a_report_is_equal_to_itself():
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_same_different_and_only_here_in_the_encodings_of_shells(report, tmp_path, encoding):
-    other = slower(report, "inference")
-    other["torch"]["threads"] = 7
-    other["packages"]["numba"] = {"version": "0.68.1", "file": "/x/numba/__init__.py"}
+    numba = {"version": "0.68.1", "file": "/x/numba/__init__.py"}
+    other = changed(slower(report, "inference"), torch={"threads": 7}, packages={"numba": numba})
     del other["packages"]["soxr"]
     paths = [tmp_path / "python.json", tmp_path / "exe.json"]
     for path, content in zip(paths, (report, other), strict=True):
@@ -78,18 +84,15 @@ def test_same_different_and_only_here_in_the_encodings_of_shells(report, tmp_pat
         for name in ("different", "only in a", "only in b", "same")
     )
     assert different.split() == ["torch.threads", "1", "7"]
-    assert [line.split()[0] for line in only_a.splitlines()] == [
-        "packages.soxr.version",
-        "packages.soxr.file",
-    ]
+    names = [line.split()[0] for line in only_a.splitlines()]
+    assert names == ["packages.soxr.version", "packages.soxr.file"]
     assert "packages.numba.version  0.68.1" in only_b
     assert "torch.precision" in same
     assert "inference: exe.json takes" in text
     assert "torch.threads: 1 in python.json, 7 in exe.json" in text
     code, text = run(parse_doctor([*options, "--json"]))
-    assert (code, json.loads(text)["different"]) == (
-        1, [{"name": "torch.threads", "values": [1, 7]}],
-    )  # fmt: skip
+    assert code == 1
+    assert json.loads(text)["different"] == [{"name": "torch.threads", "values": [1, 7]}]
 
 
 @pytest.mark.parametrize(
@@ -103,17 +106,14 @@ def test_same_different_and_only_here_in_the_encodings_of_shells(report, tmp_pat
     ],
 )
 def test_a_slow_stage_is_explained_by_what_bears_on_it(report, stage, part, name, value, because):
-    other = slower(report, stage)
-    other[part][name] = value
-    text = explanation(report, other)
+    text = explanation(report, changed(slower(report, stage), **{part: {name: value}}))
     assert f"{stage}: b takes" in text
     assert because in text
     assert ("answers: model.sha256 differs" in text) == (part == "model")
 
 
 def test_what_does_not_bear_on_the_slow_stage_is_left_out(report):
-    other = slower(report, "decode")
-    other["torch"]["threads"] = 7
+    other = changed(slower(report, "decode"), torch={"threads": 7})
     assert "torch" not in explanation(report, other)
 
 
@@ -138,8 +138,8 @@ def test_the_frozen_app_explains_only_its_own_slow_start(report):
 
 
 def test_a_package_that_only_one_loads_explains_only_its_slow_start(report):
-    other = copy.deepcopy(report)
-    other["packages"]["pandas"] = {"version": "3.0", "file": "/x/pandas/__init__.py"}
+    pandas = {"version": "3.0", "file": "/x/pandas/__init__.py"}
+    other = changed(report, packages={"pandas": pandas})
     assert "pandas.version: nothing in a, 3.0 in b" in explanation(report, with_slow_start(other))
     assert "pandas" not in explanation(with_slow_start(report), other)
 
@@ -156,15 +156,13 @@ def test_a_package_that_only_one_loads_explains_only_its_slow_start(report):
 )
 @pytest.mark.parametrize("stage", ["cqt", "resample"])
 def test_a_fact_explains_only_why_its_own_side_is_slow(report, stage, part, name, values):
-    a, b = copy.deepcopy(report), copy.deepcopy(report)
-    a[part][name], b[part][name] = values
+    a, b = (changed(report, **{part: {name: value}}) for value in values)
     assert f"{part}.{name}" in explanation(slower(a, stage), b)
     assert f"{part}.{name}" not in explanation(a, slower(b, stage))
 
 
 def test_threads_that_are_not_one_number_may_slow_either_side(report):
-    other = copy.deepcopy(report)
-    other["variables"]["OMP_NUM_THREADS"]["value"] = "4,2"
+    other = changed(report, variables={"OMP_NUM_THREADS": {"value": "4,2"}})
     for a, b in ((slower(report, "cqt"), other), (report, slower(other, "cqt"))):
         assert "OMP_NUM_THREADS.value: 1 in a, 4,2 in b" in explanation(a, b)
 
@@ -179,10 +177,10 @@ def test_import_times_of_the_reference_engine_are_no_part_of_the_start(report):
 
 
 def test_a_stage_that_is_faster_here_and_slower_there_is_summed(report):
-    a, b = copy.deepcopy(report), copy.deepcopy(report)
-    for timings in (a["speed"]["benchmark"], b["speed"]["benchmark"]):
-        for timing in timings.values():
-            timing["decode"] = 0.1
+    a = copy.deepcopy(report)
+    for timing in a["speed"]["benchmark"].values():
+        timing["decode"] = 0.1
+    b = copy.deepcopy(a)
     a["speed"]["benchmark"]["mp3"]["decode"] = b["speed"]["benchmark"]["wav"]["decode"] = 0.2
     assert "decode" not in explanation(a, b)
     b["speed"]["benchmark"]["ogg"]["decode"] = 0.5  # sums: 0.7 and 1.1 seconds
@@ -193,8 +191,7 @@ def test_a_stage_that_is_faster_here_and_slower_there_is_summed(report):
 def test_what_only_one_report_has_measured_is_told(report, side):
     other = copy.deepcopy(report)
     del other["speed"]["benchmark"]["mp3"]
-    reports = [other, other]
-    reports[1 - side] = report
+    reports = (report, other) if side else (other, report)
     comparison = compare(("a", "b"), *reports)
     assert not comparison.equal
     alone = (comparison.only_first, comparison.only_second)
@@ -231,9 +228,8 @@ def test_openmp_runtimes_are_told_apart_by_their_file_names(report):
 
 
 def test_a_second_openmp_runtime_is_named(report):
-    other = slower(report, "inference")
-    second = {**other["thread_pools"]["openmp"], "file": "/opt/libiomp5.so"}
-    other["thread_pools"]["openmp 2"] = second
+    second = {**report["thread_pools"]["openmp"], "file": "/opt/libiomp5.so"}
+    other = changed(slower(report, "inference"), thread_pools={"openmp 2": second})
     text = explanation(report, other)
     assert "thread_pools.openmp 2.file: nothing in a, /opt/libiomp5.so in b" in text
 
@@ -246,11 +242,11 @@ def test_a_first_file_that_pays_for_a_compiler(report):
 
 
 def test_a_busier_machine_explains_it(report):
-    first, second = copy.deepcopy(report), slower(report, "decode")
-    first["speed"]["load_average"], second["speed"]["load_average"] = 0.1, 7.5
-    assert "kept the machine busier in b (load 0.1 and 7.5)" in explanation(first, second)
-    first["speed"]["load_average"], second["speed"]["load_average"] = 7.5, 0.1
-    text = explanation(first, second)  # the idle one is the slow one
+    idle, busy = ({"speed": {"load_average": load}} for load in (0.1, 7.5))
+    second = slower(report, "decode")
+    text = explanation(changed(report, **idle), changed(second, **busy))
+    assert "kept the machine busier in b (load 0.1 and 7.5)" in text
+    text = explanation(changed(report, **busy), changed(second, **idle))
     assert "busier" not in text
     assert "Nothing in the reports explains decode: measure again" in text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from contextlib import nullcontext
 from importlib import metadata
 from types import ModuleType, SimpleNamespace
 
@@ -95,16 +96,9 @@ def test_the_processors_name_on_every_system(tmp_path, monkeypatch):
     assert processor_name("Darwin") == "Apple M9"
     assert asked == [["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]]
 
-    class Key:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *exception):
-            return None
-
     winreg = ModuleType("winreg")
     winreg.HKEY_LOCAL_MACHINE = 1
-    winreg.OpenKey = lambda root, path: Key()
+    winreg.OpenKey = lambda root, path: nullcontext()
     winreg.QueryValueEx = lambda key, name: ("Some Core i7  ", 1)
     monkeypatch.setitem(sys.modules, "winreg", winreg)
     assert processor_name("Windows") == "Some Core i7"
@@ -144,7 +138,7 @@ def test_packages_without_file_or_metadata_as_in_a_frozen_app():
 
 
 def test_a_package_of_a_frozen_app_has_a_version_without_a_distribution_that_lists_it(monkeypatch):
-    monkeypatch.setattr(environment, "_distributions", dict)
+    monkeypatch.setattr(metadata, "packages_distributions", dict)
     torch, torchgen, inner = (ModuleType(n) for n in ("torch", "torchgen", "typing_extensions"))
     torch.__version__ = "9.9+cpu"
     for module in (torch, torchgen, inner):

@@ -11,9 +11,9 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from keyscan.doctor import self_test, track
+from keyscan.doctor import benchmark, self_test
+from keyscan.doctor.command import self_test_text
 from keyscan.doctor.self_test import Check, SelfTest
-from keyscan.doctor.text import self_test_text
 from keyscan.model.checkpoint import load_model
 from keyscan.options import ModelOptions
 from keyscan.spectrogram.constant_q import FILTER_BANK_PATH
@@ -67,7 +67,7 @@ def test_a_format_that_people_have_must_have_been_tested(missing):
 def test_without_encoders_it_fails_and_says_why(monkeypatch, tmp_path):
     """As with builds of FFmpeg that lack LAME; that of WMA may be missing."""
     missing = {".mp3": "no_such_encoder", ".wma": "no_such_encoder"}
-    monkeypatch.setattr(track, "_CODECS", {**track._CODECS, **missing})
+    monkeypatch.setattr(benchmark, "_CODECS", {**benchmark._CODECS, **missing})
     monkeypatch.setattr(self_test, "CQT_ENGINES", ("matrix",))  # the other one takes seconds
     result = self_test._test_in(tmp_path, load_model())
     assert not result.passed

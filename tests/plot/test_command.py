@@ -16,6 +16,7 @@ from keyscan.batch.command import draw_picture
 from keyscan.errors import NothingToDraw
 from keyscan.options import parse_analyze
 from keyscan.plot.theme import THEMES
+from tests.batch.analyze_process import start_analyze
 from tests.batch.results import analysed, failed
 from tests.plot.pictures import svg_words
 
@@ -116,14 +117,11 @@ def test_a_picture_that_cannot_be_written_is_an_error_before_the_work(tmp_path, 
 
 
 def test_ctrl_c_leaves_no_picture_of_a_track_that_was_not_reached(tmp_path, endless):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "keyscan", "analyze", "--plot", tmp_path / "a.svg", endless],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start_analyze("--plot", tmp_path / "a.svg", endless)
     while not psutil.Process(process.pid).children():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in errors
+    assert b"Traceback" not in errors
     assert not list(tmp_path.iterdir())

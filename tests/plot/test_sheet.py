@@ -42,23 +42,11 @@ def test_the_case_of_the_extension_does_not_matter(tmp_path):
     assert (tmp_path / "keys.SVG").read_bytes().startswith(b"<?xml")
 
 
-def no_folder(path):
-    return path / "nowhere" / "keys.svg"
-
-
-def a_folder(path):
-    (path / "keys.svg").mkdir()
-    return path / "keys.svg"
-
-
-def in_a_file(path):
-    (path / "file").touch()
-    return path / "file" / "keys.svg"
-
-
-@pytest.mark.parametrize("make", [no_folder, a_folder, in_a_file])
-def test_places_where_no_file_can_be(tmp_path, make):
-    path = make(tmp_path)
+@pytest.mark.parametrize("place", ["nowhere/keys.svg", "folder.svg", "file/keys.svg"])
+def test_places_where_no_file_can_be(tmp_path, place):
+    (tmp_path / "folder.svg").mkdir()
+    (tmp_path / "file").touch()
+    path = tmp_path / place
     before = set(tmp_path.rglob("*"))
     with pytest.raises(PictureNotWritten, match=r"cannot be written: \w+") as caught:
         check_picture(path)
@@ -94,12 +82,8 @@ def test_the_same_bytes_whatever_the_user_has_set_and_nothing_on_stderr(tmp_path
     (settings / "matplotlibrc").write_text(
         "figure.facecolor: red\ntext.usetex: True\nfont.size: 30\nsvg.fonttype: path\nnonsense: 1\n"
     )
-    environment = {
-        **os.environ,
-        "MPLCONFIGDIR": str(settings),
-        "PYTHONHASHSEED": "7",
-        "MPLBACKEND": "TkAgg",
-    }
+    own = {"MPLCONFIGDIR": str(settings), "PYTHONHASHSEED": "7", "MPLBACKEND": "TkAgg"}
+    environment = {**os.environ, **own}
     environment.pop("DISPLAY", None)
     theirs, ours = [[tmp_path / f"{who}.{kind}" for kind in ("svg", "png")] for who in "ab"]
     done = subprocess.run(

@@ -8,22 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from keyscan.keys import KEYS, Key, KeyStyle
-from keyscan.options import THEME_NAMES
 from keyscan.plot.theme import THEMES, channels
-from keyscan.plot.track import draw_track
-from tests.plot.pictures import (
-    SVG,
-    drawn,
-    in_parts,
-    overlaps,
-    pixels,
-    repeated,
-    svg_words,
-    texts,
-    words,
-)
+from keyscan.plot.track import bin_of, chroma, draw_track, fewer_columns
+from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
+from tests.plot.pictures import SVG, drawn, in_parts, overlaps, pixels, repeated, svg_words, words
 
 
 def test_the_head_has_name_key_confidence_tuning_and_length(song):
@@ -126,7 +117,7 @@ def test_tuning(song, cents, words_):
 def test_other_notation_and_spelling(song):
     with drawn(song, style=KeyStyle("openkey", "flats")) as figure:
         shown = words(figure)
-        places = {text.get_text(): text.xy for text in texts(figure) if hasattr(text, "xy")}
+        places = {text.get_text(): text.xy for text in figure.findobj(Text) if hasattr(text, "xy")}
     assert {key.open_key for key in KEYS} <= set(shown)
     assert "Gb minor" in shown
     assert "A: minor, B: major" not in shown
@@ -213,7 +204,7 @@ def test_the_band_lies_below_what_sounds_at_that_time(modulating):
     assert after[8] > before[8]  # G#
 
 
-@pytest.mark.parametrize("theme", THEME_NAMES)
+@pytest.mark.parametrize("theme", THEMES)
 def test_png(tmp_path, modulating, theme):
     draw_track(tmp_path / "track.PNG", modulating, theme)
     image = pixels(tmp_path / "track.PNG")
@@ -226,7 +217,7 @@ def test_png(tmp_path, modulating, theme):
     assert len(np.unique(spectrogram)) > 150
 
 
-@pytest.mark.parametrize("theme", THEME_NAMES)
+@pytest.mark.parametrize("theme", THEMES)
 def test_svg(tmp_path, modulating, theme):
     path = tmp_path / "track.svg"
     draw_track(path, modulating, theme)
@@ -269,3 +260,53 @@ def test_strange_names(tmp_path, song, name, recwarn, caplog, capfd):
     assert not recwarn.list
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
+
+
+def tone(frequency, seconds=4.0):
+    rate = load_filter_bank().sample_rate
+    samples = 0.5 * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+    return constant_q(samples.astype(np.float32), load_filter_bank())
+
+
+def test_few_columns_stay_as_they_are():
+    image = np.random.default_rng(0).random((105, 50), np.float32)
+    assert fewer_columns(image, 50) is image
+
+
+def test_columns_are_means_over_time():
+    image = np.random.default_rng(0).random((105, 1000), np.float32)
+    expected = image.reshape(105, 100, 10).mean(axis=2)
+    np.testing.assert_allclose(fewer_columns(image, 100), expected, rtol=1e-5)
+
+
+def test_every_frame_counts_once_where_columns_do_not_fit():
+    image = np.ones((3, 1001), np.float32)
+    image[:, 500] = 1001
+    fewer = fewer_columns(image, 64)
+    assert fewer.shape == (3, 64)
+    assert np.count_nonzero(fewer > 1.001) == 3
+    assert fewer.min() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("midi", "frequency"), [(45, 110.0), (69, 440.0), (74, 587.33)])
+def test_a_note_is_at_the_bin_that_sounds(midi, frequency):
+    loudest = tone(frequency).mean(axis=1).argmax()
+    assert abs(loudest - bin_of(midi)) < 0.6
+
+
+@pytest.mark.parametrize(("frequency", "note"), [(110.0, 9), (440.0, 9), (261.63, 0), (739.99, 6)])
+def test_chroma_names_the_note_whatever_its_octave(frequency, note):
+    notes = chroma(tone(frequency))[:, 5:-5]
+    assert notes.shape[0] == 12
+    assert (notes.argmax(axis=0) == note).all()
+    np.testing.assert_allclose(notes.max(axis=0), 1, rtol=1e-5)
+
+
+def test_chroma_looks_where_the_music_is_tuned():
+    detuned = tone(440 * 2 ** (40 / 1200))
+    neighbour = [chroma(detuned, cents)[10, 5:-5].mean() for cents in (0.0, 40.0)]
+    assert neighbour[1] < 0.7 * neighbour[0]
+
+
+def test_silence_has_no_chroma():
+    assert not chroma(np.zeros((105, 7), np.float32)).any()
