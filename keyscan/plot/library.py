@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyscan.analysis import DOUBTFUL, Analysis
-from keyscan.display import percent
 from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.options import ThemeName
+from keyscan.output import percent
 from keyscan.plot.bars import Bar, draw_bars
 from keyscan.plot.sheet import one_line, save, sheet, write_caption, write_head
 from keyscan.plot.theme import THEMES, Theme

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keyscan.analysis import Analysis, Segment
-from keyscan.display import clock, percent
 from keyscan.keys import KeyStyle
+from keyscan.output import clock, percent
 from keyscan.plot.sheet import text_width, write_caption
 from keyscan.plot.theme import Theme
 from keyscan.spectrogram.constant_q import (

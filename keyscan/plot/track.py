@@ -6,9 +6,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from keyscan.analysis import Analysis
-from keyscan.display import clock, percent, signed
 from keyscan.keys import KEYS, KeyStyle
 from keyscan.options import ThemeName
+from keyscan.output import clock, percent, signed
 from keyscan.plot.bars import Bar, draw_bars
 from keyscan.plot.panels import A4, draw_chroma, draw_keys, draw_spectrogram, write_times
 from keyscan.plot.sheet import one_line, save, sheet, write_caption, write_head

@@ -6,9 +6,9 @@ import pytest
 
 from keyscan.batch.results import analyses
 from keyscan.batch.table import names_of, table
-from keyscan.display import columns
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KeyStyle
+from keyscan.output import columns
 from tests.batch.results import analysed, failed
 
 NAMES = ["/music/01 - Artist - Some Title (Original Mix).mp3", "/music/sub/音楽 🎵.flac"]
