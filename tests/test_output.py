@@ -78,24 +78,15 @@ def test_letters_keep_their_accents_at_the_cut():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0, "0:00"), (62.6, "1:03"), (3599.7, "1:00:00"), (36_001, "10:00:01")],
+    ("function", "texts"),
+    [
+        (clock, {0: "0:00", 62.6: "1:03", 3599.7: "1:00:00", 36_001: "10:00:01"}),
+        (percent, {0.0: "0 %", 0.004: "<1 %", 0.87: "87 %", 0.992: ">99 %", 1.0: "100 %"}),
+        (signed, {2.6: "+3", -3.4: "-3", -0.4: "0"}),
+    ],
 )
-def test_clock(seconds, expected):
-    assert clock(seconds) == expected
-
-
-@pytest.mark.parametrize(
-    ("share", "expected"),
-    [(0.0, "0 %"), (0.004, "<1 %"), (0.87, "87 %"), (0.992, ">99 %"), (1.0, "100 %")],
-)
-def test_percent(share, expected):
-    assert percent(share) == expected
-
-
-@pytest.mark.parametrize(("value", "expected"), [(2.6, "+3"), (-3.4, "-3"), (-0.4, "0")])
-def test_signed(value, expected):
-    assert signed(value) == expected
+def test_numbers(function, texts):
+    assert {number: function(number) for number in texts} == texts
 
 
 def write(path, *parts):
