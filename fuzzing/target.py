@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from keyscan.line_process import LineProcess
+from keyscan.client import LineProcess
 from tests.server_process import COMMAND, HEARTBEAT
 
 _START_SECONDS = 120.0

@@ -1,8 +1,7 @@
 """A Python client: starts the server, sends it paths, and returns its replies as futures.
 
-``Client`` analyses in other processes, so that a damaged file cannot crash the program, every file
-has a limit of time and memory, and all cores are busy. It imports the standard library only: numpy
-and torch stay in the server.
+Files are analysed in other processes: a damaged file cannot crash the program, each has a limit of
+time and memory, and all cores are busy. Only the server imports numpy and torch.
 """
 
 from __future__ import annotations
@@ -20,20 +19,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from keyscan.errors import AnalysisError, InvalidPath
-from keyscan.line_process import LineProcess
 
-__all__ = ["SERVER", "Client", "Message", "ServerEnded"]
+__all__ = ["SERVER", "Client", "LineProcess", "Message", "ServerEnded"]
 
 SERVER = (sys.executable, "-m", "keyscan")
 """The command that runs the server with this Python."""
 
 Message = dict[str, Any]
 StrPath = str | os.PathLike[str]
+OnLine = Callable[[bytes], object]
 
 _START_SECONDS = 120.0
+_END_SECONDS = 10.0
+_LAST_LOG_SECONDS = 1.0
 _IN_FLIGHT_PER_WORKER = 8
 _LONGEST_PATH = 1 << 16  # characters; the server cannot tell the id of a line above 1 MiB
 _ERRORS = {kind.code: kind for kind in AnalysisError.__subclasses__()}
@@ -46,9 +47,12 @@ class ServerEnded(Exception):
 class Client:
     """A running server; a context manager that leaves no process. Threads may share it.
 
-    Futures run their callbacks in the thread that reads replies, so a callback must not block.
+    All methods but ``close`` raise ServerEnded if the server died or is closed, and so do futures;
+    these raise CancelledError after a reset. Their callbacks run in the thread that reads replies,
+    so a callback must not block.
 
     Attributes:
+        pid: the process id of the server.
         ready: the server's ``ready`` message, with ``version``, ``model`` and ``workers``.
     """
 
@@ -73,27 +77,23 @@ class Client:
         self._lock = threading.Lock()  # of what follows
         self._files: dict[int, Future[Message]] = {}
         self._waits: defaultdict[str, deque[Future[Message]]] = defaultdict(deque)
-        self._ended = False
-        self._why = ""
+        self._why = ""  # the reason for the end, once there is one
         self._ids = itertools.count(1)
-        self._log, self._last_log = log, ""
+        self._last_log = ""
+        on_log = None if log is None else partial(self._receive_log, log)
         stderr = None if log is None else subprocess.PIPE
         try:
             self._process = LineProcess([*command, *options], stderr=stderr, cwd=cwd, env=env)
         except OSError as error:
             raise ServerEnded(f"the server cannot start: {error}") from error
+        self.pid = self._process.pid
         ready = self._wait_for("ready")
-        self._process.read(self._receive, self._end, None if log is None else self._receive_log)
+        self._process.read(self._receive, self._end, on_log)
         try:
             self.ready = ready.result(_START_SECONDS)
         except BaseException:
             self.close()
             raise
-
-    @property
-    def pid(self) -> int:
-        """The process id of the server."""
-        return self._process.pid
 
     def analyze(self, path: StrPath, *, timeline: bool = False) -> Message:
         """The server's reply for a file; blocks until it is there.
@@ -101,7 +101,6 @@ class Client:
         Raises:
             AnalysisError: the file has no key; ``code`` is that of the reply.
             CancelledError: a reset in another thread cancelled the file.
-            ServerEnded: the server died or is closed.
         """
         return self.submit(path, timeline=timeline).result()
 
@@ -112,10 +111,6 @@ class Client:
 
         A file without a key has a reply with ``status`` ``"error"``, ``code`` and ``error``.
         ``paths`` is read as the server proceeds; a caller that stops early cancels what is left.
-
-        Raises:
-            CancelledError: a reset cancelled the files.
-            ServerEnded: the server died or is closed.
         """
         unread, waiting = iter(paths), dict[Future[Message], StrPath]()
         done: queue.SimpleQueue[Future[Message]] = queue.SimpleQueue()
@@ -143,9 +138,6 @@ class Client:
         """Request a file; the future returns or raises what ``analyze`` does.
 
         Until the reply is there, ``cancel()`` of the future makes the server drop the file.
-
-        Raises:
-            ServerEnded: the server died or is closed.
         """
         future: Future[Message] = Future()
         number, absolute = next(self._ids), str(Path(path).absolute())
@@ -153,22 +145,16 @@ class Client:
             future.set_exception(InvalidPath("the path is too long"))
             return future
         with self._lock:
-            self._check()
+            if self._why:
+                raise ServerEnded(self._why)
             self._files[number] = future
         future.add_done_callback(partial(self._withdraw, number))
         self._send({"id": number, "path": absolute, "timeline": timeline})
         return future
 
     def reset(self) -> None:
-        """Cancel all files without a reply, and wait until the server confirms.
-
-        Raises:
-            ServerEnded: the server died or is closed.
-        """
-        with self._lock:
-            self._check()
-            files = self._take_files()
-            complete = self._wait_for("reset_complete")
+        """Cancel all files without a reply, and wait until the server confirms."""
+        complete, files = self._wait_for("reset_complete"), self._take_files()
         self._send({"type": "reset"})
         _cancel(files)
         complete.result()
@@ -178,20 +164,14 @@ class Client:
 
         Raises:
             TimeoutError: there is no reply within ``timeout`` seconds.
-            ServerEnded: the server died or is closed.
         """
-        with self._lock:
-            self._check()
-            pong = self._wait_for("pong")
+        pong = self._wait_for("pong")
         self._send({"type": "ping"})
         return pong.result(timeout)
 
     def close(self) -> None:
         """End the server, within seconds; files without a reply are cancelled."""
-        with self._lock:
-            self._ended = True
-            self._why = self._why or "the client is closed"
-            files = self._take_files()
+        files = self._take_files("the client is closed")
         _cancel(files)
         self._process.close(at_once=bool(files))
 
@@ -201,18 +181,20 @@ class Client:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _check(self) -> None:
-        if self._ended:
-            raise ServerEnded(self._why)
-
-    def _take_files(self) -> list[Future[Message]]:
-        files, self._files = list(self._files.values()), {}
+    def _take_files(self, why: str = "") -> list[Future[Message]]:
+        """Forget the files without a reply; ``why`` says why no other may follow."""
+        with self._lock:
+            self._why = self._why or why
+            files, self._files = list(self._files.values()), {}
         return files
 
     def _wait_for(self, kind: str) -> Future[Message]:
         """A future of the next message of that type: the server sends them in order."""
         future: Future[Message] = Future()
-        self._waits[kind].append(future)
+        with self._lock:
+            if self._why:
+                raise ServerEnded(self._why)
+            self._waits[kind].append(future)
         return future
 
     def _send(self, message: Message) -> None:
@@ -221,10 +203,8 @@ class Client:
 
     def _withdraw(self, number: int, future: Future[Message]) -> None:
         """Tell the server that the owner of a future cancelled it."""
-        if not future.cancelled():
-            return
         with self._lock:
-            waits = self._files.pop(number, None) is not None
+            waits = future.cancelled() and self._files.pop(number, None) is not None
         if waits:
             future.set_running_or_notify_cancel()
             self._send({"type": "cancel", "id": number})
@@ -256,24 +236,94 @@ class Client:
             error.code = message["code"]
             future.set_exception(error)
 
-    def _receive_log(self, line: bytes) -> None:
-        assert self._log is not None
+    def _receive_log(self, log: Callable[[str], object], line: bytes) -> None:
         self._last_log = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
-        self._log(self._last_log)
+        log(self._last_log)
 
     def _end(self, code: int) -> None:
         """No future waits for a server that has ended."""
         last = f": {self._last_log}" if self._last_log else ""
-        with self._lock:
-            self._ended = True
-            self._why = self._why or f"the server ended with exit code {code}{last}"
-            waiting = [*self._take_files(), *itertools.chain(*self._waits.values())]
-        for future in waiting:
+        files = self._take_files(f"the server ended with exit code {code}{last}")
+        for future in itertools.chain(files, *self._waits.values()):
             if future.set_running_or_notify_cancel():
                 future.set_exception(ServerEnded(self._why))
 
 
-def _cancel(files: Iterable[Future[Message]]) -> None:
-    for future in files:
+def _cancel(futures: Iterable[Future[Message]]) -> None:
+    for future in futures:
         future.cancel()
         future.set_running_or_notify_cancel()
+
+
+class LineProcess:
+    """A child process that reads lines from stdin and writes lines to stdout."""
+
+    def __init__(self, command: Sequence[str], **options: Any) -> None:
+        """Start it; ``options`` and errors are those of ``subprocess.Popen``."""
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, **options)
+        self.pid = self.process.pid
+        assert self.process.stdin is not None
+        self._stdin = self.process.stdin
+        self._threads: list[threading.Thread] = []
+
+    def read(
+        self, on_line: OnLine, on_end: Callable[[int], object], on_log: OnLine | None = None
+    ) -> None:
+        """Call ``on_line`` with every line of stdout, then ``on_end`` with the exit code.
+
+        ``on_log`` gets every line of stderr, which must be a pipe. Each pipe has its own thread.
+        """
+
+        def read_lines(pipe: IO[bytes] | None, on_line: OnLine) -> None:
+            assert pipe is not None
+            with pipe:
+                for line in pipe:
+                    on_line(line)
+
+        def read_stdout() -> None:
+            try:
+                read_lines(self.process.stdout, on_line)
+            finally:
+                code = self.wait()
+                self._join(_LAST_LOG_SECONDS)  # another process may hold stderr open
+                on_end(code)
+
+        if on_log is not None:
+            log = partial(read_lines, self.process.stderr, on_log)
+            self._threads.append(threading.Thread(target=log, daemon=True))
+        self._threads.append(threading.Thread(target=read_stdout, daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, line: bytes) -> None:
+        """Write to stdin; blocks while the pipe is full. OSError, ValueError: it is closed."""
+        self._stdin.write(line)
+        self._stdin.flush()
+
+    def close_stdin(self) -> None:
+        """No line follows."""
+        with contextlib.suppress(OSError):  # the process has not read everything
+            self._stdin.close()
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the process: it has seconds to finish its work, or gets a signal."""
+        if at_once:
+            self.process.terminate()
+            self.wait()
+        self.close_stdin()
+        self.wait()
+        self._join(_END_SECONDS)
+
+    def wait(self) -> int:
+        """The exit code of a process that is about to end; one that does not is killed."""
+        try:
+            return self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def _join(self, seconds: float) -> None:
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(seconds)

@@ -1,5 +1,4 @@
-"""The 24 keys: names, Camelot, Open Key, class ids, how far an estimate is from the truth, and
-which keys mix well."""
+"""The 24 keys: their notations, how one is related to another, and which of them mix well."""
 
 from __future__ import annotations
 
@@ -7,14 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import Literal
 
 Mode = Literal["major", "minor"]
 Spelling = Literal["both", "sharps", "flats"]
 Notation = Literal["musical", "camelot", "openkey"]
 Relation = Literal["exact", "fifth_up", "fifth_down", "relative", "parallel", "other"]
-
 Harmony = Literal["same", "relative", "up", "down", "energy_boost"]
 
 NOTATIONS: tuple[Notation, ...] = ("musical", "camelot", "openkey")
@@ -65,12 +63,6 @@ class Key:
             return f"{sharp}/{flat}"
         return flat if spelling == "flats" else sharp
 
-    def written(self, notation: Notation, spelling: Spelling = "both") -> str:
-        """The key in one of the three notations; ``spelling`` is for the musical one."""
-        if notation == "musical":
-            return self.name(spelling)
-        return self.camelot if notation == "camelot" else self.open_key
-
     @classmethod
     def parse(cls, text: str) -> Key:
         """Read ``"F# minor"``, ``"Gb major"``, ``"Am"``, ``"C"`` or ``"f#:min"`` (no mode: major).
@@ -87,10 +79,8 @@ class Key:
             raise ValueError(f"not a key: {text!r}")
         letter, accidental, mode = match.groups()
         shift = {"#": 1, "♯": 1, "b": -1, "♭": -1}.get(accidental, 0)
-        return cls(
-            (_LETTERS[letter.upper()] + shift) % 12,
-            "minor" if mode in ("minor", "min", "m") else "major",
-        )
+        tonic = (_LETTERS[letter.upper()] + shift) % 12
+        return cls(tonic, "minor" if mode in ("minor", "min", "m") else "major")
 
     def transposed(self, semitones: int) -> Key:
         """The key so many semitones higher."""
@@ -124,29 +114,21 @@ class Key:
         """
         other: Mode = "major" if self.mode == "minor" else "minor"
         relative = Key((self.tonic + (3 if other == "major" else 9)) % 12, other)
-        tonics: dict[Harmony, tuple[int, ...]] = {
-            "up": (7,),
-            "down": (5,),
-            "energy_boost": (2, 1),
-        }
-        moved: dict[Key, Harmony] = {
-            Key((self.tonic + interval) % 12, self.mode): harmony
-            for harmony, intervals in tonics.items()
-            for interval in intervals
-        }
+        moves: dict[int, Harmony] = {7: "up", 5: "down", 2: "energy_boost", 1: "energy_boost"}
+        moved = {self.transposed(interval): harmony for interval, harmony in moves.items()}
         return {self: "same", relative: "relative", **moved}
 
 
 @dataclass(frozen=True)
 class KeyStyle:
-    """How keys are written for people."""
+    """How keys are written for people; ``spelling`` is for the musical notation."""
 
     notation: Notation = "musical"
     spelling: Spelling = "both"
 
     def write(self, key: Key) -> str:
         """The key as replies have it in the field ``key``."""
-        return key.written(self.notation, self.spelling)
+        return key.name(self.spelling) if self.notation == "musical" else self.code(key)
 
     def code(self, key: Key) -> str:
         """The place on the wheel: Open Key if that is the notation, Camelot otherwise."""
@@ -172,10 +154,8 @@ def _around_the_wheel(keys: set[Key], start: int) -> list[int]:
     path: list[Key] = []
     for number in (*range(start, 13), *range(1, start)):
         here = [key for key in keys if key.camelot_number == number]
-        here.sort(key=lambda key: key.mode)
-        if not here:
-            continue
-        path += here if not path or path[-1].mode == here[0].mode else here[::-1]
+        here.sort(key=lambda key: key.mode, reverse=bool(path) and path[-1].mode == "minor")
+        path += here
     return [key.class_id for key in path]
 
 
@@ -202,19 +182,14 @@ def _neighbours(path: list[int]) -> list[list[int]]:
 
 
 def _steps(path: list[int]) -> int:
-    distances = _distances()
-    return sum(distances[one][other] for one, other in pairwise(path))
+    return sum(starmap(_distance, pairwise(path)))
 
 
 @cache
-def _distances() -> list[list[int]]:
-    return [[one.distance_to(other) for other in KEYS] for one in KEYS]
+def _distance(one: int, other: int) -> int:
+    return KEYS[one].distance_to(KEYS[other])
 
 
-def _in_class_order() -> tuple[Key, ...]:
-    modes: tuple[Mode, ...] = ("major", "minor")
-    return tuple(sorted((Key(t, m) for t in range(12) for m in modes), key=lambda k: k.class_id))
-
-
-KEYS: tuple[Key, ...] = _in_class_order()
+_MODES: tuple[Mode, ...] = ("minor", "major")
+KEYS = tuple(sorted((Key(t, m) for t in range(12) for m in _MODES), key=lambda key: key.class_id))
 """All 24 keys, in the order of ``class_id``."""

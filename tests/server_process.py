@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keyscan.line_process import LineProcess
+from keyscan.client import LineProcess
 
 ROOT = Path(__file__).parent.parent
 EXE = os.environ.get("KEYSCAN_EXE")

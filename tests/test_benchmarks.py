@@ -1,15 +1,30 @@
-"""A benchmark without a comparison says so, and does not call it a success."""
+"""The benchmarks print their tables, and one without a comparison is no success."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 
 import pytest
 
+from benchmarks.length import WRITERS, Row, spread
 from benchmarks.processes import Usage
+from benchmarks.script import duration, duration_name
 from benchmarks.soak_report import Sample, Verdict, verdict
+from keyscan.audio.stream import AudioStream
 from tests.server_process import ROOT
+
+
+def run(module, *options):
+    command = [sys.executable, "-m", f"benchmarks.{module}", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+
+
+def rows(output):
+    """The cells of every line of a table but its titles."""
+    lines = [line for line in output.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def samples(count, grows_by=0):
@@ -22,13 +37,9 @@ def samples(count, grows_by=0):
 
 def usage(second, server_bytes):
     return Usage(
-        server_bytes=server_bytes,
-        worker_bytes=10**8,
-        descriptors=20,
-        threads=5,
-        children=2,
+        server_bytes=server_bytes, worker_bytes=10**8, descriptors=20, threads=5, children=2,
         processor_seconds=0.5 * second,
-    )
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
@@ -44,9 +55,7 @@ def test_a_soak_is_flat_or_not(capsys):
 
 
 def test_memory_is_not_said_to_be_flat_where_nothing_was_compared():
-    command = [sys.executable, "-m", "benchmarks.memory", "--lengths", "1m", "--formats", "mp3",
-               "--queues"]  # fmt: skip
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    result = run("memory", "--lengths", "1m", "--formats", "mp3", "--queues")
     assert result.returncode == 0, result.stderr
     assert "| 1m | MP3 |" in result.stdout
     assert "not measured" in result.stdout
@@ -54,10 +63,63 @@ def test_memory_is_not_said_to_be_flat_where_nothing_was_compared():
 
 
 def test_what_the_cache_saves_is_measured_on_files_that_differ():
-    command = [sys.executable, "-m", "benchmarks.cache", "--tracks", "3", "--seconds", "20",
-               "--rows", "50"]  # fmt: skip
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    result = run("cache", "--tracks", "3", "--seconds", "20", "--rows", "50")
     assert result.returncode == 0, result.stderr
-    rows = [line.split("|")[1].strip() for line in result.stdout.splitlines() if "|" in line]
-    assert rows[2:6] == ["no cache", "an empty cache", "unchanged", "moved"]
-    assert rows[-1] == "50"
+    names = [row[0] for row in rows(result.stdout)]
+    assert names[:4] == ["no cache", "an empty cache", "unchanged", "moved"]
+    assert names[-1] == "50"
+
+
+@pytest.mark.parametrize("seconds", [10.0, 120.0])
+@pytest.mark.parametrize("extension", WRITERS)
+def test_files_have_the_length_they_are_called_by(extension, seconds, tmp_path):
+    path = tmp_path / f"a.{extension}"
+    WRITERS[extension](path, seconds)
+    with AudioStream(path) as stream:
+        assert sum(map(len, stream)) == pytest.approx(seconds * stream.sample_rate, rel=0.02)
+        assert stream.warnings == ()
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_the_spread_is_a_share_of_the_mean(tmp_path):
+    short, long = Row(tmp_path, 60.0, [0.5, 1.0, 9.0]), Row(tmp_path, 120.0, [6.0])
+    assert (short.per_minute, long.per_minute) == (1.0, 3.0)
+    assert spread([short.per_minute, long.per_minute]) == 1.0
+
+
+@pytest.mark.parametrize("name", ["10s", "5m", "10h"])
+def test_lengths_are_named_as_the_options_are(name):
+    assert duration(name) == {"10s": 10.0, "5m": 300.0, "10h": 36000.0}[name]
+    assert duration_name(duration(name)) == name
+
+
+@pytest.mark.parametrize("text", ["4s", "0m", "90s", "5", "m", "1.5h"])
+def test_a_length_that_no_track_can_have(text):
+    with pytest.raises(ArgumentTypeError):
+        duration(text)
+
+
+def test_lengths_are_compared_within_a_format():
+    options = ("--lengths", "10s", "5s", "--formats", "mp3", "--rounds", "1", "--turn", "0.1")
+    result = run("length", *options)
+    assert result.returncode in (0, 1), result.stderr  # the bar depends on the machine
+    assert [row[:2] for row in rows(result.stdout)] == [["MP3", "5s"], ["MP3", "10s"]]
+    assert all(float(cell) > 0 for row in rows(result.stdout) for cell in row[2:5])
+    assert result.stdout.count("spread") == 1
+
+
+def test_one_length_is_no_comparison():
+    options = ("--lengths", "5s", "--formats", "wav", "--rounds", "1", "--turn", "0")
+    result = run("length", *options)
+    assert result.returncode == 0, result.stderr
+    assert "not measured" in result.stdout
+
+
+def test_the_idle_server_beside_torch():
+    result = run("idle", "--rounds", "1")
+    assert result.returncode in (0, 1), result.stderr
+    torch, server = rows(result.stdout)
+    assert (torch[0], server[0]) == ("import torch", "server")
+    assert torch[2] == torch[4] == "1.00"
+    assert all(float(server[column]) > 0 for column in (1, 2, 3, 4))
+    assert "bars: ready 1.3" in result.stdout

@@ -217,13 +217,15 @@ def test_close_cancels_and_leaves_nothing(nothing_left, endless):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal that stops a process")
 def test_close_of_a_server_that_hangs(nothing_left, monkeypatch, track):
-    monkeypatch.setattr("keyscan.line_process._END_SECONDS", 0.5)
+    monkeypatch.setattr("keyscan.client._END_SECONDS", 0.5)
     client = Client("--workers", "1", command=COMMAND)
     os.kill(client.pid, signal.SIGSTOP)
-    full = threading.Thread(target=lambda: fill(client, track))
-    full.start()
     with pytest.raises(TimeoutError):
         client.ping(0.3)
+    full = threading.Thread(target=lambda: fill(client, track))
+    full.start()
+    full.join(1.0)
+    assert full.is_alive()  # blocked: the pipe is full
     client.close()
     full.join(PATIENCE)
     assert not full.is_alive()

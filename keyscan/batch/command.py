@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from keyscan.analysis import Analysis
 from keyscan.batch.documents import csv_lines, json_document, m3u_lines
-from keyscan.batch.progress import Progress, terminal_width
 from keyscan.batch.results import (
+    Failed,
     Result,
     RunSummary,
     analyses,
@@ -20,13 +21,12 @@ from keyscan.batch.results import (
     summarize,
     summary_lines,
 )
-from keyscan.batch.session import Batch, StartEngine, is_one_file
+from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
 from keyscan.batch.table import table
-from keyscan.display import shown
 from keyscan.errors import NothingToDraw, PlotError, StartFailed
 from keyscan.keys import KeyStyle
 from keyscan.options import AnalyzeOptions, ThemeName
-from keyscan.output import check_writable, replaced, write_text
+from keyscan.output import check_writable, replaced, shown, write_text
 from keyscan.profiling import profiling_enabled
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -42,14 +42,9 @@ class Plot(Protocol):
     ) -> None: ...
 
     def draw_library(
-        self,
-        path: Path,
-        name: str,
-        analyses: Sequence[Analysis],
-        failures: Sequence[str],
-        theme: ThemeName,
-        style: KeyStyle,
-    ) -> None: ...
+        self, path: Path, name: str, analyses: Sequence[Analysis], failures: Sequence[str],
+        theme: ThemeName, style: KeyStyle,
+    ) -> None: ...  # fmt: skip
 
 
 def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: Plot) -> int:
@@ -76,8 +71,7 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
     finally:
         progress.close()
         batch.kill()
-    signal = batch.interruption.number
-    return code if signal is None else 128 + signal
+    return code if batch.signal is None else 128 + batch.signal
 
 
 def _report(
@@ -92,13 +86,12 @@ def _report(
         leave_out_cached=options.changed_only,
     )
     _write(options, results, summary, stdout)
-    if not batch.found and batch.interruption.number is None:
+    if not batch.found and batch.signal is None:
         folders = ", ".join(map(shown, options.paths))
         progress.write(f"keyscan: no audio files in {folders}\n")
         return EXIT_FAILED
     if not options.quiet:
-        lines = summary_lines(summary, options.style)
-        progress.write("".join(f"{line}\n" for line in lines))
+        progress.write("".join(f"{line}\n" for line in summary_lines(summary, options.style)))
     if options.plot is not None:
         draw_picture(options.plot, options, results, batch.track, plot)
     return EXIT_FAILED if summary.failed else EXIT_OK
@@ -113,32 +106,41 @@ def _write(
         OSError: they cannot be written.
     """
     if options.changed_only:
-        results = [
-            result for result in results if not (isinstance(result, Analysis) and result.cached)
-        ]
+        results = [result for result in results if isinstance(result, Failed) or not result.cached]
     results = ordered(results, options.sort)
-    if options.output is None:
-        if os.name != "nt":
-            os.set_blocking(stdout, True)  # another process that has the pipe may have changed it
-        stream = os.fdopen(stdout, "wb", buffering=0, closefd=False)
-        write_text(_text(options, results, summary, terminal_width(stdout)), stream)
-    else:
-        with replaced(options.output) as file:
-            write_text(_text(options, results, summary, terminal_width(file.fileno())), file)
+    with contextlib.ExitStack() as stack:
+        if options.output is None:
+            descriptor = stdout
+        else:
+            descriptor = stack.enter_context(replaced(options.output)).fileno()
+        match options.format:
+            case "json":
+                text = json_document(results, summary, options.style)
+            case "csv":
+                text = csv_lines(results, options.style)
+            case "m3u":
+                text = m3u_lines(results, options.style)
+            case "table":
+                lines = table(analyses(results), options.style, terminal_width(descriptor))
+                text = (f"{line}\n" for line in lines)
+        write_text(text, descriptor)
 
 
-def _text(
-    options: AnalyzeOptions, results: Sequence[Result], summary: RunSummary, width: int | None
-) -> Iterator[str]:
-    match options.format:
-        case "json":
-            return json_document(results, summary, options.style)
-        case "csv":
-            return csv_lines(results, options.style)
-        case "m3u":
-            return m3u_lines(results, options.style)
-        case "table":
-            return (f"{line}\n" for line in table(analyses(results), options.style, width))
+def terminal_width(descriptor: int) -> int | None:
+    """The columns of the terminal that ``descriptor`` is; None if it is none.
+
+    The variable ``COLUMNS`` overrides them, as in other programs.
+    """
+    if not os.isatty(descriptor):
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    for known in (descriptor, 2):  # Windows has a width for the standard streams only
+        with contextlib.suppress(OSError, ValueError):
+            if found := os.get_terminal_size(known).columns:
+                return found
+    return 80
 
 
 def draw_picture(

@@ -11,8 +11,8 @@ from pathlib import PurePath
 
 from keyscan.analysis import Analysis
 from keyscan.batch.results import Result, RunSummary, analyses
-from keyscan.display import shown
 from keyscan.keys import KeyStyle
+from keyscan.output import shown
 from keyscan.reply import Message, failure_fields, key_fields, success_fields
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -40,13 +40,13 @@ def json_document(results: Sequence[Result], summary: RunSummary, style: KeyStyl
 
 
 def _track(result: Result, style: KeyStyle) -> Message:
-    compatible = {}
+    fields = {"path": result.path, **_reply(result, style)}
     if isinstance(result, Analysis):
-        compatible["compatible"] = [
+        fields["compatible"] = [
             {**key_fields(key, style), "relation": relation}
             for key, relation in result.compatible.items()
         ]
-    return {"path": result.path, **_reply(result, style), **compatible}
+    return fields
 
 
 def csv_lines(results: Sequence[Result], style: KeyStyle) -> Iterator[str]:
@@ -109,10 +109,5 @@ def m3u_lines(results: Sequence[Result], style: KeyStyle) -> Iterator[str]:
 def _location(path: str) -> str:
     """The absolute path, or a ``file:`` URI where a line of UTF-8 cannot hold that."""
     absolute = os.path.abspath(path)  # noqa: PTH100
-    try:
-        absolute.encode()
-    except UnicodeEncodeError:
-        return PurePath(absolute).as_uri()
-    if absolute.splitlines() != [absolute] or absolute != absolute.strip():
-        return PurePath(absolute).as_uri()
-    return absolute
+    line = absolute.encode(errors="ignore").decode().strip()
+    return absolute if line.splitlines() == [absolute] else PurePath(absolute).as_uri()

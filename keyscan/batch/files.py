@@ -27,8 +27,8 @@ def find_files(paths: Sequence[str], *, recursive: bool) -> Iterator[str | Faile
     for path in _expanded(paths) if _ON_WINDOWS else paths:
         if os.path.isdir(path):  # noqa: PTH112 - pathlib changes some names
             yield from walk.folder(path)
-        else:
-            yield from walk.file(path, os.path.realpath(path))
+        elif walk.is_new(os.path.realpath(path)):
+            yield path
 
 
 class _Walk:
@@ -38,20 +38,19 @@ class _Walk:
         self._recursive = recursive
         self._seen: set[str] = set()
 
-    def file(self, path: str, real: str) -> Iterator[str]:
-        if self._is_new(real):
-            yield path
-
     def folder(self, path: str) -> Iterator[str | Failed]:
         waiting = [(path, os.path.realpath(path))]
         while waiting:  # no recursion: folders can be nested more deeply than Python's stack
             path, real = waiting.pop()
-            if not self._is_new(real):
+            if not self.is_new(real):
                 continue
             try:
-                entries = _natural(_visible(path))
+                entries = _visible(path)
+            except PermissionError:
+                yield Failed(path, PermissionDenied("the folder may not be read by this user"))
+                continue
             except OSError as error:
-                yield _unreadable(path, error)
+                yield Failed(path, ReadFailed(f"the folder cannot be read: {error.strerror}"))
                 continue
             inner = []
             own = {_inside(real, entry) for entry in entries if not entry.is_symlink()}
@@ -63,17 +62,16 @@ class _Walk:
                         continue
                 if _is_folder(entry):
                     inner.append((entry.path, target))
-                elif is_music(entry.name):
-                    yield from self.file(entry.path, target)
+                elif is_music(entry.name) and self.is_new(target):
+                    yield entry.path
             if self._recursive:
                 waiting += reversed(inner)
 
-    def _is_new(self, real: str) -> bool:
+    def is_new(self, real: str) -> bool:
         name = os.path.normcase(real)
-        if name in self._seen:
-            return False
+        new = name not in self._seen
         self._seen.add(name)
-        return True
+        return new
 
 
 def natural(name: str) -> tuple[list[str | int], str]:
@@ -87,13 +85,10 @@ def _inside(folder: str, entry: os.DirEntry[str]) -> str:
 
 
 def _visible(folder: str) -> list[os.DirEntry[str]]:
-    """Without hidden files, such as the ``._name`` that macOS writes to other file systems."""
+    """In natural order, without hidden files, such as the ``._name`` that macOS writes."""
     with os.scandir(folder) as entries:
-        return [entry for entry in entries if not _is_hidden(entry)]
-
-
-def _natural(entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
-    return sorted(entries, key=lambda entry: natural(entry.name))
+        visible = [entry for entry in entries if not _is_hidden(entry)]
+    return sorted(visible, key=lambda entry: natural(entry.name))
 
 
 def _is_hidden(entry: os.DirEntry[str]) -> bool:
@@ -110,12 +105,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # links in a circle
         return False
-
-
-def _unreadable(path: str, error: OSError) -> Failed:
-    if isinstance(error, PermissionError):
-        return Failed(path, PermissionDenied("the folder may not be read by this user"))
-    return Failed(path, ReadFailed(f"the folder cannot be read: {error.strerror}"))
 
 
 def _expanded(paths: Sequence[str]) -> Iterator[str]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from keyscan.analysis import Analysis
-from keyscan.display import clock
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
 from keyscan.options import Order
+from keyscan.output import clock
 from keyscan.reply import Message
 
 _LONGEST_BAR = 24
@@ -89,13 +89,7 @@ class RunSummary:
     def fields(self) -> Message:
         """For JSON; keys in Camelot."""
         return {
-            "files": self.files,
-            "analysed": self.analysed,
-            "from_cache": self.from_cache,
-            "left_out": self.left_out,
-            "not_tonal": self.not_tonal,
-            "not_reached": self.not_reached,
-            "failed": self.failed,
+            **vars(self),
             "keys": {key.camelot: number for key, number in self.keys.items()},
             "seconds": round(self.seconds, 3),
             "files_per_second": round(self.rate, 3),
@@ -125,17 +119,16 @@ def summarize(
 
 def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
     """For people, the keys last."""
-    counts = [f"{summary.analysed:,} analysed"]
-    if summary.from_cache:
-        left_out = ", not listed" if summary.left_out else ""
-        counts.append(f"{summary.from_cache:,} from the cache{left_out}")
-    if summary.failed:
-        counts.append(f"{sum(summary.failed.values()):,} failed")
-    if summary.not_reached:
-        counts.append(f"{summary.not_reached:,} not reached")
+    counts = {
+        "analysed": summary.analysed,
+        f"from the cache{', not listed' if summary.left_out else ''}": summary.from_cache,
+        "failed": sum(summary.failed.values()),
+        "not reached": summary.not_reached,
+    }
+    texts = [f"{n:,} {name}" for name, n in counts.items() if n or name == "analysed"]
     files = f"{summary.files:,} file{'' if summary.files == 1 else 's'}"
     speed = f"{_duration(summary.seconds)}, {summary.rate:.1f} files a second"
-    yield f"{files}: {', '.join(counts)} ({speed})"
+    yield f"{files}: {', '.join(texts)} ({speed})"
     if summary.failed:
         yield "failed: " + ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
     if sum(summary.keys.values()) > 1:
@@ -149,18 +142,14 @@ def _histogram(keys: dict[Key, int], style: KeyStyle) -> Iterator[str]:
     """A line for each Camelot number that has a track, minor and major side by side."""
     most = max(keys.values())
     digits = len(f"{most:,}")
-
-    def bar(key: Key) -> str:
-        count = keys.get(key, 0)
-        if not count:
-            return ""
+    bars = {}
+    for key, count in keys.items():
         length = -(-count * min(_LONGEST_BAR, most) // most)  # rounded up: at least one
-        return f"{style.code(key):>3} {count:{digits},} {'#' * length}"
-
+        bars[key] = f"{style.code(key):>3} {count:{digits},} {'#' * length}"
     for minor, major in zip(KEYS[:12], KEYS[12:], strict=True):
-        if minor in keys or major in keys:
+        if minor in bars or major in bars:
             size = _LONGEST_BAR + digits + 5
-            yield f"  {bar(minor):{size}}  {bar(major)}".rstrip()
+            yield f"  {bars.get(minor, ''):{size}}  {bars.get(major, '')}".rstrip()
 
 
 def _duration(seconds: float) -> str:

@@ -1,70 +1,116 @@
-"""Files through the engine, until all are done or a signal stops the work."""
+"""Files through the engine, with progress on stderr, until all are done or a signal stops them."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import queue
 import signal
+import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from tqdm import tqdm
+
 from keyscan.analysis import Analysis
 from keyscan.batch.files import find_files
-from keyscan.batch.progress import Progress
 from keyscan.batch.results import Failed, Result
 from keyscan.engine.engine import Engine, Outcome, Task
 from keyscan.errors import AnalysisError
 from keyscan.options import AnalyzeOptions, EngineOptions
+from keyscan.output import shown
 from keyscan.profiling import file_table, profiling_enabled
-from keyscan.stdio import STDERR
+from keyscan.stdio import STDERR, write_all
 
 StartEngine = Callable[[EngineOptions, Callable[[Engine], None]], tuple[Engine, object]]
 """Gives an engine that is loaded; calls back as soon as the engine has a process to end."""
 
+_BAR_FORMAT = (
+    "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} files "
+    "[{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+)
+_SMOOTHING = 0.1  # files differ in length, and those from the cache take no time
 _TICK_SECONDS = 1.0
 _LAST_ROWS_SECONDS = 5.0  # for a locked cache
 _HURRIED_SECONDS = 1.0  # the same after a signal
 _MOST_SIGNALS = 3
 
 
-class Interruption:
-    """Handles SIGINT and SIGTERM from its construction on; ``number`` is that of the first.
+class Progress:
+    """A bar on stderr, if that is a terminal, and messages above it.
 
-    The first signal during ``stopping`` calls ``stop``. Any other raises KeyboardInterrupt in the
-    main thread; after three, the next ends the process.
+    Also a text stream for ``logging``: each ``write`` appears in one piece. Thread-safe. A stderr
+    that is closed, or a terminal that is gone, does no harm.
     """
 
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self._count = 0
-        self._stop: Callable[[], None] | None = None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
+    def __init__(self, *, bar: bool) -> None:
+        """``bar``: whether to draw one, if stderr is a terminal."""
+        self._stream = sys.stderr
+        if isinstance(self._stream, io.TextIOWrapper):
+            self._stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        self._draws = bar and self._stream.isatty()
+        self._failed = 0
+        # tqdm's own lock is shared between processes, for which macOS starts one more process
+        tqdm.set_lock(threading.RLock())
+        self._new_bar = partial(
+            tqdm, file=self._stream, disable=not self._draws, leave=False, dynamic_ncols=True
+        )
+        self._bar = tqdm(disable=True)
 
-    @contextmanager
-    def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
-        """``stop`` has to be reentrant: the handler runs between any two steps of the program."""
-        self._stop = stop
-        try:
-            yield
-        finally:
-            self._stop = None
+    def finding(self, items: Iterable[str | Failed]) -> Iterator[str | Failed]:
+        """Pass on ``items``, and count them on the terminal if they take more than a second."""
+        yield from self._new_bar(items, desc="looking for files", unit=" found", delay=1.0)
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._count += 1
-        if self.number is None:
-            self.number = number
-            if self._stop is not None:
-                self._stop()
-                return
-        if self._count > _MOST_SIGNALS:
-            os._exit(128 + number)
-        raise KeyboardInterrupt
+    def start(self, total: int) -> None:
+        """Draw the bar for ``total`` files."""
+        self._bar = self._new_bar(
+            total=total, unit=" files", bar_format=_BAR_FORMAT, smoothing=_SMOOTHING
+        )
+
+    def restart_clock(self) -> None:
+        """The first file starts now: the time to load the engine is no part of the rate."""
+        self._bar.unpause()
+
+    def done(self, result: Result) -> None:
+        """Count one more file; if it has failed, write why."""
+        if isinstance(result, Failed):
+            self._failed += 1
+            error = result.error
+            self.write(f"failed: {shown(result.path)}: {shown(str(error))} ({error.code})\n")
+            self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        with contextlib.suppress(OSError):
+            self._bar.update()
+
+    def tick(self) -> None:
+        """Redraw the bar, whose clock moves on though no file is done."""
+        with contextlib.suppress(OSError):
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        with contextlib.suppress(OSError):
+            self._bar.close()
+
+    def write(self, text: str) -> None:
+        """Write whole lines."""
+        with contextlib.suppress(OSError):
+            if self._draws:
+                tqdm.write(text, file=self._stream, end="")
+            elif self._stream.isatty():
+                self._stream.write(text)
+                self._stream.flush()
+            else:  # without a lock: if the reader waits, Ctrl-C still ends the program
+                write_all(self._stream.fileno(), text.encode("utf-8", "backslashreplace"))
+
+    def flush(self) -> None:
+        """For ``logging``; there is no buffer."""
 
 
 def is_one_file(paths: Sequence[str], count: int) -> bool:
@@ -82,23 +128,31 @@ class _FileTask(Task):
 class Batch:
     """The files of one run and what became of them.
 
+    It handles SIGINT and SIGTERM from its construction on. The first signal while the engine works
+    stops that; any other raises KeyboardInterrupt in the main thread, and after three, the next
+    ends the process.
+
     Attributes:
         found: paths of files, and folders that cannot be read.
         seconds: from the first file to the last.
         track: the single file that the picture shows, with timeline and spectrogram.
-        interruption: what stops the run.
+        signal: the number of the first signal.
     """
 
     def __init__(self, options: AnalyzeOptions, progress: Progress) -> None:
         self.found: list[str | Failed] = []
         self.seconds = 0.0
         self.track: Analysis | None = None
-        self.interruption = Interruption()
+        self.signal: int | None = None
         self._options = options
         self._progress = progress
         self._results: dict[int, Result] = {}  # by their place in ``found``
-        self._profiles = profiling_enabled()
+        self._done: queue.SimpleQueue[tuple[_FileTask, Outcome] | None] = queue.SimpleQueue()
+        self._works = False
         self._engine: Engine | None = None
+        self._signals = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
 
     @property
     def results(self) -> list[Result]:
@@ -124,6 +178,17 @@ class Batch:
         if self._engine is not None:
             self._engine.kill()
 
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        if self.signal is None:
+            self.signal = number
+            if self._works:
+                self._done.put(None)  # a SimpleQueue is reentrant
+                return
+        if self._signals > _MOST_SIGNALS:
+            os._exit(128 + number)
+        raise KeyboardInterrupt
+
     def _analyse(self, start_engine: StartEngine) -> None:
         self._progress.start(len(self.found))
         waiting: deque[tuple[int, str]] = deque()
@@ -138,49 +203,47 @@ class Batch:
         self._progress.restart_clock()
         since = time.monotonic()
         try:
+            self._works = True
             self._feed(engine, waiting)
         finally:
+            self._works = False
             self.seconds = time.monotonic() - since
             engine.kill()
-        hurry = self.interruption.number is not None
-        engine.close(_HURRIED_SECONDS if hurry else _LAST_ROWS_SECONDS)
+        engine.close(_LAST_ROWS_SECONDS if self.signal is None else _HURRIED_SECONDS)
 
     def _own(self, engine: Engine) -> None:
         self._engine = engine
 
     def _feed(self, engine: Engine, waiting: deque[tuple[int, str]]) -> None:
         """Have ``engine`` analyse the ``waiting`` files, and keep the results."""
-        options = self._options
+        options, left = self._options, len(waiting)
         is_drawn = options.plot is not None and is_one_file(options.paths, len(self.found))
-        done: queue.SimpleQueue[tuple[_FileTask, Outcome] | None] = queue.SimpleQueue()
+        timeline = options.timeline or is_drawn
 
         def next_task() -> _FileTask | None:
             try:
                 place, path = waiting.popleft()
             except IndexError:
                 return None
-            timeline = options.timeline or is_drawn
             return _FileTask(path=path, timeline=timeline, spectrogram=is_drawn, place=place)
 
-        left = len(waiting)
-        with self.interruption.stopping(lambda: done.put(None)):
-            engine.serve(next_task, lambda task, outcome: done.put((task, outcome)))
-            for _ in range(min(engine.size, left) - 1):
-                engine.grow()
-            while left:
-                try:
-                    finished = done.get(timeout=_TICK_SECONDS)
-                except queue.Empty:
-                    self._progress.tick()
-                    continue
-                if finished is None:
-                    return
-                left -= 1
-                self._take(*finished)
+        engine.serve(next_task, lambda task, outcome: self._done.put((task, outcome)))
+        for _ in range(min(engine.size, left) - 1):
+            engine.grow()
+        while left:
+            try:
+                finished = self._done.get(timeout=_TICK_SECONDS)
+            except queue.Empty:
+                self._progress.tick()
+                continue
+            if finished is None:  # a signal
+                return
+            left -= 1
+            self._take(*finished)
 
     def _take(self, task: _FileTask, outcome: Outcome) -> None:
         result = outcome.result
-        if self._profiles:
+        if profiling_enabled():
             STDERR.write(file_table(task.path, outcome))
         if isinstance(result, AnalysisError):
             # without the traceback, whose frames take more memory than all else

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from keyscan.analysis import Analysis
-from keyscan.display import clock, columns, fitted, shown, signed
 from keyscan.keys import Harmony, Key, KeyStyle
+from keyscan.output import clock, columns, fitted, shown, signed
 
 _NAME = "track"  # the title of the first column
+_GIVE_WAY = (("cents",), ("boost",), ("rel.", "+1", "-1"), ("or",), ("length",))
+"""The columns that go, in this order, where there is no room; the others stay."""
+_RIGHT = ("sure", "cents", "length")  # these columns are aligned there
 _GAP = "  "
 _NAME_ROOM = 26  # columns of the terminal; names get so many before other columns stay
 _LEAST_NAME = 8
@@ -24,16 +26,6 @@ _LEGEND = {
 }
 
 
-@dataclass(frozen=True)
-class _Column:
-    """Columns with the least ``give_way`` go first where there is no room; with 0 they stay."""
-
-    title: str
-    cell: Callable[[Analysis], str]
-    give_way: int = 0
-    right: bool = False
-
-
 def table(tracks: Sequence[Analysis], style: KeyStyle, width: int | None) -> Iterator[str]:
     """The lines of the table; the warnings and the timeline of a track follow its line.
 
@@ -42,34 +34,26 @@ def table(tracks: Sequence[Analysis], style: KeyStyle, width: int | None) -> Ite
     if not tracks:
         return
     names = names_of([track.path for track in tracks])
-    every = _columns(style)
-    rows = [[column.cell(track) for column in every] for track in tracks]
-    sizes = [
-        max(columns(column.title), *(columns(row[index]) for row in rows))
-        for index, column in enumerate(every)
-    ]
-    longest = max(columns(_NAME), *map(columns, names))
-    chosen = _chosen(every, sizes, longest, width)
-    others = sum(sizes[index] + len(_GAP) for index in chosen)
-    size = longest if width is None else min(longest, max(_LEAST_NAME, width - others))
+    rows = [_cells(track, style) for track in tracks]
+    titles = {title: title for title in rows[0]}
+    sizes = {title: max(columns(row[title]) for row in (titles, *rows)) for title in titles}
+    chosen, size = _layout(sizes, max(map(columns, (_NAME, *names))), width)
 
-    def line(first: str, cells: Sequence[str]) -> str:
+    def line(first: str, row: dict[str, str]) -> str:
         texts = [fitted(first, size)]
-        for index in chosen:
-            space = " " * (sizes[index] - columns(cells[index]))
-            right = every[index].right
-            texts.append(space + cells[index] if right else cells[index] + space)
+        for title in chosen:
+            space = " " * (sizes[title] - columns(row[title]))
+            texts.append(space + row[title] if title in _RIGHT else row[title] + space)
         return _GAP.join(texts).rstrip()
 
-    yield line(_NAME, [column.title for column in every])
+    yield line(_NAME, titles)
     for track, name, row in zip(tracks, names, rows, strict=True):
         yield line(name, row)
         yield from _beneath(track, style)
-    seen = {mark for track in tracks for mark in _marks(track)}
-    legend = [f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in seen]
-    if legend:
+    seen = {mark for row in rows for mark in row[""]}
+    if seen:
         yield ""
-        yield from legend
+        yield from (f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in seen)
 
 
 def names_of(paths: Sequence[str]) -> list[str]:
@@ -82,50 +66,45 @@ def names_of(paths: Sequence[str]) -> list[str]:
     return [shown(os.path.relpath(path, common)) for path in absolute]
 
 
-def _columns(style: KeyStyle) -> list[_Column]:
-    def compatible(harmony: Harmony) -> Callable[[Analysis], str]:
-        def cell(track: Analysis) -> str:
-            keys = [key for key, relation in track.compatible.items() if relation == harmony]
-            return " ".join(map(style.code, keys)) or _NOTHING
+def _cells(track: Analysis, style: KeyStyle) -> dict[str, str]:
+    """The cells after the name, by the titles of their columns."""
 
-        return cell
+    def mixing(harmony: Harmony) -> str:
+        keys = [key for key, relation in track.compatible.items() if relation == harmony]
+        return " ".join(map(style.code, keys)) or _NOTHING
 
-    def wheel(track: Analysis) -> str:
-        return style.code(track.key) if track.tonal else _NOTHING
+    tonal, cents, second = track.tonal, track.tuning_cents, _NOTHING
+    if tonal and track.alternatives:
+        other = track.alternatives[0]
+        second = f"{style.code(other.key)} {_percent(other.confidence)}"
+    marks = {"?": tonal and track.is_doubtful, "!": bool(track.warnings), "c": track.cached}
+    wheel = "Open Key" if style.notation == "openkey" else "Camelot"
+    return {
+        wheel: style.code(track.key) if tonal else _NOTHING,
+        "key": _spelled(track.key, style) if tonal else "not tonal",
+        "sure": _percent(track.confidence) if tonal else _NOTHING,
+        "": "".join(mark for mark, applies in marks.items() if applies),
+        "or": second,
+        "cents": _NOTHING if cents is None else signed(round(cents, 1)),  # as replies round it
+        "rel.": mixing("relative"),
+        "+1": mixing("up"),
+        "-1": mixing("down"),
+        "boost": mixing("energy_boost"),
+        "length": clock(track.duration),
+    }
 
-    return [
-        _Column("Open Key" if style.notation == "openkey" else "Camelot", wheel),
-        _Column("key", lambda track: _name(track, style)),
-        _Column("sure", _sure, right=True),
-        _Column("", _marks),
-        _Column("or", lambda track: _second(track, style), give_way=4),
-        _Column("cents", _tuning, give_way=1, right=True),
-        _Column("rel.", compatible("relative"), give_way=3),
-        _Column("+1", compatible("up"), give_way=3),
-        _Column("-1", compatible("down"), give_way=3),
-        _Column("boost", compatible("energy_boost"), give_way=2),
-        _Column("length", lambda track: clock(track.duration), give_way=5, right=True),
-    ]
 
-
-def _chosen(
-    every: Sequence[_Column], sizes: Sequence[int], longest: int, width: int | None
-) -> list[int]:
-    """The indices of the columns that fit beside the names."""
-    # the column of marks may be empty
-    chosen = [index for index, column in enumerate(every) if sizes[index]]
+def _layout(sizes: dict[str, int], longest: int, width: int | None) -> tuple[list[str], int]:
+    """The titles of the columns that fit beside the names, and the columns that names get."""
+    chosen = [title for title, size in sizes.items() if size]  # that of the marks may be empty
     if width is None:
-        return chosen
-    for first in sorted({column.give_way for column in every} - {0}):
-        others = sum(sizes[index] + len(_GAP) for index in chosen)
-        if width - others >= min(longest, _NAME_ROOM):
+        return chosen, longest
+    for titles in ((), *_GIVE_WAY):
+        chosen = [title for title in chosen if title not in titles]
+        room = width - sum(sizes[title] + len(_GAP) for title in chosen)
+        if room >= min(longest, _NAME_ROOM):
             break
-        chosen = [index for index in chosen if every[index].give_way != first]
-    return chosen
-
-
-def _name(track: Analysis, style: KeyStyle) -> str:
-    return _spelled(track.key, style) if track.tonal else "not tonal"
+    return chosen, min(longest, max(_LEAST_NAME, room))
 
 
 def _spelled(key: Key, style: KeyStyle) -> str:
@@ -134,31 +113,6 @@ def _spelled(key: Key, style: KeyStyle) -> str:
     if style.spelling == "both" and names[0] != names[1]:
         return f"{names[0][0]}/{names[1][0]} {key.mode}"
     return key.name(style.spelling)
-
-
-def _sure(track: Analysis) -> str:
-    return _percent(track.confidence) if track.tonal else _NOTHING
-
-
-def _second(track: Analysis, style: KeyStyle) -> str:
-    if not track.alternatives or not track.tonal:
-        return _NOTHING
-    second = track.alternatives[0]
-    return f"{style.code(second.key)} {_percent(second.confidence)}"
-
-
-def _tuning(track: Analysis) -> str:
-    cents = track.tuning_cents
-    return _NOTHING if cents is None else signed(round(cents, 1))  # from the decimals of replies
-
-
-def _marks(track: Analysis) -> str:
-    marks = {
-        "?": track.tonal and track.is_doubtful,
-        "!": bool(track.warnings),
-        "c": track.cached,
-    }
-    return "".join(mark for mark, applies in marks.items() if applies)
 
 
 def _percent(probability: float) -> str:

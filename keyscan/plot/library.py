@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyscan.analysis import DOUBTFUL, Analysis
-from keyscan.display import percent
 from keyscan.keys import Key, KeyStyle
 from keyscan.options import ThemeName
+from keyscan.output import percent
 from keyscan.plot.sheet import one_line, save, sheet, write_caption, write_head
 from keyscan.plot.theme import THEMES, Theme
 from keyscan.plot.wheel import Bar, Cell, draw_bars, draw_wheel, rings, write_hub

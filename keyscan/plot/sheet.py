@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keyscan.display import shown
 from keyscan.errors import MissingPlotLibrary, PictureNotWritten
 from keyscan.options import picture_format
-from keyscan.output import check_writable, replaced
+from keyscan.output import check_writable, replaced, shown
 from keyscan.plot.theme import Theme
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keyscan.analysis import Analysis, Segment
-from keyscan.display import clock, percent, signed
 from keyscan.keys import KEYS, KeyStyle
 from keyscan.options import ThemeName
+from keyscan.output import clock, percent, signed
 from keyscan.plot.sheet import (
     one_line,
     points_across,

@@ -10,15 +10,10 @@ from tests.server_process import COMMAND, PATIENCE
 
 def run_analyze(*arguments, cwd=None, stdout=subprocess.PIPE, **environ):
     """Its completed process, with stdout and stderr as text; ``environ`` is put on top of ours."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": subprocess.PIPE}
+    command, env = [*COMMAND, "analyze", *map(str, arguments)], {**os.environ, **environ}
     return subprocess.run(
-        [*COMMAND, "analyze", *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        timeout=2 * PATIENCE,
-        cwd=cwd,
-        env={**os.environ, **environ},
+        command, **streams, encoding="utf-8", timeout=2 * PATIENCE, cwd=cwd, env=env
     )
 
 

@@ -10,6 +10,15 @@ import tempfile
 import time
 from pathlib import Path
 
+CHANGES = {
+    "unknown code": {"code": "oh_dear"},
+    "crash": {"code": "decoder_crashed"},
+    "no such file": {"code": "file_not_found"},
+    "no request": {"code": "bad_request"},
+    "other id": {"id": "other"},
+}
+"""What is wrong in the reply, by the promise."""
+
 
 def be_greedy(ready):
     """Hold 200 MiB in a child process, as a decoder may."""
@@ -20,8 +29,7 @@ def be_greedy(ready):
 
 
 def say(message):
-    sys.stdout.write(f"{json.dumps(message)}\n")
-    sys.stdout.flush()
+    print(json.dumps(message), flush=True)
 
 
 def misbehave(promise, reply):
@@ -31,24 +39,12 @@ def misbehave(promise, reply):
     if promise == "dies":
         os._exit(3)
     if promise == "not JSON":
-        sys.stdout.write("{'id': 1}\n")
-        sys.stdout.flush()
+        print("{'id': 1}", flush=True)
         return
     if promise == "twice":
         say(reply)
-    if promise == "unknown code":
-        reply["code"] = "oh_dear"
-    if promise == "crash":
-        reply["code"] = "decoder_crashed"
-    if promise == "no such file":
-        reply["code"] = "file_not_found"
-    if promise == "no request":
-        reply["code"] = "bad_request"
-    if promise == "other id":
-        reply["id"] = "other"
     if promise == "traceback":
-        sys.stderr.write("Traceback (most recent call last):\nValueError: 7\n")
-        sys.stderr.flush()
+        print("Traceback (most recent call last):\nValueError: 7", file=sys.stderr, flush=True)
     if promise == "leaves a file":
         Path(tempfile.gettempdir(), "left.tmp").touch()
     if promise == "greedy":
@@ -56,7 +52,7 @@ def misbehave(promise, reply):
         multiprocessing.Process(target=be_greedy, args=(ready,), daemon=True).start()
         ready.wait()
         time.sleep(0.5)
-    say(reply)
+    say({**reply, **CHANGES.get(promise, {})})
 
 
 def main(promise):

@@ -112,15 +112,8 @@ def test_a_finding_is_new_once(tmp_path):
 
 
 RESTLESS = (
-    "mp3",
-    "wav-float",
-    "aifc-float",
-    "ogg-opus",
-    "ogg-flac",
-    "webm",
-    "mka-flac",
-    "webm-video",
-)
+    "mp3", "wav-float", "aifc-float", "ogg-opus", "ogg-flac", "webm", "mka-flac", "webm-video",
+)  # fmt: skip
 """Formats whose writers use random numbers or the clock, and one whose writer does not."""
 
 
@@ -161,21 +154,12 @@ def test_the_place_of_a_crash_and_of_a_traceback():
 
 @pytest.mark.parametrize(
     ("promise", "code"),
-    [
-        ("silent", "no_reply"),
-        ("dies", "died"),
-        ("not JSON", "not_json"),
-        ("twice", "extra_reply"),
-        ("unknown code", "unknown_reply"),
-        ("crash", "decoder_crashed"),
-        ("no such file", "file_not_found"),
-        ("no request", "bad_request"),
-        ("other id", "extra_reply"),
-        ("traceback", "stderr"),
-        ("leaves a file", "stray_file"),
-        ("greedy", "memory"),
-    ],
-)
+    [("silent", "no_reply"), ("dies", "died"), ("not JSON", "not_json"), ("twice", "extra_reply"),
+     ("unknown code", "unknown_reply"), ("crash", "decoder_crashed"),
+     ("no such file", "file_not_found"), ("no request", "bad_request"),
+     ("other id", "extra_reply"), ("traceback", "stderr"), ("leaves a file", "stray_file"),
+     ("greedy", "memory")],
+)  # fmt: skip
 def test_a_broken_promise_is_found(originals, bad_server, tmp_path, promise, code):
     bad_server(promise)
     patience = 0.1 if promise == "silent" else 10.0
@@ -214,14 +198,9 @@ def test_lines_are_answered_as_promised(tmp_path):
 
 @pytest.mark.parametrize(
     ("promise", "code"),
-    [
-        ("dies", "died"),
-        ("not JSON", "not_json"),
-        ("twice", "wrong_answer"),
-        ("unknown code", "wrong_answer"),
-        ("traceback", "stderr"),
-    ],
-)
+    [("dies", "died"), ("not JSON", "not_json"), ("twice", "wrong_answer"),
+     ("unknown code", "wrong_answer"), ("traceback", "stderr")],
+)  # fmt: skip
 def test_a_promise_broken_to_a_line_is_found(bad_server, tmp_path, promise, code):
     bad_server(promise)
     with Lines(tmp_path) as lines:
