@@ -76,9 +76,9 @@ def test_music_in_one_key_is_one_segment_and_as_sure_as_the_answer(model: KeyMod
 
 
 def test_it_ends_where_the_track_does(model: KeyModel) -> None:
-    estimate = estimate_key(model, piece(("D major", 60)), duration=60.137, timeline=True)
-    assert estimate.timeline is not None
-    assert estimate.timeline.segments[-1].end == estimate.timeline.outro.end == 60.137
+    timeline = estimate_key(model, piece(("D major", 60)), duration=60.137, timeline=True).timeline
+    assert timeline is not None
+    assert timeline.segments[-1].end == timeline.outro.end == 60.137
 
 
 def test_intro_and_outro(model: KeyModel) -> None:

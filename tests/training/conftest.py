@@ -8,11 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import numpy as np
 import pytest
 import soundfile
 import torch
 
 from tests.second_generator import RATE, pieces
+from training.music.sampled import Instrument, bank_path
+from training.music.timbres import SAMPLE_RATE
+from training.soundbank import Recording, write_header, write_instrument
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -51,6 +55,21 @@ def flawed_set(tmp_path: Path) -> Path:
     (tmp_path / "broken.mp3").write_bytes(b"no music")
     write_labels(tmp_path, "hymn.flac\tC major", "broken.mp3\tC major", "gone.wav\tC major")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def kit_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound bank of one drum kit."""
+    folder = tmp_path_factory.mktemp("bank")
+    write_header(folder)
+    noise = np.random.default_rng(0).standard_normal((4, SAMPLE_RATE))
+    fade = np.exp(-np.arange(SAMPLE_RATE) / (0.05 * SAMPLE_RATE))
+    shots = [
+        Recording(note, 110, (0.2 * row * fade).astype(np.float32), np.zeros(0, np.float32))
+        for note, row in zip((36, 38, 42, 45), noise, strict=True)
+    ]
+    write_instrument(bank_path(folder, "kit", Instrument("bursts", 0)), shots)
+    return folder
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from keyscan.keys import KEYS, Key
-from keyscan.spectrogram.constant_q import constant_q
+from keyscan.spectrogram.constant_q import FloatArray, constant_q
 from training.music.excerpt import STYLES, Excerpt, make_excerpt
 from training.music.genres import GENRES
 from training.music.harmony import draw_key
@@ -27,24 +27,32 @@ def excerpts() -> list[Excerpt]:
     return [make_excerpt(seed=11, index=index, seconds=10.0) for index in range(COUNT)]
 
 
-def chroma(excerpt: Excerpt) -> npt.NDArray[np.float64]:
+@pytest.fixture(scope="module")
+def spectrograms(excerpts: list[Excerpt]) -> list[FloatArray]:
+    return [constant_q(excerpt.samples, wide_bank()) for excerpt in excerpts]
+
+
+def chroma(spectrogram: FloatArray) -> npt.NDArray[np.float64]:
     """Energy by pitch class, C first, of unit sum."""
-    magnitudes = np.expm1(constant_q(excerpt.samples, wide_bank())).mean(axis=1)
+    magnitudes = np.expm1(spectrogram).mean(axis=1)
     # Bin 12 of the wide bank is 65 Hz, a C; every second bin is a semitone.
     classes = (np.arange(0, WIDE_BINS, 2) // 2 - 6) % 12
     energy = np.bincount(classes, weights=magnitudes[::2], minlength=12)
     return np.asarray(energy / energy.sum())
 
 
-def test_the_labelled_tonic_and_third_are_in_the_audio(excerpts: list[Excerpt]) -> None:
+def test_the_labelled_tonic_and_third_are_in_the_audio(
+    excerpts: list[Excerpt], spectrograms: list[FloatArray]
+) -> None:
+    heard = [(e.key, chroma(s)) for e, s in zip(excerpts, spectrograms, strict=True)]
     for mode, third, other_third in (("major", 4, 3), ("minor", 3, 4)):
-        of_mode = [e for e in excerpts if e.key.mode == mode]
-        profile = np.mean([np.roll(chroma(e), -e.key.tonic) for e in of_mode], axis=0)
+        of_mode = [(key, energy) for key, energy in heard if key.mode == mode]
+        profile = np.mean([np.roll(energy, -key.tonic) for key, energy in of_mode], axis=0)
         assert profile.argmax() == 0
         assert profile[7] > np.median(profile)
         assert profile[third] > 1.2 * profile[other_third]
         # Not so when the labels are wrong: the profile says something about the labels.
-        shifted = np.mean([np.roll(chroma(e), -e.key.tonic - 1) for e in of_mode], axis=0)
+        shifted = np.mean([np.roll(energy, -key.tonic - 1) for key, energy in of_mode], axis=0)
         assert shifted.argmax() != 0
 
 
@@ -57,12 +65,11 @@ def test_the_same_seed_and_index_give_the_same_samples() -> None:
     assert not np.array_equal(make_excerpt(3, 0, 5.0).samples, make_excerpt(3, 1, 5.0).samples)
 
 
-def test_the_samples_are_sound(excerpts: list[Excerpt]) -> None:
-    for excerpt in excerpts:
+def test_the_samples_are_sound(excerpts: list[Excerpt], spectrograms: list[FloatArray]) -> None:
+    for excerpt, spectrogram in zip(excerpts, spectrograms, strict=True):
         assert excerpt.samples.dtype == np.float32
         assert np.isfinite(excerpt.samples).all()
         assert excerpt.samples.std() > 0.01
-        spectrogram = constant_q(excerpt.samples, wide_bank())
         assert spectrogram.shape[0] == WIDE_BINS
         assert spectrogram.max() > 0.1
 

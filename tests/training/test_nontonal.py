@@ -12,9 +12,9 @@ import soundfile
 
 from keyscan.spectrogram.constant_q import load_filter_bank
 from training.datasets import DatasetError
-from training.music.sampled import FloatArray, Instrument, SoundBank, bank_path
+from training.music.sampled import FloatArray, SoundBank
 from training.music.timbres import SAMPLE_RATE
-from training.soundbank import Recording, write_header, write_instrument
+from training.soundbank import write_header
 from training.tonality.recorded import kits, loops, read_recorded, voices
 from training.tonality.sounds import KINDS, NonTonalError, make_nontonal, spectrogram_of
 
@@ -32,13 +32,8 @@ def burst(decay: float, seed: int, seconds: float = 1.2, rate: int = SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> SoundBank:
-    folder = tmp_path_factory.mktemp("bank")
-    write_header(folder)
-    silence = np.zeros(0, np.float32)
-    shots = [Recording(note, 110, burst(0.002 * note, note), silence) for note in (36, 38, 42, 45)]
-    write_instrument(bank_path(folder, "kit", Instrument("bursts", 0)), shots)
-    return SoundBank(folder)
+def bank(kit_bank: Path) -> SoundBank:
+    return SoundBank(kit_bank)
 
 
 @needs_espeak

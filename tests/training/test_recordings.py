@@ -178,20 +178,9 @@ def test_the_command(music: Path, tmp_path: Path, command: Command) -> None:
     assert str(tmp_path) not in json.dumps(settings)
 
 
-@pytest.mark.parametrize(
-    ("options", "status", "said"),
-    [
-        (["--excerpt-probability", "2"], 2, "--excerpt-probability: from 0 to 1"),
-        (["--shortest", "5"], 2, "--shortest: at least the length of an excerpt"),
-        (["--jobs", "0"], 2, "--jobs: at least 1"),
-        (["--teachers", "notes.txt"], 1, "training.recordings: notes.txt: cannot be read"),
-        (["--held-out", "nowhere"], 1, "training.recordings: nowhere: no such folder"),
-    ],
-)
-def test_options_that_make_nothing_are_refused(
-    options: list[str], status: int, said: str, music: Path, tmp_path: Path, command: Command
-) -> None:
-    run = command("recordings", music, "--out", tmp_path / "corpus", *options)
-    assert run.returncode == status
-    assert said in run.stderr
-    assert not (tmp_path / "corpus").exists()
+def test_what_is_not_there_is_named(music: Path, tmp_path: Path, command: Command) -> None:
+    for option, said in (("--teachers", "cannot be read"), ("--held-out", "no such folder")):
+        run = command("recordings", music, "--out", tmp_path / "corpus", option, "nowhere")
+        assert run.returncode == 1
+        assert run.stderr.startswith(f"training.recordings: nowhere: {said}")
+        assert not (tmp_path / "corpus").exists()

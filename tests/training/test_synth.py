@@ -102,19 +102,6 @@ def test_the_command_says_how_far_it_is_when_piped(tmp_path: Path, command: Comm
     assert again.stderr.startswith("training.synth:")
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("--jobs", "0"), ("--count", "0"), ("--count", "-3"), ("--seconds", "nan"), ("--seed", "-1")],
-)
-def test_options_that_make_nothing_are_refused(
-    option: str, value: str, tmp_path: Path, command: Command
-) -> None:
-    run = command("synth", "--out", tmp_path / "corpus", option, value)
-    assert run.returncode == 2
-    assert f"{option}: " in run.stderr
-    assert not (tmp_path / "corpus").exists()
-
-
 @pytest.mark.parametrize(("module", "name"), [("synth", "corpus"), ("filterbank", "bank.npz")])
 def test_a_place_that_cannot_be_written_is_one_line(module: str, name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")

@@ -156,25 +156,6 @@ def test_resuming_from_another_program_s_file_is_one_line(
     assert len(run.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--epoch-size", "10"], "--epoch-size: at least a batch (64)"),
-        (["--batch", "0"], "--batch: at least 1"),
-        (["--epochs", "0"], "--epochs: at least 1"),
-        (["--shortest", "30"], "--longest: at least shortest"),
-        (["--learning-rate", "nan"], "--learning-rate: must be positive"),
-    ],
-)
-def test_settings_that_cannot_be_trained_with_are_refused(
-    options: list[str], message: str, tmp_path: Path, command: Command
-) -> None:
-    run = command("train", "--corpus", tmp_path, "--out", tmp_path / "run", *options)
-    assert run.returncode == 2
-    assert message in run.stderr
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_run_is_not_begun_where_it_cannot_be_written_or_watched(
     folder: Path, tmp_path: Path
 ) -> None:
