@@ -22,8 +22,7 @@ from keyscan.options import (
     parse_doctor,
     parse_serve,
 )
-from keyscan.profiling import profiling_enabled, startup_line, threading_lines
-from keyscan.runtime import usable_cores
+from keyscan.runtime import profiling_enabled, startup_line, threading_lines, usable_cores
 from keyscan.server.protocol import encode
 from keyscan.server.server import Server
 from keyscan.stdio import STDERR, read_some, take_streams, write_all

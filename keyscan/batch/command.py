@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from keyscan.analysis import Analysis
-from keyscan.batch.documents import csv_lines, json_document, m3u_lines
+from keyscan.batch.documents import csv_lines, json_document, m3u_lines, table
 from keyscan.batch.results import (
     Failed,
     Result,
@@ -22,12 +22,11 @@ from keyscan.batch.results import (
     summary_lines,
 )
 from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
-from keyscan.batch.table import table
 from keyscan.errors import NothingToDraw, PlotError, StartFailed
 from keyscan.keys import KeyStyle
 from keyscan.options import AnalyzeOptions, ThemeName
 from keyscan.output import check_writable, replaced, shown, write_text
-from keyscan.profiling import profiling_enabled
+from keyscan.runtime import profiling_enabled
 
 EXIT_OK, EXIT_FAILED = 0, 1
 

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from keyscan.analysis import Analysis
+from keyscan.analysis import Analysis, Message
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
 from keyscan.options import Order
 from keyscan.output import clock
-from keyscan.reply import Message
 
 _LONGEST_BAR = 24
 

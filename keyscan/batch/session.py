@@ -26,7 +26,7 @@ from keyscan.engine.engine import Engine, Outcome, Task
 from keyscan.errors import AnalysisError
 from keyscan.options import AnalyzeOptions, EngineOptions
 from keyscan.output import shown
-from keyscan.profiling import file_table, profiling_enabled
+from keyscan.runtime import file_table, profiling_enabled
 from keyscan.stdio import STDERR, write_all
 
 StartEngine = Callable[[EngineOptions, Callable[[Engine], None]], tuple[Engine, object]]

@@ -22,10 +22,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from keyscan.analysis import Analysis
+from keyscan.analysis import Analysis, Message, failure_fields, success_fields
 from keyscan.errors import AnalysisError, BadRequest
 from keyscan.keys import KeyStyle
-from keyscan.reply import Message, failure_fields, success_fields
 
 PROTOCOL_VERSION = 2
 MAX_LINE_BYTES = 1 << 20

@@ -11,9 +11,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from keyscan.analysis import Message
 from keyscan.engine.engine import Task
 from keyscan.errors import Cancelled, DuplicateId
-from keyscan.reply import Message
 from keyscan.server.protocol import Analyze, Cancel, Ping, RequestId, failure
 
 Emit = Callable[[Message], None]

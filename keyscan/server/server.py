@@ -12,12 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
-from keyscan.analysis import Analysis
+from keyscan.analysis import Analysis, Message
 from keyscan.engine.engine import Engine, Outcome
 from keyscan.errors import BadRequest
 from keyscan.options import ServeOptions
-from keyscan.profiling import file_table, profiling_enabled
-from keyscan.reply import Message
+from keyscan.runtime import file_table, profiling_enabled
 from keyscan.server.protocol import (
     PROTOCOL_VERSION,
     Analyze,

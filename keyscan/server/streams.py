@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from keyscan.reply import Message
+from keyscan.analysis import Message
 from keyscan.server.protocol import MAX_LINE_BYTES, OversizedLine, encode
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from keyscan.batch.documents import names_of, table
 from keyscan.batch.results import analyses
-from keyscan.batch.table import names_of, table
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KeyStyle
 from keyscan.output import columns
