@@ -33,7 +33,7 @@ def write_all(descriptor: int, data: bytes) -> None:
     while view:
         try:
             view = view[os.write(descriptor, view) :]
-        except BlockingIOError:  # whoever shares the pipe with us can set that flag at any time
+        except BlockingIOError:  # another process that has the pipe may set that flag
             os.set_blocking(descriptor, True)
 
 
@@ -60,7 +60,7 @@ class StderrPrinter:
         self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
-        """Queue ``text``, or drop it if nobody has read for long."""
+        """Queue ``text``, or drop it if the reader is far behind."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="stderr", daemon=True)
@@ -85,7 +85,7 @@ class StderrPrinter:
 
     def _run(self) -> None:
         while (text := self._queue.get()) is not None:
-            with contextlib.suppress(OSError):  # nobody reads; somebody may again
+            with contextlib.suppress(OSError):  # there is no reader now
                 write_all(self._descriptor, text.encode("utf-8", "backslashreplace"))
 
 

@@ -280,7 +280,7 @@ class KeyAnalyzer extends EventEmitter {
     this.#signals.forget(request);
   }
 
-  /** Listeners run by themselves: one that throws must not cost anybody an answer. */
+  /** Listeners run by themselves: one that throws must not cost an answer. */
   #emit(...event) {
     process.nextTick(() => this.emit(...event));
   }

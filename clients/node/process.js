@@ -47,7 +47,7 @@ class ServerProcess {
       return;
     }
     this.#child.on('error', () => {}); // it could not be killed; it is asked again, or ends itself
-    this.#child.stdin.on('error', () => {}); // nobody reads: the end of the process tells why
+    this.#child.stdin.on('error', () => {}); // the server has ended: its exit tells why
     this.#child.stdin.on('drain', handlers.drain);
     readLines(this.#child.stdout, (line) => this.#receive(line));
     readLines(this.#child.stderr, (line) => this.#log(line));
@@ -55,7 +55,7 @@ class ServerProcess {
       const end = () => this.#end({ code, signal });
       clearTimeout(this.#endTimer);
       this.#child.once('close', end);
-      this.#endTimer = setTimeout(end, LAST_WORDS_MS); // somebody else holds its output open
+      this.#endTimer = setTimeout(end, LAST_WORDS_MS); // another process holds its output open
     });
     const late = `it was not ready within ${options.readyTimeout / 1000} s`;
     this.#readyTimer = setTimeout(() => this.kill(late), options.readyTimeout);
@@ -153,7 +153,7 @@ class ServerProcess {
 }
 
 /**
- * Call `onLine` with every line, whatever the chunks; a last one without its end counts.
+ * Call `onLine` with every line, however the chunks are cut; a last line without its end counts.
  *
  * node:readline would also split at U+2028 and U+2029, which JSON strings may hold.
  */

@@ -235,7 +235,7 @@ class Engine:
             return InternalError(f"{type(error).__name__}: {error}")
 
     def _finish(self, task: Task, found: _Found, since: float) -> Outcome:
-        """The outcome of a task, whatever happens."""
+        """The outcome of a task; an exception is an ``InternalError``."""
         stages = Stages()
         if isinstance(found, AnalysisError):
             return Outcome(found, stages.seconds, since)

@@ -117,7 +117,7 @@ def _analyse(
 
 
 def _native(path: str) -> str:
-    """Paths are bytes on POSIX, and requests hold them as UTF-8 whatever the locale is."""
+    """Paths are bytes on POSIX, and requests hold them as UTF-8 in any locale."""
     if os.name != "posix":
         return path
     return os.fsdecode(path.encode("utf-8", "surrogateescape"))

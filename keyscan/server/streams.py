@@ -1,4 +1,4 @@
-"""Lines in, lines out: bytes only, whatever the locale, and never half a line."""
+"""Lines in, lines out: bytes only, in any locale, and never half a line."""
 
 from __future__ import annotations
 

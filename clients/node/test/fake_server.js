@@ -17,7 +17,7 @@ const success = (request) => ({
 async function babble(request) {
   say({ type: 'weather', id: request.id, sunny: true });
   say({ id: request.id, status: 'thinking' });
-  say({ ...success(request), id: 'of somebody else' });
+  say({ ...success(request), id: 'of another client' });
   process.stdout.write('no JSON at all\n\r\n[1]\nnull\n7\n');
   const answer = { ...success(request), mood: { 'ünknown': '\u2028 🎵' } };
   for (const byte of Buffer.from(`${JSON.stringify(answer)}\r\n`)) {

@@ -26,7 +26,7 @@ function assertKeys(outcomes, tracks) {
 
 const nothingRuns = async () => (await analyzer.ping()).running === 0;
 
-test('every file gets its own key, whatever its name', PATIENCE, async () => {
+test('every file gets its own key, under any name', PATIENCE, async () => {
   const seen = [];
   const listen = (progress) => seen.push(progress);
   analyzer.on('progress', listen);
