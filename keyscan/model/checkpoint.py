@@ -157,11 +157,7 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
 
 
 def configure_torch(options: ModelOptions) -> None:
-    """Set threads and precision; once a process, before torch computes: its pools stay as they are.
-
-    Raises:
-        RuntimeError: torch has computed, or was configured, before.
-    """
+    """Set threads and precision, before torch computes: its pools stay as they are."""
     torch.set_num_threads(options.threads)
     with contextlib.suppress(RuntimeError):  # torch has worked in this process before
         torch.set_num_interop_threads(options.interop_threads)

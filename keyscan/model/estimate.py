@@ -64,17 +64,15 @@ def estimate_key(
     tonality = 1.0
     if model.tonality is not None and inference.embedding is not None:
         tonality = model.tonality.probability(inference.embedding)
-    tonal, cents = tonality >= 0.5, None
-    # 0 up to 40 cents, rising to a half at 50: half-way to the key a semitone away
-    share, step = 0.0, 1
-    if tonal and inference.tuning.is_certain:
-        cents = inference.tuning.cents
-        share = max(0.0, 0.5 - abs(50 - abs(cents)) / (2 * BETWEEN_KEYS_CENTS))
-        step = 1 if cents > 0 else -1
-    nearest = [other.transposed(-step).class_id for other in KEYS]
-    probabilities = (1 - share) * probabilities + share * probabilities[nearest]
+    tonal, tuning = tonality >= 0.5, inference.tuning
+    cents = tuning.cents if tonal and tuning.is_certain else None
+    step = 1 if (cents or 0.0) > 0 else -1  # to the nearest other key
+    distance = abs(50 - abs(cents or 0.0))  # from half-way to it, where both are as likely
+    share = max(0.0, 0.5 - distance / (2 * BETWEEN_KEYS_CENTS))
+    neighbours = [other.transposed(-step).class_id for other in KEYS]
+    probabilities = (1 - share) * probabilities + share * probabilities[neighbours]
     probabilities = tonality * probabilities + (1 - tonality) / len(KEYS)
-    if cents is not None and abs(cents) >= 50 - BETWEEN_KEYS_CENTS:
+    if distance <= BETWEEN_KEYS_CENTS:
         other = key.transposed(step)
         text = f"the music is tuned half-way between this key and {other.camelot}, {other.name()}"
         warnings = (*warnings, AnalysisWarning("between_keys", text))

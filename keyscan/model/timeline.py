@@ -63,8 +63,7 @@ def key_timeline(
         for (start, stop), key, row in zip(pairwise(times), keys[kept], whole, strict=True)
     )
     start, stop = first / FRAMES_PER_SECOND, (first + frames) / FRAMES_PER_SECOND
-    if end - stop < _DROPPED_SECONDS:
-        stop = end
+    stop = end if end - stop < _DROPPED_SECONDS else stop
     return Timeline(
         segments,
         _part(segments, start, min(stop, start + END_SECONDS)),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
+from keyscan.model.network import KeyNet
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -20,6 +21,14 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def model() -> KeyModel:
     return load_model()
+
+
+@pytest.fixture(scope="session")
+def keynet(tmp_path_factory: pytest.TempPathFactory) -> KeyModel:
+    path = tmp_path_factory.mktemp("keynet") / "keynet.pt"
+    torch.manual_seed(4)
+    torch.save(KeyNet().state_dict(), path)
+    return load_model(path)
 
 
 def packaged_with(path: Path, **fields: Any) -> KeyModel:

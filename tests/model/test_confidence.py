@@ -15,7 +15,6 @@ from keyscan.keys import KEYS
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, KeyModel, load_model
 from keyscan.model.confidence import Tonality
 from keyscan.model.estimate import estimate_key
-from keyscan.model.network import KeyNet
 from tests.model.conftest import packaged_with
 from tests.model.test_tuning import chords
 
@@ -149,7 +148,6 @@ def test_the_embedding_is_the_same_in_every_key(model: KeyModel) -> None:
         np.testing.assert_allclose(other, embeddings[0], atol=1e-3)
 
 
-def test_to_a_keynet_everything_is_tonal(tmp_path: Path) -> None:
-    torch.save(KeyNet().state_dict(), tmp_path / "keynet.pt")
+def test_to_a_keynet_everything_is_tonal(keynet: KeyModel) -> None:
     noise = np.random.default_rng(0).random((105, 100), np.float32)
-    assert estimate_key(load_model(tmp_path / "keynet.pt"), noise).tonal
+    assert estimate_key(keynet, noise).tonal

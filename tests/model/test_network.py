@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,6 @@ def test_info_tells_what_was_loaded(model: KeyModel) -> None:
     assert model.info.name == "keyscan"
     assert 60_000 < model.info.parameters < 300_000
     assert len(model.info.sha256) == 64
-    assert model.info.settings["training"]["corpora"]
     assert PACKAGED_CHECKPOINT.stat().st_size < 1_000_000
 
 
@@ -194,42 +194,32 @@ def test_a_keynet_wrapped_in_a_checkpoint_is_found(
     assert load_model(tmp_path / "wrapped.pt").info.name == "keynet"
 
 
-def damaged_keynets(state: dict[str, Any]) -> dict[str, tuple[Any, str]]:
-    without = {k: v for k, v in state.items() if k != "conv5.bn.weight"}
-    nan = state | {"conv2.conv.weight": torch.full((20, 20, 3, 3), float("nan"))}
-    return {
-        "missing": (without, "lacks the parameter conv5.bn.weight"),
-        "unknown": (state | {"dense.weight": torch.ones(2)}, "unknown parameter 'dense.weight'"),
-        "shape": (
-            state | {"conv9.conv.weight": torch.ones(12, 160, 1, 1)},
-            r"conv9\.conv\.weight is",
-        ),
-        "type": (state | {"conv1.bn.bias": [0.0] * 20}, "conv1.bn.bias is list"),
-        "nan": (nan, "not finite"),
-        "list": ([1, 2, 3], "holds a list"),
-        "other": ({"weight": torch.ones(3)}, "neither a checkpoint"),
-        "ours": ({"format": "keyscan-1"}, "damaged checkpoint"),
-        "settings": (
-            {"format": "keyscan-1", "architecture": {"harmonics": [0], "x": 1}, "state_dict": {}},
-            "damaged checkpoint",
-        ),
-        "empty": (
-            {"format": "keyscan-1", "architecture": NetworkSettings().to_dict(), "state_dict": {}},
-            "lacks the parameter",
-        ),
-    }
+def without(state: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if key != name}
 
 
-@pytest.mark.parametrize(
-    "case",
-    ["missing", "unknown", "shape", "type", "nan", "list", "other", "ours", "settings", "empty"],
-)
+OURS = {"format": "keyscan-1", "state_dict": {}}
+DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "missing": (lambda s: without(s, "conv5.bn.weight"), "lacks the parameter conv5.bn.weight"),
+    "unknown": (lambda s: s | {"dense.weight": torch.ones(2)}, "unknown parameter 'dense.weight'"),
+    "shape": (lambda s: s | {"conv9.conv.weight": torch.ones(12, 160, 1, 1)}, r"conv9\.conv.* is"),
+    "type": (lambda s: s | {"conv1.bn.bias": [0.0] * 20}, "conv1.bn.bias is list"),
+    "nan": (lambda s: s | {"conv1.bn.bias": torch.full((20,), np.nan)}, "not finite"),
+    "list": (lambda _: [1, 2, 3], "holds a list"),
+    "other": (lambda _: {"weight": torch.ones(3)}, "neither a checkpoint"),
+    "ours": (lambda _: {"format": "keyscan-1"}, "damaged checkpoint"),
+    "settings": (lambda _: OURS | {"architecture": {"harmonics": [0], "x": 1}}, "damaged check"),
+    "empty": (lambda _: OURS | {"architecture": NetworkSettings().to_dict()}, "lacks the param"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
 def test_a_checkpoint_that_does_not_fit_is_an_error_that_names_it(
     case: str, keynet_reference: nn.Sequential, tmp_path: Path
 ) -> None:
-    content, message = damaged_keynets(dict(keynet_reference.state_dict()))[case]
+    damage, message = DAMAGE[case]
     path = tmp_path / "wrong.pt"
-    torch.save(content, path)
+    torch.save(damage(dict(keynet_reference.state_dict())), path)
     with pytest.raises(ModelError, match=message) as caught:
         load_model(path)
     assert str(path) in str(caught.value)

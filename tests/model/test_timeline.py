@@ -10,27 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soxr
-import torch
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.analysis import Timeline
 from keyscan.keys import Key
-from keyscan.model.checkpoint import BLOCK_FRAMES, KeyModel, load_model
+from keyscan.model.checkpoint import BLOCK_FRAMES, KeyModel
 from keyscan.model.estimate import estimate_key
-from keyscan.model.network import KeyNet
 from keyscan.model.timeline import _most_probable_path
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
 from tests.model.conftest import packaged_with
 
 Spectrogram = npt.NDArray[np.float32]
-
-
-@pytest.fixture(scope="module")
-def keynet(tmp_path_factory: pytest.TempPathFactory) -> KeyModel:
-    path = tmp_path_factory.mktemp("keynet") / "keynet.pt"
-    torch.manual_seed(4)
-    torch.save(KeyNet().state_dict(), path)
-    return load_model(path)
 
 
 @cache
@@ -42,12 +32,9 @@ def piece(*parts: tuple[str, float]) -> Spectrogram:
     return constant_q(soxr.resample(samples, SAMPLE_RATE, bank.sample_rate), bank)
 
 
-def seconds_of(spectrogram: Spectrogram) -> float:
-    return float((spectrogram.shape[1] + 1) / 5)
-
-
 def timeline_of(model: KeyModel, spectrogram: Spectrogram) -> Timeline:
-    analysis = estimate_key(model, spectrogram, duration=seconds_of(spectrogram), timeline=True)
+    duration = (spectrogram.shape[1] + 1) / 5
+    analysis = estimate_key(model, spectrogram, duration=duration, timeline=True)
     assert analysis.timeline is not None
     return analysis.timeline
 

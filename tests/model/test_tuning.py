@@ -86,13 +86,11 @@ def test_next_to_silence_no_peak_is_flat() -> None:
     assert tuning.cents == pytest.approx(20, abs=2)
 
 
-def noise() -> Tensor:
-    """A spectrogram without a tuning, ``(105, 90)``."""
-    return torch.rand(105, 90, generator=torch.Generator().manual_seed(0))
+NOISE = torch.rand(105, 90, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize(
-    "spectrogram", [chords(30), chords(0), noise()], ids=["sharp", "in tune", "noise"]
+    "spectrogram", [chords(30), chords(0), NOISE], ids=["sharp", "in tune", "noise"]
 )
 @pytest.mark.parametrize("chunk", [7, 16, 1000])
 def test_prepared_parts_are_those_of_the_whole(spectrogram: Tensor, chunk: int) -> None:

@@ -23,7 +23,7 @@ from training.modulations.piece import (
     draw_style,
     record,
 )
-from training.modulations.tracks import ModulatedTrack, draw_keys, draw_lengths, make_track
+from training.modulations.tracks import draw_keys, draw_lengths, make_track
 from training.music.excerpt import STYLES
 from training.music.mix import rms
 from training.music.timbres import SAMPLE_RATE
@@ -162,13 +162,9 @@ def test_lengths_make_a_track(parts: int) -> None:
         assert all(length >= SHORTEST for length in lengths)
 
 
-def first_of_kind(kind: str) -> ModulatedTrack:
-    made = (make_track(SEED, index) for index in range(COUNT))
-    return next(track for track in made if track.kind == kind)
-
-
 def test_a_mix_fades_from_piece_to_piece_without_a_hole() -> None:
-    track = first_of_kind("mix")
+    made = (make_track(SEED, index) for index in range(COUNT))
+    track = next(track for track in made if track.kind == "mix")
     assert len(track.styles) == len(track.segments)
     for segment in track.segments[1:]:
         at = round(segment.start * SAMPLE_RATE)

@@ -12,7 +12,7 @@ import soundfile
 
 from keyscan.spectrogram.constant_q import load_filter_bank
 from training.datasets import DatasetError
-from training.music.sampled import FloatArray, SoundBank
+from training.music.sampled import SoundBank
 from training.music.timbres import SAMPLE_RATE
 from training.soundbank import write_header
 from training.tonality.recorded import kits, loops, read_recorded, voices
@@ -24,11 +24,6 @@ needs_espeak = pytest.mark.skipif(
 
 FIRST = {"drums": 4, "speech": 0, "noise": 1, "mixture": 5}
 """The first number of each kind with seed 1."""
-
-
-def burst(decay: float, seed: int, seconds: float = 1.2, rate: int = SAMPLE_RATE) -> FloatArray:
-    noise = np.random.default_rng(seed).standard_normal(int(seconds * rate))
-    return np.asarray(0.2 * noise * np.exp(-np.arange(len(noise)) / (decay * rate)), np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +99,8 @@ def sounds(tmp_path: Path) -> Path:
     folder = tmp_path / "sounds"
     (folder / "more").mkdir(parents=True)
     for number, name in enumerate(("a.wav", "b.flac", "more/c.wav")):
-        soundfile.write(folder / name, burst(0.3, number, 1.5, 8000), 8000)
+        noise = np.random.default_rng(number).standard_normal(12000)
+        soundfile.write(folder / name, 0.2 * noise * np.exp(-np.arange(12000) / 2400), 8000)
     soundfile.write(folder / "silence.wav", np.zeros(8000), 8000)
     (folder / "readme.txt").write_text("not a sound", encoding="utf-8")
     return folder

@@ -33,13 +33,10 @@ SECONDS = 2.5
 SOUNDFONTS = sorted(Path("/usr/share/sounds/sf2").glob("*GM*.sf2"), key=lambda p: p.stat().st_size)
 
 
-def hertz_of(pitch: float) -> float:
-    return float(440.0 * 2 ** ((pitch - 69) / 12))
-
-
 def sine(pitch: float, seconds: float, level: float, decay: float = 0.0) -> FloatArray:
     t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    wave = level * np.sin(2 * np.pi * hertz_of(pitch) * t) * np.exp(-decay * t)
+    hertz = 440 * 2 ** ((pitch - 69) / 12)
+    wave = level * np.sin(2 * np.pi * hertz * t) * np.exp(-decay * t)
     return np.asarray(wave, np.float32)
 
 
