@@ -90,13 +90,11 @@ def percent(share: float) -> str:
 def write_text(parts: Iterable[str], descriptor: int) -> None:
     """Write ``parts`` as UTF-8; a reader that is gone is not an error.
 
-    Nothing is buffered beyond a block: a buffer would be written again after Ctrl-C.
-
     Raises:
         OSError: they cannot be written, for another reason.
     """
     try:
-        block = bytearray()
+        block = bytearray()  # no BufferedWriter: it would write again after Ctrl-C
         for part in parts:
             block += part.encode("utf-8", "backslashreplace")
             if len(block) >= 1 << 16:
