@@ -1,1 +1,1 @@
-"""A file becomes mono blocks; nothing here knows of keys, requests or torch."""
+"""A file becomes mono blocks; this package knows no keys, requests or torch."""

@@ -153,7 +153,7 @@ class AudioStream:
         raise NoAudio("the file has no sound in it: its length is zero")
 
     def _blocks(self, skip: int) -> Iterator[Block]:
-        """What the decoder finds behind the first ``skip`` samples, cleaned."""
+        """The decoder's blocks without the first ``skip`` samples, cleaned."""
         blocks = iter(self._decoder)
         while True:
             with self._stages.measure("decode"):

@@ -158,7 +158,7 @@ class Database:
                 raise CacheUnusable(str(error)) from error
 
     def _found(self) -> tuple[int, int] | None:
-        """What tells the file at the path from any other."""
+        """Device and inode of the file at the path."""
         try:
             status = os.stat(self.path)  # noqa: PTH116 - as quick as can be: for every file
         except OSError:

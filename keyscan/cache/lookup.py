@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from keyscan.cache.database import Database  # and with it sqlite3
 
 PATIENCE = 5.0
-"""Seconds to wait for a locked cache; after a wait in vain, none until it is free."""
+"""Seconds to wait for a locked cache; after a failed wait, none until it is free."""
 
 _BLOCK = 1 << 20
 _DIGEST_SIZE = 20

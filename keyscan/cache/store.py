@@ -81,7 +81,7 @@ class ResultStore:
     """
 
     def __init__(self, database: Database, settings: bytes) -> None:
-        """``settings`` tells answers apart that the same file gets from other models and so on."""
+        """``settings`` is the digest of the settings that answers depend on."""
         self._database = database
         self.settings = settings
         self._queue: queue.SimpleQueue[_Rows | None] = queue.SimpleQueue()

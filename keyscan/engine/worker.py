@@ -28,7 +28,7 @@ _END_SECONDS = 1.0
 
 
 class Worker:
-    """Starts its process when told to; ``run`` is for one thread at a time."""
+    """``start`` starts the process; ``run`` is for one thread at a time."""
 
     def __init__(
         self,

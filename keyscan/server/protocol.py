@@ -61,7 +61,7 @@ Request = Analyze | Reset | Cancel | Ping
 
 @dataclass(frozen=True, slots=True)
 class OversizedLine:
-    """A line of more than ``MAX_LINE_BYTES``, of which only the length was kept."""
+    """A line of more than ``MAX_LINE_BYTES``; only its length is kept."""
 
     length: int
 
@@ -144,7 +144,7 @@ def encode(message: Message) -> bytes:
 
 
 def success(request: Analyze, generation: int, analysis: Analysis, style: KeyStyle) -> Message:
-    """The key of a file; the key over time is told if ``request`` wants it."""
+    """The key of a file, with the key over time if ``request`` asks for it."""
     fields = success_fields(analysis, style, timeline=request.timeline)
     return {"id": request.id, **fields, "generation": generation}
 

@@ -1,4 +1,4 @@
-"""Which request is next, and which reply may still be sent: the state behind the protocol. No I/O.
+"""The state of the protocol: which request is next, which reply may still be sent. No I/O.
 
 Every request is answered once, or never if a reset came first. The lock makes that true: the step
 that decides that a reply is not stale also hands it to ``emit``.

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 _CLIENT_GONE = (errno.EPIPE, errno.ECONNRESET, errno.EINVAL)  # the last: Windows
 _ORPHAN_SECONDS = 1.0  # between heartbeats after the input has ended: they tell if the client lives
-_LAST_WORDS_SECONDS = 1.0  # for a client that is told to stop and does not read
+_LAST_WORDS_SECONDS = 1.0  # for a client that does not read while the server stops
 _LAST_ROWS_SECONDS = 5.0  # for a locked cache when the input has ended
 
 
