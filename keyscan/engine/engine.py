@@ -167,7 +167,10 @@ class Engine:
             if len(self._workers) >= self.size:
                 return
             worker = self._new_worker()
-        self._start_thread(worker)
+        try:
+            self._start_thread(worker)
+        except RuntimeError:  # the system has no room for a thread: the other workers go on
+            self._workers.remove(worker)
 
     def kill(self) -> None:
         """End all processes at once; no task is answered any more. For any thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from multiprocessing.process import BaseProcess
 
 from keyscan.errors import AnalysisError, Cancelled, OutOfMemory, TimedOut
 from keyscan.options import WorkerOptions
+
+log = logging.getLogger(__name__)
 
 _PERIOD = 0.05  # seconds between two looks at a busy worker
 _STOP_SECONDS = 1.0  # for a decoder to end a cancelled file; it looks between blocks
@@ -97,7 +100,10 @@ class Supervisor:
             time.sleep(_PERIOD)  # not on the condition: a file of milliseconds wakes no thread
             with self._changed:
                 for watch in self._watches:
-                    watch.look()
+                    try:
+                        watch.look()
+                    except Exception:  # one worker must not end the watch over the others
+                        log.exception("a worker process could not be watched")
 
 
 def resident_bytes(pid: int) -> int:

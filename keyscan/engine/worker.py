@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from keyscan.cache.lookup import Known
 from keyscan.engine.messages import Accepted, Started, Stop, Work, receive, send
@@ -25,6 +26,7 @@ from keyscan.spectrogram.constant_q import Features
 
 _START_SECONDS = 60.0  # a cold disk and a virus scanner can make the imports slow
 _END_SECONDS = 1.0
+_POLL_SECONDS = 1.0  # between two looks at the verdict while the process is silent
 
 
 class Worker:
@@ -100,10 +102,10 @@ class Worker:
         with self._supervisor.watching(watch):
             try:
                 send(connection, work)
-                answer = receive(connection)
+                answer = _receive(connection, watch)
                 if isinstance(answer, Accepted):
                     watch.accepted = True
-                    answer = receive(connection)
+                    answer = _receive(connection, watch)
             except (OSError, EOFError):
                 answer = None
             except Exception as error:  # a broken decoder can send anything
@@ -119,7 +121,7 @@ class Worker:
     def recycle(self) -> None:
         """End a process that has done or grown enough; for the time between files.
 
-        So what a decoder leaks or breaks in its own process never gets old.
+        So what a decoder leaks or breaks in its process does not last.
         """
         if self._files == self._files_sized:
             return
@@ -183,6 +185,18 @@ class Worker:
 
     def _exit_code(self) -> int | None:
         return None if self._process is None else self._process.exitcode
+
+
+def _receive(connection: Connection, watch: Watch) -> Any:
+    """The next message.
+
+    Raises:
+        EOFError: the process has ended, or was killed: one that waits for a drive may not end.
+    """
+    while not connection.poll(_POLL_SECONDS):
+        if watch.verdict is not None:
+            raise EOFError
+    return receive(connection)
 
 
 def _send_stop(connection: Connection) -> None:

@@ -58,14 +58,15 @@ def worker_main(connection: Connection, options: WorkerOptions, cache: str | Non
     warm_up(options.cqt)
     give_back_freed_memory()
     known_files = _known_files(cache)
+    longest = 2 * options.timeout + 1  # seconds: the supervisor is sooner
     try:
         send(connection, Started(imported - start, time.perf_counter() - imported))
         while True:
             message = receive(connection)
             if isinstance(message, Work):  # a Stop here came too late for its file
                 # ends the process if the server is gone and a decoder never returns
-                limit_processor_time(2 * options.timeout)
-                faulthandler.dump_traceback_later(2 * options.timeout, exit=True, file=nowhere)
+                limit_processor_time(longest)
+                faulthandler.dump_traceback_later(longest, exit=True, file=nowhere)
                 send(connection, Accepted())
                 send(connection, _analyse(message, options.cqt, connection, known_files))
                 faulthandler.cancel_dump_traceback_later()
