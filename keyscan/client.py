@@ -74,6 +74,7 @@ class Client:
             ServerEnded: the server cannot start.
             TimeoutError: the server is not ready within two minutes.
         """
+        self._order = threading.RLock()  # requests are sent in the order of their futures
         self._lock = threading.Lock()  # of what follows
         self._files: dict[int, Future[Message]] = {}
         self._waits: defaultdict[str, deque[Future[Message]]] = defaultdict(deque)
@@ -144,18 +145,20 @@ class Client:
         if len(absolute) > _LONGEST_PATH:
             future.set_exception(InvalidPath("the path is too long"))
             return future
-        with self._lock:
-            if self._why:
-                raise ServerEnded(self._why)
-            self._files[number] = future
+        with self._order:
+            with self._lock:
+                if self._why:
+                    raise ServerEnded(self._why)
+                self._files[number] = future
+            self._send({"id": number, "path": absolute, "timeline": timeline})
         future.add_done_callback(partial(self._withdraw, number))
-        self._send({"id": number, "path": absolute, "timeline": timeline})
         return future
 
     def reset(self) -> None:
         """Cancel all files without a reply, and wait until the server confirms."""
-        complete, files = self._wait_for("reset_complete"), self._take_files()
-        self._send({"type": "reset"})
+        with self._order:
+            complete, files = self._wait_for("reset_complete"), self._take_files()
+            self._send({"type": "reset"})
         _cancel(files)
         complete.result()
 
@@ -165,12 +168,13 @@ class Client:
         Raises:
             TimeoutError: there is no reply within ``timeout`` seconds.
         """
-        pong = self._wait_for("pong")
-        self._send({"type": "ping"})
+        with self._order:
+            pong = self._wait_for("pong")
+            self._send({"type": "ping"})
         return pong.result(timeout)
 
     def close(self) -> None:
-        """End the server, within seconds; files without a reply are cancelled."""
+        """End the server, in ten seconds at most; files without a reply are cancelled."""
         files = self._take_files("the client is closed")
         _cancel(files)
         self._process.close(at_once=bool(files))
@@ -226,7 +230,7 @@ class Client:
 
     def _reply(self, message: Message) -> None:
         with self._lock:
-            future = self._files.pop(message["id"], None)
+            future = self._files.pop(message.get("id", 0), None)
         if future is None or not future.set_running_or_notify_cancel():
             return  # cancelled
         if message["status"] == "success":

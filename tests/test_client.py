@@ -149,6 +149,20 @@ def test_a_reset_cancels_what_was_requested_before(alone, track, endless):
     assert new.result(PATIENCE)["generation"] == 1
 
 
+def test_a_reset_among_requests_of_other_threads_forgets_none(client):
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            for _ in range(30):
+                requests = [threads.submit(client.submit, "/none.mp3") for _ in range(45)]
+                client.reset()
+                futures = [request.result() for request in requests]
+                assert not wait(futures, PATIENCE).not_done
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_a_callback_may_request_the_next_file(client, track):
     second = []
     client.submit(track).add_done_callback(lambda _: second.append(client.submit(track)))
