@@ -202,7 +202,7 @@ def main() -> int:
             parser.error(f"{error.filename}: {error.strerror}")
     import ray
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no statistics are sent
     if options.address == "local":  # to read and to write takes little, but a CPU on Ray's books
         ray.init("local", num_cpus=options.actors + _BOOKKEEPING_CPUS, include_dashboard=False)
     else:

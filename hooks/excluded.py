@@ -1,4 +1,4 @@
-"""What the exe does without, whoever imports it, and why; the spec reads this."""
+"""The packages that the exe leaves out, and why; the spec reads this."""
 
 EXCLUDED = {
     "numba": "a compiler: at the first call, for every new exe; see keyscan.spectrogram.reference",

@@ -80,7 +80,7 @@ binaries = [
     )
     if not any(name in source for name in _TESTS)  # libraries of torch's own tests
 ]
-if not compat.is_win:  # torch does not start without this program, though nobody ever runs it
+if not compat.is_win:  # torch does not start without this program, which is never run
     binaries.append((f"{get_package_paths('torch')[1]}/bin/torch_shm_manager", "torch/bin"))
 # torch looks for its libraries next to each other: links to them elsewhere would confuse it
 bindepend_symlink_suppression = ["**/torch/lib/*.so*"]

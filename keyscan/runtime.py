@@ -62,7 +62,7 @@ def open_missing_streams() -> None:
 
 
 def leave_deleted_folder() -> None:
-    """Go elsewhere if the working directory is gone: MKL ends the process for want of one."""
+    """Go elsewhere if the working directory is gone: MKL ends a process without one."""
     try:
         Path.cwd()
     except OSError:

@@ -13,6 +13,7 @@ from benchmarks.processes import Usage
 from benchmarks.script import duration, duration_name
 from benchmarks.soak_report import Sample, Verdict, verdict
 from keyscan.audio.stream import AudioStream
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.server_process import ROOT
 
 
@@ -75,7 +76,7 @@ def test_what_the_cache_saves_is_measured_on_files_that_differ():
 def test_files_have_the_length_they_are_called_by(extension, seconds, tmp_path):
     path = tmp_path / f"a.{extension}"
     WRITERS[extension](path, seconds)
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         assert sum(map(len, stream)) == pytest.approx(seconds * stream.sample_rate, rel=0.02)
         assert stream.warnings == ()
     assert [*tmp_path.iterdir()] == [path]

@@ -160,7 +160,7 @@ def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
 
 
 def judge(heard: Heard, rules: Rules) -> Verdict:
-    """Hold what the teachers said against the rules, for a file that is nobody's copy."""
+    """Hold what the teachers said against the rules, for a file that is not a copy of another."""
     seconds = float(heard.seconds[0])
     code, message = heard.problem.tolist()
     if code:

@@ -18,7 +18,6 @@ from keyscan.audio.source import SourceFile
 from keyscan.errors import AnalysisError, AnalysisWarning, DecodeFailed, NoAudio, UnsupportedFormat
 from keyscan.runtime import Stages
 
-SAMPLE_RATE = 3675  # Hz, that of the filter bank
 _RATES = range(1_000, 1_000_001)  # Hz: outside, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
@@ -56,7 +55,7 @@ class AudioStream:
     def __init__(
         self,
         file: str | os.PathLike[str] | SourceFile,
-        sample_rate: int = SAMPLE_RATE,
+        sample_rate: int,
         stages: Stages | None = None,
     ) -> None:
         self.sample_rate = sample_rate

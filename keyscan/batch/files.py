@@ -23,7 +23,7 @@ def find_files(paths: Sequence[str], *, recursive: bool) -> Iterator[str | Faile
     with an extension of music that are not hidden, in natural order (2 before 10), and then, if
     ``recursive``, those of its folders. Links are followed; a folder is searched once.
     """
-    walk = _Walk(recursive)
+    walk = _Finder(recursive)
     for path in _expanded(paths) if _ON_WINDOWS else paths:
         if os.path.isdir(path):  # noqa: PTH112 - pathlib changes some names
             yield from walk.folder(path)
@@ -31,7 +31,7 @@ def find_files(paths: Sequence[str], *, recursive: bool) -> Iterator[str | Faile
             yield path
 
 
-class _Walk:
+class _Finder:
     """Remembers the real paths found so far: links lead to the same file again."""
 
     def __init__(self, recursive: bool) -> None:

@@ -124,10 +124,10 @@ def _ratio_lines(comparison: Comparison) -> Iterator[str]:
 
 def _speed_lines(speed: Mapping[str, Any]) -> Iterator[str]:
     yield _heading("import, seconds in a fresh process, in this order")
-    for name, seconds in speed["imports"].items():
-        yield f"  {name:28}{'cannot be imported' if seconds is None else f'{seconds:8.3f}'}"
-    yield f"  {'model load':28}{speed['model_load']:8.3f}"
-    yield f"  {'warm-up':28}{speed['warm_up']:8.3f}"
+    rows = {**speed["imports"], "model load": speed["model_load"], "warm-up": speed["warm_up"]}
+    width = max(map(len, rows))
+    for name, seconds in rows.items():
+        yield f"  {name:{width}}{'  cannot be imported' if seconds is None else f'{seconds:8.3f}'}"
     yield ""
     yield _heading("half a minute of music, seconds")
     for row, (name, timing) in enumerate(speed["benchmark"].items()):

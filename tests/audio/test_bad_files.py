@@ -16,6 +16,7 @@ import soundfile
 
 from keyscan import errors
 from keyscan.audio.stream import AudioStream
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio_files import FORMATS, music, write_video
 
 WITHOUT_PRIVILEGES = """
@@ -25,14 +26,14 @@ from keyscan import errors
 if os.getuid() == 0:
     os.setuid(65534)
 try:
-    audio.AudioStream(sys.argv[1])
+    audio.AudioStream(sys.argv[1], 3675)
 except errors.AnalysisError as error:
     print(error.code)
 """
 
 
 def refusal(path: str | Path) -> errors.AnalysisError:
-    with pytest.raises(errors.AnalysisError) as caught, AudioStream(path) as stream:
+    with pytest.raises(errors.AnalysisError) as caught, AudioStream(path, SAMPLE_RATE) as stream:
         list(stream)
     assert str(caught.value)
     return caught.value

@@ -15,6 +15,7 @@ import soundfile
 
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import AnalysisError, DecodeFailed
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio_files import FORMATS, music, valid
 
 # Nothing in these says where the file should end, wherever it is cut.
@@ -25,7 +26,7 @@ INDEX_AT_THE_END = {"m4a", "alac", "mp4-video"}
 
 def decode(path: Path) -> tuple[float, set[str]]:
     """Seconds of sound found, and the codes of the warnings."""
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         seconds = sum(map(len, stream)) / stream.sample_rate
         return seconds, {warning.code for warning in stream.warnings}
 
@@ -92,7 +93,7 @@ def test_an_avi_with_a_hole_in_its_sound(tmp_path: Path) -> None:
 def test_a_file_that_shrinks_while_it_is_read(name: str, repeats: int, tmp_path: Path) -> None:
     path = tmp_path / "music"
     path.write_bytes(valid(name) * repeats)  # more than FFmpeg reads ahead
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         os.truncate(path, path.stat().st_size * 3 // 4)
         seconds = sum(map(len, stream)) / stream.sample_rate
         codes = {warning.code for warning in stream.warnings}
@@ -164,6 +165,6 @@ def test_no_damage_leaks_an_error_that_is_not_ours(
             for _ in range(source.choice((1, 4, 20))):
                 data[source.randrange(reach)] = source.choice((0, 255, source.randrange(256)))
             path.write_bytes(data)
-            with contextlib.suppress(AnalysisError), AudioStream(path) as stream:
+            with contextlib.suppress(AnalysisError), AudioStream(path, SAMPLE_RATE) as stream:
                 assert all(np.isfinite(block).all() for block in stream)
     assert capfd.readouterr() == ("", "")

@@ -11,7 +11,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from keyscan.audio import formats
-from keyscan.audio.stream import SAMPLE_RATE, AudioStream
+from keyscan.audio.stream import AudioStream
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio_files import FORMATS, Format, music, write_chained_ogg
 
 Mono = NDArray[np.float32]

@@ -11,6 +11,7 @@ from keyscan.audio.pyav_decoder import limit_allocations
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import AnalysisError
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio_files import valid
 from tests.crafted.found import FOUND
 
@@ -20,7 +21,7 @@ def test_what_was_found(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[
     found = FOUND[name]()
     (tmp_path / "found").write_bytes(found.data)
     try:
-        with AudioStream(tmp_path / "found") as stream:
+        with AudioStream(tmp_path / "found", SAMPLE_RATE) as stream:
             assert sum(map(len, stream)) > 3 * stream.sample_rate
         code, warnings = "ok", tuple(warning.code for warning in stream.warnings)
     except AnalysisError as error:

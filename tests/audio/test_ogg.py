@@ -14,6 +14,7 @@ import soundfile
 from keyscan.audio.ogg import OggPages, check_pages, with_checksum
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio_files import FORMATS, music, write_chained_ogg
 
 NAMES = ["ogg-opus", "ogg-vorbis", "ogg-flac"]
@@ -39,7 +40,7 @@ def check(tmp_path: Path, data: bytes | bytearray) -> OggPages:
 
 
 def warnings_of(path: Path) -> list[str]:
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         list(stream)
         return [warning.code for warning in stream.warnings]
 

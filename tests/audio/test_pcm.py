@@ -13,6 +13,7 @@ from keyscan.audio.formats import probe
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 
 RATE = 44100
 KINDS = [
@@ -81,10 +82,10 @@ def test_a_tag_before_the_file_is_skipped(subtype, tmp_path):
     write(plain, "WAV", "FILE", subtype, 4 * RATE)
     tag = b"ID3\x03\x00\x00\x00\x00\x02\x00" + bytes(256)
     tagged.write_bytes(tag + plain.read_bytes())
-    with AudioStream(tagged) as stream:
+    with AudioStream(tagged, SAMPLE_RATE) as stream:
         found = np.concatenate(list(stream))
         assert stream.decoder == "soundfile"
-    with AudioStream(plain) as stream:
+    with AudioStream(plain, SAMPLE_RATE) as stream:
         np.testing.assert_array_equal(found, np.concatenate(list(stream)))
 
 
@@ -94,11 +95,11 @@ def test_a_tag_before_the_file_is_skipped(subtype, tmp_path):
 def test_a_file_that_breaks_off_is_decoded_up_to_there(kind, subtype, lost, tmp_path):
     path = tmp_path / "a"
     write(path, kind, "FILE", subtype, 4 * RATE)
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         whole = np.concatenate(list(stream))
         expected = stream.duration - -(-lost // (2 * SUBTYPES[subtype])) / RATE
     path.write_bytes(path.read_bytes()[:-lost])
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         found = np.concatenate(list(stream))
     assert stream.duration == pytest.approx(expected)
     np.testing.assert_allclose(found[:-400], whole[: len(found) - 400], atol=1e-6)

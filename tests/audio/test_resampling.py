@@ -9,7 +9,7 @@ import pytest
 
 from keyscan.audio.decoder import Mono
 from keyscan.audio.resampling import Resampler, _Decimator, _factor
-from keyscan.audio.stream import SAMPLE_RATE
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 
 RATES = [8000, 11025, 16000, 22050, 32000, 37800, 44056, 44100, 48000, 88200, 96000, 192000]
 PRIME = 44111  # no number of samples but one divides a second of them

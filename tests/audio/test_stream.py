@@ -13,6 +13,7 @@ import pytest
 
 from keyscan.audio.stream import AudioStream
 from keyscan.runtime import Stages
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio_files import FORMATS, music
 
 FIVE_HOURS = """
@@ -20,7 +21,7 @@ import sys
 from pathlib import Path
 from keyscan.audio.stream import AudioStream
 def read(path):
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         seconds = sum(len(block) for block in stream) / stream.sample_rate
     # ru_maxrss counts the parent's memory before exec, too
     status = Path("/proc/self/status").read_text()
@@ -80,12 +81,12 @@ def test_the_size_of_the_blocks_changes_nothing(
 ) -> None:
     form, path = FORMATS[name], tmp_path / "music"
     form.write(path, music(), 44100)
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         expected = np.concatenate(list(stream))
 
     monkeypatch.setattr("keyscan.audio.soundfile_decoder._BLOCK_SAMPLES", block)
     monkeypatch.setattr("keyscan.audio.pyav_decoder._BLOCK_SAMPLES", block)
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         blocks = list(stream)
 
     assert min(map(len, blocks)) > 0
@@ -121,7 +122,7 @@ def test_any_name_is_only_a_name(
     (tmp_path / "plain").rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)  # the bare name must do as well
     for path in (tmp_path / name, name):
-        with AudioStream(path) as stream:
+        with AudioStream(path, SAMPLE_RATE) as stream:
             assert sum(map(len, stream)) == pytest.approx(
                 stream.sample_rate * len(music()) / 44100, abs=100
             )
@@ -129,7 +130,7 @@ def test_any_name_is_only_a_name(
 
 def test_stages_share_the_time_between_decoding_and_resampling(mp3: Path) -> None:
     stages = Stages()
-    with AudioStream(mp3, stages=stages) as stream:
+    with AudioStream(mp3, SAMPLE_RATE, stages) as stream:
         opened = stages.seconds["decode"]
         list(stream)
     assert stages.seconds.keys() == {"decode", "resample"}
@@ -137,7 +138,7 @@ def test_stages_share_the_time_between_decoding_and_resampling(mp3: Path) -> Non
 
 
 def test_the_stream_says_what_it_found(mp3: Path) -> None:
-    with AudioStream(mp3) as stream:
+    with AudioStream(mp3, SAMPLE_RATE) as stream:
         assert (stream.decoder, stream.format) == ("pyav", "mp3 mp3float")
         assert stream.duration == 0
         list(stream)
@@ -154,8 +155,8 @@ def test_no_file_stays_open(name: str, tmp_path: Path) -> None:
     (tmp_path / "noise").write_bytes(b"noise" * 100)
     before = count()
     for _ in range(5):
-        with AudioStream(tmp_path / "music") as stream:
+        with AudioStream(tmp_path / "music", SAMPLE_RATE) as stream:
             next(iter(stream))  # left before its end
         with pytest.raises(Exception, match="no audio format"):
-            AudioStream(tmp_path / "noise")
+            AudioStream(tmp_path / "noise", SAMPLE_RATE)
     assert count() == before

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from keyscan.audio.stream import AudioStream
+from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio_files import id3v2, music, trailing_tags, valid
 from training.filterbank import DECIMATION
 
@@ -37,7 +38,7 @@ AROUND = {
 
 
 def decode(path: Path) -> tuple[int, list[str]]:
-    with AudioStream(path) as stream:
+    with AudioStream(path, SAMPLE_RATE) as stream:
         samples = sum(map(len, stream))
         return samples, [warning.code for warning in stream.warnings]
 
