@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from keyscan.engine.engine import Engine
@@ -85,7 +84,13 @@ def _serve(options: ServeOptions) -> int:
         read=lambda count: read_some(requests, count),
         write=lambda line: write_all(replies, line),
     )
-    stopped_by = _stop_on_signals(server)
+    stopped_by: list[int] = []
+
+    def stop(number: int) -> None:
+        stopped_by.append(number)
+        server.stop()
+
+    _on_signals(stop)
     try:
         server.run()
     except OSError as error:
@@ -127,25 +132,17 @@ def _doctor(options: DoctorOptions) -> int:
         STDERR.drain(timeout=1.0)
 
 
+def _on_signals(act: Callable[[int], object]) -> None:
+    """Let SIGTERM and SIGINT call ``act`` with their number."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: act(number))
+
+
 def _end_on_signals(engine: Engine) -> None:
     """While the engine loads, only its worker process has to be ended."""
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def end(number: int) -> None:
         engine.kill()
         os._exit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
-
-
-def _stop_on_signals(server: Server) -> list[int]:
-    """SIGTERM and SIGINT end the server; the list then holds the signal's number."""
-    stopped_by: list[int] = []
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stopped_by.append(number)
-        server.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
-    return stopped_by
+    _on_signals(end)

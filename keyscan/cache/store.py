@@ -10,7 +10,7 @@ import os
 import queue
 import stat
 import threading
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from keyscan import __version__
 from keyscan.audio.formats import UNKNOWN, identify, is_music
@@ -55,23 +55,14 @@ def settings_digest(model: str, device: str, precision: str, cqt: str) -> bytes:
 
     ``model`` is the SHA-256 of the checkpoint. Notation and spelling play no part.
     """
-    settings = {
-        "version": __version__,
-        "engine": ENGINE,
-        "model": model,
-        "device": device,
-        "precision": precision,
-        "cqt": cqt,
-    }
-    text = json.dumps(settings, sort_keys=True).encode()
+    text = json.dumps([__version__, ENGINE, model, device, precision, cqt]).encode()
     return hashlib.blake2b(text, digest_size=16).digest()
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
+class _Rows(NamedTuple):
     file: FileRow | None
     result: ResultRow | None
-    written: threading.Event = field(default_factory=threading.Event)
+    written: threading.Event
 
 
 class ResultStore:
@@ -93,14 +84,14 @@ class ResultStore:
 
     def keep_file(self, file: FileRow) -> None:
         """A content that is known was found at another path, or with other times."""
-        self._put(_Rows(file, None))
+        self._put(_Rows(file, None, threading.Event()))
 
     def keep(self, digest: bytes, file: FileRow | None, record: bytes) -> None:
         """A content has a record; returns when it is written, or after a second at most.
 
         While what came before still waits to be written, nothing is waited for.
         """
-        rows = _Rows(file, ResultRow(digest, self.settings, record))
+        rows = _Rows(file, ResultRow(digest, self.settings, record), threading.Event())
         self._put(rows)
         if not self._behind:
             self._behind = not rows.written.wait(_REPLY_WAITS)

@@ -204,9 +204,8 @@ class Engine:
 
     def _start_thread(self, worker: Worker) -> None:
         assert self._run_worker is not None
-        threading.Thread(
-            target=self._run_worker, args=(worker,), name="worker", daemon=True
-        ).start()
+        run, name = self._run_worker, "worker"
+        threading.Thread(target=run, args=(worker,), name=name, daemon=True).start()
 
     def _ensure_alive(self, worker: Worker) -> None:
         """Start the worker's process if there is none, or if it is to be replaced."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from keyscan.engine.messages import Stop, send
 from keyscan.errors import AnalysisError, Cancelled, OutOfMemory, TimedOut
 from keyscan.options import WorkerOptions
 
@@ -28,16 +31,14 @@ class Watch:
     def __init__(
         self,
         process: BaseProcess,
+        connection: Connection,
         options: WorkerOptions,
         cancelled: threading.Event,
-        send_stop: Callable[[], None],
     ) -> None:
         self.verdict: AnalysisError | None = None
         self.accepted = False
-        self._process = process
-        self._options = options
-        self._cancelled = cancelled
-        self._send_stop = send_stop
+        self._process, self._connection = process, connection
+        self._options, self._cancelled = options, cancelled
         self._deadline = time.monotonic() + options.timeout
         self._stopping = self._stop_sent = False
 
@@ -50,18 +51,16 @@ class Watch:
             self._stopping = True
             self._deadline = min(self._deadline, now + _STOP_SECONDS)
         if self._stopping and self.accepted and not self._stop_sent:
-            self._stop_sent = True
-            self._send_stop()
+            self._stop_sent = True  # the pipe has room: the process has read its work
+            with contextlib.suppress(OSError):
+                send(self._connection, Stop())
         if now > self._deadline:
-            self.verdict = Cancelled() if self._stopping else self._timed_out()
+            text = f"no answer within {self._options.timeout:g} seconds; the file is given up"
+            self.verdict = Cancelled() if self._stopping else TimedOut(text)
         elif resident_bytes(self._process.pid or 0) > self._options.memory_limit:
             self.verdict = out_of_memory(self._options)
         if self.verdict is not None:
             self._process.kill()
-
-    def _timed_out(self) -> TimedOut:
-        seconds = self._options.timeout
-        return TimedOut(f"no answer within {seconds:g} seconds; the file is given up")
 
 
 def out_of_memory(options: WorkerOptions) -> OutOfMemory:

@@ -6,7 +6,6 @@ and one answer.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import signal
 import threading
@@ -17,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from keyscan.cache.lookup import Known
-from keyscan.engine.messages import Accepted, Started, Stop, Work, receive, send
+from keyscan.engine.messages import Accepted, Started, Work, receive, send
 from keyscan.engine.supervisor import Supervisor, Watch, out_of_memory, resident_bytes
 from keyscan.engine.worker_process import OUT_OF_MEMORY, worker_main
 from keyscan.errors import AnalysisError, DecoderCrashed, WorkerFailed
@@ -97,7 +96,7 @@ class Worker:
         if process is None or connection is None:
             raise WorkerFailed("no decoding process could be started")
         self._files += 1
-        watch = Watch(process, self._options, cancelled, lambda: _send_stop(connection))
+        watch = Watch(process, connection, self._options, cancelled)
         fate = ""
         with self._supervisor.watching(watch):
             try:
@@ -197,12 +196,6 @@ def _receive(connection: Connection, watch: Watch) -> Any:
         if watch.verdict is not None:
             raise EOFError
     return receive(connection)
-
-
-def _send_stop(connection: Connection) -> None:
-    """The pipe has room for it: the process has read its work."""
-    with contextlib.suppress(OSError):  # it is gone
-        send(connection, Stop())
 
 
 @contextmanager

@@ -1,14 +1,8 @@
 """The messages of the line protocol: bytes to requests, replies to bytes. No I/O.
 
-A request is a JSON object on a line of its own, in UTF-8:
-
-======================================  ==========================================================
-``{"id": 1, "path": "/music/a.mp3"}``   analyse a file; ``id`` is a string or a number; with
-                                        ``"timeline": true`` the key over time as well
-``{"type": "reset"}``                   forget everything asked so far
-``{"type": "cancel", "id": 1}``         forget one file
-``{"type": "ping"}``                    ask for a ``pong``
-======================================  ==========================================================
+A request is a JSON object on a line of its own, in UTF-8: ``{"id": 1, "path": "/music/a.mp3"}``,
+with ``"timeline": true`` for the key over time; ``{"type": "reset"}`` to forget all files asked for
+so far; ``{"type": "cancel", "id": 1}`` to forget one; ``{"type": "ping"}`` for a ``pong``.
 
 Every request for a file gets exactly one success or error reply, or, after a reset, none. Every
 other line gets a reply too: a line that is not a request an error with the code ``bad_request``.

@@ -92,9 +92,9 @@ class LineWriter:
                     next_heartbeat = time.monotonic() + self._heartbeat_seconds
                 if line is None:
                     return
-                if not line:
+                if line:
+                    self._write(line)
+                else:
                     next_heartbeat = time.monotonic() + self._heartbeat_seconds
-                    continue
-                self._write(line)
         except OSError as error:
             self._on_closed(error)
