@@ -7,7 +7,6 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +83,15 @@ class KeyModel:
         Long tracks are processed in chunks, so that memory is bounded.
         """
         network = self.network
-        sums: list[Pooled] = []
+        total: Pooled = ()  # not a list of sums: between large tensors, small ones waste memory
         block_sums: list[Pooled] = []
         with torch.inference_mode():
             prepared = network.prepare(x[0], _CHUNK)
             for features in self._features(prepared, x.shape[-1]):
-                sums.append(network.pool(features, features.shape[-1]))
+                pooled = network.pool(features, features.shape[-1])
+                total = tuple(map(torch.add, total, pooled)) if total else pooled
                 if blocks:
                     block_sums.append(network.pool(features, BLOCK_FRAMES // network.stride))
-            total: Pooled = reduce(lambda one, other: tuple(map(torch.add, one, other)), sums)
             embedding = network.embed(total)
             return Inference(
                 self.classify(total)[0],
