@@ -104,7 +104,7 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Simulation:
     """Seconds until the last block is done (``wall``), and core-seconds.
 
     ``working`` is the sum over all blocks, including the wait for the store; ``lost`` is work that
@@ -153,12 +153,12 @@ def on_a_core(blocks: Blocks, cluster: Cluster) -> Seconds:
     return np.maximum(alone, blocks.megabytes / (1e3 * cluster.store / cluster.cores))
 
 
-def simulate(seconds: Seconds, cluster: Cluster, rng: np.random.Generator) -> Outcome:
+def simulate(seconds: Seconds, cluster: Cluster, rng: np.random.Generator) -> Simulation:
     """Give blocks to free cores until all are done; lost blocks start again."""
     run = _Run(seconds.tolist(), cluster, rng)
     while run.left:
         run.step()
-    return Outcome(run.wall, float(seconds.sum()), run.lost)
+    return Simulation(run.wall, float(seconds.sum()), run.lost)
 
 
 class _Run:
