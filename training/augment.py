@@ -1,4 +1,4 @@
-"""What real recordings do to a spectrogram, done at random to a batch of synthetic ones."""
+"""Random augmentation of batches of spectrograms, modelled on real recordings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _equaliser(rng: torch.Generator, batch: int, bins: int) -> Tensor:
 
 
 def _masks(rng: torch.Generator, batch: int, size: int, share: float, widest: int) -> Tensor:
-    """1 except in a random stretch of a ``share`` of the rows, shape ``(batch, size)``."""
+    """0 in one random stretch of a ``share`` of the rows, 1 elsewhere, shape ``(batch, size)``."""
     width = torch.randint(1, widest + 1, (batch, 1), generator=rng)
     width = width * (torch.rand(batch, 1, generator=rng) < share)
     start = torch.randint(0, size, (batch, 1), generator=rng)
@@ -37,7 +37,7 @@ def augment(spectrograms: Tensor, rng: torch.Generator) -> Tensor:
     batch, bins, frames = spectrograms.shape
     magnitude = torch.expm1(spectrograms)
     level = magnitude.mean((1, 2), keepdim=True)
-    # Loudness wars and expanders: a power of the magnitude changes the contrast.
+    # Compressors and expanders: a power of the magnitude changes the contrast.
     power = _uniform(rng, 0.8, 1.2, batch, 1, 1)
     power[torch.rand(batch, generator=rng) < 0.5] = 1.0
     magnitude = (magnitude / (level + 1e-9)).clamp(1e-4) ** power

@@ -1,4 +1,4 @@
-"""Average the weights of checkpoints of one run: neighbouring epochs, which differ by noise.
+"""Average the weights of neighbouring epochs of one training run.
 
 ``python -m training.average runs/first/epoch-02.pt runs/first/epoch-03.pt --out averaged.pt``
 
@@ -25,7 +25,7 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
     """A checkpoint with the mean weights and the settings of the last of ``paths``.
 
     Raises:
-        ModelError: a file is no checkpoint of ``training.train``.
+        ModelError: a file is not a checkpoint of ``training.train``.
         ValueError: the checkpoints differ in architecture or in training settings.
     """
     checkpoints = []
@@ -42,7 +42,7 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
         for name, value in states[0].items()
     }
     epochs = [checkpoint["training"]["epoch"] for checkpoint in checkpoints]
-    # A temperature is that of one set of weights.
+    # A temperature is valid for one set of weights only.
     fitted = ("temperature", "temperature_frames", "calibration")
     last = {name: value for name, value in checkpoints[-1].items() if name not in fitted}
     averaged: dict[str, Any] = last | {"state_dict": mean}

@@ -1,4 +1,4 @@
-"""Excerpts of a corpus become batches: cut, transposed together with their labels, augmented."""
+"""Make batches from the excerpts of a corpus: cut, transpose with their labels, augment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, Corpus
 
 
 def transposed_labels(class_ids: npt.NDArray[np.int8], semitones: npt.NDArray[np.int64]) -> Tensor:
-    """The class ids after moving each key up by so many semitones."""
+    """The class ids after each key is transposed up by a number of semitones."""
     keys = [KEYS[class_id] for class_id in class_ids]
     moved = (
         Key((key.tonic + int(up)) % 12, key.mode) for key, up in zip(keys, semitones, strict=True)
@@ -32,7 +32,7 @@ Pick = tuple[Corpus, int]
 def make_batch(
     picks: Sequence[Pick], settings: TrainingSettings, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Cut one length from every excerpt, transpose and tune each: ((batch, 105, frames), ids)."""
+    """Cut all excerpts to one length, transpose and tune each: ((batch, 105, frames), ids)."""
     excerpts = [corpus.spectrogram(index) for corpus, index in picks]
     available = min(excerpt.shape[1] for excerpt in excerpts)
     longest = min(available, int(settings.longest * FRAMES_PER_SECOND))
@@ -50,7 +50,7 @@ def make_batch(
 
 
 def _mode_weights(corpus: Corpus) -> npt.NDArray[np.float64]:
-    """Chances that make both modes as frequent, shape ``(excerpts,)``, of unit sum."""
+    """Sampling probabilities that balance the two modes, shape ``(excerpts,)``."""
     major = np.array([KEYS[class_id].mode == "major" for class_id in corpus.keys])
     counts = np.where(major, major.sum(), (~major).sum())
     return np.asarray(1 / counts / (1 / counts).sum())
@@ -59,9 +59,9 @@ def _mode_weights(corpus: Corpus) -> npt.NDArray[np.float64]:
 def batches(
     corpus: Corpus, settings: TrainingSettings, epoch: int, recordings: Corpus | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of one epoch; they depend on the seed, the epoch and the corpora alone.
+    """The batches of one epoch; they depend only on the seed, the epoch and the corpora.
 
-    ``settings.recorded`` of every batch is drawn from ``recordings``, from both modes alike.
+    A share ``settings.recorded`` of every batch comes from ``recordings``, both modes alike.
     """
     rng = np.random.default_rng([settings.seed, epoch])
     noise = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)

@@ -2,10 +2,10 @@
 
 ``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K] --out FILE``
 
-Writes the checkpoint, all else unchanged, with its ``temperature`` and ``temperature_frames`` (see
-``keyscan.model.confidence``), and with ``calibration``: what they were fitted to. Answers stay
-what they were; only how sure they are changes. A temperature that the checkpoint has already plays
-no part. The same checkpoint and sets give the same temperature.
+Writes a copy of the checkpoint with ``temperature`` and ``temperature_frames`` (see
+``keyscan.model.confidence``), and with ``calibration``, which describes the data of the fit. The
+answers do not change, only their confidences. The fit ignores a temperature that the checkpoint
+already has. The same checkpoint and sets give the same temperature.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _EXCERPTS = (50, 100, 200)  # frames: 10, 20 and 40 seconds from the middle of a
 def outputs_of(
     model: KeyModel, sets: Sequence[TrackSet], cache: Path | None = None
 ) -> tuple[Outputs, Outputs]:
-    """What the model says of every recording that is there, and of excerpts of it.
+    """The model's outputs for every available recording, and for excerpts of each.
 
     Raises:
-        DatasetError: no recording of a set is there, or one cannot be analysed.
+        DatasetError: a set has no available recording, or one cannot be analysed.
         OSError: the cache cannot be written.
     """
     whole, excerpts = _Collection(model), _Collection(model)
@@ -61,7 +61,7 @@ def outputs_of(
 
 
 class _Collection:
-    """Answers of a model, one after the other."""
+    """Collects the outputs of a model."""
 
     def __init__(self, model: KeyModel) -> None:
         self._model = model
@@ -89,12 +89,12 @@ def figures(outputs: Outputs, temperature: Temperature) -> dict[str, float]:
 
 @single_threaded
 def calibrate(path: Path, sets: Sequence[TrackSet], cache: Path | None = None) -> dict[str, Any]:
-    """The checkpoint at ``path`` with the temperature that fits, and what it was fitted to.
+    """The checkpoint at ``path`` with the fitted temperature and a description of the fit.
 
     Raises:
-        ModelError: it is no checkpoint of ``training.train``.
+        ModelError: it is not a checkpoint of ``training.train``.
         DatasetError, OSError: see ``outputs_of``.
-        ValueError: no temperature fits; see ``fit_temperature``.
+        ValueError: the fit fails; see ``fit_temperature``.
     """
     model = load_model(path)
     if model.info.name != "keyscan":
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="keep spectrograms here between runs")
     arguments = parser.parse_intermixed_args()
-    torch.set_num_threads(1)  # the order of additions depends on their number
+    torch.set_num_threads(1)  # the order of additions depends on the number of threads
     try:
         sets = read_sets(parser, arguments)
         for tracks in sets:

@@ -1,8 +1,8 @@
-"""Is an answer that is given with 90 % right nine times out of ten?
+"""Calibration: whether answers with a confidence of 90 % are right nine times out of ten.
 
 Source: Guo et al., "On calibration of modern neural networks" (ICML 2017): the reliability table
 and the expected calibration error over equal-width bins of the top probability, and temperature
-scaling. What they scale by one number depends on the track's length here: see ``Temperature``.
+scaling. The paper uses one temperature; here it depends on the track's length: see ``Temperature``.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from keyscan.model.confidence import Temperature
 
 FloatArray = npt.NDArray[np.float64]
 
-BINS = 10  # of equal width, each with its upper end: (0, 0.1], ..., (0.9, 1]
-_TEMPERATURES = (0.05, 20.0)  # what is searched: beyond, the softmax is a step or flat
-_MOST_FRAMES = 1000.0  # 200 seconds: beyond, no track would be long
+BINS = 10  # of equal width, closed at the upper end: (0, 0.1], ..., (0.9, 1]
+_TEMPERATURES = (0.05, 20.0)  # search range: outside it the softmax is a step or flat
+_MOST_FRAMES = 1000.0  # 200 seconds: with a larger value, every track would count as short
 _DRAWS = 2000
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The answers whose confidence is in (``low``, ``high``]; means are NaN where there are none.
+    """The answers with a confidence in (``low``, ``high``]; the means of an empty bin are NaN.
 
-    ``confidence`` is their mean top probability, ``accuracy`` the share of them that are exact.
+    ``confidence`` is the mean top probability, ``accuracy`` the share of exact answers.
     """
 
     low: float
@@ -48,7 +48,7 @@ def reliability(confidences: ArrayLike, exact: ArrayLike) -> tuple[ReliabilityBi
     """The reliability table of answers with these top probabilities, ``BINS`` rows from 0 to 1.
 
     Raises:
-        ValueError: there are no answers, one has no verdict, or a confidence is no probability.
+        ValueError: no answers, an answer without a verdict, or a confidence outside 0 to 1.
     """
     sure, right = _checked(confidences, exact)
     bins = _bin_of(sure)
@@ -62,7 +62,7 @@ def reliability(confidences: ArrayLike, exact: ArrayLike) -> tuple[ReliabilityBi
 
 
 def expected_calibration_error(confidences: ArrayLike, exact: ArrayLike) -> float:
-    """The mean over all answers of |mean confidence - accuracy| of an answer's bin, 0-1.
+    """The mean of |mean confidence - accuracy| of the bins, weighted by their answers, 0-1.
 
     Raises:
         ValueError: see ``reliability``.
@@ -72,12 +72,12 @@ def expected_calibration_error(confidences: ArrayLike, exact: ArrayLike) -> floa
 
 
 def chance_calibration_error(confidences: ArrayLike, seed: int = 0) -> float:
-    """The mean expected calibration error of a model that is honest about these confidences.
+    """The mean expected calibration error of a perfectly calibrated model on these confidences.
 
-    It is above 0 because the accuracy of a bin with few answers differs from the truth by chance.
+    It is above 0 because the accuracy of a bin with few answers varies by chance.
 
     Raises:
-        ValueError: there are no answers, or a confidence is no probability.
+        ValueError: no answers, or a confidence outside 0 to 1.
     """
     sure, _ = _checked(confidences, np.ones_like(confidences))
     draws = np.random.default_rng(seed).random((_DRAWS, len(sure))) < sure
@@ -85,7 +85,7 @@ def chance_calibration_error(confidences: ArrayLike, seed: int = 0) -> float:
 
 
 def _gaps(bins: npt.NDArray[np.int64], differences: FloatArray) -> FloatArray:
-    """The calibration error of each row of confidences less verdicts, ``(rows, answers)``."""
+    """The calibration error of each row of confidences minus verdicts, ``(rows, answers)``."""
     member = (bins[:, np.newaxis] == np.arange(BINS)).astype(np.float64)
     gaps: FloatArray = np.abs(differences @ member).sum(axis=1) / len(bins)
     return gaps
@@ -94,7 +94,7 @@ def _gaps(bins: npt.NDArray[np.int64], differences: FloatArray) -> FloatArray:
 def _checked(confidences: ArrayLike, exact: ArrayLike) -> tuple[FloatArray, FloatArray]:
     sure, right = np.asarray(confidences, np.float64), np.asarray(exact, np.float64)
     if not sure.size:
-        raise ValueError("no answers to judge the confidence of")
+        raise ValueError("no answers to calibrate")
     if sure.ndim != 1 or sure.shape != right.shape:
         raise ValueError(f"confidences {sure.shape} for answers {right.shape}")
     if not ((sure >= 0) & (sure <= 1 + 1e-9)).all():
@@ -104,10 +104,10 @@ def _checked(confidences: ArrayLike, exact: ArrayLike) -> tuple[FloatArray, Floa
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What a model said of recordings whose keys are known.
+    """The outputs of a model for recordings with known keys.
 
     ``logits``: (recordings, 24), in the order of ``class_id``; ``classes``: the true ones;
-    ``frames``: how long each recording is.
+    ``frames``: the length of each recording.
     """
 
     logits: FloatArray
@@ -127,7 +127,7 @@ class Outputs:
         return np.asarray(self.logits.argmax(axis=1) == self.classes)
 
     def log_probabilities(self, temperature: Temperature) -> FloatArray:
-        """Of the 24 keys, at this temperature: ``(recordings, 24)``."""
+        """Log probabilities of the 24 keys at this temperature, ``(recordings, 24)``."""
         divisors = temperature.long * (1 + temperature.frames / self.frames)
         scaled = (self.logits - self.logits.max(axis=1, keepdims=True)) / divisors[:, np.newaxis]
         normalised: FloatArray = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
@@ -145,14 +145,14 @@ class Outputs:
 
 
 def fit_temperature(whole: Outputs, excerpts: Outputs) -> Temperature:
-    """The temperature that makes the true keys most likely.
+    """The maximum-likelihood temperature.
 
-    ``long`` is fitted to the whole recordings alone, whatever ``frames`` is; ``frames`` to the
-    excerpts, 0 without any. Each is a one-dimensional search by Brent's method.
+    ``long`` is fitted to the whole recordings for each ``frames``; ``frames`` is fitted to the
+    excerpts, and is 0 without any. Each is a one-dimensional search by Brent's method.
 
     Raises:
-        ValueError: there are no recordings, or their answers are so few or so alike (all right, or
-            all wrong) that no temperature is best.
+        ValueError: no recordings, or no temperature is best because there are too few answers, or
+            all of them are right or all are wrong.
     """
     if not len(whole.classes):
         raise ValueError("no recordings to fit a temperature to")
@@ -168,7 +168,7 @@ def fit_temperature(whole: Outputs, excerpts: Outputs) -> Temperature:
 
 
 def _fit_long(whole: Outputs, frames: float) -> Temperature:
-    """The best ``long`` for this ``frames``; digits that would be noise are rounded off."""
+    """The best ``long`` for this ``frames``, rounded to its significant digits."""
     low, high = (math.log(end) for end in _TEMPERATURES)
     found = minimize_scalar(
         lambda log: whole.negative_log_likelihood(Temperature(math.exp(log), frames)),
@@ -176,7 +176,9 @@ def _fit_long(whole: Outputs, frames: float) -> Temperature:
         method="bounded",
         options={"xatol": 1e-6},
     )
-    flat = bool(whole.exact.all())  # then the colder the better, until all is certain
+    flat = bool(
+        whole.exact.all()
+    )  # the likelihood then rises towards lower temperatures without a maximum
     if flat or min(found.x - low, high - found.x) < 1e-3:
         raise ValueError(
             f"no temperature between {_TEMPERATURES[0]:g} and {_TEMPERATURES[1]:g} is best: "

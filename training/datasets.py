@@ -1,6 +1,6 @@
-"""Real recordings with known keys, for choosing a checkpoint and for judging it. Never trained on.
+"""Recordings with known keys, for checkpoint selection and evaluation, never for training.
 
-Three layouts are read: a folder with ``labels.tsv``, a checkout of the GiantSteps key dataset with
+Supports three layouts: a folder with ``labels.tsv``, a checkout of the GiantSteps key dataset with
 its audio (Knees et al., "Two data sets for tempo estimation and key detection in electronic dance
 music annotated from user corrections", ISMIR 2015), and a table of votes on excerpts.
 """
@@ -32,7 +32,7 @@ class DatasetError(Exception):
 
 @dataclass(frozen=True)
 class Track:
-    """A file, its true key, and the part of it that the label is about (None: all of it)."""
+    """A file, its true key, and the part that the label applies to (None: the whole file)."""
 
     path: Path
     key: Key
@@ -42,7 +42,7 @@ class Track:
 
 @dataclass(frozen=True)
 class TrackSet:
-    """``missing``: labelled files whose audio is not there."""
+    """``missing``: labelled files without audio."""
 
     name: str
     tracks: tuple[Track, ...]
@@ -57,7 +57,7 @@ def _parse_key(text: str, where: str) -> Key:
 
 
 def _rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(where, row) of a tab-separated table with a header; a quote is a letter like any other."""
+    """(where, row) of a tab-separated table with a header; quotes have no special meaning."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -76,7 +76,7 @@ def _rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, s
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name longer than the system allows
+    except OSError:  # the name is longer than the system allows
         return False
 
 
@@ -94,7 +94,7 @@ def read_folder(folder: Path) -> TrackSet:
     """A folder with ``labels.tsv``: a header ``file<TAB>key``, then a line a track.
 
     Raises:
-        DatasetError: no such table, or a line of it is wrong.
+        DatasetError: the table is missing, or a line is invalid.
     """
     rows = _rows(folder / "labels.tsv", ("file", "key"))
     tracks = [Track(folder / row["file"], _parse_key(row["key"], where)) for where, row in rows]
@@ -104,12 +104,12 @@ def read_folder(folder: Path) -> TrackSet:
 def read_giantsteps(checkout: Path, audio: Path | None = None) -> TrackSet:
     """``annotations/key/ID.LOFI.key`` (or ``annotations/giantsteps/``), ``audio/ID.LOFI.mp3``.
 
-    ``audio``: where the audio is, if not in the checkout.
-    Annotations that name no single key of the 24 ("-", two keys, other modes) are left out, as in
-    the dataset's own evaluation.
+    ``audio``: the audio folder, if outside the checkout.
+    Annotations that do not name one of the 24 keys ("-", two keys, other modes) are left out, as
+    in the dataset's own evaluation.
 
     Raises:
-        DatasetError: there are no annotations.
+        DatasetError: the checkout has no annotations.
     """
     folders = [checkout / "annotations" / name for name in ("key", "giantsteps")]
     annotations = [path for folder in folders for path in sorted(folder.glob("*.key"))]
@@ -134,7 +134,7 @@ def read_votes(table: Path, root: Path, agree: int) -> TrackSet:
     """Excerpts on which at least ``agree`` estimators gave one key; audio below ``root/PACKAGE``.
 
     Raises:
-        DatasetError: the table cannot be read, or a line of it is wrong.
+        DatasetError: the table cannot be read, or a line is invalid.
     """
     columns = ("package", "path_end", "start_s", "length_s", "agree", "key")
     tracks = []
@@ -161,7 +161,7 @@ def _digest(path: Path) -> str:
 
 
 def _cached_path(folder: Path, track: Track) -> Path:
-    """Another name once the file, the part of it, or the filter bank is another."""
+    """The name depends on the content of the file, the part, and the filter bank."""
     status = track.path.stat()
     file = (str(track.path.resolve()), status.st_size, status.st_mtime_ns)
     identity = repr((*file, track.start, track.length, _digest(FILTER_BANK_PATH)))

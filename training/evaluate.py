@@ -1,11 +1,11 @@
-"""How many real tracks get the right key.
+"""Evaluate a checkpoint on recordings with known keys.
 
 ``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--reliability]``
 
-Each folder holds ``labels.tsv`` (a header ``file<TAB>key``). Every track goes through the front end
-and the model as in the server. The tables have a column for all tracks and one for each mode;
-figures are per cent; brackets hold 95 % bootstrap intervals. ``--tracks`` lists every answer,
-``--reliability`` how often answers given with 0-10 %, ..., 90-100 % are right.
+Each folder holds ``labels.tsv`` (a header ``file<TAB>key``). The front end and the model are those
+of the server. The tables have a column for all tracks and one for each mode; figures are per cent;
+brackets hold 95 % bootstrap intervals. ``--tracks`` lists every answer, ``--reliability`` prints
+the accuracy of the answers by tenths of confidence.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ROWS = (
 
 @dataclass(frozen=True)
 class Result:
-    """The answers of a set, and the files that could not be analysed, each with the reason."""
+    """The answers of a set, and the files that cannot be analysed, each with the reason."""
 
     name: str
     answers: tuple[tuple[Track, Answer], ...]
@@ -52,7 +52,7 @@ class Result:
 
 
 def run(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> Result:
-    """Estimate the key of every track whose audio is there.
+    """Estimate the key of every track with audio.
 
     Raises:
         OSError: the cache cannot be written.
@@ -89,7 +89,7 @@ def _column(title: str, scores: Scores | None) -> list[str]:
 
 
 def _recall(answers: Sequence[Answer], modes: dict[Mode, Scores]) -> str:
-    """One line: the recall of each mode there is, and how far apart they are."""
+    """One line: the recall of each mode present, and the difference."""
     parts = [f"{mode} {100 * scores.exact.mean:.1f}" for mode, scores in modes.items()]
     gap = recall_gap(answers)
     if gap is not None:
@@ -99,7 +99,7 @@ def _recall(answers: Sequence[Answer], modes: dict[Mode, Scores]) -> str:
 
 
 def reliability_table(answers: Sequence[Answer]) -> str:
-    """Confidence against accuracy, by tenths of confidence; answers without one do not count."""
+    """Accuracy by tenths of confidence; answers without a confidence are skipped."""
     judged = [(a.confidence, a.relation == "exact") for a in answers if a.confidence is not None]
     if not judged:
         return "  no confidences\n"
@@ -121,8 +121,8 @@ def reliability_table(answers: Sequence[Answer]) -> str:
 
 
 def report(name: str, answers: Sequence[Answer]) -> str:
-    """The table of one set, by the mode of the true key, and the recall of each mode; "no answers"
-    if there are none.
+    """The table of one set by the mode of the true key, with the recall of each mode; "no answers"
+    for an empty set.
     """
     if not answers:
         return f"{name}: no answers\n"
@@ -163,7 +163,7 @@ def main() -> None:
     for tracks in sets:
         try:
             result = run(model, tracks, arguments.cache)
-        except OSError as error:  # what a track's own file does wrong is in the result
+        except OSError as error:  # the result holds the errors of single files
             sys.exit(f"training.evaluate: {error}")
         answers = [answer for _, answer in result.answers]
         everything += answers

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes of files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of ``path`` only when all of it is written.
+    """A file to write to, which replaces ``path`` only when it is complete.
 
-    Folders that are missing are made.
+    Creates missing folders.
 
     Raises:
         OSError: it cannot be written.

@@ -25,12 +25,14 @@ from keyscan.spectrogram.constant_q import (
 )
 
 REFERENCE_RATE = 44100
-DECIMATION = REFERENCE_RATE // SAMPLE_RATE  # the top bin is at 1,310 Hz, far below half the rate
+DECIMATION = (
+    REFERENCE_RATE // SAMPLE_RATE
+)  # the top bin is at 1,310 Hz, far below the Nyquist frequency
 SPARSITY = 0.01  # librosa.cqt's default: this share of a filter's spectrum is set to zero
 
 
 def analyser_bank() -> FilterBank:
-    """Those of ``librosa.cqt`` at 44.1 kHz, for music at a twelfth of that rate."""
+    """The filters of ``librosa.cqt`` at 44.1 kHz, for samples at a twelfth of that rate."""
     return decimated(
         build_filter_bank(REFERENCE_RATE, REFERENCE_RATE // FRAMES_PER_SECOND), DECIMATION
     )
@@ -39,8 +41,8 @@ def analyser_bank() -> FilterBank:
 def decimated(bank: FilterBank, factor: int) -> FilterBank:
     """The same filters, ``factor`` times shorter, for samples at a ``factor``-th of the rate.
 
-    ``librosa.cqt`` keeps of a filter's spectrum what is around its frequency, so that nothing is
-    lost with the samples in between.
+    ``librosa.cqt`` keeps only the part of a filter's spectrum around its frequency, so decimation
+    loses nothing.
     """
     octaves = []
     for filters in bank.octaves:
@@ -64,7 +66,7 @@ def build_filter_bank(
 ) -> FilterBank:
     """The filters of ``librosa.cqt``, scaled as it scales them at 44.1 kHz.
 
-    ``librosa.cqt`` works in octaves from the top, each with a Fourier transform of its own size. It
+    ``librosa.cqt`` works in octaves from the top, each with its own size of Fourier transform. It
     multiplies L1-normalised wavelets by the square root of their length in samples (``norm=1,
     scale=True``), so the same music at a quarter of the rate gives half the magnitude: the lengths
     at 44.1 kHz are used whatever ``sample_rate`` is. It also drops the weakest ``SPARSITY`` of each
@@ -88,7 +90,7 @@ def build_filter_bank(
 
 
 def _spectral_product(wavelet: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex128]:
-    """What the samples of a frame are multiplied with when librosa multiplies the spectra.
+    """The time-domain equivalent of librosa's product of spectra.
 
     With ``X = rfft(x)`` and ``B`` the sparse half spectrum of the wavelet, ``B . X / n`` equals
     ``x . fft(B) / n`` with ``B`` padded to the full length.

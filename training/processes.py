@@ -1,4 +1,4 @@
-"""One thread for results that are the same bit for bit."""
+"""Single-threaded execution for bit-identical results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a set of key estimates is, as the MIREX Audio Key Detection task counts.
+"""Scores of key estimates, as in the MIREX Audio Key Detection task.
 
 | estimate                                   | weight |
 | ------------------------------------------ | ------ |
@@ -8,8 +8,8 @@
 | the parallel key (same tonic, other mode)  | 0.2    |
 | any other                                  | 0.0    |
 
-Source: MIREX, "Audio Key Detection". Some count a fifth in either direction, some (``mir_eval.key``
-unless ``allow_descending_fifths`` is given) only the fifth above, so both sums are given.
+Source: MIREX, "Audio Key Detection". Some evaluations count a fifth in either direction, others
+(``mir_eval.key`` without ``allow_descending_fifths``) only the fifth above: both sums are given.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Answer:
-    """What was estimated for a track whose key is known; ``confidence``: its probability, 0-1."""
+    """The estimate for a track with a known key; ``confidence``: its probability, 0-1."""
 
     reference: Key
     estimate: Key
@@ -95,7 +95,7 @@ def _resampled_means(
 
 
 def score(answers: Sequence[Answer]) -> Scores:
-    """Count the relations and weigh them.
+    """Count and weight the relations.
 
     Raises:
         ValueError: there are no answers.
@@ -118,10 +118,10 @@ def score(answers: Sequence[Answer]) -> Scores:
 
 
 def recall_gap(answers: Sequence[Answer], seed: int = 0) -> Interval | None:
-    """The recall of major tracks less that of minor ones; None unless there are both.
+    """The recall of major tracks minus that of minor ones; None unless both modes occur.
 
-    The recall of a mode is the share of the tracks truly in it that are exact. The interval is that
-    of a bootstrap in which each mode is resampled by itself.
+    The recall of a mode is the share of exact answers among the tracks in it. The bootstrap
+    resamples each mode separately.
     """
     modes: tuple[Mode, ...] = ("major", "minor")
     samples = [
@@ -137,7 +137,7 @@ def recall_gap(answers: Sequence[Answer], seed: int = 0) -> Interval | None:
 
 
 def score_modes(answers: Sequence[Answer]) -> dict[Mode, Scores]:
-    """The scores of the tracks that are in major, and in minor; a mode without tracks is left out.
+    """The scores of the major and of the minor tracks; a mode without tracks is left out.
 
     The mode is that of the true key.
     """

@@ -1,4 +1,4 @@
-"""The sets of recordings that a command is given: the same options for each of them."""
+"""Command-line options for the sets of recordings, shared by the commands."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def add_set_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--giantsteps", type=Path, metavar="CHECKOUT")
     parser.add_argument("--audio", type=Path, help="GiantSteps audio, if not in CHECKOUT/audio")
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
-    parser.add_argument("--agree", type=int, default=5, help="votes that an excerpt needs")
+    parser.add_argument("--agree", type=int, default=5, help="votes needed for an excerpt")
 
 
 def read_sets(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[TrackSet]:
-    """The sets that ``add_set_options`` took; ends in a usage error if there are none.
+    """The sets given by the options of ``add_set_options``; a usage error if there are none.
 
     Raises:
         DatasetError: a set cannot be read.

@@ -10,7 +10,7 @@ from keyscan.spectrogram.features import MIN_SECONDS
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Everything that decides the outcome, besides the corpora; stored in the checkpoint.
+    """All settings of a run except the corpora; stored in the checkpoint.
 
     ``recorded``: the share of every batch that comes from recordings, rounded to whole excerpts.
     Lengths are in seconds.
@@ -29,7 +29,7 @@ class TrainingSettings:
     recorded: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raises ValueError, naming the setting, if one cannot be trained with."""
+        """Raises ValueError, naming the setting, for an invalid value."""
         problems = {
             "seed: must not be negative": self.seed < 0,
             "epochs: at least 1": self.epochs < 1,
@@ -59,15 +59,15 @@ HELP = {
     "learning_rate": "the highest",
     "weight_decay": "of AdamW",
     "label_smoothing": "share of the target that goes to the other keys",
-    "ema": "what the averaged weights keep at every step",
+    "ema": "decay of the averaged weights per step",
     "shortest": "seconds of the shortest cut",
     "longest": "seconds of the longest cut",
     "recorded": "share of every batch that comes from --recordings",
     "stem": "channels of the first layer",
     "pitch": "channels of the layers over pitches",
     "ring": "channels of the layers over pitch classes",
-    "head": "channels of the last layer but one",
-    "dropout": "before the last layers",
+    "head": "channels of the penultimate layer",
+    "dropout": "dropout before the last layers",
     "stride": "frames of 0.2 s that one step of the network covers",
 }
-"""Help on the options of ``training.train``, which are these settings and the network's."""
+"""Help on the options of ``training.train``: these settings and those of the network."""
