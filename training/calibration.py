@@ -176,9 +176,7 @@ def _fit_long(whole: Outputs, frames: float) -> Temperature:
         method="bounded",
         options={"xatol": 1e-6},
     )
-    flat = bool(
-        whole.exact.all()
-    )  # the likelihood then rises towards lower temperatures without a maximum
+    flat = bool(whole.exact.all())  # then the likelihood has no maximum: lower is always better
     if flat or min(found.x - low, high - found.x) < 1e-3:
         raise ValueError(
             f"no temperature between {_TEMPERATURES[0]:g} and {_TEMPERATURES[1]:g} is best: "

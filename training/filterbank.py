@@ -25,9 +25,7 @@ from keyscan.spectrogram.constant_q import (
 )
 
 REFERENCE_RATE = 44100
-DECIMATION = (
-    REFERENCE_RATE // SAMPLE_RATE
-)  # the top bin is at 1,310 Hz, far below the Nyquist frequency
+DECIMATION = REFERENCE_RATE // SAMPLE_RATE  # the top bin, 1,310 Hz, is far below half the rate
 SPARSITY = 0.01  # librosa.cqt's default: this share of a filter's spectrum is set to zero
 
 

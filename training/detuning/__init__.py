@@ -1,1 +1,1 @@
-"""How well the tuning of detuned recordings is found."""
+"""Accuracy of the tuning estimate on detuned recordings."""

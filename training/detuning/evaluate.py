@@ -1,16 +1,16 @@
-"""Is the tuning found, and the key kept, when recordings are detuned by a known amount?
+"""Evaluate the tuning estimate and the stability of the key on recordings detuned by known amounts.
 
 ``python -m training.detuning.evaluate FOLDER... [--votes TABLE AUDIO --agree K] [--model FILE]
 [--tracks]``
 ``python -m training.detuning.evaluate --rendered [--bank BANK]``
 
-Every recording is decoded, played at another speed (resampled, as a turntable does it), and goes
-through the front end and the model. Printed, by amount, is how far the tuning found is from that of
-the recording itself and the amount, on the circle of 100 cents; and how often the key is that of
-the recording, moved by the semitones by which the tuning found has gone round that circle. Both
-are also printed by clarity: how far the partials of the recording agree on a tuning.
-``--rendered`` asks for the tuning of chords at A = 432, 440 and 444 Hz, from an additive
-synthesiser and, with ``--bank``, from every sampled instrument.
+Every recording is decoded, resampled to another speed (as a turntable does), and analysed by the
+front end and the model. For each amount the table gives the error of the estimated tuning, relative
+to the tuning of the original plus the amount, on the circle of 100 cents; and the share of kept
+keys, after transposition by the semitones that the estimated tuning wraps around that circle. Both
+are also given by clarity: the agreement of the recording's partials on one tuning. ``--rendered``
+measures chords at A = 432, 440 and 444 Hz from an additive synthesiser and, with ``--bank``, from
+every sampled instrument.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ _CLARITIES = (0.0, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Answer:
-    """A key, and the tuning in relation to which it is meant where that is clear."""
+    """A key, and the tuning that it refers to if that is clear."""
 
     key: Key
     tuning: Tuning
 
     @property
     def cents(self) -> float | None:
-        """What a reply has: None where the tuning is not certain."""
+        """The tuning as in a reply: None if it is uncertain."""
         return self.tuning.cents if self.tuning.is_certain else None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was answered for a recording, and for it detuned by each of ``AMOUNTS``."""
+    """The answers for a recording and for its versions detuned by each of ``AMOUNTS``."""
 
     track: Track
     original: Answer
@@ -75,7 +75,7 @@ def decode(track: Track) -> Samples:
     """The track's part, mono at the rate of the front end.
 
     Raises:
-        AnalysisError: it cannot be decoded.
+        AnalysisError: the track cannot be decoded.
     """
     rate = load_filter_bank().sample_rate
     with AudioStream(track.path, rate) as stream:
@@ -86,13 +86,13 @@ def decode(track: Track) -> Samples:
 
 
 def detune(samples: Samples, cents: float) -> Samples:
-    """Played faster (above 0) or slower, so that it sounds ``cents`` higher."""
+    """Resampled to sound ``cents`` higher (above 0: faster)."""
     rate = load_filter_bank().sample_rate
     return np.asarray(soxr.resample(samples, rate * 2 ** (cents / 1200), rate), np.float32)
 
 
 def answer(model: KeyModel, samples: Samples) -> Answer:
-    """Raises ValueError if there is too little of it."""
+    """Raises ValueError if the samples are too few."""
     spectrogram = constant_q(samples, load_filter_bank())
     estimate = estimate_key(model, spectrogram)
     return Answer(estimate.key, estimate_tuning(torch.from_numpy(spectrogram)))
@@ -100,24 +100,24 @@ def answer(model: KeyModel, samples: Samples) -> Answer:
 
 @single_threaded
 def compare(model: KeyModel, track: Track) -> Comparison:
-    """Raises AnalysisError, or ValueError if there is too little of it."""
+    """Raises AnalysisError, or ValueError if the track is too short."""
     samples = decode(track)
     detuned = tuple(answer(model, detune(samples, cents)) for cents in AMOUNTS)
     return Comparison(track, answer(model, samples), detuned)
 
 
 def deviation(original: Answer, amount: float, detuned: Answer) -> float | None:
-    """Cents, -50 to 50, from where the tuning should be; None where one of the two is not told."""
+    """The tuning error in cents, -50 to 50; None if either tuning is unclear."""
     if original.cents is None or detuned.cents is None:
         return None
     return wrapped(detuned.cents - original.cents - amount)
 
 
 def is_key_kept(original: Answer, amount: float, detuned: Answer) -> bool:
-    """Whether both keys name the same pitches, given the tunings that they are meant in.
+    """Whether both keys name the same pitches, given their tunings.
 
-    35 cents above 30 cents is either 65 cents above a key, or 35 below the key a semitone higher.
-    Where a tuning is not clear, the key has to be the same.
+    30 cents plus 35 cents is 65 cents above a key, or 35 cents below the key a semitone higher.
+    If a tuning is unclear, the keys must be equal.
     """
     if not original.tuning.is_clear or not detuned.tuning.is_clear:
         return detuned.key == original.key
@@ -128,7 +128,7 @@ def is_key_kept(original: Answer, amount: float, detuned: Answer) -> bool:
 def compare_all(
     model: KeyModel, tracks: TrackSet
 ) -> tuple[list[Comparison], list[tuple[Path, str]]]:
-    """The comparisons, and the files that could not be analysed, each with the reason."""
+    """The comparisons, and the files that cannot be analysed, each with the reason."""
     compared, failed = [], []
     for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
         try:
@@ -139,7 +139,7 @@ def compare_all(
 
 
 def report(name: str, compared: Sequence[Comparison]) -> str:
-    """The table of one set; "no answers" if there are none."""
+    """The table of one set; "no answers" for an empty set."""
     if not compared:
         return f"{name}: no answers\n"
     unclear = sum(comparison.original.cents is None for comparison in compared)
@@ -161,7 +161,7 @@ def report(name: str, compared: Sequence[Comparison]) -> str:
 
 
 def _cells(compared: Sequence[Comparison], columns: Sequence[int]) -> str:
-    """Of some of ``AMOUNTS``. The intervals are those of recordings, each the mean of its own."""
+    """Cells for some of ``AMOUNTS``. The bootstrap resamples recordings, each with its mean."""
     found = [[deviation(c.original, AMOUNTS[i], c.detuned[i]) for i in columns] for c in compared]
     clear = [[abs(value) for value in row if value is not None] for row in found]
     sizes = [size for row in clear for size in row]
@@ -187,7 +187,7 @@ def _share(values: Sequence[float]) -> str:
 
 
 def _track_lines(name: str, compared: Sequence[Comparison]) -> list[str]:
-    """A line for each recording whose tuning, or key, is not found again everywhere."""
+    """A line for each recording with a wrong tuning or a changed key at any amount."""
     lines = []
     for c in compared:
         pairs = list(zip(AMOUNTS, c.detuned, strict=True))
@@ -209,7 +209,7 @@ def _track_lines(name: str, compared: Sequence[Comparison]) -> list[str]:
 
 
 def _print_rendered(bank: Path | None) -> None:
-    """Raises SoundBankError if ``bank`` is none, or damaged."""
+    """Raises SoundBankError if ``bank`` is not a sound bank, or is damaged."""
     additive = [
         rendered.measure(name, rendered.additive(name), sampled=False) for name in rendered.SPECTRA
     ]
@@ -231,7 +231,7 @@ def main() -> None:
     parser.add_argument("--rendered", action="store_true", help="chords in known tunings instead")
     parser.add_argument("--bank", type=Path, help="sampled instruments, see training.soundbank")
     arguments = parser.parse_intermixed_args()
-    torch.set_num_threads(1)  # a track is too little work for more: they wait for each other
+    torch.set_num_threads(1)  # a single track is too little work for more threads
     try:
         if arguments.rendered:
             _print_rendered(arguments.bank)

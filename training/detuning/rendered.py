@@ -1,4 +1,4 @@
-"""Chords in tunings that are known, and how far from them the tuning found is."""
+"""Tuning errors on chords rendered in known tunings."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ PITCHES_OF_A = (432.0, 440.0, 444.0)  # Hz
 SPECTRA = ("sine", "saw", "square", "organ")
 _CHORDS = ((0, 4, 7), (9, 0, 4), (5, 9, 0), (7, 11, 2))  # I vi IV V
 _TONICS = (0, 3, 7, 10)
-_HERTZ = (90.0, 1330.0)  # what the front end's tuning is taken from
+_HERTZ = (90.0, 1330.0)  # the frequency range of the front end's tuning estimate
 _PADDED = 1 << 16
 _LOUD = 0.1
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """How far off an instrument's tuning was found, in cents, by pitch of A; None: not clear."""
+    """Errors of the estimated tuning of an instrument, in cents, by pitch of A; None: unclear."""
 
     name: str
     deviations: tuple[float | None, ...]
 
 
 def wrapped(cents: float) -> float:
-    """On the circle of 100 cents, -50 to 50."""
+    """``cents`` on the circle of 100 cents, -50 to 50."""
     return (cents + 50) % 100 - 50
 
 
 def chords(play: Play, cents: float) -> FloatArray:
-    """I vi IV V with a bass, in four keys, a second each; ``cents`` above A = 440 Hz.
+    """I vi IV V with a bass in four keys, one second per chord; ``cents`` above A = 440 Hz.
 
-    ``play(notes, seconds a beat, samples, cents)`` gives the sound.
+    ``play(notes, seconds per beat, samples, cents)`` returns the sound.
     """
     notes = []
     for number, tonic in enumerate(_TONICS):
@@ -62,16 +62,16 @@ def chords(play: Play, cents: float) -> FloatArray:
 
 
 def tuning_found(sound: FloatArray) -> Tuning:
-    """By the analyser, of sound at the generator's rate, where its filters see the same."""
+    """The analyser's estimate for sound at the generator's rate, with equivalent filters."""
     spectrogram = constant_q(sound, wide_bank())[MARGIN_BINS:-MARGIN_BINS]
     return estimate_tuning(torch.from_numpy(np.ascontiguousarray(spectrogram)))
 
 
 def tuning_of_partials(sound: FloatArray) -> float:
-    """Cents above A = 440 Hz of the partials that the front end hears, measured second by second.
+    """Cents above A = 440 Hz of the partials in the front end's range, second by second.
 
-    For reference: a spectrum of a whole second tells partials 2 Hz apart, where the front end's
-    bins are up to 37 Hz wide. Weighted as there, but that every second has the same weight.
+    A reference: a spectrum of one second resolves partials 2 Hz apart, where the front end's bins
+    are up to 37 Hz wide. Weighted as in the front end, except that all seconds weigh the same.
     """
     total = 0j
     for start in range(0, len(sound) - SAMPLE_RATE + 1, SAMPLE_RATE):
@@ -86,7 +86,7 @@ def tuning_of_partials(sound: FloatArray) -> float:
 
 
 def additive(spectrum: str) -> Play:
-    """A held sound of one of the spectra of ``timbres``: one voice, no vibrato."""
+    """A sustained sound with one of the spectra of ``timbres``: one voice, no vibrato."""
     timbre = replace(
         draw_timbre(random.Random(0), "pad"),
         spectrum=spectrum,
@@ -115,9 +115,9 @@ def instruments(bank: SoundBank) -> dict[str, Play]:
 
 @single_threaded
 def measure(name: str, play: Play, *, sampled: bool) -> Rendered:
-    """The deviations of one instrument: what is found at each of ``PITCHES_OF_A``, less what it is.
+    """The tuning errors of one instrument at each of ``PITCHES_OF_A``: estimate minus truth.
 
-    Sampled instruments are out of tune themselves, by as much as their partials are.
+    Sampled instruments are themselves out of tune; their partials show by how much.
     """
     own = tuning_of_partials(chords(play, 0.0)) if sampled else 0.0
     deviations: list[float | None] = []
@@ -129,7 +129,7 @@ def measure(name: str, play: Play, *, sampled: bool) -> Rendered:
 
 
 def report(name: str, rendered: Sequence[Rendered], listed: int) -> str:
-    """A line for each pitch of A, then the ``listed`` instruments that are farthest off at one."""
+    """A line for each pitch of A, then the ``listed`` instruments with the largest errors."""
     lines = [
         f"{name} ({len(rendered)} instruments)",
         f"  {'A, Hz':>6}{'not clear':>11}{'median':>9}{'90 %':>7}{'95 %':>7}"

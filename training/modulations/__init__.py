@@ -1,1 +1,1 @@
-"""Whole tracks whose changes of key are known, and how well timelines find them."""
+"""Tracks with known key changes, and the evaluation of key timelines on them."""

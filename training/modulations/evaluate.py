@@ -1,14 +1,14 @@
-"""How good the timelines of keys are, on tracks whose changes of key are known.
+"""Evaluate key timelines on tracks with known key changes.
 
 ``python -m training.modulations.evaluate SET... [--change-cost X ...] [--model FILE] [--tracks]``
 
-A ``SET`` is a folder of ``training.modulations.make``. A table for each set, and for each kind of
-track in it: precision, recall and F-measure of the boundaries, of tracks that have any; how
-much of the time is in the right key, and that by MIREX's weights; the changes found a track, and
-how many tracks have as many as are there. For tracks in one key all changes are false alarms. A
-boundary is right within 3 seconds; figures are per cent but for the changes; brackets hold 95 %
-bootstrap intervals over tracks. A row for each change cost, and three to compare with: the key of
-the whole track, those of the true parts, were they known, and that of each block by itself.
+A ``SET`` is a folder of ``training.modulations.make``. The command prints a table for each set, and
+for each kind of track in it: precision, recall and F-measure of the boundaries, over tracks that
+have any; the share of time in the right key, exact and by MIREX's weights; the changes found per
+track, and the share of tracks with the right number. In tracks with one key all changes are false
+alarms. The tolerance for boundaries is 3 seconds; figures other than changes are per cent; brackets
+hold 95 % bootstrap intervals over tracks. There is a row for each change cost, and three baselines:
+the key of the whole track, the keys of the true segments, and the key of each block alone.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _COLUMNS = (
 _WHOLE, _INFORMED, _BLOCKS = "whole track", "true boundaries", "block by block"
 
 Timelines = Mapping[str, Sequence[Segment]]
-"""By row of the table."""
+"""Results by row of the table."""
 
 
 def timelines_of(model: KeyModel, track: KnownTrack, costs: Sequence[float]) -> Timelines:
-    """What is compared for a track; see the rows of the table."""
+    """The compared timelines of a track, by row of the table."""
     frames = track.spectrogram.shape[1]
     inference = model(model.to_input(track.spectrogram), blocks=True)
     assert inference.blocks is not None
@@ -80,7 +80,7 @@ def _part(spectrogram: FloatArray, segment: Segment) -> FloatArray:
 def report(
     name: str, tracks: Sequence[KnownTrack], scores: Mapping[str, Sequence[TrackScores]]
 ) -> str:
-    """The table of a set, or of the tracks of one kind in it; ``scores``: of the tracks, by row."""
+    """The table of a set, or of one kind of track in it; ``scores``: of the tracks, by row."""
     changes = sum(len(track.segments) - 1 for track in tracks) / len(tracks)
     header = "".join(f"{column:>21}" for column in _COLUMNS)
     lines = [f"{name} ({len(tracks)} tracks, {changes:.2f} changes a track)", f"  {'':18}{header}"]
@@ -104,7 +104,7 @@ def _interval(interval: Interval, times: float, digits: int) -> str:
 
 
 def _track_lines(track: KnownTrack, timelines: Timelines) -> list[str]:
-    """A line for the truth, and one for each row: the keys and when they start, in seconds."""
+    """A line for the truth, and one for each row: the keys and their starts in seconds."""
     return [
         f"{track.name}\t{row}\t" + " ".join(f"{s.start:.0f}:{s.key.camelot}" for s in segments)
         for row, segments in {"truth": track.segments, **timelines}.items()
@@ -131,7 +131,7 @@ def main() -> None:
         sets = {folder.name: read_tracks(folder) for folder in arguments.sets}
     except (CorpusError, ModelError) as error:
         sys.exit(f"training.modulations.evaluate: {error}")
-    torch.set_num_threads(1)  # a track is too little work for more: they wait for each other
+    torch.set_num_threads(1)  # a single track is too little work for more threads
     for name, tracks in sets.items():
         scores: list[dict[str, TrackScores]] = []
         for track in tqdm(tracks, desc=name, unit="track", disable=None, leave=False):

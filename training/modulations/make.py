@@ -1,12 +1,12 @@
-"""Write a set of synthetic tracks that change key, to choose and to judge the timeline with.
+"""Write a set of synthetic tracks with key changes, to tune and to evaluate timelines.
 
 ``python -m training.modulations.make --out FOLDER --count 120 --seed 7 --jobs 2 --bank BANK``
 
-Track ``i`` depends on the seed, the bank and ``i`` alone: an interrupted run goes on where it
-stopped, and the same command with a larger ``--count`` adds to a set. Every track is a file,
-``track-00000.npz``: ``spectrogram`` (float16, ``(105, frames)``, five frames a second, as the
-analyser's front end gives it), and the truth as ``starts``, ``ends`` (seconds) and ``class_ids``.
-What is in the tracks: ``modulations_tracks``.
+Track ``i`` depends only on the seed, the bank and ``i``: an interrupted run resumes where it
+stopped, and the same command with a larger ``--count`` extends a set. Every track is a file,
+``track-00000.npz``: ``spectrogram`` (float16, ``(105, frames)``, five frames a second, as from the
+analyser's front end), and the truth as ``starts``, ``ends`` (seconds) and ``class_ids``. See
+``training.modulations.tracks`` for their content.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def write_track(folder: Path, bank: Path | None, seed: int, index: int) -> None:
     """Synthesise and write one track.
 
     Raises:
-        SoundBankError: ``bank`` is none, or damaged.
-        OSError: it cannot be written.
+        SoundBankError: ``bank`` is not a sound bank, or is damaged.
+        OSError: the file cannot be written.
     """
     track = make_track(seed, index, open_bank(bank))
     spectrogram = constant_q(track.samples, wide_bank())[MARGIN_BINS:-MARGIN_BINS]
@@ -79,7 +79,7 @@ def read_tracks(folder: Path) -> list[KnownTrack]:
     """All tracks of a set.
 
     Raises:
-        CorpusError: ``folder`` holds no set, no track, or a damaged one.
+        CorpusError: ``folder`` holds no set, no track, or a damaged track.
     """
     read_settings(folder)
     paths = sorted(folder.glob("track-?????.npz"))
@@ -104,11 +104,11 @@ def _read_track(path: Path) -> KnownTrack:
 
 
 def synthesise(folder: Path, count: int, seed: int, jobs: int, bank: Path | None = None) -> None:
-    """Write every track up to ``count`` that is missing, in ``jobs`` processes.
+    """Write the missing tracks up to ``count`` in ``jobs`` processes.
 
     Raises:
         CorpusError: ``folder`` holds a set with another seed or bank.
-        SoundBankError: ``bank`` is none, or damaged.
+        SoundBankError: ``bank`` is not a sound bank, or is damaged.
         OSError: ``folder`` cannot be written.
     """
     sounds = open_bank(bank)
@@ -134,7 +134,7 @@ def main() -> None:
     for name, least in (("count", 1), ("seed", 0), ("jobs", 1)):
         if getattr(arguments, name) < least:
             parser.error(f"--{name}: at least {least}, not {getattr(arguments, name)}")
-    # Leaving by an exception lets the pool end its processes; a bare SIGTERM would orphan them.
+    # An exception lets the pool stop its processes; a bare SIGTERM would orphan them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         synthesise(arguments.out, arguments.count, arguments.seed, arguments.jobs, arguments.bank)

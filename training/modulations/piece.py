@@ -1,4 +1,4 @@
-"""One piece of music through several keys, with the same players: the generator's parts, longer."""
+"""One piece of music with the same players in several keys, from the generator's parts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from training.music.timbres import SAMPLE_RATE, draw_timbre, render, render_glid
 FloatArray = npt.NDArray[np.float32]
 QuietKind = Literal["drums", "ambient"]
 
-SHORTEST = 12.0  # seconds in a key
+SHORTEST = 12.0  # shortest time in a key, in seconds
 _FREE: dict[str, Callable[[random.Random, Key, float], Harmony]] = {
     "loop": harmonies.loop_harmony,
     "song": harmonies.song_harmony,
@@ -38,14 +38,14 @@ _FREE: dict[str, Callable[[random.Random, Key, float], Harmony]] = {
     "melodic": harmonies.loop_harmony,
 }
 _SOLO_ROLES = ("piano", "piano", "piano", "strings", "strum", "keys")
-_BLOCK_BARS = 8  # parts enter and leave every so many bars
-_PLAYING = 0.8  # of the blocks
-_SAME_FIGURES, _SAME_CHORDS = 0.75, 0.6  # of the sections, those of the first one in another key
+_BLOCK_BARS = 8  # bars between entrances and exits of parts
+_PLAYING = 0.8  # share of the blocks
+_SAME_FIGURES, _SAME_CHORDS = 0.75, 0.6  # share of the sections that transpose the first one
 
 
 @dataclass(frozen=True)
 class Style:
-    """Of ``excerpt.STYLES``; ``tempo`` in beats a minute, ``minor``: the share of that mode."""
+    """One of ``excerpt.STYLES``; ``tempo`` in beats per minute, ``minor``: share of that mode."""
 
     name: str
     tempo: tuple[float, float]
@@ -58,7 +58,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a piece in one key, from beat ``start`` on; ``seed``: of what is played in it."""
+    """A part of a piece in one key from beat ``start`` on; ``seed``: of its notes."""
 
     start: float
     harmony: Harmony
@@ -71,7 +71,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Quiet:
-    """Some beats without chords or tunes: drums alone, or next to nothing."""
+    """Some beats without chords or melodies: drums alone, or near silence."""
 
     start: float
     beats: float
@@ -80,7 +80,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Piece:
-    """``beat`` in seconds; ``sections`` follow one another, each of whole bars of four beats."""
+    """``beat`` in seconds; ``sections`` are contiguous, each of whole bars of four beats."""
 
     style: Style
     beat: float
@@ -108,8 +108,8 @@ def draw_style(rng: random.Random) -> Style:
 def compose(
     rng: random.Random, style: Style, keys: Sequence[Key], lengths: Sequence[float]
 ) -> Piece:
-    """A piece through ``keys``, in each for about ``lengths`` seconds: as many bars as are next to
-    that, but not less than ``SHORTEST``.
+    """A piece through ``keys``, in each for about ``lengths`` seconds: rounded to whole bars, and at
+    least ``SHORTEST``.
     """
     beat = 60.0 / rng.uniform(*style.tempo)
     home, figures = rng.getrandbits(32), rng.getrandbits(32)
@@ -124,8 +124,8 @@ def compose(
 
 
 def _harmony(rng: random.Random, style: Style, key: Key, beats: float) -> Harmony:
-    """Chords that stay in ``key``: those of songs and phrases can leave it, but not in the first
-    two thirds of a song, and not in the first third of a classical piece.
+    """Chords that stay in ``key``. Songs and phrases can modulate, but only in the last third of a
+    song, and after the first third of a classical piece.
     """
     if style.name in GENRES:
         return _opening(song(rng, GENRES[style.name].writing, key, 2 * beats), beats)
@@ -148,7 +148,7 @@ def record(
 
 
 class _Studio:
-    """Plays one piece: each part on one instrument, with one set of effects, from start to end."""
+    """Renders one piece: each part keeps its instrument and its effects throughout."""
 
     def __init__(
         self, rng: random.Random, noise: np.random.Generator, piece: Piece, bank: SoundBank | None
@@ -175,7 +175,7 @@ class _Studio:
         return mix.master(rng, self._noise, mixed, plain)
 
     def _players(self) -> Sequence[Player]:
-        """Who plays: at least one of them more than a bass, and he comes first."""
+        """The players, at least one of them other than a bass, which comes first."""
         rng, name = self._rng, self._piece.style.name
         if name == "classical":
             role = rng.choice(_SOLO_ROLES)
@@ -203,7 +203,7 @@ class _Studio:
         return mixed
 
     def _notes(self, player: Player, number: int) -> list[Note]:
-        """The player's part in every section, of the same figures where the seed is the same."""
+        """The player's part in every section; equal seeds give equal figures."""
         notes = []
         for section in self._piece.sections:
             for note in player.part(random.Random(f"{section.seed}/{number}"), section.harmony):
@@ -228,7 +228,7 @@ class _Studio:
     def _with_drums(
         self, mixed: FloatArray, groove: str | None, level: tuple[float, float]
     ) -> FloatArray:
-        """One kit throughout: drums tuned to a key stay in the first one."""
+        """One kit throughout: tuned drums stay in the first key."""
         rng, piece = self._rng, self._piece
         kits = self._bank.kits if self._bank and rng.random() < 0.6 else ()
         kit = self._bank.kit(rng.choice(kits)) if self._bank and kits else None
@@ -241,7 +241,7 @@ class _Studio:
         return mixed + mix.at_level(drums, rng.uniform(*level)) * playing
 
     def _blocks(self) -> FloatArray:
-        """A gain: 1 where a part plays, 0 in the blocks of bars in which it is out."""
+        """The gain of a part: 1 where it plays, 0 in the blocks of bars where it rests."""
         block = int(_BLOCK_BARS * self._piece.bar_seconds * SAMPLE_RATE)
         count = -(-self._piece.samples // block)
         gains = [float(self._rng.random() < _PLAYING) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""How good timelines of keys are: where they change, and how much of the time they are right."""
+"""Scores of key timelines: boundaries, and the share of time in the right key."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ WINDOW_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Boundaries:
-    """Of a track that changes key: how many of those found are there, 0 to 1, and how many of
-    those that are there are found, within ``WINDOW_SECONDS``; ``f`` is their harmonic mean.
+    """Precision and recall, 0 to 1, of the boundaries of a track with key changes, with a tolerance
+    of ``WINDOW_SECONDS``; ``f`` is their harmonic mean.
     """
 
     precision: float
@@ -28,10 +28,10 @@ class Boundaries:
 
 @dataclass(frozen=True)
 class TrackScores:
-    """``exact``: the share of the time that the key is right; ``weighted``: by MIREX's weights.
+    """``exact``: the share of time in the right key; ``weighted``: by MIREX's weights.
 
-    ``boundaries``: None for a track in one key. ``changes``: that were found; ``surplus``: how many
-    more than there are.
+    ``boundaries``: None for a track in one key. ``changes``: the number found; ``surplus``: that
+    number minus the true one.
     """
 
     boundaries: Boundaries | None
@@ -42,11 +42,11 @@ class TrackScores:
 
 
 def score_track(truth: Sequence[Segment], found: Sequence[Segment]) -> TrackScores:
-    """Compare a timeline with the true one; neighbouring segments in one key count as one.
+    """Compare a timeline with the true one; adjacent segments in one key count as one.
 
     Boundaries are matched as in MIREX's structural segmentation task, without the start and the end
-    (``mir_eval.segment.detection``, ``trim=True``). The end of the found timeline is that of the
-    truth: a spectrogram is two frames shorter than the sound.
+    (``mir_eval.segment.detection``, ``trim=True``). The found timeline is extended to the end of
+    the truth: a spectrogram is two frames shorter than the sound.
 
     Raises:
         ValueError: a timeline is empty, does not start at 0, or has a gap.
@@ -77,10 +77,10 @@ def score_track(truth: Sequence[Segment], found: Sequence[Segment]) -> TrackScor
 
 
 def joined(segments: Sequence[Segment]) -> list[Segment]:
-    """The same keys over time, in segments that differ from their neighbours.
+    """The same timeline with adjacent segments in one key merged.
 
     Raises:
-        ValueError: there are none, they do not start at 0, or there is a gap.
+        ValueError: no segments, a start other than 0, or a gap.
     """
     if not segments or segments[0].start != 0:
         raise ValueError("a timeline starts at 0")
@@ -110,7 +110,7 @@ def _intervals(segments: Sequence[Segment]) -> npt.NDArray[np.float64]:
 class Summary:
     """Means over tracks with their 95 % bootstrap intervals; ``tracks``: how many.
 
-    ``as_many``: the share of tracks with as many changes as there are.
+    ``as_many``: the share of tracks with the true number of changes.
     """
 
     tracks: int
@@ -124,7 +124,7 @@ class Summary:
 
 
 def summarise(scores: Sequence[TrackScores]) -> Summary:
-    """The boundaries are those of the tracks that have any: None without such tracks.
+    """The summary of some scores; ``boundaries`` is None without tracks that have any.
 
     Raises:
         ValueError: there are no scores.

@@ -1,9 +1,9 @@
-"""Whole tracks of synthetic music whose changes of key are known.
+"""Tracks of synthetic music with known key changes.
 
 A track is one piece, in one key or with one to five changes, or a mix of pieces. The parts of a
-piece keep their tempo, instruments, figures and effects through all of its keys: the key changes,
-and not the sound. Where nothing tells the key (drums alone, an ambient introduction, a break), a
-track is in the key that it was in before; up to the first key that is heard, in that one.
+piece keep their tempo, instruments, figures and effects through all of its keys: only the key
+changes. Passages without a key (drums alone, ambience, breaks) have the label of the key before
+them; at the start of a track, that of the first key.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ Kind = Literal["one key", "changes", "mix"]
 
 _KINDS: dict[Kind, float] = {"one key": 0.25, "changes": 0.5, "mix": 0.25}
 _SECONDS = (120.0, 360.0)  # of a track
-_PART_SECONDS = (20.0, 120.0)  # in a key; the last part may be shorter: a chorus moved up
+_PART_SECONDS = (20.0, 120.0)  # seconds in a key; the last part can be shorter: a transposed chorus
 _TYPICAL_SECONDS, _SPREAD = 45.0, 0.5  # log-normal
 _FADE_SECONDS = (4.0, 16.0)
 _CHANGES = {1: 0.4, 2: 0.3, 3: 0.15, 4: 0.1, 5: 0.05}
 _HOME_AGAIN = 0.4
-# Where to: semitones within the mode, or the other mode.
+# Modulations: semitones within the mode, or the other mode.
 _MOVES: dict[int | Literal["relative", "parallel"], float] = {
     1: 0.17,
     2: 0.17,
@@ -71,9 +71,9 @@ class ModulatedTrack:
 
 
 def make_track(seed: int, index: int, bank: SoundBank | None = None) -> ModulatedTrack:
-    """Track ``index`` of the endless series ``seed``; the same arguments, the same samples.
+    """Track ``index`` of the series ``seed``; the same arguments give the same samples.
 
-    Without a ``bank`` of sampled instruments all sound is additive.
+    Without a ``bank`` of sampled instruments all timbres are additive.
     """
     rng = random.Random(f"modulations/{seed}/{index}")
     noise = np.random.default_rng([seed, index])
@@ -107,7 +107,7 @@ def _moved(key: Key, move: int | Literal["relative", "parallel"]) -> Key:
 
 
 def draw_lengths(rng: random.Random, parts: int) -> list[float]:
-    """Seconds of each of the parts of a track, which make 2 to 6 minutes together."""
+    """The lengths of the parts of a track in seconds, 2 to 6 minutes in total."""
     if parts == 1:
         return [rng.uniform(*_SECONDS)]
     low, high = _PART_SECONDS
@@ -129,7 +129,7 @@ def _segments(piece: Piece) -> tuple[Segment, ...]:
 
 
 def _with_quiet_parts(rng: random.Random, piece: Piece) -> Piece:
-    """An introduction, an ending and breaks that tell no key, each within the parts of one key."""
+    """An introduction, an ending and breaks without a key, each inside the parts of one key."""
     quiet: list[Quiet] = []
     for number, section in enumerate(piece.sections):
         first, last = number == 0, section is piece.sections[-1]
@@ -144,7 +144,7 @@ def _with_quiet_parts(rng: random.Random, piece: Piece) -> Piece:
             beats = 4.0 * rng.choice(bars[-3:])
             left -= beats * piece.beat
             room = section.harmony.beats - beats
-            # Not right after a change: a key begins where it is heard.
+            # Not directly after a change: a key starts where it is audible.
             inside = 4.0 * round(room / 4 * rng.uniform(1 / 3, 1))
             at = {"start": 0.0, "end": room, "inside": inside}[place]
             quiet.append(Quiet(section.start + at, beats, rng.choice(get_args(QuietKind))))
@@ -154,7 +154,7 @@ def _with_quiet_parts(rng: random.Random, piece: Piece) -> Piece:
 def _make_mix(
     rng: random.Random, noise: np.random.Generator, bank: SoundBank | None
 ) -> ModulatedTrack:
-    """Pieces that are faded into each other; the middle of a cross-fade is the boundary."""
+    """Cross-faded pieces; the middle of a cross-fade is the boundary."""
     lengths = draw_lengths(rng, rng.randint(3, 6))
     fades = [0.0, *(rng.uniform(*_FADE_SECONDS) for _ in lengths[1:]), 0.0]
     bounds = [round(SAMPLE_RATE * sum(lengths[:n])) for n in range(len(lengths) + 1)]
@@ -176,7 +176,7 @@ def _make_mix(
 
 
 def _next_in_mix(rng: random.Random, before: Key | None, minor: float) -> Key:
-    """Another key than ``before``; mostly one that mixes well, as DJs choose."""
+    """A key other than ``before``, mostly one that DJs consider compatible."""
     if before is not None and rng.random() < 0.6:
         return rng.choice([key for key in before.compatible() if key != before])
     while (key := draw_key(rng, minor)) == before:
@@ -185,7 +185,7 @@ def _next_in_mix(rng: random.Random, before: Key | None, minor: float) -> Key:
 
 
 def _faded(samples: int, fade_in: int, fade_out: int) -> FloatArray:
-    """A gain of equal power: two of these that overlap are as loud as one."""
+    """An equal-power gain: two overlapping fades are as loud as one."""
     gain = np.ones(samples, np.float32)
     gain[:fade_in] = np.sin(np.linspace(0, np.pi / 2, fade_in))
     gain[samples - fade_out :] *= np.cos(np.linspace(0, np.pi / 2, fade_out, dtype=np.float32))
