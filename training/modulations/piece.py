@@ -40,7 +40,7 @@ _FREE: dict[str, Callable[[random.Random, Key, float], Harmony]] = {
 _SOLO_ROLES = ("piano", "piano", "piano", "strings", "strum", "keys")
 _BLOCK_BARS = 8  # bars between entrances and exits of parts
 _PLAYING = 0.8  # share of the blocks
-_SAME_FIGURES, _SAME_CHORDS = 0.75, 0.6  # share of the sections that transpose the first one
+_SAME_FIGURES, _SAME_CHORDS = 0.75, 0.6  # share of the sections, as in the first one
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def draw_style(rng: random.Random) -> Style:
 def compose(
     rng: random.Random, style: Style, keys: Sequence[Key], lengths: Sequence[float]
 ) -> Piece:
-    """A piece through ``keys``, in each for about ``lengths`` seconds: rounded to whole bars, and at
-    least ``SHORTEST``.
+    """A piece through ``keys``, in each for about ``lengths`` seconds, in whole bars, and at least
+    ``SHORTEST``.
     """
     beat = 60.0 / rng.uniform(*style.tempo)
     home, figures = rng.getrandbits(32), rng.getrandbits(32)

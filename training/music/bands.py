@@ -1,4 +1,4 @@
-"""Bands of no genre in particular, by what their harmony does: anything may be in them."""
+"""Genre-free bands by type of harmony; any part can occur."""
 
 from __future__ import annotations
 

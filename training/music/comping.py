@@ -1,4 +1,4 @@
-"""What the players of a genre do with a chord: basses, guitars, keyboards, horns."""
+"""Accompaniment patterns of the genres: basses, guitars, keyboards, horns."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def riffing(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def gallop_tune(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """A single-line riff on the scale's low end, the same over every chord of one root."""
+    """A single-line riff in the low register, the same over every chord of one root."""
     lowest = rng.choice((33, 36, 38, 40, 45))
     tonic = _low(harmony.key.tonic, lowest)
     pool = ladder(harmony.scale, tonic, tonic + 12)
@@ -119,7 +119,7 @@ def off_beats(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def roots_bass(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """A reggae or dub line: a syncopated figure of chord tones with rests, the one often empty."""
+    """A reggae or dub line: a syncopated figure of chord tones, often with a rest on beat one."""
     places = [0.0] if rng.random() < 0.6 else []
     places += sorted(rng.sample([0.5, 1.0, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 3.75], rng.randint(2, 5)))
     degrees = [rng.choice((0, 0, 1, 2, 2, 3)) for _ in places]
@@ -163,7 +163,7 @@ def sixteenths(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def funk_bass(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Root on the one, then ghosted octaves, sevenths and fourths in sixteenths."""
+    """Root on beat one, then ghosted octaves, sevenths and fourths in sixteenths."""
     size = rng.choice((16, 32))
     figure = [
         rng.choice((0, 0, 12, 10, 7, 5, 3, -2)) if rng.random() < 0.4 else None for _ in range(size)
@@ -234,7 +234,7 @@ def rootless(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def sub(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Hip hop and dubstep: a long low root, now and then with its octave or a slide from below."""
+    """Hip hop and dubstep: a long low root, sometimes with its octave or a slide from below."""
     low = rng.choice((26, 28, 31))
     notes = []
     for span in harmony.spans:

@@ -1,4 +1,4 @@
-"""Percussion: one-shots drawn at random and placed on a groove. Pitched enough to mislead."""
+"""Percussion: random one-shots on a groove; many are pitched, as distractors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _KIT_NOTES = {
 
 
 def _sweep(start: float, end: float, fall: float, decay: float) -> FloatArray:
-    """A sine falling from ``start`` to ``end`` Hz in ``fall`` seconds, dying in ``decay``."""
+    """A sine falling from ``start`` to ``end`` Hz in ``fall`` seconds; ``decay`` in seconds."""
     t = np.arange(int(min(1.5, 5 * decay) * SAMPLE_RATE), dtype=np.float32) / SAMPLE_RATE
     hertz = end + (start - end) * np.exp(-t / np.float32(fall))
     phase = np.cumsum(hertz) * np.float32(2 * np.pi / SAMPLE_RATE)
@@ -63,7 +63,7 @@ def _sweep(start: float, end: float, fall: float, decay: float) -> FloatArray:
 
 
 def _burst(noise: np.random.Generator, decay: float, brightness: float) -> FloatArray:
-    """Noise dying in ``decay`` seconds; ``brightness`` 0-1 takes the low end away."""
+    """Noise that decays in ``decay`` seconds; ``brightness`` 0-1 removes low frequencies."""
     n = int(min(0.6, 5 * decay) * SAMPLE_RATE)
     burst = noise.standard_normal(n, dtype=np.float32)
     burst[1:] -= np.float32(brightness) * burst[:-1]
@@ -100,7 +100,7 @@ def _one_shots(rng: random.Random, noise: np.random.Generator, tonic: int) -> di
 
 
 def _sampled_shots(rng: random.Random, kit: Mapping[int, FloatArray]) -> dict[str, FloatArray]:
-    """One recorded shot an instrument, as loud as the synthesised ones."""
+    """One recorded shot per instrument, as loud as the synthesised ones."""
     shots = {}
     for name, notes in _KIT_NOTES.items():
         recorded = [kit[note] for note in notes if note in kit and len(kit[note])]
@@ -121,7 +121,7 @@ def drum_track(
 ) -> tuple[FloatArray, FloatArray]:
     """(the drums, the kick's gain curve for side-chain pumping), each of shape ``(samples,)``.
 
-    ``groove`` None is any of ``GROOVES``; ``kit`` holds sampled one-shots by General MIDI note.
+    ``groove`` None: a random one of ``GROOVES``; ``kit``: sampled one-shots by General MIDI note.
     """
     out = np.zeros(samples, np.float32)
     duck = np.ones(samples, np.float32)

@@ -1,4 +1,4 @@
-"""One excerpt of synthetic music: a seed becomes samples and their key."""
+"""Make one excerpt of synthetic music and its key from a seed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _MAKERS: dict[str, Callable[[random.Random, Key, float], Harmony]] = {
     "parallel": harmonies.parallel_harmony,
     "melodic": harmonies.loop_harmony,
 }
-# A player on his own, by the role of the additive timbre: share, sampled families.
+# Soloists by the role of the additive timbre: share, sampled families.
 _SOLOISTS: dict[str, tuple[float, tuple[str, ...]]] = {
     "piano": (0.5, ("piano",)),
     "strings": (0.22, ("strings", "reeds", "flutes", "brass")),
@@ -59,7 +59,7 @@ _SOLOISTS: dict[str, tuple[float, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """``samples``: mono at ``timbres.SAMPLE_RATE``, shape ``(n,)``; the key that is the truth."""
+    """``samples``: mono at ``timbres.SAMPLE_RATE``, shape ``(n,)``; ``key``: the true key."""
 
     samples: FloatArray
     key: Key
@@ -68,7 +68,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class _Scene:
-    """What all the parts of one excerpt share; ``beat`` in seconds, ``tuning`` in cents."""
+    """Settings common to all parts of an excerpt; ``beat`` in seconds, ``tuning`` in cents."""
 
     rng: random.Random
     noise: np.random.Generator
@@ -85,7 +85,7 @@ class _Scene:
     def play(
         self, notes: Sequence[Note], role: str, families: Sequence[str], sampled: float
     ) -> FloatArray:
-        """The notes on an instrument drawn for them, sampled or additive."""
+        """Render the notes on a random instrument, sampled or additive."""
         rng = self.rng
         cents = self.tuning + (rng.gauss(0, 12 if role == "voice" else 4) if self._off() else 0.0)
         if self.bank and rng.random() < sampled:
@@ -104,9 +104,9 @@ class _Scene:
 def make_excerpt(
     seed: int, index: int, seconds: float = SECONDS, bank: SoundBank | None = None
 ) -> Excerpt:
-    """Excerpt ``index`` of the endless series ``seed``; the same arguments, the same samples.
+    """Excerpt ``index`` of the series ``seed``; the same arguments give the same samples.
 
-    Without a ``bank`` of sampled instruments all sound is additive.
+    Without a ``bank`` of sampled instruments all timbres are additive.
     """
     rng = random.Random(f"{seed}/{index}")
     noise = np.random.default_rng([seed, index])
@@ -161,7 +161,7 @@ def _genre(scene: _Scene, style: str) -> FloatArray:
 
 
 def _band(scene: _Scene, band: Sequence[Player], swing: float) -> FloatArray:
-    """Parts drawn at random, each with its own entrance, effects and level."""
+    """Random parts, each with its own entrance, effects and level."""
     rng = scene.rng
     chosen = [player for player in band if rng.random() < player.chance] or [band[0]]
     mixed = np.zeros(scene.samples, np.float32)
@@ -183,10 +183,10 @@ def _band(scene: _Scene, band: Sequence[Player], swing: float) -> FloatArray:
             layer = layer * mix.presence(rng, scene.samples, scene.bar)
         mixed += layer
     if rng.random() < 0.1:
-        # A break: everything but the drums stops for a while.
+        # A break: all parts except the drums stop for a while.
         mixed *= mix.gap(rng, scene.samples, scene.bar)
     if rng.random() < 0.05:
-        # An introduction: drums alone, or next to nothing.
+        # An introduction: drums alone, or near silence.
         mixed[: int(scene.samples * rng.uniform(0.2, 0.6))] = 0
     return mixed
 

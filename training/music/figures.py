@@ -1,4 +1,4 @@
-"""Keyboard and string writing of the common practice: figures over functional harmony."""
+"""Common-practice keyboard and string figures over functional harmony."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _onsets(span: Span, step: float) -> list[float]:
 
 
 def chorale(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Four parts in block chords; now and then a part passes through a scale step."""
+    """Four-part block chords with occasional passing notes."""
     soprano = rng.randint(65, 76)
     notes = []
     for span in harmony.spans:
@@ -35,7 +35,7 @@ def chorale(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def prelude(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """One broken-chord figure through all the harmonies, bass held."""
+    """One broken-chord figure through all chords over a held bass."""
     step = rng.choice((0.25, 0.25, 0.5, 1 / 3))
     shape = rng.choice(
         ((0, 1, 2, 3, 4, 2, 3, 4), (0, 2, 1, 2), (0, 1, 2, 3, 2, 1), (4, 3, 2, 1, 0, 1))
@@ -54,7 +54,7 @@ def prelude(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def alberti(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Low-high-middle-high under a tune of chord tones, turns and scale runs."""
+    """Alberti bass (low, high, middle, high) under a tune of chord tones, turns and scale runs."""
     step = rng.choice((0.25, 0.5))
     notes = []
     for span in harmony.spans:
@@ -66,7 +66,7 @@ def alberti(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def line(rng: random.Random, harmony: Harmony, low: int = 0, high: int = 0) -> list[Note]:
-    """A single voice: runs, broken chords, held tones; alone it implies the harmony (cello)."""
+    """A single voice of runs, broken chords and held tones that implies the harmony (cello)."""
     if not high:
         low = rng.choice((36, 43, 48, 55))
         high = low + 26
@@ -94,7 +94,7 @@ def line(rng: random.Random, harmony: Harmony, low: int = 0, high: int = 0) -> l
 
 
 def two_voices(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """An invention: a busy voice and a slower one, changing places."""
+    """An invention: a fast voice and a slower one that swap roles."""
     notes = []
     swap = rng.choice((4.0, 8.0, 16.0))
     above, below = line(rng, harmony, 60, 81), line(rng, harmony, 38, 60)
@@ -148,7 +148,7 @@ FIGURES: tuple[tuple[Callable[[random.Random, Harmony], list[Note]], float], ...
 
 
 def draw_figure(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """One figure; a third of the time a second one takes over part of the way through."""
+    """One figure; in a third of the excerpts a second one replaces it partway through."""
     functions, weights = zip(*FIGURES, strict=True)
     first, second = rng.choices(functions, weights, k=2)
     notes: list[Note] = first(rng, harmony)

@@ -1,4 +1,4 @@
-"""The genres: who plays what, on which instruments, how loud, over which drums, in which mode."""
+"""The genres: their parts, instruments, levels, drums and share of minor."""
 
 from __future__ import annotations
 

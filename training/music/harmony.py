@@ -1,4 +1,4 @@
-"""What is played over: a key, and the chords and scales that an excerpt goes through."""
+"""The harmony of an excerpt: its key, chords and scales."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _RELATED: dict[Mode, tuple[tuple[int, Mode], ...]] = {
 
 @dataclass(frozen=True)
 class Span:
-    """A chord that sounds from ``start`` for ``length`` beats, and the pitch classes over it."""
+    """A chord from ``start`` for ``length`` beats, and the pitch classes of its scale."""
 
     start: float
     length: float
@@ -69,7 +69,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Harmony:
-    """The truth of an excerpt (``key``) and its chords, which cover ``beats`` without gaps."""
+    """The true ``key`` of an excerpt and its chords, which cover ``beats`` without gaps."""
 
     key: Key
     scale: Intervals
@@ -97,7 +97,7 @@ def draw_scale(rng: random.Random, mode: Mode) -> str:
 def lay_out(
     chords: Sequence[tuple[Chord, float]], key: Key, scale: Intervals, beats: float
 ) -> Harmony:
-    """Lay out (chord over tonic 0, length) pairs; repeat nothing, cut at ``beats``."""
+    """Lay out (chord over tonic 0, length) pairs without repetition, cut at ``beats``."""
     spans: list[Span] = []
     start = 0.0
     for chord, length in chords:
@@ -112,7 +112,7 @@ def lay_out(
 
 
 def extended(rng: random.Random, chord: Chord, scale: Intervals, flavour: str) -> Chord:
-    """Thirds up to the 7th or 9th, a suspension or an added ninth, inside the scale."""
+    """Extend to the 7th or 9th, or add a suspension or a ninth, inside the scale."""
     if flavour == "triads" or len(chord.intervals) != 3 or chord.intervals == QUALITIES["°"]:
         return chord
     if flavour == "added":
@@ -128,7 +128,7 @@ def extended(rng: random.Random, chord: Chord, scale: Intervals, flavour: str) -
 
 
 def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, float]]:
-    """One loop of ``LOOPS``, rotated now and then, with its own harmonic rhythm."""
+    """One loop of ``LOOPS``, sometimes rotated, with a random harmonic rhythm."""
     numerals = rng.choice(LOOPS[name]).split()
     if rng.random() < 0.25:
         turn = rng.randrange(len(numerals))
@@ -150,20 +150,20 @@ def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, fl
     loop = list(zip(chords, lengths, strict=True))
     laps = int(beats / sum(lengths) + 1)
     if laps > 1 and len(loop) > 1 and rng.random() < 0.15:
-        # Every second time round the last chord is another one.
+        # In every second repetition the last chord differs.
         turnaround = parse_chord(rng.choice(rng.choice(LOOPS[name]).split()))
         return [*loop, *loop[:-1], (turnaround, lengths[-1])] * (laps // 2 + 1)
     return loop * laps
 
 
 def loop_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
-    """One chord loop from start to end."""
+    """One chord loop throughout."""
     name = draw_scale(rng, key.mode)
     return lay_out(_looped(rng, name, beats), key, SCALES[name], beats)
 
 
 def song_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
-    """Two loops of one key after each other, or in turn: verse and chorus."""
+    """Two loops in one key, in sequence or alternating: verse and chorus."""
     name = draw_scale(rng, key.mode)
     section = rng.choice((16.0, 24.0, 32.0))
     loops = [_looped(rng, name, section) for _ in range(2)]
@@ -179,7 +179,7 @@ def song_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
 
 
 def pedal_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
-    """The tonic chord, or its bare fifth, throughout; what moves is in the riffs."""
+    """The tonic chord or its open fifth throughout; only the riffs move."""
     name = draw_scale(rng, key.mode)
     bare = rng.random() < 0.3
     numeral = "I5" if bare else ("i" if key.mode == "minor" else "I")
@@ -244,7 +244,7 @@ def _phrase(rng: random.Random, mode: Mode, chords: int) -> list[Chord]:
 
 
 def classical_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
-    """Common-practice phrases, often with a middle part in a related key, closing at home."""
+    """Common-practice phrases, often with a middle part in a related key, ending at home."""
     pace = rng.choice((1.0, 2.0, 2.0, 4.0))
     home = SCALES["ionian" if key.mode == "major" else "aeolian"]
     slots = int(beats / pace) + 1
@@ -259,7 +259,7 @@ def classical_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
         phrase = _phrase(rng, away_mode if away else key.mode, rng.randint(2, 6))
         chords += [(chord.transposed(shift if away else 0), pace) for chord in phrase]
     if rng.random() < 0.5:
-        # The excerpt is the end of the piece: last chords are a cadence and a long tonic.
+        # The excerpt is the end of the piece: it closes with a cadence and a long tonic.
         tail = [parse_chord(n) for n in ("V7", "I" if key.mode == "major" else "i")]
         if key.mode == "minor" and rng.random() < 0.15:
             tail[-1] = parse_chord("I")

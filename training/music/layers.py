@@ -1,4 +1,4 @@
-"""The parts of a band or a producer: each function turns a harmony into the notes of one layer."""
+"""Parts of bands and productions: each function makes the notes of one layer from a harmony."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BASS_RHYTHMS: tuple[tuple[tuple[float, float], ...], ...] = (
 
 
 def _random_rhythm(rng: random.Random, bars: int) -> tuple[tuple[float, float], ...]:
-    """Syncopation on a grid of sixteenths, the same every ``bars`` bars."""
+    """A syncopated rhythm in sixteenths that repeats every ``bars`` bars."""
     density = rng.uniform(0.15, 0.6)
     steps = [
         s for s in range(16 * bars) if s == 0 or rng.random() < density * (1.3, 0.6, 1, 0.6)[s % 4]
@@ -47,7 +47,7 @@ def _repeated(
 
 
 def _coloured(rng: random.Random, notes: list[Note]) -> list[Note]:
-    """Chromatic neighbours and blue notes: a few short notes leave the scale by a semitone."""
+    """Chromatic neighbours and blue notes: shifts a few short notes by a semitone."""
     share = rng.choices((0.0, 0.04, 0.1), (0.6, 0.3, 0.1))[0]
     return [
         Note(n.start, n.length, n.pitch + rng.choice((-1, 1)), n.velocity)
@@ -58,7 +58,7 @@ def _coloured(rng: random.Random, notes: list[Note]) -> list[Note]:
 
 
 def bass(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Roots in a pattern, with octaves, fifths and scale steps as the style has it."""
+    """Roots in a pattern, with octaves, fifths and scale steps by style."""
     bars = rng.choice((1, 1, 2))
     rhythm = rng.choice(_BASS_RHYTHMS) if rng.random() < 0.6 else _random_rhythm(rng, bars)
     if rhythm in _BASS_RHYTHMS:
@@ -95,7 +95,7 @@ def walking_bass(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def drone(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """The tonic held throughout, low, at times with its fifth."""
+    """The tonic held throughout in a low register, sometimes with its fifth."""
     low = nearest(harmony.key.tonic, rng.choice((31, 43, 55)))
     pitches = [low] if rng.random() < 0.7 else [low, low + 7]
     period = rng.choice((4.0, 8.0, 16.0, harmony.beats))
@@ -104,7 +104,7 @@ def drone(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def pad(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Held chords, inverted to stay near each other."""
+    """Held chords in close voice leading."""
     centre = rng.uniform(52, 70)
     doubled = rng.random() < 0.3
     notes = []
@@ -165,7 +165,7 @@ def arpeggio(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def melodic_scale(rng: random.Random, harmony: Harmony) -> tuple[int, ...]:
-    """Now and then a tune keeps to one scale of the mode, whatever the chords are; else empty."""
+    """Sometimes one scale of the mode for a melody, independent of the chords; else empty."""
     if rng.random() < 0.7:
         return ()
     scale = SCALES[draw_scale(rng, harmony.key.mode)]
@@ -173,7 +173,7 @@ def melodic_scale(rng: random.Random, harmony: Harmony) -> tuple[int, ...]:
 
 
 def stray(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """A tuned percussion or effect that repeats one to three pitches of no key at all."""
+    """Tuned percussion or an effect that repeats one to three random pitches outside any key."""
     rhythm = _random_rhythm(rng, 2)
     pitches = [rng.randint(45, 84) for _ in range(rng.randint(1, 3))]
     return [
@@ -183,7 +183,7 @@ def stray(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def melody(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Phrases of a repeated rhythm that walk the scale and come to rest on a stable tone."""
+    """Phrases with a repeated rhythm that move along the scale and end on a stable tone."""
     bars = rng.choice((1, 2, 2, 4))
     rhythm = _random_rhythm(rng, bars)
     centre = rng.randint(57, 78)
@@ -210,7 +210,7 @@ def melody(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def riff(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """A short figure from the scale, around the tonic, that repeats whatever the chords do."""
+    """A short scale figure around the tonic that repeats independently of the chords."""
     bars = rng.choice((1, 1, 2))
     rhythm = _random_rhythm(rng, bars)
     centre = rng.choice((40, 52, 60, 64, 72))

@@ -1,4 +1,4 @@
-"""From layers to a finished excerpt: effects, balance, and what recordings add to the notes."""
+"""Mix layers into a finished excerpt: effects, balance, and the artefacts of recordings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rms(samples: FloatArray) -> float:
 
 
 def at_level(samples: FloatArray, decibels: float) -> FloatArray:
-    """Scaled to that RMS level; silence stays silence."""
+    """Scale to an RMS level; silence stays silent."""
     level = rms(samples)
     if level < 1e-5:
         return samples
@@ -26,7 +26,7 @@ def at_level(samples: FloatArray, decibels: float) -> FloatArray:
 
 
 def presence(rng: random.Random, samples: int, bar: int) -> FloatArray:
-    """A layer's gain over time: it may enter late, leave early, drop out, or fade."""
+    """A layer's gain over time: it can enter late, end early, drop out, or fade."""
     gain = np.ones(samples, np.float32)
     bars = max(1, samples // bar)
     if rng.random() < 0.3:
@@ -42,7 +42,7 @@ def presence(rng: random.Random, samples: int, bar: int) -> FloatArray:
 
 
 def _ramp(rng: random.Random, low: float, samples: int) -> FloatArray:
-    """From ``low`` up to 1, or down."""
+    """A ramp from ``low`` to 1, or back."""
     first, last = rng.choice(((low, 1.0), (1.0, low)))
     return np.linspace(first, last, samples, dtype=np.float32)
 
@@ -65,14 +65,14 @@ def tremolo(rng: random.Random, samples: FloatArray, seconds_per_beat: float) ->
 
 
 def overdrive(rng: random.Random, samples: FloatArray) -> FloatArray:
-    """An amplifier's soft clipping, uneven now and then, with its sum and difference tones."""
+    """Soft clipping of an amplifier, sometimes asymmetric, with intermodulation."""
     bias = np.float32(rng.choice((0.0, 0.0, 0.3)))
     driven = np.tanh(at_level(samples, rng.uniform(-6, 16)) + bias) - np.tanh(bias)
     return np.asarray(driven, np.float32)
 
 
 def filter_sweep(rng: random.Random, samples: FloatArray) -> FloatArray:
-    """A low-pass that opens or closes over the excerpt, as two fixed filters cross-faded."""
+    """A low-pass sweep over the excerpt: a cross-fade between two fixed filters."""
     cutoff = np.exp(rng.uniform(np.log(100), np.log(600)))
     pole = np.float32(np.exp(-2 * np.pi * cutoff / SAMPLE_RATE))
     dark = signal.lfilter([1 - pole], [1, -pole], samples).astype(np.float32)
@@ -94,7 +94,7 @@ def echo(rng: random.Random, samples: FloatArray, seconds_per_beat: float) -> Fl
 
 
 def _equaliser(rng: random.Random, hertz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """A smooth random curve over log frequency, at times with a high-pass or low-pass."""
+    """A smooth random curve over log frequency, sometimes with a high-pass or low-pass."""
     knots = np.linspace(np.log2(40), np.log2(2800), 7)
     spread = rng.choice((2.0, 4.0, 7.0))
     gains = [rng.gauss(0, spread) for _ in knots]
@@ -111,7 +111,7 @@ def _equaliser(rng: random.Random, hertz: npt.NDArray[np.float64]) -> npt.NDArra
 def room_and_equaliser(
     rng: random.Random, noise: np.random.Generator, samples: FloatArray, wet: float
 ) -> FloatArray:
-    """Reverberation (exponentially dying noise) and the equaliser, in one pass."""
+    """Reverberation (exponentially decaying noise) and the equaliser, in one pass."""
     decay = rng.uniform(0.15, 1.2) if rng.random() < 0.8 else rng.uniform(1.2, 3.0)
     tail = int(min(3.0, 3 * decay) * SAMPLE_RATE)
     size = fft.next_fast_len(len(samples) + tail, real=True)
@@ -145,7 +145,7 @@ def background(rng: random.Random, noise: np.random.Generator, samples: int) -> 
 
 
 def babble(rng: random.Random, noise: np.random.Generator, samples: int) -> FloatArray:
-    """Speech-like: a harmonic voice whose pitch wanders off any scale, in syllables."""
+    """Speech-like sound: a harmonic voice in syllables with a pitch outside any scale."""
     knots = samples // (SAMPLE_RATE // 5) + 2
     at = np.arange(samples) / (SAMPLE_RATE / 5)
     base = rng.uniform(90, 260)
@@ -157,7 +157,7 @@ def babble(rng: random.Random, noise: np.random.Generator, samples: int) -> Floa
 
 
 def wow(rng: random.Random, samples: FloatArray) -> FloatArray:
-    """The slow pitch drift of tape and vinyl, by resampling along a wavy clock."""
+    """The slow pitch drift of tape and vinyl: resampling with a modulated clock."""
     n = len(samples)
     t = np.arange(n)
     rate = rng.uniform(0.3, 2.0)
@@ -170,7 +170,7 @@ def wow(rng: random.Random, samples: FloatArray) -> FloatArray:
 def master(
     rng: random.Random, noise: np.random.Generator, samples: FloatArray, plain: bool
 ) -> FloatArray:
-    """Room, equaliser, saturation, noise and level, so that the loudness is that of real tracks."""
+    """Apply room, equaliser, saturation and noise, and set a level as in real tracks."""
     wet = rng.uniform(0.1, 0.9) if plain else rng.choice((0.0, 0.1, 0.3, 0.7)) * rng.random()
     mixed = at_level(room_and_equaliser(rng, noise, samples, wet), 0.0)
     if not plain and rng.random() < 0.5:

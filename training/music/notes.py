@@ -1,4 +1,4 @@
-"""Notes, and the pitches that chords and scales offer near a register."""
+"""Notes, and the pitches of chords and scales near a register."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def ladder(pitch_classes: Sequence[int], low: int, high: int) -> list[int]:
 
 
 def voicing(pitch_classes: Sequence[int], centre: float, rng: random.Random | None) -> list[int]:
-    """A close chord around ``centre``; with ``rng`` the register wanders by a few semitones."""
+    """A close voicing around ``centre``; ``rng`` shifts the register by a few semitones."""
     centre += rng.uniform(-3, 3) if rng else 0.0
     return sorted({nearest(pitch_class, centre) for pitch_class in pitch_classes})
 
 
 def step_from(pitches: Sequence[int], start: int, steps: int) -> int:
-    """Walk ``steps`` rungs up or down a ladder from the rung nearest to ``start``."""
+    """The pitch ``steps`` scale steps up or down from the one nearest to ``start``."""
     at = min(range(len(pitches)), key=lambda i: abs(pitches[i] - start))
     return pitches[max(0, min(len(pitches) - 1, at + steps))]

@@ -1,4 +1,4 @@
-"""A part of a band: what is played, and on which instruments."""
+"""A part of a band: its notes and its instruments."""
 
 from __future__ import annotations
 

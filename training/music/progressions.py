@@ -1,4 +1,4 @@
-"""What is played in each genre: chord progressions by mode, in roman numerals."""
+"""Chord progressions by genre and mode, in roman numerals."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Sampled instruments: notes become samples by look-up in a bank of recorded single notes.
+"""Sampled instruments: render notes from a bank of recorded single notes.
 
-``training.soundbank`` writes the bank. A file of it is an array of records (``note_type``), one a
-recorded note, and is read through a memory map: to open a bank costs a directory listing, and
-processes share its pages.
+``training.soundbank`` writes the bank. Each file is an array of records (``note_type``), one per
+recorded note, read through a memory map: opening a bank costs a directory listing, and processes
+share its pages.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ IntArray = npt.NDArray[np.int64]
 
 FORMAT = {"format": 1, "sample_rate": SAMPLE_RATE}
 HEADER = "bank.json"
-# Fundamentals above this alias when shifted, and the front end sees nothing up there.
+# Higher fundamentals alias when shifted, and are above the front end's range.
 _TOP_HZ = 2650.0
 _LARGE_SHIFT = 2 ** (1.6 / 12)
 _AUDIBLE = 1e-3
 
-# General MIDI programs by what they are used for; numbers from 0.
+# General MIDI programs by use; numbers from 0.
 FAMILIES: dict[str, tuple[int, ...]] = {
     "piano": (0, 1, 2, 3, 6, 7),
     "electric piano": (4, 5),
@@ -63,7 +63,7 @@ class SoundBankError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Instrument:
-    """A General MIDI ``program`` (of a kit: the preset in bank 128) of a soundfont, by its stem."""
+    """A General MIDI ``program`` (for a kit: the preset in bank 128) of a soundfont (file stem)."""
 
     soundfont: str
     program: int
@@ -72,9 +72,9 @@ class Instrument:
 def note_type(samples: int) -> np.dtype[Any]:
     """One recorded note of ``samples`` samples at ``SAMPLE_RATE``.
 
-    ``level`` is what the full scale of ``samples`` stands for (0: the instrument has no such note),
-    ``rms`` that of its loudest quarter of a second. From the end, sound goes on at sample ``loop``,
-    ``fall`` times as loud with every round. ``release`` in seconds.
+    ``level`` is the full-scale amplitude of ``samples`` (0: the instrument lacks the note), ``rms``
+    the RMS of its loudest quarter of a second. At the end, playback loops to sample ``loop``, with
+    gain ``fall`` per round. ``release`` in seconds.
     """
     return np.dtype(
         [
@@ -117,7 +117,7 @@ def _open(path: Path) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """The notes of one velocity: ``pitches`` rising, ``rows`` in the file, ``gains`` to full."""
+    """The notes of one velocity: rising ``pitches``, ``rows`` in the file, ``gains``."""
 
     pitches: IntArray
     rows: IntArray
@@ -126,7 +126,7 @@ class _Layer:
 
 @dataclass(frozen=True, eq=False)
 class _Program:
-    """The records of an instrument, and where its notes are."""
+    """The records of an instrument and an index of its notes."""
 
     records: npt.NDArray[Any]
     pitches: IntArray
@@ -143,7 +143,7 @@ class _Program:
         for velocity in velocities:
             rows = np.flatnonzero(there & (records["velocity"] == velocity))
             rows = rows[np.argsort(records["pitch"][rows], kind="stable")]
-            # A common gain for all pitches: they keep their loudness relative to each other.
+            # A common gain for all pitches keeps their relative loudness.
             gains = records["level"][rows] / (32767 * np.median(records["rms"][rows]))
             pitches = records["pitch"][rows].astype(np.int64)
             layers.append(_Layer(pitches, rows, gains.astype(np.float32)))
@@ -158,7 +158,7 @@ class _Program:
         return int(layer.rows[at]), layer.gains[at]
 
     def sustained(self, row: int, length: int) -> FloatArray:
-        """``length`` samples of the recording, after its end as long as needed in its loop."""
+        """``length`` samples of the recording, looped after its end."""
         record = self.records[row]
         samples = record["samples"]
         out = np.empty(length, np.float32)
@@ -174,7 +174,7 @@ class _Program:
 
 
 class _Shift:
-    """Reads sound ``ratio`` times as fast, by Lagrange interpolation through six points."""
+    """Resamples sound by ``ratio`` with six-point Lagrange interpolation."""
 
     def __init__(self, ratio: float, length: int) -> None:
         self.ratio = ratio
@@ -192,7 +192,7 @@ class _Shift:
             self._weights.append(weight)
 
     def needed(self, length: int) -> int:
-        """How many samples to read for ``length`` samples."""
+        """The number of input samples for ``length`` output samples."""
         return int(self._index[length - 1]) + 4
 
     def apply(self, sound: FloatArray, length: int) -> FloatArray:
@@ -200,7 +200,7 @@ class _Shift:
         if self.ratio == 1:
             return sound[:length]
         if self.ratio > _LARGE_SHIFT:
-            # The missing note is far away: what would fold back must go first.
+            # The shift is large: a low-pass filter first, against aliasing.
             size = fft.next_fast_len(len(sound), real=True)
             spectrum = fft.rfft(sound, size)
             spectrum[int(len(spectrum) / self.ratio) :] = 0
@@ -215,7 +215,7 @@ class _Shift:
 
 @dataclass(frozen=True)
 class SoundBank:
-    """The recorded notes in ``folder``; every process opens its own.
+    """The recorded notes in ``folder``; every process opens its own instance.
 
     Raises:
         SoundBankError: ``folder`` holds no sound bank, or one of another format.
@@ -260,11 +260,11 @@ class SoundBank:
         samples: int,
         cents: float,
     ) -> FloatArray:
-        """The notes as sound, shape ``(samples,)``, mono at ``SAMPLE_RATE``.
+        """Render the notes, shape ``(samples,)``, mono at ``SAMPLE_RATE``.
 
-        A note of velocity 1 has about unit power at its loudest. Recordings are shifted from the
-        nearest recorded pitch; notes longer than them go on in a loop that dies as they did.
-        Pitches whose fundamental the front end cannot see are left out.
+        A note of velocity 1 has about unit power at its loudest. Notes are shifted from the nearest
+        recorded pitch; longer notes continue in a loop with the decay of the recording. Pitches
+        with a fundamental above the front end's range are left out.
 
         Raises:
             SoundBankError: the bank has no such instrument, or its file is damaged.
@@ -307,7 +307,7 @@ class SoundBank:
     def kit(self, kit: Instrument) -> dict[int, FloatArray]:
         """One-shots by General MIDI percussion note (35-81), the loudest with a peak of 1.
 
-        Each is cut where it has died.
+        Each is cut after its decay.
 
         Raises:
             SoundBankError: the bank has no such kit, or its file is damaged.

@@ -31,9 +31,9 @@ _USUAL: dict[Mode, tuple[tuple[str, float], ...]] = {
 class Writing:
     """How a genre treats its chords; shares are 0-1.
 
-    ``colours``: weights of triads, sevenths, ninths and added notes. ``paces``: beats a chord.
-    ``secondary``: chords led to by their own dominant. ``stepping``: sections whose bass moves by
-    step through inversions. ``pedal``: sections over one bass note.
+    ``colours``: weights of triads, sevenths, ninths and added notes. ``paces``: beats per chord.
+    ``secondary``: chords after a secondary dominant. ``stepping``: sections with a stepwise bass
+    through inversions. ``pedal``: sections over one bass note.
     """
 
     progressions: str
@@ -45,7 +45,7 @@ class Writing:
 
 
 def _stepped(chords: list[Chord]) -> list[Chord]:
-    """Inversions whose bass is as near as can be to the bass before."""
+    """Inversions with the smallest steps in the bass."""
     moved = chords[:1]
     for chord in chords[1:]:
         before = moved[-1].bass
@@ -56,7 +56,7 @@ def _stepped(chords: list[Chord]) -> list[Chord]:
 
 
 def _with_dominants(rng: random.Random, chords: list[Chord], share: float) -> list[Chord]:
-    """Now and then the chord before gives way to the dominant seventh of the one that follows."""
+    """Sometimes replaces a chord by the dominant seventh of the next one."""
     led = list(chords)
     for index in range(len(chords) - 1):
         target = chords[index + 1]
@@ -80,16 +80,16 @@ def _section(rng: random.Random, writing: Writing, mode: Mode, scale: Intervals)
 
 
 def song(rng: random.Random, writing: Writing, key: Key, beats: float) -> Harmony:
-    """A part of a song: verse and chorus in turn, entered anywhere, at times moved up near the end.
+    """A part of a song: verse and chorus alternate from a random start; sometimes the end moves up.
 
-    The key is that of the larger part.
+    The key is that of the longer part.
     """
     choices = _SCALES.get(writing.progressions, {}).get(key.mode, _USUAL[key.mode])
     name = rng.choices([n for n, _ in choices], [w for _, w in choices])[0]
     scale = SCALES[name]
     pace = rng.choice(writing.paces)
     sections = [_section(rng, writing, key.mode, scale) for _ in range(rng.choice((1, 2, 2, 3)))]
-    # A twelve-bar form has a bar a chord, whatever the genre's pace.
+    # A twelve-bar form has one chord per bar, at any pace of the genre.
     paces = [4.0 if len(chords) >= 8 and pace > 4 else pace for chords in sections]
     chords: list[tuple[Chord, float]] = []
     total = 0.0
@@ -113,7 +113,7 @@ def song(rng: random.Random, writing: Writing, key: Key, beats: float) -> Harmon
 def _lifted(
     rng: random.Random, chords: list[tuple[Chord, float]], beats: float
 ) -> list[tuple[Chord, float]]:
-    """The last quarter to third a semitone or a tone higher."""
+    """Transposes the last quarter to third up by a semitone or a tone."""
     start, up, at = beats * rng.uniform(0.66, 0.8), rng.choice((1, 1, 2)), 0.0
     moved = []
     for chord, length in chords:

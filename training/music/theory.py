@@ -1,7 +1,7 @@
 """Scales, chords and chord loops, as intervals above a tonic.
 
-Loops are written in roman numerals: upper case for major, lower case for minor, ``b``/``#`` before
-the numeral for roots off the major scale (so the natural minor's sixth is ``bVI``).
+Loops are in roman numerals: upper case for major, lower case for minor, ``b``/``#`` before the
+numeral for roots outside the major scale (the natural minor's sixth is ``bVI``).
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ def parse_chord(numeral: str) -> Chord:
     """``"bVII"``, ``"ii7"``, ``"ii°"``, ``"I5"`` -> a chord over tonic 0.
 
     Raises:
-        ValueError: no such numeral or quality.
+        ValueError: the numeral or the quality is unknown.
     """
     match = _NUMERAL.match(numeral)
     if match is None:
@@ -260,11 +260,11 @@ def parse_chord(numeral: str) -> Chord:
 
 
 def chord_scale(scale: Intervals, chord: Chord) -> Intervals:
-    """The pitch classes that fit over a chord: the scale, bent where the chord leaves it.
+    """The pitch classes over a chord: the scale, altered by foreign chord tones.
 
-    A foreign chord tone takes the place of the scale tone a semitone away: a major third or seventh
-    was raised (B replaces B flat over the dominant of C minor), any other lowered (A flat replaces
-    A over the minor subdominant of C major). The tonic stays.
+    A foreign chord tone replaces the scale tone a semitone away: a major third or seventh is a
+    raised tone (B replaces B flat over the dominant of C minor), any other a lowered one (A flat
+    replaces A over the minor subdominant of C major). The tonic stays.
     """
     tones = set(chord.pitch_classes)
     fitting = set(scale) | tones

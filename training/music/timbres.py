@@ -1,6 +1,6 @@
-"""Instruments: notes become samples by wavetables, decaying partials and envelopes.
+"""Additive instruments: render notes with wavetables, decaying partials and envelopes.
 
-Everything is band-limited to what the front end can see, at ``SAMPLE_RATE``.
+All sound is band-limited to the front end's range, at ``SAMPLE_RATE``.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _VOWELS = ((700, 1150), (400, 2000), (300, 870), (300, 2300), (500, 1000), (640,
 
 @dataclass(frozen=True)
 class Timbre:
-    """How one instrument sounds; drawn by ``draw_timbre``.
+    """The sound of one instrument; drawn by ``draw_timbre``.
 
-    ``cutoff`` in Hz, ``slope`` in dB an octave above it; ``tracking`` 0-1 moves the cutoff with the
-    pitch. ``decay`` in seconds (0: sustained) is that of the fundamental; partials die faster by
-    ``damping``. ``voices`` are detunings in cents. ``stretch`` is the inharmonicity of a string.
+    ``cutoff`` in Hz, ``slope`` in dB per octave above it; ``tracking`` 0-1 moves the cutoff with
+    the pitch. ``decay`` in seconds (0: sustained) applies to the fundamental; higher partials decay
+    faster by ``damping``. ``voices`` are detunings in cents. ``stretch``: string inharmonicity.
     """
 
     spectrum: str
@@ -53,7 +53,7 @@ class Timbre:
 
 
 def _envelope(rng: random.Random, role: str) -> tuple[float, float, float]:
-    """(attack, release, decay) in seconds, as the role asks."""
+    """(attack, release, decay) in seconds for a role."""
     if role in ("pad", "drone"):
         return rng.uniform(0.01, 0.6), rng.uniform(0.05, 0.8), 0.0
     struck = rng.random() < (0.75 if role in ("keys", "arp", "strum") else 0.4)
@@ -162,7 +162,7 @@ def _phases(timbre: Timbre, frequency: float, samples: int, cents: float) -> Flo
 
 
 def raw_tone(timbre: Timbre, frequency: float, samples: int) -> FloatArray:
-    """A note without attack and release, shape ``(samples,)``, about unit power at its loudest."""
+    """A note without attack and release, shape ``(samples,)``, with a peak power of about 1."""
     amplitudes = partial_amplitudes(timbre, frequency)
     t = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
     if timbre.stretch:
@@ -199,7 +199,7 @@ def raw_tone(timbre: Timbre, frequency: float, samples: int) -> FloatArray:
 def render(
     notes: Sequence[Note], timbre: Timbre, seconds_per_beat: float, samples: int, cents: float
 ) -> FloatArray:
-    """The notes as sound, shape ``(samples,)``; a pitch is computed once, then cut and shaped."""
+    """Render the notes, shape ``(samples,)``; each pitch is computed once, then cut and shaped."""
     out = np.zeros(samples, np.float32)
     tail = int(timbre.release * SAMPLE_RATE)
     longest: dict[int, float] = {}
@@ -232,7 +232,7 @@ def render(
 def render_gliding(
     notes: Sequence[Note], timbre: Timbre, seconds_per_beat: float, samples: int, cents: float
 ) -> FloatArray:
-    """One voice sliding from note to note (singers, acid basses), shape ``(samples,)``."""
+    """Render one voice with glides between notes (singers, acid basses), shape ``(samples,)``."""
     pitch = np.zeros(samples, np.float32)
     level = np.zeros(samples, np.float32)
     ordered = sorted(notes, key=lambda note: note.start)

@@ -1,4 +1,4 @@
-"""Tunes as singers and soloists make them: motifs, phrases, ornaments, a sense of home."""
+"""Melodies of singers and soloists: motifs, phrases, ornaments, returns to the tonic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PENTATONIC: dict[Mode, Intervals] = {"minor": (0, 3, 5, 7, 10), "major": (0, 2,
 
 
 def _motif(rng: random.Random, beats: int, density: float) -> list[tuple[float, float]]:
-    """(onset, length) of a phrase: syllables on a grid of eighths, a longer last one, a breath."""
+    """(onset, length) pairs of a phrase: syllables in eighths, a longer last one, a rest."""
     onsets = [
         k / 2 for k in range(2 * beats - 2) if rng.random() < density * (1.2 if k % 2 == 0 else 0.8)
     ]
@@ -24,12 +24,12 @@ def _motif(rng: random.Random, beats: int, density: float) -> list[tuple[float, 
 
 
 def _pool(rng: random.Random, harmony: Harmony, kind: str) -> tuple[int, ...]:
-    """The pitch classes a tune keeps to; empty: those of the chord of the moment."""
+    """The pitch classes of a melody; empty: those of the current chord."""
     scales: dict[str, dict[Mode, Intervals]] = {"blues": _BLUES, "pentatonic": _PENTATONIC}
     if kind not in scales:
         return ()
     mode: Mode = harmony.key.mode
-    # Singers put the minor pentatonic over major chords, in blues and rock.
+    # Blues and rock singers use the minor pentatonic over major chords.
     if kind == "pentatonic" and mode == "major" and rng.random() < 0.1:
         mode = "minor"
     return tuple((tone + harmony.key.tonic) % 12 for tone in scales[kind][mode])
@@ -85,7 +85,7 @@ def instrument(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def solo(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Eighths and triplets of chord tones, scale runs and chromatic approaches, with breaths."""
+    """Eighths and triplets of chord tones, scale runs and chromatic approaches, with rests."""
     step = rng.choice((0.5, 0.5, 0.25, 1 / 3))
     centre = rng.randint(60, 76)
     blues = rng.random() < 0.4
@@ -113,7 +113,7 @@ def solo(rng: random.Random, harmony: Harmony) -> list[Note]:
 
 
 def backing(rng: random.Random, harmony: Harmony) -> list[Note]:
-    """Singers in thirds and sixths: long chord tones in two or three voices."""
+    """Backing vocals in thirds and sixths: long chord tones in two or three voices."""
     centre = rng.randint(60, 70)
     notes = []
     for span in harmony.spans:
