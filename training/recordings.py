@@ -1,13 +1,13 @@
-"""Turn unlabelled recordings into a corpus, with the keys that our own checkpoints agree on.
+"""Make a corpus from unlabelled recordings, with pseudo-labels from checkpoints that agree.
 
 ``python -m training.recordings --out runs/real FOLDER... --teachers A.pt B.pt --held-out FOLDER``
 
 Pseudo-labels (Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep
-neural networks", ICML workshop 2013): a track is taken when all teachers give it the same key with
-enough probability, an excerpt of it unless they hear another key there.
+neural networks", ICML workshop 2013): a track is kept if all teachers give it the same key with
+enough probability; its excerpts are kept unless the teachers give them another key.
 
-What each file gave is kept in ``tracks/``, so that an interrupted run goes on where it stopped, and
-what became of it is in ``tracks.tsv``. The result depends on the files' contents alone.
+``tracks/`` holds the result of each file, so an interrupted run resumes where it stopped;
+``tracks.tsv`` holds the outcomes. The result depends only on the contents of the files.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from training.synth import SHARD_SIZE
 from training.teachers import RULES_HELP, Heard, Rules, Verdict, hear, judge
 
 _SUFFIXES = frozenset((".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"))
-_COPY_SECONDS = 2.0  # encoders pad, people trim silence
-_COPY_CORRELATION = 0.98  # of outlines; other music of the same length stays far below
+_COPY_SECONDS = 2.0  # encoders pad, editors trim silence
+_COPY_CORRELATION = 0.98  # of outlines; different music of the same length stays far below
 
 
 class Recording(NamedTuple):
-    """A file; ``digest`` names its content, ``name`` starts with its folder's."""
+    """A file; ``digest`` is the hash of its content, ``name`` starts with that of its folder."""
 
     digest: str
     path: Path
@@ -55,7 +55,7 @@ class Recording(NamedTuple):
 
 
 def find_recordings(folders: Iterable[Path]) -> list[Recording]:
-    """Every file that is audio by its name, once per content, in the order of the digests.
+    """Every file with an audio suffix, once per content, in the order of the digests.
 
     Raises:
         OSError: a folder or file cannot be read.
@@ -75,7 +75,7 @@ def find_recordings(folders: Iterable[Path]) -> list[Recording]:
 
 @single_threaded
 def _hear_to_disk(recording: Recording, out: Path, teachers: tuple[Path, ...], rules: Rules) -> str:
-    """Runs in a process of its own."""
+    """Runs in a separate process."""
     torch.set_num_threads(1)
     heard = hear(recording.path, teachers, rules)
     with write_whole(_heard_path(out, recording)) as file:
@@ -97,7 +97,7 @@ def _read_heard(path: Path) -> Heard:
 
 
 class Outlines:
-    """Tells the same recording in another file: as long, and loud and soft in the same places."""
+    """Detects copies of a recording by length and loudness over time."""
 
     def __init__(self) -> None:
         self._known: list[tuple[float, FloatArray]] = []
@@ -121,7 +121,7 @@ def _standardised(outline: FloatArray) -> FloatArray:
 def select(
     recordings: Sequence[Recording], held_out: Sequence[Recording], out: Path, rules: Rules
 ) -> list[tuple[Recording, Verdict]]:
-    """Judge what was heard; nothing that is also held out is kept, and of copies the first.
+    """Judge the heard files; held-out recordings are excluded, and only the first copy is kept.
 
     Raises:
         CorpusError: a file of ``tracks/`` is damaged.
@@ -173,7 +173,7 @@ def _write(out: Path, verdicts: Sequence[tuple[Recording, Verdict]]) -> None:
 
 
 def summary(verdicts: Sequence[tuple[Recording, Verdict]]) -> str:
-    """What became of the files, in lines for people."""
+    """A readable summary of the outcomes."""
     outcomes = Counter(verdict.outcome for _, verdict in verdicts)
     kept = [verdict for _, verdict in verdicts if verdict.outcome == "kept"]
     modes = Counter(verdict.key.mode for verdict in kept if verdict.key)
@@ -195,7 +195,7 @@ def settings_of(
     teachers: Sequence[Path],
     rules: Rules,
 ) -> dict[str, Any]:
-    """What the corpus was made from, without a path: it travels in the checkpoints.
+    """The sources of the corpus without paths; stored in the checkpoints.
 
     Raises:
         ModelError: a teacher cannot be loaded.
@@ -223,11 +223,10 @@ def label(
     rules: Rules | None = None,
     jobs: int = 1,
 ) -> list[tuple[Recording, Verdict]]:
-    """Make the corpus ``out`` of the recordings in ``folders``.
+    """Make the corpus ``out`` from the recordings in ``folders``.
 
     Raises:
-        CorpusError: no audio, ``out`` was begun with other settings, a file of it is damaged, or a
-            decoder crashed.
+        CorpusError: no audio, ``out`` has other settings or a damaged file, or a decoder crashed.
         ModelError: a teacher cannot be loaded.
         OSError: a folder cannot be read, or ``out`` cannot be written.
     """
@@ -256,7 +255,7 @@ def label(
                 unheard = [r.name for r in missing if not _heard_path(out, r).exists()]
                 raise CorpusError(
                     f"a process died, probably at {' or '.join(unheard[:jobs])}: "
-                    "take it away, and the same command goes on"
+                    "remove it, and run the same command to resume"
                 ) from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
@@ -271,9 +270,9 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--out", type=Path, required=True, help="the corpus's folder")
     parser.add_argument("--teachers", type=Path, nargs="+", default=[PACKAGED_CHECKPOINT],
-                        help="checkpoints that have to agree (the packaged one)")  # fmt: skip
+                        help="checkpoints that must agree (default: the packaged one)")  # fmt: skip
     parser.add_argument("--held-out", type=Path, nargs="+", default=[], metavar="FOLDER",
-                        help="what is also in these is not used")  # fmt: skip
+                        help="recordings in these folders are excluded")  # fmt: skip
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     for name, value in asdict(Rules()).items():
         option, text = f"--{name.replace('_', '-')}", f"{RULES_HELP[name]} (%(default)s)"
@@ -285,7 +284,7 @@ def main() -> None:
         rules = Rules(**{name: getattr(arguments, name) for name in asdict(Rules())})
     except ValueError as error:
         parser.error(f"--{str(error).replace('_', '-')}")
-    # Leaving by an exception lets the pool end its processes; a bare SIGTERM would orphan them.
+    # An exception lets the pool stop its processes; a bare SIGTERM would orphan them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         print(summary(label(arguments.folders, arguments.out, arguments.teachers,

@@ -1,4 +1,4 @@
-"""Spectrograms with their keys on disk: numbered shards, each written whole or not at all.
+"""Spectrograms and their keys on disk, in numbered shards that are written atomically.
 
 A corpus is a folder with ``settings.json`` and, per shard, ``shard-00000.npy`` (float16,
 ``(excerpts, WIDE_BINS, frames)``) and ``shard-00000.keys.npy`` (int8 class ids).
@@ -21,7 +21,7 @@ from training.filterbank import build_filter_bank
 from training.music.timbres import SAMPLE_RATE
 
 MARGIN_BINS = 12
-"""Half an octave more on both sides than the analyser sees: room to transpose by 6 semitones."""
+"""The analyser's range plus half an octave on both sides, for transpositions by 6 semitones."""
 WIDE_BINS = load_filter_bank().n_bins + 2 * MARGIN_BINS
 FRAMES_PER_SECOND = load_filter_bank().sample_rate // load_filter_bank().hop_length
 
@@ -50,7 +50,7 @@ def shard_path(folder: Path, number: int) -> Path:
 def write_shard(
     folder: Path, number: int, spectrograms: npt.NDArray[np.float16], keys: npt.NDArray[np.int8]
 ) -> None:
-    """The labels go first: a shard whose spectrograms exist is complete."""
+    """Writes the labels first: a shard with spectrograms is complete."""
     path = shard_path(folder, number)
     for part, array in ((path.with_suffix(".keys.npy"), keys), (path, spectrograms)):
         with write_whole(part) as file:
@@ -58,7 +58,7 @@ def write_shard(
 
 
 def open_corpus(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Create ``folder``, or check that what is there was begun with the same settings.
+    """Create ``folder``, or check that the corpus in it has the same settings.
 
     Raises:
         CorpusError: the folder holds a corpus with other settings.
@@ -89,7 +89,7 @@ class Corpus:
     """All finished shards of some folders, read through memory maps.
 
     Raises:
-        CorpusError: no shard, or a damaged one.
+        CorpusError: no shard, or a damaged shard.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:

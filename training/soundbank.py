@@ -1,9 +1,9 @@
-"""Record single notes of soundfonts through FluidSynth as a bank that the generator plays from.
+"""Record single notes of soundfonts with FluidSynth into a sound bank for the generator.
 
 ``python -m training.soundbank --out runs/bank --soundfont FILE... --jobs 2``
 
-Needs ``apt install libfluidsynth3`` and ``pip install pyfluidsynth``. Every instrument is a file of
-its own, and depends on its soundfont alone: an interrupted run goes on where it stopped.
+Needs ``apt install libfluidsynth3`` and ``pip install pyfluidsynth``. Every instrument is one file
+and depends only on its soundfont: an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SHOT_SECONDS = 1.2
 _DRUM_VELOCITY = 110
 _DRUM_BANK = 128
 
-# FluidSynth folds what is above its own Nyquist frequency: it runs above the soundfonts' rates.
+# FluidSynth aliases above its Nyquist frequency, so it runs above the soundfonts' rates.
 _SYNTH_RATE = 8 * SAMPLE_RATE
 _GAIN = 1.0
 _SILENCE = 3e-4
@@ -78,7 +78,7 @@ def _loudest(samples: FloatArray) -> float:
 
 
 def _release(held: FloatArray, tail: FloatArray) -> float:
-    """Seconds of a quadratic fade that falls by 20 dB as soon as the recording does."""
+    """Seconds of a quadratic fade that falls by 20 dB in the same time as the recording."""
     shortest, longest = _RELEASES
     before = _rms(held[-2 * _BLOCK :])
     if before < 1e-3 * _loudest(held):
@@ -91,9 +91,9 @@ def _release(held: FloatArray, tail: FloatArray) -> float:
 
 
 def _looped(held: FloatArray) -> tuple[FloatArray, int, float]:
-    """(the recording with the cross-fade to its loop at the end, the loop's start, its fall).
+    """(the recording with a cross-fade into its loop at the end, the loop's start, its fall).
 
-    The loop starts where the waveform is most like the end, between a third and six tenths.
+    The loop starts where the waveform is most similar to the end, at 1/3 to 0.6 of the length.
     """
     if len(held) < 4 * _CROSSFADE:
         return held, 0, 0.0
@@ -114,10 +114,10 @@ def _looped(held: FloatArray) -> tuple[FloatArray, int, float]:
 def write_instrument(path: Path, recordings: Sequence[Recording]) -> bool:
     """Write the notes of an instrument; all ``held`` are of one length, full scale is 1.
 
-    A silent one is recorded as missing. False, and no file, if all of them are silent.
+    A silent note is marked as missing. Returns False and writes no file if all are silent.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     records = np.zeros(len(recordings), note_type(len(recordings[0].held)))
     for record, recording in zip(records, recordings, strict=True):
@@ -142,8 +142,8 @@ def write_header(folder: Path) -> None:
     """Make ``folder`` a sound bank.
 
     Raises:
-        SoundBankError: it is one of another format.
-        OSError: it cannot be written.
+        SoundBankError: ``folder`` is a bank of another format.
+        OSError: ``folder`` cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / HEADER
@@ -214,7 +214,7 @@ class Recorder:
                 break
         mono = stereo.reshape(-1, 2).astype(np.float32).mean(1) / np.float32(32768 * gain)
         low = soxr.resample(mono, _SYNTH_RATE, SAMPLE_RATE)
-        # Some emulated chips have an offset: it would count as loudness.
+        # Some emulated chips have a DC offset that would count as loudness.
         low = sosfilt(butter(2, 15, "highpass", fs=SAMPLE_RATE, output="sos"), low)
         end = int(held * SAMPLE_RATE)
         return Recording(
@@ -224,7 +224,7 @@ class Recorder:
 
 @dataclass(frozen=True)
 class _Task:
-    """One file to be made."""
+    """One file to write."""
 
     soundfont: Path
     kind: str
@@ -233,7 +233,7 @@ class _Task:
 
 
 def _record(task: _Task) -> None:
-    # A synthesiser each: its dither goes on from note to note, and must not from task to task.
+    # One synthesiser per task: its dither state must not carry over between tasks.
     recorder = Recorder(task.soundfont)
     try:
         if task.kind == "kit":
@@ -246,7 +246,7 @@ def _record(task: _Task) -> None:
 
 
 def _tasks(folder: Path, soundfonts: Sequence[Path]) -> list[_Task]:
-    """The files that are missing; raises SoundBankError."""
+    """The missing files; raises SoundBankError."""
     tasks = []
     for soundfont in soundfonts:
         recorder = Recorder(soundfont)
@@ -261,7 +261,7 @@ def _tasks(folder: Path, soundfonts: Sequence[Path]) -> list[_Task]:
 
 
 def build(folder: Path, soundfonts: Sequence[Path], jobs: int) -> None:
-    """Record every instrument and kit that is missing, in ``jobs`` processes.
+    """Record the missing instruments and kits in ``jobs`` processes.
 
     Raises:
         SoundBankError: FluidSynth is missing, a soundfont cannot be read, two have the same name,
@@ -286,7 +286,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.jobs < 1:
         parser.error(f"--jobs: at least 1, not {arguments.jobs}")
-    # Leaving by an exception lets the pool end its processes; a bare SIGTERM would orphan them.
+    # An exception lets the pool stop its processes; a bare SIGTERM would orphan them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         build(arguments.out, arguments.soundfont, arguments.jobs)

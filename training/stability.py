@@ -1,10 +1,10 @@
-"""Does a recording keep its key when it is encoded, detuned, turned down or cut?
+"""Evaluate the stability of the key when recordings are encoded, detuned, attenuated or cut.
 
 ``python -m training.stability FOLDER... [--votes TABLE AUDIO --agree K] [--model FILE] [--tracks]``
 
-Every recording is decoded, changed in each of these ways, written to a file, and goes through the
-front end and the model as in the server; so does the recording unchanged. Printed is the share of
-answers that stay the same, right or wrong, with its 95 % bootstrap interval.
+Every recording is decoded, changed in each of these ways, written to a file, and analysed as in the
+server; so is the unchanged recording. The command prints the share of answers that stay the same,
+right or wrong, with its 95 % bootstrap interval.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from training.sets import add_set_options, read_sets
 
 Samples = npt.NDArray[np.float32]
 
-RATE = 44100  # Hz, stereo: what recordings are changed at
+RATE = 44100  # Hz, stereo: the format in which recordings are changed
 Change = Callable[[Path, Samples], Path]
 
 
@@ -54,7 +54,7 @@ def _mp3(path: Path, samples: Samples) -> Path:
 
 
 def _detuned(cents: float) -> Change:
-    """Played faster or slower: the same samples at another rate, for the front end to resample."""
+    """Faster or slower playback: the same samples at another rate, resampled by the front end."""
     return lambda path, samples: _wave(path, samples, round(RATE * 2 ** (cents / 1200)))
 
 
@@ -65,12 +65,12 @@ CHANGES: dict[str, Change] = {
     "20 dB quieter, 16 bits": lambda path, samples: _wave(path, samples * 0.1, subtype="PCM_16"),
     "without the first 20 %": lambda path, samples: _wave(path, samples[len(samples) // 5 :]),
 }
-"""Each writes ``samples``, (n, 2) at ``RATE``, changed, to ``path`` with a suffix; returns that."""
+"""Each writes the changed ``samples``, (n, 2) at ``RATE``, to ``path`` plus suffix; returns it."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was answered for a recording, and for each change of it, in the order of ``CHANGES``."""
+    """The answers for a recording and for each change of it, in the order of ``CHANGES``."""
 
     track: Track
     original: Key
@@ -81,8 +81,8 @@ def decode(track: Track) -> Samples:
     """The track's part, shape (n, 2), float32 at ``RATE``.
 
     Raises:
-        OSError, av.error.FFmpegError: it cannot be decoded.
-        ValueError: there is no sound in it.
+        OSError, av.error.FFmpegError: the track cannot be decoded.
+        ValueError: the track has no sound.
     """
     resampler = av.AudioResampler(format="flt", layout="stereo", rate=RATE)
     frames: list[av.AudioFrame] = []
@@ -121,7 +121,7 @@ def compare(model: KeyModel, track: Track) -> Comparison:
 def compare_all(
     model: KeyModel, tracks: TrackSet
 ) -> tuple[list[Comparison], list[tuple[Path, str]]]:
-    """The comparisons, and the files that could not be analysed, each with the reason."""
+    """The comparisons, and the files that cannot be analysed, each with the reason."""
     compared, failed = [], []
     for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
         try:
@@ -132,7 +132,7 @@ def compare_all(
 
 
 def report(name: str, compared: Sequence[Comparison]) -> str:
-    """The table of one set; "no answers" if there are none."""
+    """The table of one set; "no answers" for an empty set."""
     if not compared:
         return f"{name}: no answers\n"
     kept = [[key == c.original for key in c.changed] for c in compared]

@@ -2,7 +2,7 @@
 
 ``python -m training.synth --out runs/corpus --count 40000 --seed 1 --jobs 2 --bank runs/bank``
 
-Excerpt ``i`` depends on the seed, the bank and ``i`` alone: an interrupted run goes on where it
+Excerpt ``i`` depends only on the seed, the bank and ``i``: an interrupted run resumes where it
 stopped, and any shard can be made again.
 """
 
@@ -34,7 +34,7 @@ _REPORT_EVERY = 15.0
 
 @cache
 def open_bank(folder: Path | None) -> SoundBank | None:
-    """The sampled instruments in ``folder``, opened once a process; None stays None."""
+    """The sampled instruments in ``folder``, opened once per process; None stays None."""
     return None if folder is None else SoundBank(folder)
 
 
@@ -68,11 +68,11 @@ def synthesise(
     shard_size: int = SHARD_SIZE,
     bank: Path | None = None,
 ) -> None:
-    """Make every shard that is missing, in ``jobs`` processes; ``bank``: of sampled instruments.
+    """Make the missing shards in ``jobs`` processes; ``bank``: sampled instruments.
 
     Raises:
         CorpusError: ``folder`` holds a corpus with other settings.
-        SoundBankError: ``bank`` is none, or damaged.
+        SoundBankError: ``bank`` is not a sound bank, or is damaged.
         OSError: ``folder`` cannot be written.
     """
     settings = {"seed": seed, "count": count, "seconds": seconds, "shard": shard_size}
@@ -98,7 +98,7 @@ def synthesise(
 
 
 def _check(count: int, seed: int, jobs: int, seconds: float) -> None:
-    """Raises ValueError, naming the option, if nothing can be made with its value."""
+    """Raises ValueError, naming the option, for an invalid value."""
     if count < 1:
         raise ValueError(f"--count: at least 1, not {count}")
     if seed < 0:
@@ -122,7 +122,7 @@ def main() -> None:
         _check(arguments.count, arguments.seed, arguments.jobs, arguments.seconds)
     except ValueError as error:
         parser.error(str(error))
-    # Leaving by an exception lets the pool end its processes; a bare SIGTERM would orphan them.
+    # An exception lets the pool stop its processes; a bare SIGTERM would orphan them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         synthesise(

@@ -1,7 +1,7 @@
-"""What checkpoints make of a recording: the key of the whole, and of excerpts of it.
+"""Predictions of teacher checkpoints for a recording and for excerpts of it.
 
-The teachers listen in one transposition only: the network is equivariant, so in the other eleven
-they would say the same.
+The teachers run in one transposition only: the network is equivariant, so the other eleven give
+the same result.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from keyscan.spectrogram.features import MIN_SECONDS
 from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, WIDE_BINS, wide_bank
 from training.synth import SECONDS
 
-_OUTLINE_PARTS = 16  # a track's course in as many means: enough to tell a copy from a remix
+_OUTLINE_PARTS = 16  # means over a track, enough to distinguish a copy from a remix
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is cut from a track, and when its key is believed; seconds and mean probabilities."""
+    """Rules for cutting excerpts and accepting keys; in seconds and mean probabilities."""
 
     seconds: float = SECONDS
     per_track: int = 6
@@ -40,7 +40,7 @@ class Rules:
     excerpt_probability: float = 0.2
 
     def __post_init__(self) -> None:
-        """Raises ValueError, naming the field, for a value that no track could satisfy."""
+        """Raises ValueError, naming the field, for a value that no track can satisfy."""
         for wrong, allowed in {
             f"seconds: at least {MIN_SECONDS:g}": MIN_SECONDS <= self.seconds < math.inf,
             "per_track: at least 1": self.per_track >= 1,
@@ -53,13 +53,13 @@ class Rules:
 
     @property
     def frames(self) -> int:
-        """Of an excerpt: what ``constant_q`` gives for so many seconds."""
+        """The frames of an excerpt, as ``constant_q`` returns for ``seconds``."""
         return int(self.seconds * FRAMES_PER_SECOND) - 1
 
 
 RULES_HELP = {
     "seconds": "of an excerpt",
-    "per_track": "excerpts of a track at most",
+    "per_track": "most excerpts of one track",
     "shortest": "seconds of the shortest track",
     "track_probability": "least mean probability of the key over a whole track",
     "excerpt_probability": "least mean probability of that key in an excerpt",
@@ -68,7 +68,7 @@ RULES_HELP = {
 
 
 class Heard(NamedTuple):
-    """What a file gave; all but ``problem`` are empty if it could not be used.
+    """The result for a file; if it cannot be used, all fields but ``problem`` are empty.
 
     ``track``: probabilities ``(teachers, 24)`` of the whole; ``parts``: ``(excerpts, teachers,
     24)``; ``excerpts``: ``(excerpts, WIDE_BINS, frames)``; ``outline``: the means of the
@@ -84,7 +84,7 @@ class Heard(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """``excerpts``: the numbers of those that are taken; ``key``, ``probability``: teachers' mean.
+    """``excerpts``: indices of the kept ones; ``key``, ``probability``: from the teachers' mean.
 
     ``outcome``: kept, disagreed, unsure, no excerpt, copy, held out, too_short, or failed.
     """
@@ -103,16 +103,16 @@ def _teachers(paths: tuple[Path, ...]) -> tuple[KeyModel, ...]:
 
 
 def _probabilities(teachers: Sequence[KeyModel], wide: FloatArray) -> list[tuple[float, ...]]:
-    """What each teacher makes of the analyser's part of a wide spectrogram."""
+    """The probabilities of each teacher for the analyser's part of a wide spectrogram."""
     seen = wide[MARGIN_BINS : MARGIN_BINS + N_BINS]
     return [estimate_key(teacher, seen).probabilities for teacher in teachers]
 
 
 def _wide_spectrogram(path: Path) -> tuple[FloatArray, float]:
-    """``log1p(|C|)`` of the whole file, shape ``(WIDE_BINS, frames)``, and its seconds.
+    """``log1p(|C|)`` of the whole file, shape ``(WIDE_BINS, frames)``, and its length in seconds.
 
-    Decoded and resampled by the analyser's own front end, transformed by the very filters that
-    synthetic music goes through.
+    Decoded and resampled by the analyser's front end, transformed by the filters of the synthetic
+    corpus.
     """
     transform = ConstantQ(wide_bank())
     with AudioStream(path, wide_bank().sample_rate) as stream:
@@ -123,9 +123,9 @@ def _wide_spectrogram(path: Path) -> tuple[FloatArray, float]:
 
 
 def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
-    """Decode a file, cut excerpts that are spread over it, and ask the teachers about both.
+    """Decode a file, cut evenly spread excerpts, and run the teachers on both.
 
-    Without teachers only the excerpts and the outline say something.
+    Without teachers the probabilities are empty.
     """
     nothing = Heard(
         np.zeros(1),
@@ -160,7 +160,7 @@ def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
 
 
 def judge(heard: Heard, rules: Rules) -> Verdict:
-    """Hold what the teachers said against the rules, for a file that is not a copy of another."""
+    """Apply the rules to the teachers' predictions, for a file that is not a copy."""
     seconds = float(heard.seconds[0])
     code, message = heard.problem.tolist()
     if code:

@@ -1,10 +1,10 @@
-"""Train the network on synthetic music, watching it on real music.
+"""Train the network on synthetic music and monitor it on recordings.
 
 ``python -m training.train --corpus runs/corpus --out runs/first --dev FOLDER --epochs 8``
 
 After every epoch ``last.pt`` (for ``--resume``) and ``epoch-NN.pt`` (the averaged weights, as the
-analyser loads them) are written to ``--out``, with a line in ``log.jsonl``. An epoch is
-``--epoch-size`` excerpts; the corpora are gone through in a seeded random order, over and over.
+analyser loads them) are written to ``--out``, with a line in ``log.jsonl``. An epoch has
+``--epoch-size`` excerpts; passes over the corpora repeat in a seeded random order.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from training.shards import Corpus, CorpusError
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """What ``Trainer.state`` gave.
+    """Load a state of ``Trainer.state``.
 
     Raises:
-        OSError: there is no such file.
+        OSError: the file is missing.
         ValueError: the file is damaged or holds something else.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # torch raises whatever its unpickler meets
+    except Exception as error:  # torch passes on any error of its unpickler
         raise ValueError(f"{path}: damaged: {type(error).__name__}") from error
     if not isinstance(state, dict) or "optimiser" not in state:
         raise ValueError(f"{path}: not the state of a training run")
@@ -55,7 +55,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 class Trainer:
-    """Network, averaged network, optimiser and schedule; what ``--resume`` brings back."""
+    """Network, averaged network, optimiser and schedule; the state that ``--resume`` restores."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Trainer:
         }
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Raises ValueError if it is damaged, or the run was begun with other settings."""
+        """Raises ValueError if the state is damaged, or is from a run with other settings."""
         if state.get("settings") != asdict(self.settings):
             raise ValueError(f"begun with other settings: {state.get('settings')}")
         try:
@@ -109,7 +109,7 @@ class Trainer:
             raise ValueError(f"damaged state of a training run: {error!r}") from error
 
     def run_epoch(self) -> tuple[float, float]:
-        """Train for an epoch; (mean loss, share of exact answers while training)."""
+        """Train for an epoch; returns (mean loss, share of exact answers during training)."""
         self.network.train()
         total, right, seen = 0.0, 0, 0
         count = self.settings.epoch_size // self.settings.batch
@@ -163,7 +163,7 @@ class Trainer:
 def evaluate(
     network: EquivariantNetwork, tracks: Sequence[tuple[npt.NDArray[np.float32], Key]], device: str
 ) -> dict[str, float]:
-    """Exact and weighted share over whole tracks, and exact by mode."""
+    """Exact and weighted shares over whole tracks, and exact shares by mode."""
     network.eval()
     answers = []
     with torch.inference_mode():
@@ -182,7 +182,7 @@ def load_dev(
     """The features and keys of every track, by set.
 
     Raises:
-        DatasetError: no audio of a set is there, or a file cannot be analysed.
+        DatasetError: a set has no audio, or a file cannot be analysed.
     """
     loaded = {}
     for tracks in sets:
@@ -196,7 +196,7 @@ def load_dev(
 
 
 def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | None) -> None:
-    """Run the epochs that are left; write checkpoints and the log after each.
+    """Run the remaining epochs; write a checkpoint and a log line after each.
 
     Raises:
         DatasetError: see ``load_dev``.
@@ -228,10 +228,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--dev", type=Path, nargs="*", default=[], help="folders with labels.tsv")
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
-    parser.add_argument("--agree", type=int, default=5, help="votes that a dev excerpt needs")
-    parser.add_argument("--cache", type=Path, help="where features of real music are kept")
+    parser.add_argument("--agree", type=int, default=5, help="votes needed for a dev excerpt")
+    parser.add_argument("--cache", type=Path, help="cache for the features of recordings")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
+    parser.add_argument("--resume", action="store_true", help="resume from last.pt in --out")
     numbers = asdict(NetworkSettings())
     del numbers["harmonics"]
     for name, value in (asdict(TrainingSettings()) | numbers).items():
@@ -239,7 +239,7 @@ def main() -> None:
         parser.add_argument(option, type=type(value), default=value, help=text)
     arguments = parser.parse_args()
     if bool(arguments.recordings) != bool(arguments.recorded):
-        parser.error("--recordings and --recorded go together")
+        parser.error("--recordings and --recorded need each other")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: no CUDA device")
     try:

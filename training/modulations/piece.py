@@ -40,7 +40,7 @@ _FREE: dict[str, Callable[[random.Random, Key, float], Harmony]] = {
 _SOLO_ROLES = ("piano", "piano", "piano", "strings", "strum", "keys")
 _BLOCK_BARS = 8  # bars between entrances and exits of parts
 _PLAYING = 0.8  # share of the blocks
-_SAME_FIGURES, _SAME_CHORDS = 0.75, 0.6  # share of the sections, as in the first one
+_SAME_FIGURES, _SAME_CHORDS = 0.75, 0.6  # share of the sections like the first
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Teaching a checkpoint to tell music in a key from drums, speech and noise."""
+"""Tonality: a classifier that distinguishes music in a key from drums, speech and noise."""

@@ -1,14 +1,14 @@
-"""How often music in a key, and what is in none, is taken for the other.
+"""Evaluate the tonality classifier on music in a key and on sounds without one.
 
 ``python -m training.tonality.evaluate FOLDER... [--votes TABLE AUDIO --agree K] [--voices FOLDER...
 --loops FOLDER... --kits FOLDER...] [--model CHECKPOINT] [--odds N...] [--tracks]``
 
 Recordings with known keys are read as by ``training.evaluate``, the others as by
-``training.tonality.recorded``. The table says how many tracks of a set, and of 20-second pieces
-from the middle of them, are said to be in no key, per cent with 95 % bootstrap intervals over the
-tracks (which are too narrow where many tracks are made of one voice or kit). ``--odds`` judges as
-if the checkpoint had been made with ``training.tonality.fit --odds N``; ``--tracks`` lists every
-track with its probability of being in a key.
+``training.tonality.recorded``. The table gives the share of tracks, and of 20-second pieces from
+their middle, classified as in no key, in per cent with 95 % bootstrap intervals over the tracks
+(too narrow where many tracks share one voice or kit). ``--odds`` evaluates as if the checkpoint
+came from ``training.tonality.fit --odds N``; ``--tracks`` lists every track with its probability
+of being in a key.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PIECE = 20 * FRAMES_PER_SECOND
 
 @dataclass(frozen=True)
 class Judgement:
-    """The probabilities, 0 to 1, that a track and 20 seconds of it (None: it has less) are in a
+    """The probabilities, 0 to 1, that a track and 20 seconds of it (None: it is shorter) are in a
     key.
     """
 
@@ -47,10 +47,10 @@ class Judgement:
 
     @classmethod
     def of(cls, model: KeyModel, item: Item) -> Judgement:
-        """What ``model`` says of a track.
+        """The judgement of ``model`` on a track.
 
         Raises:
-            ModelError: it was not taught tonality.
+            ModelError: the model has no tonality.
             ValueError: the track has too few frames.
         """
         frames = item.spectrogram.shape[1]
@@ -68,7 +68,7 @@ def _probability(model: KeyModel, spectrogram: FloatArray) -> float:
 
 
 def items_of(tracks: TrackSet, cache: Path | None = None) -> Iterator[Item]:
-    """The recordings of a set that are there and can be analysed; what is not goes to stderr.
+    """The recordings of a set that exist and can be analysed; the others are listed on stderr.
 
     Raises:
         OSError: the cache cannot be written.
@@ -83,7 +83,7 @@ def items_of(tracks: TrackSet, cache: Path | None = None) -> Iterator[Item]:
 
 
 def share(probabilities: Sequence[float], factor: float) -> str:
-    """How many there are, and the share that is in no key if music were ``factor`` times as common.
+    """The count, and the share in no key if music were ``factor`` times as common.
 
     A cell of the table: ``166     1.2 [0.0, 3.0]``.
     """
@@ -95,7 +95,7 @@ def share(probabilities: Sequence[float], factor: float) -> str:
 
 
 def table(sets: Sequence[tuple[str, Sequence[Judgement]]], factor: float = 1.0) -> str:
-    """A line a set."""
+    """A line per set."""
     lines = [f"{'said to be in no key, %':24} tracks              20-second pieces"]
     for name, judgements in sets:
         whole = share([j.whole for j in judgements], factor)

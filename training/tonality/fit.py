@@ -1,15 +1,15 @@
-"""Teach a checkpoint to tell music in a key from drums, speech and noise.
+"""Fit a checkpoint's tonality classifier: music in a key against drums, speech and noise.
 
 ``python -m training.tonality.fit --corpus FOLDER... --bank BANK --out FILE [--model CHECKPOINT]``
 
 A logistic regression on the network's embedding (see ``keyscan.model.confidence``): excerpts of
-corpora of ``training.synth`` against sounds of ``training.tonality.sounds``, each side with half of
-the weight. ``--odds``: the prior odds of music in a key to other sounds among the files that will
-be analysed; the higher they are, the fewer tracks are said to be in no key.
+corpora of ``training.synth`` against sounds of ``training.tonality.sounds``, with equal weight for
+both classes. ``--odds``: the prior odds of music in a key to other sounds among analysed files;
+higher odds classify fewer tracks as in no key.
 
-Writes the checkpoint, all else unchanged, with its ``tonality``, and with ``tonality_fit``: what
-that was fitted to. The same checkpoint, corpora, bank and seed give the same weights, but for the
-last digits. ``training.tonality.evaluate`` judges them.
+Writes a copy of the checkpoint with ``tonality``, and with ``tonality_fit``, which describes the
+data of the fit. The same checkpoint, corpora, bank and seed give the same weights, except for the
+last digits. ``training.tonality.evaluate`` evaluates them.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from training.shards import MARGIN_BINS, Corpus, CorpusError
 from training.tonality.sounds import NonTonalError, make_nontonal, spectrogram_of
 
 NEGATIVES, EXCERPTS, ODDS = 1500, 3000, 5.0
-_PENALTY = 1e-4  # on half the squared weights, beside the mean loss
+_PENALTY = 1e-4  # penalty on half the squared weights, added to the mean loss
 
 
 @dataclass(frozen=True)
 class Material:
-    """What is fitted to: ``excerpts`` of each of the ``corpora``, as many as it has at most, and
-    ``negatives`` made with the ``bank``, all drawn with ``seed``.
+    """The training data: up to ``excerpts`` of each of the ``corpora``, and ``negatives`` made with
+    the ``bank``, all drawn with ``seed``.
     """
 
     corpora: Sequence[Path]
@@ -58,7 +58,7 @@ class Material:
 
 
 def embed(model: KeyModel, spectrogram: FloatArray) -> npt.NDArray[np.float32]:
-    """The embedding of a track, ``(values,)``, which is the same in every key.
+    """The embedding of a track, ``(values,)``, invariant to transposition.
 
     Raises:
         ModelError: the model has no embedding.
@@ -73,12 +73,12 @@ def embed(model: KeyModel, spectrogram: FloatArray) -> npt.NDArray[np.float32]:
 def fit(
     tonal: npt.NDArray[np.float32], other: npt.NDArray[np.float32], odds: float = ODDS
 ) -> Tonality:
-    """The regression for embeddings ``(tracks, values)`` of music in a key and of other sounds.
+    """Fit the regression to embeddings ``(tracks, values)`` of music in a key and of other sounds.
 
     ``odds``: above 0.
 
     Raises:
-        ValueError: there are no tracks on one side.
+        ValueError: a class has no tracks.
     """
     if not len(tonal) or not len(other):
         raise ValueError("tracks with a key and tracks without are needed")
@@ -118,7 +118,7 @@ def embed_corpora(model: KeyModel, material: Material) -> npt.NDArray[np.float32
 def embed_negatives(
     model: KeyModel, material: Material
 ) -> tuple[npt.NDArray[np.float32], Counter[str]]:
-    """The embeddings of sounds in no key, ``(negatives, values)``, and the number of each kind.
+    """The embeddings of sounds in no key, ``(negatives, values)``, and the counts by kind.
 
     Raises:
         NonTonalError, SoundBankError: see ``make_nontonal``.
@@ -139,17 +139,17 @@ def _shown(indices: Sequence[int], what: str) -> Iterator[int]:
 
 @single_threaded
 def teach(path: Path, material: Material, odds: float = ODDS) -> dict[str, Any]:
-    """The checkpoint at ``path`` with its tonality and what that was fitted to.
+    """The checkpoint at ``path`` with its tonality and a description of the fit.
 
     Raises:
-        ModelError: it is no checkpoint of ``training.train``.
-        CorpusError, NonTonalError, SoundBankError: the material is not there.
-        ValueError: there is nothing to fit to.
+        ModelError: it is not a checkpoint of ``training.train``.
+        CorpusError, NonTonalError, SoundBankError: the material is missing.
+        ValueError: there is no data to fit.
     """
     model = load_model(path)
     if model.info.name != "keyscan":
         raise ModelError(f"{path}: not a checkpoint of training.train")
-    Corpus(material.corpora)  # what is wrong with them should be said at once
+    Corpus(material.corpora)  # report errors in them before the slow part
     other, kinds = embed_negatives(model, material)
     tonal = embed_corpora(model, material)
     tonality = fit(tonal, other, odds)
@@ -167,7 +167,7 @@ def teach(path: Path, material: Material, odds: float = ODDS) -> dict[str, Any]:
 
 
 def _share_in_no_key(tonality: Tonality, embeddings: npt.NDArray[np.float32]) -> float:
-    """The share of the tracks that are said to be in no key, to three places."""
+    """The share of tracks classified as in no key, to three places."""
     return round(float(np.mean([tonality.probability(row) < 0.5 for row in embeddings])), 3)
 
 
@@ -194,7 +194,7 @@ def main() -> None:
     material = Material(
         arguments.corpus, arguments.bank, arguments.excerpts, arguments.negatives, arguments.seed
     )
-    torch.set_num_threads(1)  # the order of additions depends on their number
+    torch.set_num_threads(1)  # the order of additions depends on the number of threads
     try:
         taught = teach(arguments.model, material, arguments.odds)
         with write_whole(arguments.out) as file:

@@ -1,8 +1,8 @@
-"""Recordings of what is in no key, to judge by: phrases, drum loops and drum kits become tracks.
+"""Evaluation tracks in no key, made from recorded phrases, drum loops and drum kits.
 
-Everything is drawn from the names of folders, so that the same files give the same tracks. Such
-files are in Debian's packages asterisk-core-sounds-*-wav (phrases), lmms-common (loops) and
-hydrogen-drumkits, hydrogen-drumkits-effects (kits).
+All random draws are seeded by folder names, so the same files give the same tracks. Debian's
+packages asterisk-core-sounds-*-wav (phrases), lmms-common (loops), hydrogen-drumkits and
+hydrogen-drumkits-effects (kits) hold such files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from training.tonality.sounds import scatter
 
 _SUFFIXES = frozenset((".aif", ".aiff", ".flac", ".ogg", ".wav"))
 _RATE = load_filter_bank().sample_rate
-_SILENCE = 1e-3  # phrases that are pauses, kits' empty layers
+_SILENCE = 1e-3  # pauses among the phrases, empty layers of kits
 _SECONDS = (20, 60, 120)
 _LOOP_SECONDS = 45
 _SHOT_SECONDS = 5
@@ -33,14 +33,14 @@ _PER_KIT = 6
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A track, ``log1p`` magnitudes ``(105, frames)``, and the folder or file it is made of."""
+    """A track, ``log1p`` magnitudes ``(105, frames)``, and its source folder or file."""
 
     name: str
     spectrogram: FloatArray
 
 
 def voices(folder: Path) -> Iterator[FloatArray]:
-    """Eight tracks of a folder's phrases, strung together in any order."""
+    """Eight tracks of a folder's phrases, concatenated in random order."""
     phrases = _read_folder(folder)
     for number in range(_PER_VOICE):
         rng = random.Random(f"{folder.name}/{number}")
@@ -53,13 +53,13 @@ def voices(folder: Path) -> Iterator[FloatArray]:
 
 
 def loops(folder: Path) -> Iterator[FloatArray]:
-    """Each file of a folder, repeated for three quarters of a minute."""
+    """Each file of a folder, repeated for 45 seconds."""
     for loop in _read_folder(folder):
         yield np.tile(loop, -(-_LOOP_SECONDS * _RATE // len(loop)))
 
 
 def kits(folder: Path) -> Iterator[FloatArray]:
-    """Six tracks of three to six of a folder's shots, each in a pattern of its own."""
+    """Six tracks of three to six of a folder's shots, each shot in its own pattern."""
     shots = [shot[: _SHOT_SECONDS * _RATE] for shot in _read_folder(folder)]
     for number in range(_PER_KIT):
         rng = random.Random(f"{folder.name}/{number}")
@@ -77,7 +77,7 @@ KINDS: Mapping[str, Callable[[Path], Iterator[FloatArray]]] = {
 
 
 def read_recorded(kind: str, folders: Iterable[Path]) -> list[Item]:
-    """What ``KINDS[kind]`` makes of each folder.
+    """The tracks that ``KINDS[kind]`` makes from each folder.
 
     Raises:
         DatasetError: a folder has no sound, or a file of it cannot be read.
@@ -91,7 +91,7 @@ def read_recorded(kind: str, folders: Iterable[Path]) -> list[Item]:
 
 
 def _read_folder(folder: Path) -> Sequence[FloatArray]:
-    """Every sound below ``folder`` that is not silence, in the order of the names."""
+    """Every non-silent sound below ``folder``, in the order of the names."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     sounds = [_read(path) for path in paths]
     audible = [sound for sound in sounds if np.abs(sound).max(initial=0) > _SILENCE]

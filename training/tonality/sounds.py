@@ -1,9 +1,9 @@
-"""What is in no key: drums, speech, noise and mixtures of them, each from a seed and a number.
+"""Seeded sounds in no key: drums, speech, noise and mixtures of them.
 
-``make_nontonal(seed, index, bank)`` gives the samples, ``spectrogram_of`` what the analyser sees.
-The drums are those of the synthetic music, synthesised or of the sound bank's kits; the speech is
-nonsense in many voices from eSpeak NG, a program of its own (``apt-get install espeak-ng``; its
-other versions may speak otherwise).
+``make_nontonal(seed, index, bank)`` gives the samples, ``spectrogram_of`` the analyser's features.
+The drums are those of the synthetic music, synthesised or from the sound bank's kits; the speech is
+nonsense in many voices from the program eSpeak NG (``apt-get install espeak-ng``; other versions
+can sound different).
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _SYLLABLES = (
     "ba", "da", "fi", "gor", "ker", "ko", "la", "lam", "le", "men", "min", "ne", "pin", "ri", "ru",
     "shu", "so", "sol", "ta", "ti", "ve",
 )  # fmt: skip
-_WORDS_PER_SECOND = 3.0  # of a fast speaker
-_SPEAKING_SECONDS = 120.0  # a text is read in less than one; then something is wrong
+_WORDS_PER_SECOND = 3.0  # rate of a fast speaker
+_SPEAKING_SECONDS = 120.0  # a text takes less than one; a longer run is an error
 
 
 class NonTonalError(Exception):
@@ -56,7 +56,7 @@ class NonTonal:
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """What all makers need: two sources of chance, the length in samples, the instruments."""
+    """Inputs of all makers: two random generators, the length in samples, the instruments."""
 
     rng: random.Random
     noise: np.random.Generator
@@ -69,7 +69,7 @@ class _Scene:
 
 @single_threaded
 def make_nontonal(seed: int, index: int, bank: SoundBank) -> NonTonal:
-    """Number ``index`` of the endless series ``seed``: 15 to 90 seconds, a fifth of them 8 to 15.
+    """Sound ``index`` of the series ``seed``: 15 to 90 seconds; for a fifth of them 8 to 15.
 
     Raises:
         NonTonalError: eSpeak NG is missing or fails, or the bank has no drum kit.
@@ -97,7 +97,7 @@ def spectrogram_of(samples: FloatArray, sample_rate: int) -> FloatArray:
 
 
 def scatter(rng: random.Random, shots: list[FloatArray], step: float, samples: int) -> FloatArray:
-    """Each shot on steps of a bar of sixteen of its own; ``step`` in samples."""
+    """Each shot on its own steps of a bar of sixteen; ``step`` in samples."""
     out = np.zeros(samples, np.float32)
     for shot in shots:
         density = rng.choice((0.12, 0.25, 0.5))
@@ -112,7 +112,7 @@ def scatter(rng: random.Random, shots: list[FloatArray], step: float, samples: i
 
 
 def _drums(scene: _Scene) -> FloatArray:
-    """A groove, two at once, or shots of a kit in a pattern of their own."""
+    """A groove, two at once, or shots of a kit in random patterns."""
     rng = scene.rng
     beat = 60.0 / rng.uniform(70, 180)
     if rng.random() < 0.3:
@@ -133,7 +133,7 @@ def _groove(scene: _Scene, beat: float, kit: Mapping[int, FloatArray] | None) ->
 
 
 def _at_speed(shot: FloatArray, ratio: float) -> FloatArray:
-    """As a tape would play it; peak 1."""
+    """The shot at another tape speed; peak 1."""
     at = np.arange(0, len(shot), ratio)
     played = np.interp(at, np.arange(len(shot)), shot).astype(np.float32)
     return np.asarray(played / (np.abs(played).max() + 1e-6), np.float32)
@@ -164,7 +164,7 @@ def _voice(rng: random.Random) -> tuple[str, ...]:
 
 
 def _spoken(scene: _Scene, voice: tuple[str, ...], samples: int) -> FloatArray:
-    """So many samples of nonsense, from its start again where a fast speaker runs out of it."""
+    """``length`` samples of nonsense, repeated if the speech is shorter."""
     rng = scene.rng
     words = []
     for _ in range(20 + int(samples / SAMPLE_RATE * _WORDS_PER_SECOND)):
@@ -205,7 +205,7 @@ def _hiss(scene: _Scene) -> FloatArray:
 
 
 def _surf(scene: _Scene) -> FloatArray:
-    """Noise that swells, from waves on a beach to a helicopter."""
+    """Noise with periodic swells, from waves on a beach to a helicopter."""
     t = np.arange(scene.samples, dtype=np.float32) / SAMPLE_RATE
     hertz = np.float32(math.exp(scene.rng.uniform(math.log(0.05), math.log(12))))
     depth = np.float32(scene.rng.uniform(0.3, 1))
@@ -213,7 +213,7 @@ def _surf(scene: _Scene) -> FloatArray:
 
 
 def _wandering(scene: _Scene, per_second: float) -> FloatArray:
-    """A level that is drawn anew so many times a second, a line between; half of it silence."""
+    """A random level, ``per_second`` points a second, linearly interpolated; half of it silent."""
     knots = int(scene.samples / SAMPLE_RATE * per_second) + 2
     at = np.arange(scene.samples) * (per_second / SAMPLE_RATE)
     levels = np.maximum(scene.noise.standard_normal(knots), 0)
@@ -221,7 +221,7 @@ def _wandering(scene: _Scene, per_second: float) -> FloatArray:
 
 
 def _crowd(scene: _Scene) -> FloatArray:
-    """Many throats: bands of noise, each with syllables of its own."""
+    """Many voices: bands of noise, each with its own syllables."""
     bands = [_hiss(scene) * _wandering(scene, scene.rng.uniform(2, 8)) for _ in range(4)]
     return _together([*bands, _hiss(scene) * np.float32(0.2)])
 
@@ -239,14 +239,14 @@ def _applause(scene: _Scene) -> FloatArray:
 
 
 def _static(scene: _Scene) -> FloatArray:
-    """A radio between stations: hiss that comes and goes, and crackle."""
+    """A radio between stations: intermittent hiss, and crackle."""
     white = scene.noise.standard_normal(scene.samples, dtype=np.float32)
     crackle = np.where(np.abs(white) > 3.2, white, np.float32(0)) * scene.rng.uniform(0, 5)
     return np.asarray(_hiss(scene) * (0.3 + _wandering(scene, 3)) + crackle, np.float32)
 
 
 def _mixture(scene: _Scene) -> FloatArray:
-    """Two of the others, the second up to 20 dB below."""
+    """Two of the other kinds, the second up to 20 dB below the first."""
     first, second = scene.rng.sample((_drums, _speech, _noise), 2)
     below = mix.at_level(second(scene), scene.rng.uniform(-20, 0))
     return mix.at_level(first(scene), 0.0) + below
@@ -258,4 +258,4 @@ KINDS: dict[str, tuple[float, Callable[[_Scene], FloatArray]]] = {
     "noise": (0.2, _noise),
     "mixture": (0.2, _mixture),
 }
-"""The share of each kind, and what makes it."""
+"""The share of each kind, and its maker."""

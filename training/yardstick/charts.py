@@ -1,6 +1,6 @@
 """Chord charts of pop songs by section, written in C major and in A minor.
 
-One token a bar, a comma between two chords in one bar, a slash before a bass note.
+One token per bar, a comma between two chords in one bar, a slash before a bass note.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ CHARTS: dict[Mode, dict[str, dict[str, tuple[str, ...]]]] = {
         },
     },
 }
-"""By mode and by colour: what each section of a song may be played to."""
+"""Charts by mode, colour and section."""
 
 WEIGHTS: dict[str, int] = {
     "plain": 5,
@@ -237,7 +237,7 @@ BLUES: dict[Mode, str] = {
 
 
 def transpose(chord: str, semitones: int) -> str:
-    """``"Am/G"`` up two: ``"Bm/A"``; black keys are spelled with sharps."""
+    """Transposes a chord: ``"Am/G"`` up two is ``"Bm/A"``; black keys are spelled with sharps."""
     match = _CHORD.match(chord)
     if match is None:
         raise ValueError(f"not a chord: {chord!r}")

@@ -1,11 +1,11 @@
-"""Make a set of songs with known keys, to choose a model by; never to train on.
+"""Make a set of songs with known keys for model selection, never for training.
 
 ``python -m training.yardstick.make --out FOLDER --soundfont FILE [--kind pop|tunes] [--songs N]``
 
 ``pop``: whole songs over MMA's accompaniments (https://www.mellowood.ca/mma). ``tunes``: folk
-melodies and Bach chorales of music21's corpus, under the keys that people wrote down. Writes FLAC
-(22,050 Hz, mono) and ``labels.tsv``. The generator shares no code with ``training.music``; give it
-a soundfont that the training set does not use. Song ``i`` depends on the seed and on ``i`` alone.
+melodies and Bach chorales of music21's corpus, with their notated keys. Writes FLAC (22,050 Hz,
+mono) and ``labels.tsv``. The generator shares no code with ``training.music``; use a soundfont that
+is not in the training set. Song ``i`` depends only on the seed and on ``i``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _LEADS = (
     81,
 )
 _PIANO = 0
-_KINDS = (  # what may stand in for each eight programs of General MIDI
+_KINDS = (  # substitutes for each group of eight General MIDI programs
     (0, 1, 2, 4, 5, 7),
     (8, 11, 12, 14),
     (16, 17, 18, 19, 21),
@@ -87,7 +87,7 @@ _KINDS = (  # what may stand in for each eight programs of General MIDI
 
 @dataclass(frozen=True)
 class Family:
-    """Library files of one kind of music; ``weight``: how often it comes."""
+    """Library files of one kind of music; ``weight``: its relative frequency."""
 
     weight: int
     tempo: tuple[int, int]
@@ -161,16 +161,16 @@ FAMILIES = (
 
 
 def key_of(index: int, minor_rounds: tuple[int, ...]) -> Key:
-    """Every tonic once in twelve songs; of ten such rounds those in ``minor_rounds`` are minor."""
+    """Each tonic once in twelve songs; of ten such rounds those in ``minor_rounds`` are minor."""
     mode: Mode = "minor" if index // 12 % 10 in minor_rounds else "major"
     return Key(index * 7 % 12, mode)
 
 
 def read_grooves(library: Path, name: str) -> tuple[str, ...]:
-    """The grooves of a library file that a verse can be played to: no intros, fills or endings.
+    """The grooves of a library file suitable for a verse: no intros, fills or endings.
 
     Raises:
-        RenderError: there are none.
+        RenderError: the library file is missing or has none.
     """
     try:
         text = (library / f"{name}.mma").read_text(encoding="latin-1")
@@ -184,7 +184,7 @@ def read_grooves(library: Path, name: str) -> tuple[str, ...]:
 
 
 def choose_style(rng: random.Random, library: Path) -> Style:
-    """A library file by the weight of its family."""
+    """A random library file, by the weight of its family."""
     family = rng.choices(FAMILIES, [family.weight for family in FAMILIES])[0]
     name = rng.choice(family.files.split())
     grooves = read_grooves(library, name)
@@ -192,7 +192,7 @@ def choose_style(rng: random.Random, library: Path) -> Style:
 
 
 def make_pop(index: int, rng: random.Random, midi: Path) -> Key:
-    """Write song ``index`` to a MIDI file; now and then without drums, or on pianos alone."""
+    """Write song ``index`` to a MIDI file; sometimes without drums, or with pianos only."""
     key = key_of(index, minor_rounds=(1, 5, 9))
     song = write_song(key, choose_style(rng, MMA_LIBRARY), rng)
     accompany(song.chart, midi)
@@ -203,7 +203,7 @@ def make_pop(index: int, rng: random.Random, midi: Path) -> Key:
 
 
 def choose_band(rng: random.Random) -> Band:
-    """Programs of the same kind as MMA's or its own, and a mix; one in five without drums."""
+    """Programs, MMA's or similar ones, and a mix; one in five without drums."""
     programs = list(range(128))
     if rng.random() < 0.1:
         programs = [_PIANO] * 128

@@ -1,4 +1,4 @@
-"""From notes to audio: MIDI files, MMA for accompaniments, FluidSynth for the sound."""
+"""Render notes to audio: MIDI files, MMA accompaniments, FluidSynth."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _track(voice: Voice, channel: int, ticks: int) -> mido.MidiTrack:
 
 
 def write_midi(voices: Iterable[Voice], tempo: float, path: Path) -> None:
-    """Voices together in one file; ``tempo`` in quarter notes a minute."""
+    """Write voices to one file; ``tempo`` in quarter notes per minute."""
     midi = mido.MidiFile(ticks_per_beat=480)
     midi.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo))]))
     channels = [channel for channel in range(16) if channel != DRUMS]
@@ -83,7 +83,7 @@ def accompany(chart: str, path: Path) -> None:
     """Have MMA play a chart into a MIDI file.
 
     Raises:
-        RenderError: MMA refuses the chart; the message is its own.
+        RenderError: MMA rejects the chart; the message is MMA's.
     """
     source = path.with_suffix(".mma")
     source.write_text(chart, encoding="utf-8")
@@ -92,7 +92,7 @@ def accompany(chart: str, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Band:
-    """How an accompaniment is changed: ``programs`` maps its programs, ``loudness`` its channels.
+    """Changes to an accompaniment: a map of its ``programs``, and ``loudness`` by channel.
 
     ``loudness``: a factor for the velocities of each of the 16 channels, 0 for silence.
     """
@@ -102,7 +102,7 @@ class Band:
 
 
 def add_lead(path: Path, lead: Voice, band: Band) -> None:
-    """Add a voice to a MIDI file, in the place of its emptiest channel, and mix the others."""
+    """Add a voice to a MIDI file in place of its least used channel, and mix the others."""
     midi = mido.MidiFile(path)
     used = Counter(m.channel for track in midi.tracks for m in track if m.type == "note_on")
     free = min((c for c in range(16) if c != DRUMS), key=lambda channel: used[channel])
@@ -138,7 +138,7 @@ def render(midi: Path, soundfont: Path, audio: Path, peak: float) -> None:
     """Play a MIDI file through a soundfont into a mono 16-bit file, scaled to ``peak`` (0-1).
 
     Raises:
-        RenderError: FluidSynth fails, or nothing is heard.
+        RenderError: FluidSynth fails, or the output is silent.
     """
     wav = midi.with_suffix(".wav")
     command = ["fluidsynth", "-ni", "-q", "-g", "0.4", "-r", str(SAMPLE_RATE), "-T", "wav"]

@@ -1,7 +1,7 @@
-"""Whole pop songs: a form, a chord chart and a sung line, for a set of songs to choose a model by.
+"""Pop songs for model selection: a form, a chord chart and a vocal line.
 
-Nothing here is shared with ``training.music``: a model that has only learnt the habits of the
-generator it was trained on does badly on these. The accompaniment is left to MMA.
+The module shares no code with ``training.music``: a model that overfits the training generator
+performs badly on these songs. MMA plays the accompaniment.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FORMS = tuple(
 )
 _TACET = ("intro", "break")
 
-_RHYTHMS: dict[int, tuple[tuple[int, ...], ...]] = {  # eighths of a bar on which syllables fall
+_RHYTHMS: dict[int, tuple[tuple[int, ...], ...]] = {  # onsets of syllables, in eighths of a bar
     4: (
         (0, 2, 4, 6),
         (0, 3, 4, 6),
@@ -54,7 +54,7 @@ _RHYTHMS: dict[int, tuple[tuple[int, ...], ...]] = {  # eighths of a bar on whic
 
 @dataclass(frozen=True)
 class Style:
-    """Grooves of one MMA library file; ``beats`` to a bar; ``tempo`` in beats a minute."""
+    """Grooves of one MMA library file; ``beats`` per bar; ``tempo`` in beats per minute."""
 
     library: str
     grooves: tuple[str, ...]
@@ -88,14 +88,14 @@ class Song:
 
 
 def write_bars(key: Key, style: Style, tempo: int, rng: random.Random) -> tuple[Bar, ...]:
-    """A form filled with charts, lasting ``SECONDS``; in one song of five the end is higher."""
+    """A form with charts, ``SECONDS`` long; one song in five ends in a higher key."""
     colours = CHARTS[key.mode]
     colour = rng.choices(list(colours), [WEIGHTS[name] for name in colours])[0]
     charts = {name: rng.choice(choices) for name, choices in colours[colour].items()}
     if style.swing and rng.random() < 0.4:
         charts["verse"] = BLUES[key.mode]
     lengths = {name: _bars_of(chart) for name, chart in charts.items()}
-    doubtful = colour == "verse in the relative"  # a major key that only its choruses make clear
+    doubtful = colour == "verse in the relative"  # a major key that only the choruses establish
     opening = "chorus" if doubtful else rng.choice(("verse", "chorus"))
     lengths["intro"] = lengths["break"] = lengths[opening][:4]
     forms = [form for form in FORMS if not doubtful or form.count("chorus") > 1]
@@ -125,7 +125,7 @@ def write_melody(
 ) -> tuple[Note, ...]:
     """A vocal line: four-bar phrases, chord tones on the strong beats, the last note the tonic.
 
-    A section that comes back is sung to the same tune: its phrases are seeded by its name.
+    A repeated section has the same melody: its name seeds its phrases.
     """
     seed, centre = rng.random(), rng.randint(62, 71)
     scale = rng.choices(_SCALES[key.mode], (5, 3, 2))[0]
@@ -164,7 +164,7 @@ def write_melody(
 
 
 def _allowed(chord: str, scale: tuple[int, ...], strong: bool) -> tuple[int, ...]:
-    """The chord's tones; on a weak place also the scale, less what rubs against the chord."""
+    """The chord's tones; on weak beats also the scale tones that do not clash with the chord."""
     harmony = tones(chord)
     if strong:
         return harmony
@@ -174,7 +174,7 @@ def _allowed(chord: str, scale: tuple[int, ...], strong: bool) -> tuple[int, ...
 
 
 def _next_pitch(before: int, register: int, allowed: tuple[int, ...], rng: random.Random) -> int:
-    """Mostly a step or a repeated note, now and then a leap, drawn back to the register."""
+    """Mostly a step or a repeated note, sometimes a leap, with a pull back to the register."""
     pull = (register - before) / 4
     wish = before + rng.gauss(pull, 2.4)
     return _nearest(round(wish), allowed)
@@ -185,7 +185,7 @@ def _nearest(pitch: int, classes: tuple[int, ...]) -> int:
 
 
 def write_chart(bars: tuple[Bar, ...], style: Style, tempo: int, rng: random.Random) -> str:
-    """The song as MMA reads it: a groove for verses, one for choruses, chords by the beat."""
+    """The song as MMA source: a groove for verses, one for choruses, chords by beat."""
     loud, soft = rng.choice(style.grooves), rng.choice(style.grooves)
     lines = [f"RndSeed {rng.randrange(10**6)}", f"Tempo {tempo}"]
     groove = None

@@ -1,8 +1,8 @@
-"""Folk melodies and Bach chorales of music21's corpus, under keys that people wrote down.
+"""Folk melodies and Bach chorales of music21's corpus, with their notated keys.
 
-A folk tune's key is its ABC ``K:`` field, modes taken by their third (dorian is minor, mixolydian
-major); a chorale's is its last bass note under its signature. Tunes that contradict their label
-(another last note, the other third) are left out.
+A folk tune's key is its ABC ``K:`` field, with modes reduced by their third (dorian to minor,
+mixolydian to major); a chorale's key follows from its last bass note and its signature. Tunes that
+contradict their label (another last note, the other third) are left out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _ENSEMBLES = (
     (24, 24, 24, 24),
 )
 _TRIADS = {"major": (0, 4, 7), "minor": (0, 3, 7)}
-_CHORDS: dict[Mode, tuple[tuple[int, Mode, float], ...]] = {  # root, triad, how welcome
+_CHORDS: dict[Mode, tuple[tuple[int, Mode, float], ...]] = {  # root, triad, preference
     "major": (
         (0, "major", 0.5),
         (5, "major", 0.3),
@@ -85,7 +85,7 @@ class Tune:
 
 
 def parse_field(abc: str) -> Key | None:
-    """The key of an ABC tune's only ``K:`` field; None: other modes, bagpipes, several keys."""
+    """The key of an ABC tune's single ``K:`` field; None: other modes, bagpipes, several keys."""
     fields = _FIELD.findall(abc)
     if len(fields) != 1 or len(re.findall(r"K:", abc)) != 1:
         return None
@@ -102,7 +102,7 @@ def split_abc(text: str) -> Iterator[str]:
 
 
 def agrees(tune: Tune) -> bool:
-    """The lowest voice ends on the tonic, and the label's third is the tune's."""
+    """Whether the lowest voice ends on the tonic and the tune has the label's third."""
     pitches = [note.pitch for voice in tune.voices for note in voice]
     heard = Counter((pitch - tune.key.tonic) % 12 for pitch in pitches)
     own, other = (4, 3) if tune.key.mode == "major" else (3, 4)
@@ -110,7 +110,7 @@ def agrees(tune: Tune) -> bool:
 
 
 class Corpus:
-    """Where tunes are drawn from, each at most once."""
+    """The source of tunes, each drawn at most once."""
 
     def __init__(self) -> None:
         root = Path(music21.__file__).parent / "corpus"
@@ -140,7 +140,7 @@ class Corpus:
 
 
 def read_abc(abc: str) -> Tune | None:
-    """A tune with its repeats played; None: no key, or not notated well enough."""
+    """A tune with expanded repeats; None: no key, or incomplete notation."""
     key = parse_field(abc)
     if key is None:
         return None
@@ -155,7 +155,7 @@ def read_abc(abc: str) -> Tune | None:
 
 
 def read_chorale(score: music21.stream.Score) -> Tune | None:
-    """Four parts; None: another number of them, or an end on neither tonic of the signature."""
+    """Four parts; None: another number, or an end on neither tonic of the signature."""
     signatures = {s.sharps for s in score.recurse().getElementsByClass("KeySignature")}
     if len(score.parts) != 4 or len(signatures) != 1:
         return None
@@ -187,7 +187,7 @@ def _notes(part: music21.stream.Part) -> tuple[Note, ...]:
 
 
 def harmonise(tune: Tune) -> tuple[tuple[int, Mode], ...]:
-    """A (root, triad) for each window: the one that holds most of the melody; the tonic last."""
+    """A (root, triad) for each window: the best match to the melody; the tonic at the end."""
     used = {(note.pitch - tune.key.tonic) % 12 for voice in tune.voices for note in voice}
     choices = [
         choice
@@ -210,7 +210,7 @@ def harmonise(tune: Tune) -> tuple[tuple[int, Mode], ...]:
 
 
 def _backing(tune: Tune, program: int) -> tuple[Voice, Voice]:
-    """A bass note where the window begins, the chord half-way through it."""
+    """A bass note at the start of each window, the chord at its middle."""
     bass, chords = [], []
     for (start, length), (root, triad) in zip(tune.windows, harmonise(tune), strict=True):
         half = length / 2
@@ -221,7 +221,7 @@ def _backing(tune: Tune, program: int) -> tuple[Voice, Voice]:
 
 
 def arrange(corpus: Corpus, key: Key, rng: random.Random) -> tuple[list[Voice], float]:
-    """A drawn tune moved to ``key``, its instruments, and a tempo in quarter notes a minute."""
+    """A random tune transposed to ``key``, its instruments, and a tempo in quarters per minute."""
     tune = corpus.draw(key.mode, rng)
     if len(tune.voices) == 1:
         tempo = rng.uniform(90, 180)
