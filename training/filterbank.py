@@ -67,7 +67,7 @@ def build_filter_bank(
     ``librosa.cqt`` works in octaves from the top, each with its own size of Fourier transform. It
     multiplies L1-normalised wavelets by the square root of their length in samples (``norm=1,
     scale=True``), so the same music at a quarter of the rate gives half the magnitude: the lengths
-    at 44.1 kHz are used whatever ``sample_rate`` is. It also drops the weakest ``SPARSITY`` of each
+    at 44.1 kHz are used at any ``sample_rate``. It also drops the weakest ``SPARSITY`` of each
     wavelet's spectrum, which moves the result more than the sample rate does, so we do the same.
 
     Raises:
