@@ -94,7 +94,7 @@ def _gaps(bins: npt.NDArray[np.int64], differences: FloatArray) -> FloatArray:
 def _checked(confidences: ArrayLike, exact: ArrayLike) -> tuple[FloatArray, FloatArray]:
     sure, right = np.asarray(confidences, np.float64), np.asarray(exact, np.float64)
     if not sure.size:
-        raise ValueError("no answers to calibrate")
+        raise ValueError("no answers with a confidence")
     if sure.ndim != 1 or sure.shape != right.shape:
         raise ValueError(f"confidences {sure.shape} for answers {right.shape}")
     if not ((sure >= 0) & (sure <= 1 + 1e-9)).all():

@@ -94,7 +94,7 @@ def _recall(answers: Sequence[Answer], modes: dict[Mode, Scores]) -> str:
     gap = recall_gap(answers)
     if gap is not None:
         low, high = f"{100 * gap.low:+.1f}", f"{100 * gap.high:+.1f}"
-        parts.append(f"major less minor {100 * gap.mean:+.1f} points [{low}, {high}]")
+        parts.append(f"major minus minor {100 * gap.mean:+.1f} points [{low}, {high}]")
     return f"  recall: {', '.join(parts)}"
 
 
@@ -114,9 +114,7 @@ def reliability_table(answers: Sequence[Answer]) -> str:
         lines.append(f"  {100 * row.low:3.0f} - {100 * row.high:3.0f} {row.count:12}    {means}")
     found = 100 * expected_calibration_error(confidences, exact)
     chance = 100 * chance_calibration_error(confidences)
-    lines.append(
-        f"  expected calibration error {found:.1f}; an honest model's, by chance, {chance:.1f}"
-    )
+    lines.append(f"  expected calibration error {found:.1f}; by chance if calibrated {chance:.1f}")
     return "\n".join(lines) + "\n"
 
 

@@ -96,7 +96,7 @@ def test_the_table_counts_by_amount_and_over_all() -> None:
         comparison(None, 0, 0, 0, 0, 0, 0),
     ]
     lines = report("some", compared).splitlines()
-    assert lines[0] == "some (3 recordings, the tuning of 1 not told)"
+    assert lines[0] == "some (3 recordings, the tuning of 1 unclear)"
     rows = {line.split()[0]: line.split() for line in lines[2:]}
     assert rows["-35"][1:5] == ["1", "0.00", "0.00", "0.00"]
     assert rows["+45"][1:3] == ["2", "5.00"]
@@ -147,7 +147,7 @@ def test_the_instruments_farthest_off_are_listed() -> None:
 def test_the_command_measures_real_files(flawed_set: Path, command: Command) -> None:
     run = command("detuning.evaluate", flawed_set, "--tracks")
     assert run.returncode == 0, run.stderr
-    assert f"{flawed_set.name} (1 recordings, the tuning of 0 not told)" in run.stdout
+    assert f"{flawed_set.name} (1 recordings, the tuning of 0 unclear)" in run.stdout
     overall = next(row for line in run.stdout.splitlines() if (row := line.split())[:1] == ["all"])
     assert float(overall[4]) < 3
     assert overall[5] == "100.0"

@@ -187,7 +187,7 @@ def test_the_report_has_every_row_for_each_mode() -> None:
     text = report("some folder", answers)
     assert text.startswith("some folder\n")
     rows = table_rows(text)
-    assert "\n  recall: major 16.7, minor 50.0, major less minor -33.3 points [" in text
+    assert "\n  recall: major 16.7, minor 50.0, major minus minor -33.3 points [" in text
     assert rows.pop("") == ["all tracks (10)", "major (6)", "minor (4)"]
     assert rows.pop("expected calibration error") == ["-", "-", "-"]
     means = {name: [float(cell.split()[0]) for cell in cells] for name, cells in rows.items()}
@@ -218,7 +218,7 @@ def test_the_reliability_table_has_a_line_for_each_tenth() -> None:
     assert lines[5].split() == ["40", "-", "50", "1", "50.0", "100.0"]
     assert lines[1].split() == ["0", "-", "10", "0", "-"]
     # (2 * |94 - 50| + |50 - 100|) / 3
-    assert lines[11].startswith("  expected calibration error 46.0; an honest model's, by chance, ")
+    assert lines[11].startswith("  expected calibration error 46.0; by chance if calibrated ")
     assert reliability_table([Answer(key, key)]) == "  no confidences\n"
 
 

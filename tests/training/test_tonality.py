@@ -97,7 +97,7 @@ def taught(corpus: Path, kit_bank: Path, tmp_path_factory: pytest.TempPathFactor
     command = [sys.executable, "-m", "training.tonality.fit", *arguments]
     found = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert found.returncode == 0, found.stderr
-    assert found.stdout.startswith(f"{EXCERPTS} excerpts of music, 0.0 % of them taken for none")
+    assert found.stdout.startswith(f"{EXCERPTS} excerpts of music, 0.0 % of them in no key")
     assert not list(out.parent.glob("*.part"))
     return out
 

@@ -144,8 +144,8 @@ def report(name: str, compared: Sequence[Comparison]) -> str:
         return f"{name}: no answers\n"
     unclear = sum(comparison.original.cents is None for comparison in compared)
     lines = [
-        f"{name} ({len(compared)} recordings, the tuning of {unclear} not told)",
-        f"  {'cents':>11}{'not told':>11}{'median':>9}{'90 %':>7}{'95 %':>7}"
+        f"{name} ({len(compared)} recordings, the tuning of {unclear} unclear)",
+        f"  {'cents':>11}{'unclear':>11}{'median':>9}{'90 %':>7}{'95 %':>7}"
         f"   within {CLOSE_CENTS:g} cents, %      key kept, %",
     ]
     every = range(len(AMOUNTS))

@@ -96,7 +96,7 @@ def share(probabilities: Sequence[float], factor: float) -> str:
 
 def table(sets: Sequence[tuple[str, Sequence[Judgement]]], factor: float = 1.0) -> str:
     """A line per set."""
-    lines = [f"{'said to be in no key, %':24} tracks              20-second pieces"]
+    lines = [f"{'classified as no key, %':24} tracks              20-second pieces"]
     for name, judgements in sets:
         whole = share([j.whole for j in judgements], factor)
         pieces = share([j.piece for j in judgements if j.piece is not None], factor)
