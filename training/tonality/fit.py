@@ -205,8 +205,8 @@ def main() -> None:
         sys.exit(f"training.tonality.fit: {error}")
     fitted = taught["tonality_fit"]
     print(
-        f"{fitted['excerpts']} excerpts of music, {100 * fitted['missed']:.1f} % of them in no key; "
-        f"{sum(fitted['negatives'].values())} other sounds, {100 * fitted['found']:.1f} % of them"
+        f"{fitted['excerpts']} excerpts of music, {100 * fitted['missed']:.1f} % of them in no key"
+        f"; {sum(fitted['negatives'].values())} other sounds, {100 * fitted['found']:.1f} % of them"
     )
 
 
