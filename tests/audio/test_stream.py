@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from keyscan.audio.stream import AudioStream
 def read(path):
-    with AudioStream(path, SAMPLE_RATE) as stream:
+    with AudioStream(path, 3675) as stream:
         seconds = sum(len(block) for block in stream) / stream.sample_rate
     # ru_maxrss counts the parent's memory before exec, too
     status = Path("/proc/self/status").read_text()
