@@ -84,7 +84,7 @@ def at_once(program: Program) -> Callable[[Sequence[Path]], Pass]:
 
 
 def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
-    """Passes in which each of the programs gets the next file after its reply."""
+    """One pass per round; each program gets the next file after its reply."""
 
     def go(paths: Sequence[Path]) -> Pass:
         free: queue.SimpleQueue[Program] = queue.SimpleQueue()

@@ -184,7 +184,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace, folder: Path) -> Verdict:
-    """Whether all checks passed."""
+    """Run the soak; returns its verdict."""
     temporary = folder / "temporary"
     temporary.mkdir()
     (folder / "library").mkdir()

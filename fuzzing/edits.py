@@ -108,7 +108,7 @@ def _overwrite_run(rng: random.Random, data: bytes, others: Sequence[bytes]) -> 
 
 
 def _write_number(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Edit]:
-    """Equally often a limit of an integer type or another wrong number."""
+    """A wrong number, often at the limit of an integer type."""
     size = rng.choice((1, 2, 2, 3, 4, 4, 4, 8, 8))
     half = 256**size // 2
     number = rng.choice((rng.choice(_NUMBERS), rng.choice((0, half, half - 1, -1)), len(data)))

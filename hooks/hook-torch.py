@@ -65,9 +65,7 @@ def _loaded() -> list[str]:
 
 _MADE_AT_RUN_TIME = ("torch._C.", "torch.classes", "torch.ops")
 hiddenimports = [name for name in isolated.call(_loaded) if not name.startswith(_MADE_AT_RUN_TIME)]
-module_collection_mode = (
-    "pyz+py"  # import torch, torch.load and torch.jit read torch's sources
-)
+module_collection_mode = "pyz+py"  # import torch, torch.load and torch.jit read torch's sources
 _wrong = {name for name in hiddenimports for prefix in excludedimports
           if f"{name}.".startswith(f"{prefix}.")}  # fmt: skip
 if _wrong:
