@@ -226,9 +226,7 @@ def main() -> None:
     suffix = ".exe" if sys.platform == "win32" else ""
     parser.add_argument("--exe", type=Path, default=ROOT / "dist" / NAME / f"{NAME}{suffix}")
     parser.add_argument("--seconds", type=float, default=120.0, help="length of the track")
-    parser.add_argument(
-        "--rounds", type=positive, default=3, help="rounds of all lines of the table"
-    )
+    parser.add_argument("--rounds", type=positive, default=3, help="rounds of the whole table")
     options = parser.parse_args()
     if not options.exe.is_file() or not os.access(options.exe, os.X_OK):
         parser.error(f"no program {options.exe}: build it with pyinstaller {NAME}.spec")

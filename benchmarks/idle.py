@@ -95,9 +95,7 @@ def row(name: str, idle: Idle, torch: Idle) -> str:
 def main() -> int:
     parser = script.parser("idle", __doc__)
     parser.add_argument("--exe", type=Path, help="measure the frozen exe as well")
-    parser.add_argument(
-        "--rounds", type=positive, default=7, help="rounds of all programs, in turns"
-    )
+    parser.add_argument("--rounds", type=positive, default=7, help="rounds of all programs")
     options = parser.parse_args()
     servers = {"server": [*SERVER, "--workers", "1"]}
     if options.exe is not None:

@@ -120,11 +120,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = script.parser("length", __doc__)
     add = parser.add_argument
     lengths = [duration(text) for text in ("10s", "30s", "1m", "5m", "30m", "1h", "3h", "10h")]
-    add(
-        "--lengths", type=duration, nargs="+", default=lengths, help="lengths of tracks: 10s 5m 10h"
-    )
+    add("--lengths", type=duration, nargs="+", default=lengths, help="for example 10s 5m 10h")
     add("--formats", choices=WRITERS, nargs="+", default=["mp3", "wav", "m4a"])
-    add("--rounds", type=positive, default=3, help="rounds of all lengths of a format")
+    add("--rounds", type=positive, default=3, help="rounds of all lengths")
     add("--turn", type=float, default=5.0, help="minimum seconds for a length in a round")
     add("--folder", type=Path, help="keep the files here")
     return parser

@@ -145,13 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = script.parser("memory", __doc__)
     add = parser.add_argument
     lengths = [duration(text) for text in ("1m", "5m", "30m", "1h", "3h", "10h")]
-    add(
-        "--lengths",
-        type=_whole_minutes,
-        nargs="*",
-        default=lengths,
-        help="lengths of tracks: 5m 10h",
-    )
+    add("--lengths", type=_whole_minutes, nargs="*", default=lengths, help="for example 5m 10h")
     add("--formats", choices=WRITERS, nargs="*", default=list(WRITERS))
     add("--queues", type=positive, nargs="*", default=[10, 1_000, 10_000, 100_000])
     add("--answers", type=positive, default=2_000, help="replies for the real file before a reset")

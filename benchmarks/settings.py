@@ -148,12 +148,8 @@ def _change(options: ModelOptions) -> str:
 def main() -> None:
     parser = script.parser("settings", __doc__)
     parser.add_argument("--seconds", type=float, default=120.0, help="length of a track")
-    parser.add_argument(
-        "--rounds", type=positive, default=3, help="rounds of all settings, in turns"
-    )
-    parser.add_argument(
-        "--repeats", type=positive, default=7, help="runs of the inference per round"
-    )
+    parser.add_argument("--rounds", type=positive, default=3, help="rounds of all settings")
+    parser.add_argument("--repeats", type=positive, default=7, help="inference runs per round")
     options = parser.parse_args()
     every = settings(runtime.usable_cores())
     runs: dict[ModelOptions, list[Measured]] = {setting: [] for setting in every}

@@ -26,7 +26,7 @@ excludedimports = [
     "torch.utils.tensorboard",  # displays training
     "torch.ao.ns",  # compares quantised models
     "torch.ao.pruning",  # makes models sparse while they are trained
-    "torch.ao.quantization.backend_config",  # lists of quantisable operators; our model is not quantised
+    "torch.ao.quantization.backend_config",  # operators for quantisation; our model has none
     "torch.ao.quantization.fx",  # quantises traced models
     "torch.distributed._composable",  # wraps models for training on many machines
     "torch.distributed._shard",  # parameters in pieces, each on its own machine
@@ -40,7 +40,7 @@ excludedimports = [
     "torch.distributed.tensor",  # tensors in pieces, each on its own machine
     "torch.testing._internal.common_utils",  # helpers of torch's own tests
     "torch.testing._internal.common_device_type",  # runs those tests on every device
-    "torch.testing._internal.common_methods_invocations",  # the operators under test, with arguments
+    "torch.testing._internal.common_methods_invocations",  # operators under test, with arguments
     "torch.testing._internal.distributed",  # torch's own tests of many machines
     "torch.testing._internal.opinfo",  # describes operators for torch's own tests
     "cutlass",  # matrix products on GPUs, for the compiler
