@@ -1,4 +1,4 @@
-"""Formatting, lint, types and the laws of imports, all run even if one of them complains."""
+"""Formatting, lint, types and import rules; all checks run even if one of them fails."""
 
 from __future__ import annotations
 

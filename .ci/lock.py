@@ -1,9 +1,9 @@
-"""Write Pipfile.lock so that it also fits Windows x86-64 and macOS arm64, and names no registry.
+"""Write Pipfile.lock for Linux, Windows x86-64 and macOS arm64, without the names of registries.
 
-``pipenv lock`` resolves for the machine it runs on: what only other systems need, and torch's
-files for them, are added here. Every category has the package itself and so repeats all that it
-depends on: only ``default`` keeps that. Run it on Linux, with pipenv, after a change of the Pipfile
-or of the dependencies in ``pyproject.toml``.
+``pipenv lock`` resolves for the machine it runs on; this script adds the packages that only other
+systems need, and torch's files for them. Every category contains the package itself and repeats
+its dependencies; the script keeps these only in ``default``. Run it on Linux, with pipenv, after a
+change of the Pipfile or of the dependencies in ``pyproject.toml``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 LOCK = Path(__file__).parent.parent / "Pipfile.lock"
 PLATFORMS = ("win_amd64", "macosx_14_0_arm64")
-# pip evaluates markers for the machine it runs on, so these are invisible from Linux
+# pip evaluates markers for the machine it runs on, so it does not find these on Linux
 ONLY_ELSEWHERE = {
     "default": {"colorama": "sys_platform == 'win32'"},
     "develop": {

@@ -1,1 +1,1 @@
-"""Side-by-side measurements, each a script that prints a table."""
+"""Comparative measurements; each is a script that prints a table."""

@@ -1,4 +1,4 @@
-"""The obvious pipeline: librosa decodes and transforms, and a CNN in torch classifies.
+"""The baseline pipeline: librosa decodes and transforms, and a CNN in torch classifies.
 
 ``python -m benchmarks.baseline`` reads paths, or ``{"id", "path"}`` lines, from stdin and replies
 to each with a line: ``librosa.load`` at 44.1 kHz, ``librosa.cqt`` as our front end defines it, and
@@ -41,7 +41,7 @@ def load(path: str) -> FloatArray:
 
 
 def load_with_pyav(path: str) -> FloatArray:
-    """The same with PyAV, frame by frame as in its examples."""
+    """Mono samples, decoded with PyAV frame by frame as in its examples."""
     with av.open(path) as container:
         resampler = av.AudioResampler(format="fltp")
         frames = [

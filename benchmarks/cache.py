@@ -49,7 +49,7 @@ def write_library(folder: Path, tracks: int, seconds: float) -> list[Path]:
 
 
 def seconds_for(options: list[str], paths: list[Path]) -> float:
-    """Seconds of one pass over the files, by a server whose workers all run."""
+    """Seconds of one pass over the files, on a server whose workers are all running."""
     with (
         tempfile.NamedTemporaryFile(suffix=".mp3") as file,
         Program("the server", [*SERVER, *options]) as server,
@@ -58,7 +58,7 @@ def seconds_for(options: list[str], paths: list[Path]) -> float:
         file.flush()
         server.ask_all(
             [Path(file.name)] * 8 * runtime.usable_cores()
-        )  # no failure enters the cache
+        )  # the cache does not keep failures
         return server.seconds_for(paths)
 
 
@@ -113,7 +113,7 @@ def fill(path: Path, track: Path, tracks: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = script.parser("cache", __doc__)
-    parser.add_argument("--tracks", type=positive, default=100, help="files that are analysed")
+    parser.add_argument("--tracks", type=positive, default=100, help="files to analyse")
     parser.add_argument("--seconds", type=float, default=300.0, help="length of a track")
     parser.add_argument("--rows", type=positive, default=100_000, help="tracks in the large cache")
     options = parser.parse_args()

@@ -21,7 +21,7 @@ BLOCK = 1 << 16  # frames read at once
 
 
 def decode(path: str) -> str:
-    """Decode a file; the name of the library that did it."""
+    """Decode a file; returns the name of the decoding library."""
     if Path(path).suffix.lower() in BY_SOUNDFILE:
         with soundfile.SoundFile(path) as file:
             buffer = np.empty((BLOCK, file.channels), np.float32)

@@ -13,9 +13,9 @@ starts both programs anew for each line of the table, in every round:
 
 *start* is the time from the spawn to ``ready``, next to that of ``python -c "import torch"``.
 Python has its bytecode in ``__pycache__``, cold or warm, as after an installation. Seconds are the
-minimum of all rounds, as with ``timeit``: other work of the machine only adds to them. Pages that
-another process has mapped stay in the page cache: while any process runs Python's torch, Python's
-cold start is a warm one.
+minimum of all rounds, as with ``timeit``: other load only adds to them. Pages that another process
+has mapped stay in the page cache: while any process runs Python's torch, Python's cold start is a
+warm one.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def drop_page_cache() -> bool:
 
 
 def import_torch(home: Path) -> float:
-    """Seconds in which Python starts, imports torch and ends."""
+    """Seconds for Python to start, import torch and end."""
     spawned = time.perf_counter()
     command = [sys.executable, "-c", "import torch"]
     subprocess.run(command, cwd=home, env=environment(home), check=True)
@@ -140,7 +140,7 @@ def measure(
 def race(
     programs: dict[str, list[str]], order: list[str], case: Case, music: Path, home: Path
 ) -> dict[str, Run]:
-    """A process of each program: one starts and analyses its first file, then the other, then
+    """One process per program: each starts and analyses its first file, one after the other; then
     they take turns."""
     first, *later = (music / f"{n}.{case.extension}" for n in range(1 + FILES_EACH * case.workers))
     with contextlib.ExitStack() as stack:
@@ -161,7 +161,7 @@ def race(
 
 
 def print_files(runs: Runs) -> None:
-    """The table of files, and the worst ratios next to their bars."""
+    """The table of files, and the worst ratios with their bars."""
     print("| format | workers | cache | first: Python, s | exe, s | ratio "
           "| later: Python, s | exe, s | ratio |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|")
@@ -192,12 +192,12 @@ def print_files(runs: Runs) -> None:
 
 
 def seconds_of(run: Run, stage: str) -> float:
-    """Of the first file, or the minimum of the batches of later ones."""
+    """Seconds of the first file, or the minimum of the batches of later files."""
     return run.first if stage == "first" else min(run.later)
 
 
 def print_start(runs: Runs, imports: Imports) -> None:
-    """The time to ``ready``, as seconds and against an import of torch."""
+    """The time to ``ready``, in seconds and relative to an import of torch."""
     print(f"\n| start | import torch, s | Python, s (ratio) | exe, s (ratio, bar {START_BAR}) |")
     print("|---|---|---|---|")
     for workers, warm in sorted({(case.workers, not case.cold) for _, case in runs}):
@@ -217,7 +217,7 @@ def print_start(runs: Runs, imports: Imports) -> None:
 
 
 def cache_name(cold: bool) -> str:
-    """As the tables name it."""
+    """The name in the tables."""
     return "cold" if cold else "warm"
 
 
@@ -226,7 +226,7 @@ def main() -> None:
     suffix = ".exe" if sys.platform == "win32" else ""
     parser.add_argument("--exe", type=Path, default=ROOT / "dist" / NAME / f"{NAME}{suffix}")
     parser.add_argument("--seconds", type=float, default=120.0, help="length of the track")
-    parser.add_argument("--rounds", type=positive, default=3, help="of all lines of the table")
+    parser.add_argument("--rounds", type=positive, default=3, help="rounds of the whole table")
     options = parser.parse_args()
     if not options.exe.is_file() or not os.access(options.exe, os.X_OK):
         parser.error(f"no program {options.exe}: build it with pyinstaller {NAME}.spec")
@@ -237,7 +237,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         music, copies = Path(folder), 1 + FILES_EACH * workers[-1]
-        # in another process: pages that this one maps would never leave the page cache
+        # in another process: pages that this process maps would stay in the page cache
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as executor:
             executor.submit(write_tracks, music, options.seconds, copies).result()

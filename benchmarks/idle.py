@@ -46,7 +46,7 @@ class Idle:
 
 
 def measure_torch() -> Idle:
-    """Seconds of ``python -c "import torch"``, and the size of such a process that waits."""
+    """Seconds of ``python -c "import torch"``, and the memory of an idle process after it."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", _IMPORT], check=True)
     seconds = time.perf_counter() - start
@@ -55,7 +55,7 @@ def measure_torch() -> Idle:
 
 
 def measure_server(name: str, command: list[str]) -> Idle:
-    """Start it, wait until it is ready, and measure its processes.
+    """Start a server, wait until it is ready, and measure its processes.
 
     Raises:
         SystemExit: it cannot start.
@@ -95,7 +95,7 @@ def row(name: str, idle: Idle, torch: Idle) -> str:
 def main() -> int:
     parser = script.parser("idle", __doc__)
     parser.add_argument("--exe", type=Path, help="measure the frozen exe as well")
-    parser.add_argument("--rounds", type=positive, default=7, help="of all programs, in turns")
+    parser.add_argument("--rounds", type=positive, default=7, help="rounds of all programs")
     options = parser.parse_args()
     servers = {"server": [*SERVER, "--workers", "1"]}
     if options.exe is not None:

@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.length`` measures one warm server with one worker on files from 10 seconds
 to 10 hours: from the request to its reply, in seconds for each minute of music. All lengths of a
-format take turns, short ones as often as fit into ``--turn`` seconds, so that other work of the
-machine slows all of them down. Files are read once before, so that they come from the page cache
-where they fit into it.
+format take turns, short ones as often as fit into ``--turn`` seconds, so that other load affects
+all of them equally. Every file is read once before, and comes from the page cache if it fits into
+it.
 
 - *s/min*: wall time, the median of all runs; *ms*: the same for the whole file;
 - *processor*: processor time of server and worker, the mean of all runs;
@@ -120,9 +120,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = script.parser("length", __doc__)
     add = parser.add_argument
     lengths = [duration(text) for text in ("10s", "30s", "1m", "5m", "30m", "1h", "3h", "10h")]
-    add("--lengths", type=duration, nargs="+", default=lengths, help="of tracks: 10s 5m 10h")
+    add("--lengths", type=duration, nargs="+", default=lengths, help="for example 10s 5m 10h")
     add("--formats", choices=WRITERS, nargs="+", default=["mp3", "wav", "m4a"])
-    add("--rounds", type=positive, default=3, help="of all lengths of a format")
+    add("--rounds", type=positive, default=3, help="rounds of all lengths")
     add("--turn", type=float, default=5.0, help="minimum seconds for a length in a round")
     add("--folder", type=Path, help="keep the files here")
     return parser

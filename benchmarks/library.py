@@ -1,16 +1,16 @@
-"""Files a second of a mixed library: our server on one core and on all, and librosa's pipeline.
+"""Files a second of a mixed library: our server on one core and on all, and a librosa pipeline.
 
-``python -m benchmarks.library`` writes 100 tracks in five formats, each with music and a length of
-its own; ``python -m benchmarks.library FILE ...`` uses real files. The programs stay running and
+``python -m benchmarks.library`` writes 100 tracks in five formats, with different music and
+lengths; ``python -m benchmarks.library FILE ...`` uses real files. The programs stay running and
 warm, and analyse the whole library one after the other:
 
-- *ours, one core*: held to one core, with one worker, all requests at once;
+- *ours, one core*: pinned to one core, with one worker, all requests at once;
 - *ours, all cores*: as an app starts it (or the exe given with ``--exe``), all requests at once;
 - *baseline*: ``python -m benchmarks.baseline``, one file after the other, with its libraries'
   default threads;
 - *baseline, a process a core*: one process for each core; each gets the next file after its reply.
 
-Processor seconds are those of all processes of a program. Linux only, for the one core.
+Processor seconds are those of all processes of a program. Linux only, because of the pinning.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def write_library(folder: Path, files: int, shortest: float, longest: float) -> 
 
 
 def at_once(program: Program) -> Callable[[Sequence[Path]], Pass]:
-    """Passes in which the program gets all requests at once."""
+    """One pass per round; the program gets all requests at once."""
 
     def go(paths: Sequence[Path]) -> Pass:
         before = program.processor_seconds()
@@ -84,7 +84,7 @@ def at_once(program: Program) -> Callable[[Sequence[Path]], Pass]:
 
 
 def dealt(programs: Sequence[Program]) -> Callable[[Sequence[Path]], Pass]:
-    """Passes in which each of the programs gets the next file after its reply."""
+    """One pass per round; each program gets the next file after its reply."""
 
     def go(paths: Sequence[Path]) -> Pass:
         free: queue.SimpleQueue[Program] = queue.SimpleQueue()
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=positive, default=100, help="how many of our own")
     parser.add_argument("--shortest", type=float, default=120.0, help="seconds of our own tracks")
     parser.add_argument("--longest", type=float, default=420.0)
-    parser.add_argument("--rounds", type=positive, default=1, help="through all of it")
+    parser.add_argument("--rounds", type=positive, default=1, help="passes over the library")
     parser.add_argument("--exe", type=Path, help="the frozen server, instead of Python's")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:

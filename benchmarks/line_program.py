@@ -1,6 +1,6 @@
 """A program that replies to each path with a key and stays running, as our server does.
 
-Standard library only, and Python 3.8: what runs here may need a Python of its own.
+Standard library and Python 3.8 only, because a peer may need an older Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def serve(analyse: Callable[[str], str], **about: Any) -> None:
     ``{"id", "status": "error", "code", "error"}``.
     """
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no reply
+    os.dup2(2, 1)  # keeps output of libraries out of the replies
     _say(replies, {"type": "ready", **about})
     for line in sys.stdin:
         text = line.strip()

@@ -1,4 +1,4 @@
-"""Is memory flat? Peak resident size against the length of a track and the length of the queue.
+"""Peak resident size by the length of a track and by the length of the queue.
 
 ``python -m benchmarks.memory`` prints the README's tables. Each line is a fresh server, and its
 sizes in MB (10^6 bytes) are maxima of a hundred samples a second, from ``ready`` on: *all* is the
@@ -12,8 +12,8 @@ that is given, for the next run:
   file. For the real file, a reset follows after ``--answers`` replies: the queue is longest at the
   beginning.
 
-Exit code: 1 if a longer track needs more than the bar beyond one of five minutes, otherwise 0. The
-bar is not measured where ``--lengths`` lacks 5m, or a longer track.
+Exit code: 1 if a longer track exceeds the peak of one of five minutes by more than the bar,
+otherwise 0. There is no check if ``--lengths`` lacks 5m, or a longer track.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def server(workers: int) -> Program:
 
 @contextlib.contextmanager
 def watched(workers: int) -> Iterator[tuple[Program, Peak]]:
-    """A fresh server, and its peak."""
+    """A fresh server, and its peak memory."""
     with server(workers) as process, PeakWatch(process.pid) as watch:
         yield process, watch.peak
 
@@ -79,7 +79,7 @@ def peak_of_queue(path: Path, length: int, answers: int, workers: int) -> Peak:
 
 
 def table_of_tracks(options: argparse.Namespace, folder: Path, bar: tqdm) -> bool | None:
-    """Print the table of lengths; whether longer tracks keep the bar.
+    """Print the table of lengths; true if longer tracks meet the bar.
 
     None: there was no track of five minutes, or no longer one.
     """
@@ -121,7 +121,7 @@ def table_of_queues(options: argparse.Namespace, folder: Path, bar: tqdm) -> Non
 
 
 def tell(line: str, bar: tqdm) -> None:
-    """Print a line at once, above the progress bar."""
+    """Print a line immediately, above the progress bar."""
     bar.write(line)
     sys.stdout.flush()
     bar.update()
@@ -145,7 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = script.parser("memory", __doc__)
     add = parser.add_argument
     lengths = [duration(text) for text in ("1m", "5m", "30m", "1h", "3h", "10h")]
-    add("--lengths", type=_whole_minutes, nargs="*", default=lengths, help="of tracks: 5m 10h")
+    add("--lengths", type=_whole_minutes, nargs="*", default=lengths, help="for example 5m 10h")
     add("--formats", choices=WRITERS, nargs="*", default=list(WRITERS))
     add("--queues", type=positive, nargs="*", default=[10, 1_000, 10_000, 100_000])
     add("--answers", type=positive, default=2_000, help="replies for the real file before a reset")

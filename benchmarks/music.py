@@ -1,7 +1,7 @@
-"""Our own music at full length and in every format, in little time.
+"""Generated music of any length in every format, written quickly.
 
-The encoders of MP3 and AAC need a tenth of the playing time, so only a piece is encoded, and its
-packets are repeated to the length wanted: a decoder has as much work as with any other track.
+The encoders of MP3 and AAC need a tenth of the playing time. Therefore only a short piece is
+encoded, and its packets are repeated; a decoder has the same work as for any other track.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def repeat_packets(short: Path, long: Path, seconds: float) -> None:
             source.seek(0)
             for packet in source.demux(audio=0):
                 if not packet.duration or position * base >= seconds:
-                    continue  # the mark of the end has no duration
+                    continue  # the end-of-stream packet has no duration
                 packet.pts = packet.dts = position
                 position += packet.duration
                 packet.stream = stream
@@ -109,7 +109,7 @@ def write_long_packets(path: Path, seconds: float) -> None:
 
 
 def write_plain_mp3(path: Path, seconds: float) -> None:
-    """Whole minutes of MP3 of 128 kbit/s: frames and no more, without a bit reservoir."""
+    """Whole minutes of MP3 of 128 kbit/s: frames only, without a bit reservoir."""
     part = path.with_suffix(".piece.mp3")
     encode(
         part,
@@ -126,7 +126,7 @@ def write_plain_mp3(path: Path, seconds: float) -> None:
 
 
 def _write_repeated(path: Path, header: bytes, data: bytes, size: int) -> None:
-    """``header``, then ``data`` again and again until ``size`` bytes are written."""
+    """Write ``header``, then repeat ``data`` until ``size`` bytes are written."""
     unfinished = path.with_name(path.name + ".unfinished")
     with unfinished.open("wb") as file:
         file.write(header)

@@ -18,7 +18,7 @@ def serve_essentia() -> None:
     import essentia  # type: ignore[import-not-found]
 
     essentia.log.infoActive = False
-    essentia.log.warningActive = False  # else a line a frame, as no graph of nodes is in use
+    essentia.log.warningActive = False  # else it prints a line per frame outside a graph
     from essentia.standard import (  # type: ignore[import-not-found]
         KeyExtractor,
         MonoLoader,
@@ -34,7 +34,7 @@ def serve_essentia() -> None:
 
 
 def serve_madmom() -> None:
-    """CNNKeyRecognitionProcessor; it decodes all but WAV with ``ffmpeg`` from PATH."""
+    """CNNKeyRecognitionProcessor; it decodes all formats but WAV with ``ffmpeg``."""
     import madmom  # type: ignore[import-not-found]
     from madmom.features.key import (  # type: ignore[import-not-found]
         CNNKeyRecognitionProcessor,

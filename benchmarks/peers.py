@@ -1,9 +1,9 @@
-"""One long file, side by side: the floor, our server, librosa's pipeline, and other key finders.
+"""One long file: the floor, our server, a librosa pipeline, and other key finders compared.
 
 ``python -m benchmarks.peers`` writes a track of nine minutes in five formats;
 ``python -m benchmarks.peers FILE ...`` uses real files. Every program is a process that stays
-running and warm. All get the same files in turns, one request at a time, so that other work of the
-machine slows all of them down; seconds are from the request to the reply, medians of all rounds.
+running and warm. All get the same files in turns, one request at a time, so that other load affects
+all of them equally; seconds are from the request to the reply, medians of all rounds.
 
 - *floor*: PyAV (MP3, M4A) or soundfile (WAV, FLAC, Ogg) decodes the file and drops the samples;
 - *ours*: the server as an app starts it, or the exe given with ``--exe``;
@@ -45,17 +45,17 @@ class Results:
     failures: dict[tuple[str, Path], str]
 
     def median(self, program: str, path: Path) -> float | None:
-        """None if it has no answer."""
+        """The median in seconds; None without an answer."""
         seconds = self.seconds.get((program, path))
         return statistics.median(seconds) if seconds else None
 
     def ratio(self, program: str, path: Path, other: str = OURS) -> float | None:
-        """The multiple of the seconds of ``other``."""
+        """The ratio to the seconds of ``other``."""
         seconds, of_other = self.median(program, path), self.median(other, path)
         return None if seconds is None or of_other is None else seconds / of_other
 
     def is_slow(self, program: str) -> bool:
-        """By the median of all its answers, which one long pause of the machine does not change."""
+        """Whether the median of all its answers is slow; one long pause does not change it."""
         rows = (seconds for (name, _), seconds in self.seconds.items() if name == program)
         every = [value for row in rows for value in row]
         return bool(every) and statistics.median(every) > SLOW_SECONDS
@@ -128,7 +128,7 @@ def print_bars(paths: list[Path], results: Results) -> None:
 
 
 def bar_cell(ratio: float | None, least: float | None = None, most: float | None = None) -> str:
-    """A ratio, and whether it meets its bar, if there is one."""
+    """A ratio, with the result for its bar, if there is one."""
     if ratio is None:
         return "no answer"
     if least is not None:

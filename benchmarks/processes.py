@@ -1,4 +1,4 @@
-"""Memory, processor time and open files of a server and its children, seen from outside."""
+"""Memory, processor time and open files of a server and its children."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INTERVAL = 0.01  # seconds between two samples
 
 @dataclass(frozen=True)
 class Usage:
-    """At one moment: resident bytes, and the sums of descriptors, threads and processor time.
+    """One sample: resident bytes, and the sums of descriptors, threads and processor time.
 
     ``processor_seconds`` includes processes that have ended.
     """
@@ -28,7 +28,7 @@ class Usage:
 
 @dataclass
 class Peak:
-    """The largest resident sizes seen, in bytes; ``together`` counts shared pages repeatedly."""
+    """The peak resident sizes in bytes; ``together`` counts shared pages once per process."""
 
     together: int = 0
     server: int = 0
@@ -83,7 +83,7 @@ def usage(server: psutil.Process) -> Usage:
 
 
 def children_of(process: psutil.Process) -> list[psutil.Process]:
-    """All descendants; none of a process that has ended."""
+    """All descendants; an empty list if the process has ended."""
     try:
         children: list[psutil.Process] = process.children(recursive=True)
     except psutil.Error:

@@ -26,7 +26,7 @@ FLOOR = (sys.executable, "-m", "benchmarks.floor")
 
 @dataclass(frozen=True)
 class Answer:
-    """``seconds`` from the request to the reply; ``error`` is empty where there is a ``key``."""
+    """``seconds`` from the request to the reply; ``error`` is empty if there is a ``key``."""
 
     seconds: float
     key: str
@@ -44,7 +44,7 @@ class Program(Client):
         cwd: Path = ROOT,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Start it and wait until it is ready; its stderr is read, and only its end is shown.
+        """Start it and wait until it is ready; only the last lines of its stderr are shown.
 
         Raises:
             SystemExit: it cannot start.
@@ -62,7 +62,7 @@ class Program(Client):
         return self.ask_all([path])[0]
 
     def ask_all(self, paths: Sequence[Path]) -> list[Answer]:
-        """The answers in the order in which they came; all requests are written at once.
+        """The answers in order of arrival; all requests are written at once.
 
         Raises:
             SystemExit: the process ended.
@@ -76,17 +76,17 @@ class Program(Client):
             return [_answer(*done.get()) for _ in paths]
 
     def seconds_for(self, paths: Sequence[Path]) -> float:
-        """Seconds until all replies are there.
+        """Seconds until all replies have arrived.
 
         Raises:
-            SystemExit: a file has no key, so that the time says nothing.
+            SystemExit: a file has no key, so the time is meaningless.
         """
         answers = self.ask_all(paths)
         check(answers)
         return max(answer.seconds for answer in answers)
 
     def analyze_whole(self, path: Path, length: float) -> float:
-        """Seconds for a file of our own, of that length in seconds.
+        """Seconds for a generated file of that length in seconds.
 
         Raises:
             SystemExit: it has no key, or the reply has a warning or another length.
@@ -128,18 +128,18 @@ def check(answers: Sequence[Answer]) -> None:
 
 
 def server_command(exe: Path | None) -> list[str]:
-    """Our server as an app starts it: the frozen one, or Python's."""
+    """The command of our server as an app starts it: the frozen one, or Python's."""
     return [str(exe.absolute())] if exe else list(SERVER)
 
 
 def peer_command(name: str, python: str) -> list[str]:
-    """A peer under the Python in which it is installed."""
+    """The command of a peer, with the Python in which it is installed."""
     return [python, "-m", "benchmarks.peer_adapters", name]
 
 
 @contextlib.contextmanager
 def on_one_core() -> Iterator[None]:
-    """Processes that start meanwhile are held to one core (Linux)."""
+    """Pin processes that start meanwhile to one core (Linux)."""
     every = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(every)})
     try:

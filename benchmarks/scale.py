@@ -1,4 +1,4 @@
-"""The costs of a library of 100 million tracks, predicted from those of a thousand.
+"""The costs of a library of 100 million tracks, extrapolated from those of a thousand.
 
 ``python -m benchmarks.scale`` draws every track of the library, simulates a cluster that takes
 blocks of them from one store and loses machines, and prints the time it needs;
@@ -51,10 +51,10 @@ RATES = {
 
 @dataclass(frozen=True)
 class Library:
-    """Lengths are log-normal with the mean ``minutes``, but for recordings of a night.
+    """Lengths are log-normal with the mean ``minutes``, except for recordings of a whole night.
 
-    ``night_share`` of the tracks are such recordings, log-uniform from 1 to 10 hours.
-    ``hung_share`` of the files reach ``timeout`` seconds.
+    ``night_share`` is the share of these recordings, log-uniform from 1 to 10 hours;
+    ``hung_share`` is the share of files that reach ``timeout`` seconds.
     """
 
     tracks: int = 100_000_000

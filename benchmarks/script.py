@@ -1,4 +1,4 @@
-"""What the commands of the benchmarks share: their parser, types of options, the progress bar."""
+"""Shared parts of the benchmarks' commands: parser, types of options, progress bar."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def progress(*arguments: Any, **options: Any) -> tqdm:
 
 
 def positive(text: str) -> int:
-    """A whole number from 1."""
+    """A whole number of at least 1."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
     return int(text)
@@ -42,7 +42,7 @@ def audio_file(text: str) -> Path:
 
 
 def duration(text: str) -> float:
-    """Seconds of ``10s``, ``5m`` or ``10h``: from 5 seconds, beyond a minute in whole minutes."""
+    """Seconds of ``10s``, ``5m`` or ``10h``: at least 5 s, above a minute in whole minutes."""
     match = re.fullmatch(r"([1-9]\d*)([smh])", text)
     seconds = float(match[1]) * _UNITS[match[2]] if match is not None else 0.0
     if seconds < 5 or (seconds > 60 and seconds % 60):
@@ -53,6 +53,6 @@ def duration(text: str) -> float:
 
 
 def duration_name(seconds: float) -> str:
-    """As ``duration`` reads it: ``10s``, ``5m``, ``10h``."""
+    """The text that ``duration`` parses: ``10s``, ``5m``, ``10h``."""
     unit = max((u for u, size in _UNITS.items() if seconds >= size), key=lambda u: _UNITS[u])
     return f"{seconds / _UNITS[unit]:g}{unit}"

@@ -4,10 +4,10 @@
 setting in a process of its own (the inter-op pool can be set once only), in turns with the default:
 
 - *model*: seconds of inference for five minutes of music, with nothing else running;
-- *library*: seconds for all tracks, by the server with a worker for each core;
+- *library*: seconds for all tracks, on the server with a worker for each core;
 - *answers*: the largest difference of a logit from the default's, and the number of other keys.
 
-Seconds are the minimum of all runs, as with ``timeit``: other work of the machine only adds to
+Seconds are the minimum of all runs, as with ``timeit``, because other load only adds to
 them.
 """
 
@@ -99,20 +99,20 @@ def infer(options: ModelOptions, spectrograms: list[Logits], repeats: int) -> tu
 
 
 def serve(options: Sequence[str], paths: Sequence[Path]) -> float:
-    """Seconds for all files, from a server whose workers all run.
+    """Seconds for all files, on a server whose workers are all running.
 
     Raises:
         SystemExit: a file has no key.
     """
     with Program("the server", [*SERVER, *options]) as server:
-        server.seconds_for(paths)  # all workers but one have yet to start
+        server.seconds_for(paths)  # starts the other workers
         return server.seconds_for(paths)
 
 
 def measure(
     options: ModelOptions, spectrograms: list[Logits], paths: list[Path], repeats: int
 ) -> Measured:
-    """One setting, once, each part in a fresh process."""
+    """One run of a setting, each part in a fresh process."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as executor:
         model_seconds, logits = executor.submit(infer, options, spectrograms, repeats).result()
@@ -148,8 +148,8 @@ def _change(options: ModelOptions) -> str:
 def main() -> None:
     parser = script.parser("settings", __doc__)
     parser.add_argument("--seconds", type=float, default=120.0, help="length of a track")
-    parser.add_argument("--rounds", type=positive, default=3, help="of all settings, in turns")
-    parser.add_argument("--repeats", type=positive, default=7, help="of the inference, a round")
+    parser.add_argument("--rounds", type=positive, default=3, help="rounds of all settings")
+    parser.add_argument("--repeats", type=positive, default=7, help="inference runs per round")
     options = parser.parse_args()
     every = settings(runtime.usable_cores())
     runs: dict[ModelOptions, list[Measured]] = {setting: [] for setting in every}

@@ -1,16 +1,16 @@
-"""Does the server run for hours? Good and bad files, with all kinds of failures in between.
+"""A soak test of the server: good and bad files, with all kinds of failures in between.
 
 ``python -m benchmarks.soak --requests 20000`` (or ``--seconds 28800``) keeps a server busy with
 good files in every format, damaged, cut, missing and wrong ones, duplicate ids, cancels, resets,
 malformed lines, and workers that are killed, crashed or stopped from outside. ``--faulty`` starts a
 server whose workers also crash, stall and hoard memory by themselves. The benchmark checks every
-message against the protocol and every reply against the file: its key or its error must be right,
-and the same each time. It samples memory, descriptors and processor time of the server and its
+message against the protocol and every reply against the file: its key or error must be correct and
+the same each time. It samples memory, descriptors and processor time of the server and its
 children once a second, and prints them once a minute.
 
-At the end it compares the median of the first quarter of the time after the warm-up with that of
-the last. Exit code: 0 if all is flat and right, 1 if something is not, 2 if all is right and the
-time was too short to tell.
+At the end it compares the medians of the first and the last quarter of the time after the warm-up.
+Exit code: 0 if all figures are flat and all replies correct, 1 if not, 2 if all replies are correct
+and the time was too short for the comparison.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.ledger import Ledger, Violation
 from tests.server_process import COMMAND, ROOT, ServerProcess
 
 FAULTY_COMMAND = [sys.executable, str(ROOT / "tests" / "faulty_server.py")]
-WINDOW = 50  # most requests without a reply
+WINDOW = 50  # maximum number of requests without a reply
 BAD_LINES = (b"this is not JSON\n", b"[1, 2]\n", b'{"path": "a.mp3"}\n', b'{"id": null}\n')
 SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGSTOP)
 SAYINGS = {
@@ -49,7 +49,7 @@ BY_ACCIDENT = frozenset({"decoder_crashed", "timeout"})  # codes of a file whose
 
 
 class Soak:
-    """A client that uses the whole protocol at random, and checks every message."""
+    """A client that sends random messages of the whole protocol, and checks every reply."""
 
     def __init__(self, files: list[File], process: ServerProcess, seed: int) -> None:
         self.ledger = Ledger(codes=self._codes)
@@ -76,7 +76,7 @@ class Soak:
         return sum(self.ledger.replies.copy().values())
 
     def step(self) -> None:
-        """Send something, or read a message where enough requests wait."""
+        """Send something, or read a message if enough requests wait."""
         if self.ledger.unanswered >= WINDOW:
             self.receive()
         else:
@@ -91,7 +91,7 @@ class Soak:
         """Check a message against the protocol and the file.
 
         Raises:
-            Violation: it is wrong.
+            Violation: the message is wrong.
         """
         self.ledger.received(message)
         if "status" not in message or message["code"] in (
@@ -154,7 +154,7 @@ def accidents_explained(soak: Soak) -> bool:
 
 
 def end(process: ServerProcess, soak: Soak, temporary: Path) -> list[str]:
-    """Let the server finish; everything that is wrong then."""
+    """Let the server finish; returns all problems found then."""
     family = psutil.Process(process.pid).children(recursive=True)
     for message in process.finish():
         soak.check(message)
@@ -175,16 +175,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seconds", type=float, help="stop after this time instead")
     parser.add_argument("-w", "--workers", type=positive, default=2)
-    parser.add_argument("--timeout", type=float, default=10.0, help="of the server, for a file")
+    parser.add_argument("--timeout", type=float, default=10.0, help="the server's limit for a file")
     parser.add_argument(
-        "--faulty", action="store_true", help="with workers that also fail by themselves"
+        "--faulty", action="store_true", help="use workers that also fail by themselves"
     )
     parser.add_argument("--seed", type=int, default=0)
     return parser
 
 
 def run(options: argparse.Namespace, folder: Path) -> Verdict:
-    """Whether everything held."""
+    """Run the soak; returns its verdict."""
     temporary = folder / "temporary"
     temporary.mkdir()
     (folder / "library").mkdir()

@@ -21,7 +21,7 @@ CUT = ("wav", "flac", "ogg-vorbis", "aiff", "mp3", "m4a", "m4a-faststart", "webm
 
 @dataclass(frozen=True)
 class File:
-    """The reply's possible ``codes``, and ``camelot``, its key if that is known."""
+    """The possible ``codes`` of the reply, and its key, ``camelot``, if known."""
 
     path: str
     codes: frozenset[str]

@@ -1,4 +1,4 @@
-"""The report of the soak: samples in, a table and a verdict out."""
+"""The report of the soak: a table of the samples and an exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.processes import Usage, usage
 
 WARM_UP = 0.1  # of the whole time
 LINE_SECONDS = 60.0
-FEWEST_OF_A_QUARTER = 2  # samples: a rate needs two
+FEWEST_OF_A_QUARTER = 2  # samples, the minimum for a rate
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Verdict(enum.Enum):
 
 
 def verdict(samples: list[Sample]) -> Verdict:
-    """Print what is flat and what is not; whether all is, if there are enough samples."""
+    """Print which figures are flat; returns the verdict, if there are enough samples."""
     end = samples[-1].seconds if samples else 0.0
     warm = [sample for sample in samples if sample.seconds >= WARM_UP * end]
     quarter = len(warm) // 4

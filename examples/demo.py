@@ -32,7 +32,7 @@ def write_demo_files(folder: Path) -> list[Path]:
 
 
 def print_keys(client: Client, paths: list[Path], own: list[Path]) -> bool:
-    """Print a table; whether every file has a key, and every one of ours the right one."""
+    """Print a table; true if every file has a key, and each of ours the right one."""
     print(f"{'file':30} {'Camelot':8} {'Open Key':9} {'key':20} {'length':>8}")
     good = True
     for path, reply in client.analyze_all(paths):
@@ -50,7 +50,7 @@ def print_keys(client: Client, paths: list[Path], own: list[Path]) -> bool:
 
 
 def main() -> int:
-    """Exit code: 1 if a file has no key, or one of ours the wrong one."""
+    """Returns the exit code: 1 if a file has no key, or one of ours a wrong one."""
     parser = argparse.ArgumentParser(prog="examples.demo", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="your audio files")
     options = parser.parse_args()

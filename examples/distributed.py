@@ -1,13 +1,13 @@
-"""A library too large for one machine: every track's key with Ray Data, a row a track, as Parquet.
+"""Keys of a library too large for one machine, with Ray Data: one row per track, as Parquet.
 
-``python -m examples.distributed LIBRARY OUTPUT``, where ``LIBRARY`` is a folder, a text file with a
-path a line, or a Parquet file or folder with a column ``path`` (``.parquet``), which alone is read
-by all machines and may name more tracks than one machine can remember. Paths are to be unique, and
-good on every machine; so are this checkout (``PYTHONPATH``) and ``OUTPUT``, a shared drive or an
-object store. A rerun skips what has been written, and what a killed run left half done is done
-again (Ray's checkpoints, in ``OUTPUT-done``).
+``python -m examples.distributed LIBRARY OUTPUT``, where ``LIBRARY`` is a folder, a text file with
+one path per line, or a Parquet file or folder (``.parquet``) with a column ``path``. All machines
+read Parquet in parts, so that its list may exceed the memory of one machine. Paths must be unique
+and valid on every machine, as must this checkout (``PYTHONPATH``) and ``OUTPUT``, a shared drive or
+an object store. A rerun skips the rows already written and repeats unfinished blocks (Ray's
+checkpoints, in ``OUTPUT-done``).
 
-``analyse_partition`` does not depend on Ray: Spark's ``mapPartitions`` takes it as it is.
+``analyse_partition`` does not depend on Ray: it also works with Spark's ``mapPartitions``.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _BOOKKEEPING_CPUS = 2
 
 
 def analyse_partition(paths: Iterable[str], timeout: float = TIMEOUT) -> Iterator[Row]:
-    """Analyse files one after the other; a row each, in their order, whatever a file does.
+    """Analyse files one after the other; yields exactly one row per file, in their order.
 
-    A row says what ``keyscan.analyze`` says, or in ``code`` and ``error`` why there is no key; the
-    names are those of ``schema``. Model and decoding process are this process's, and stay for the
-    next partition. A file that takes longer than ``timeout`` seconds is given up.
+    A row has the fields of ``schema``: the result of ``keyscan.analyze``, or ``code`` and ``error``
+    of a failure. The process keeps its model and its decoding process for the next partition. A
+    file that takes longer than ``timeout`` seconds fails.
 
     Raises:
-        StartFailed: not even the first file can be analysed here.
+        StartFailed: the engine cannot start on this machine.
     """
     engine = _engine(timeout)
     for path in paths:
@@ -53,9 +53,9 @@ def analyse_partition(paths: Iterable[str], timeout: float = TIMEOUT) -> Iterato
 
 
 class OneByOne:
-    """An engine that analyses one file at a time, which makes one busy core.
+    """An engine that analyses one file at a time and uses one core.
 
-    Decoding has the server's limits: a decoder that dies takes only its own process with it.
+    Decoding has the server's limits: a decoder that crashes ends only its own process.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -69,7 +69,7 @@ class OneByOne:
         engine.serve(self._tasks.get, lambda _, outcome: self._outcomes.put(outcome))
 
     def row(self, path: str) -> Row:
-        """One of ``schema``."""
+        """The row of a file, as in ``schema``."""
         self._tasks.put(Task(path=path))
         found = self._outcomes.get().result
         if isinstance(found, AnalysisError):
@@ -95,7 +95,7 @@ def _engine(timeout: float) -> OneByOne:
 
 
 class Analyst:
-    """What a Ray actor is: the same work on a block of the library."""
+    """The class of a Ray actor: ``analyse_partition`` on a block of the library."""
 
     def __init__(self, timeout: float) -> None:
         _engine(timeout)
@@ -109,7 +109,7 @@ class Analyst:
 
 
 def schema() -> pa.Schema:
-    """Of the output; what is not known is null."""
+    """The schema of the output; unknown values are null."""
     import pyarrow as pa
 
     text = ("path", "status", "code", "error", "camelot", "open_key", "key")
@@ -126,9 +126,9 @@ def schema() -> pa.Schema:
 
 
 def write_manifest(library: Path, manifest: Path) -> None:
-    """The paths of a folder or a text file as Parquet, each once, which all machines can read.
+    """Write the paths of a folder or a text file as Parquet, each once, for all machines.
 
-    A name that is not UTF-8 has ``\\xff`` for such a byte, and will not be found.
+    A byte of a name that is not UTF-8 becomes ``\\xff``, and the file will not be found.
 
     Raises:
         OSError: the list cannot be read.
@@ -151,7 +151,7 @@ def write_manifest(library: Path, manifest: Path) -> None:
 
 
 def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> None:
-    """Analyse what ``output`` lacks of ``manifest``, in files of ``block`` rows."""
+    """Analyse the paths of ``manifest`` that ``output`` lacks, in files of ``block`` rows."""
     import ray  # type: ignore[import-not-found]
     from ray.data.checkpoint import CheckpointConfig  # type: ignore[import-not-found]
 
@@ -172,7 +172,7 @@ def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> 
 
 
 def main() -> int:
-    """Exit code 0: every track has a row."""
+    """Returns the exit code 0: every track has a row."""
     parser = argparse.ArgumentParser(
         prog="examples.distributed",
         description=__doc__,
@@ -181,15 +181,15 @@ def main() -> int:
     add = parser.add_argument
     add("library", help="a folder, a text file of paths, or Parquet with a column 'path'")
     add("output", help="the folder for the rows")
-    add("--address", default="local", help="of a Ray cluster (default: this machine)")
+    add("--address", default="local", help="address of a Ray cluster (default: this machine)")
     add(
         "--actors",
         type=count,
         default=usable_cores(),
         help="processes, one CPU each (default: %(default)s)",
     )
-    add("--block", type=count, default=200, help="tracks a file (default: %(default)s)")
-    add("--timeout", type=seconds, default=TIMEOUT, help="seconds a file (default: %(default)g)")
+    add("--block", type=count, default=200, help="tracks per file (default: %(default)s)")
+    add("--timeout", type=seconds, default=TIMEOUT, help="seconds per file (default: %(default)g)")
     options = parser.parse_args()
     if any(find_spec(name) is None for name in ("ray", "pyarrow")):
         parser.error("Ray Data is needed: pipenv sync --categories distributed")
@@ -203,7 +203,7 @@ def main() -> int:
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no statistics are sent
-    if options.address == "local":  # to read and to write takes little, but a CPU on Ray's books
+    if options.address == "local":  # Ray reserves CPUs for reading and writing
         ray.init("local", num_cpus=options.actors + _BOOKKEEPING_CPUS, include_dashboard=False)
     else:
         ray.init(options.address)
@@ -212,6 +212,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    from examples.distributed import main as imported_main  # actors import what they run by name
+    from examples.distributed import main as imported_main  # actors import by module name
 
     sys.exit(imported_main())

@@ -1,4 +1,4 @@
-"""The exe's icon: the wheel of twelve keys, drawn here, in the containers of each platform."""
+"""The exe's icon, a wheel of twelve keys, in the icon format of each platform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = 256
 
 
 def draw(size: int = SIZE) -> npt.NDArray[np.uint8]:
-    """Twelve coloured sectors on a ring, clear around and within; RGBA ``(size, size, 4)``."""
+    """A ring of twelve coloured sectors, transparent elsewhere; RGBA ``(size, size, 4)``."""
     y, x = np.mgrid[:size, :size] + 0.5 - size / 2
     radius = np.hypot(x, y) / (size / 2)
     sector = (np.arctan2(y, x) / (2 * np.pi) * 12 + 0.5).astype(int) % 12
@@ -56,7 +56,7 @@ def icns(image: bytes) -> bytes:
 
 
 def write(folder: Path, platform: str) -> str | None:
-    """Write the icon that an exe on ``sys.platform`` has; None where programs have none."""
+    """Write the icon for ``sys.platform``; None if its programs have no icons."""
     containers = {"win32": ("keyscan.ico", ico), "darwin": ("keyscan.icns", icns)}
     if platform not in containers:
         return None

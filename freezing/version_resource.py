@@ -1,4 +1,4 @@
-"""What the properties of the exe say on Windows, in the words of PyInstaller."""
+"""The version resource of the exe on Windows, in PyInstaller's format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VSVersionInfo(
 
 
 def write(folder: Path, name: str) -> str:
-    """Write the text that PyInstaller makes the resource of; returns its path."""
+    """Write the text from which PyInstaller makes the resource; returns its path."""
     numbers = tuple(int(part) for part in __version__.split("."))
     padded = (*numbers, *(0,) * (4 - len(numbers)))
     path = folder / "version.txt"

@@ -1,4 +1,4 @@
-"""Search for inputs that crash the server, or to which it does not reply as documented.
+"""Search for inputs that crash the server, or that get an undocumented reply.
 
 ``python -m fuzzing --seconds 1800`` writes a valid file of every format in the tests, and of rarer
 ones, damages them (bits, runs, numbers, cuts, copies, swaps, splices of two formats), and sends
@@ -9,14 +9,14 @@ names the next one.
 A finding is an effect that no input may have: no reply, two replies, a reply that is not JSON or
 has an undocumented code, for a file a code that is not about its bytes (``timeout``,
 ``decoder_crashed``, ``internal_error``, but also ``file_not_found``), any text on stderr, the end
-of the server, a decoding process of more than 400 MB, a file left behind, and an open file or
-connection that must not be. The fuzzer checks open files and connections after every 200 files, and
-after each file that it tries alone, so it misses those that are closed by then;
-``tests/test_references.py`` shows under strace that no file is opened on the way.
+of the server, a decoding process of more than 400 MB, a file left behind, and a forbidden open file
+or connection. The fuzzer checks open files and connections after every 200 files, and after each
+file that it tries alone, so it misses those that are closed by then; ``tests/test_references.py``
+shows with strace that the server opens no other file.
 
-The fuzzer tries a file with a finding again alone, and keeps only the edits that it needs. The file
-and a Python function that makes it are then next to the list of findings; move the function to
-``tests/crafted/found.py``.
+The fuzzer tries a file with a finding again alone, and reduces its edits to the necessary ones. It
+writes the file and a Python function that makes it next to the list of findings; move the function
+to ``tests/crafted/found.py``.
 
 Exit code: 0 no new finding, 1 a new finding, 2 wrong usage.
 """

@@ -16,7 +16,7 @@ _NUMBERS = (
     *(2**62, 2**63 - 1, 2**63, 2**64 - 1),
 )
 _STEPS = (-8, -4, *range(2, 30, 2), 8, 12, 16, 32, 36, 40, 44)
-# The names next to which chunks, boxes, pages and frames have their sizes and counts.
+# The names of chunks, boxes, pages and frames; their sizes and counts are next to them.
 _MARKS = re.compile(
     rb"RIFF|RF64|riff|ds64|fmt |fact|data|LIST|INFO|FORM|COMM|SSND|COMT|caff|desc|kuki|pakt|chan"
     rb"|fLaC|OggS|vorbis|Opus|FLAC|ftyp|moov|mvhd|trak|tkhd|edts|elst|mdia|mdhd|hdlr|minf|dinf"
@@ -36,7 +36,7 @@ class Edit:
     inserted: bytes
 
     def apply(self, data: bytes) -> bytes:
-        """``data`` after this edit, as far as it reaches."""
+        """``data`` after this edit, which may be beyond its end."""
         return data[: self.at] + self.inserted + data[self.at + self.removed :]
 
 
@@ -64,7 +64,7 @@ def draw_edits(rng: random.Random, data: bytes, others: Sequence[bytes]) -> tupl
 def _mark(rng: random.Random, data: bytes) -> int | None:
     """The offset of a structure's name, preferably near the beginning.
 
-    Each name is as likely as the others, however often samples contain it by chance.
+    All names are equally likely, also those that occur in samples by chance.
     """
     start = rng.choice((0, 0, 0, max(len(data) - _HEAD, 0), rng.randrange(len(data) + 1)))
     marks: dict[bytes, list[int]] = {}
@@ -108,7 +108,7 @@ def _overwrite_run(rng: random.Random, data: bytes, others: Sequence[bytes]) -> 
 
 
 def _write_number(rng: random.Random, data: bytes, others: Sequence[bytes]) -> list[Edit]:
-    """A number at the limit of an integer type, as often as one that is only wrong."""
+    """A wrong number, often at the limit of an integer type."""
     size = rng.choice((1, 2, 2, 3, 4, 4, 4, 8, 8))
     half = 256**size // 2
     number = rng.choice((rng.choice(_NUMBERS), rng.choice((0, half, half - 1, -1)), len(data)))

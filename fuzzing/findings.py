@@ -18,8 +18,8 @@ _NUMBERS = re.compile(r"\d+")
 class Finding:
     """A failure of the server.
 
-    ``kind`` is ``"media"`` or ``"line"``, ``code`` the reply's or one of the fuzzer, ``why`` one
-    line for people, ``place`` the innermost place in our code, if a traceback names one.
+    ``kind`` is ``"media"`` or ``"line"``, ``code`` one of the reply or of the fuzzer, ``why`` one
+    line for people, ``place`` the innermost line of our code in a traceback, if there is one.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Finding:
 
 
 def place_of(stderr: str) -> str:
-    """The innermost line of ours in the last traceback, or dump of a crash, on stderr."""
+    """The innermost line of our code in the last traceback or crash dump on stderr."""
     dump = stderr.rfind("most recent call first")
     if dump >= 0:  # of faulthandler
         found = _OURS.search(stderr, dump)
@@ -50,7 +50,7 @@ def _worded(why: str) -> str:
 
 
 class Ledger:
-    """The file of findings; those in it are not new."""
+    """The file of known findings."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -60,7 +60,7 @@ class Ledger:
             self._known = {json.loads(line)["signature"] for line in lines}
 
     def knows(self, finding: Finding) -> bool:
-        """Whether one with this signature was kept before."""
+        """Whether the file already has this signature."""
         return finding.signature in self._known
 
     def keep(self, finding: Finding, edits: Sequence[Edit], files: Mapping[str, bytes]) -> None:

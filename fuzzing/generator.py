@@ -17,7 +17,7 @@ _SHORT = 10  # bytes written as a literal
 
 
 def name_of(finding: Finding) -> str:
-    """After the format, the code and the number: ``mp3_timeout_7``."""
+    """The name from format, code and number: ``mp3_timeout_7``."""
     name = re.sub(r"\W", "_", f"{finding.format}_{finding.code}_{finding.number}")
     return name if name.isidentifier() else f"a_{name}"
 
@@ -25,7 +25,7 @@ def name_of(finding: Finding) -> str:
 def source_of(finding: Finding, edits: Sequence[Edit], checksums: bool) -> str:
     """A module with one function: the valid file, and all edits.
 
-    A person replaces the code by the right one.
+    The code is the one found; replace it by the correct one.
     """
     why = finding.why.strip().replace("\\", "/").replace('"', "'")
     body = [line for edit in edits for line in _applied(edit)]

@@ -22,8 +22,8 @@ _RATE = 44100
 class Mutant:
     """A valid file of a format, and its damage.
 
-    ``checksums``: the pages of an Ogg file get right checksums after the damage, without which
-    few damaged bytes would pass the first check.
+    ``checksums``: the pages of an Ogg file get correct checksums after the damage, because
+    decoders drop pages with wrong checksums.
     """
 
     format: str
@@ -44,7 +44,7 @@ class Mutant:
 class Originals:
     """A valid file of each format, written once.
 
-    An input may contain parts of every format, so its number needs all of them.
+    An input may contain parts of every format, so it depends on all of them.
     """
 
     def __init__(self, names: Iterable[str] = FORMAT_NAMES) -> None:

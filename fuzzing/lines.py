@@ -16,10 +16,10 @@ from fuzzing.media import OF_A_FILE, Problem
 from fuzzing.target import Died, Message, NotAMessage, Target
 from keyscan.server.protocol import MAX_LINE_BYTES
 
-_PATIENCE = 60.0  # seconds; only a hang takes that long
+_PATIENCE = 60.0  # seconds; exceeded only by a hang
 _MARKER = "the marker"
 _DEEP = 800  # Python's parser fails at a little less than 1,000
-# The codes for a path, and for the file there.
+# The codes about a path, and about the file there.
 _OF_A_PATH = OF_A_FILE | {
     *("file_not_found", "invalid_path", "not_a_file", "permission_denied", "read_failed")
 }
@@ -44,7 +44,7 @@ class Lines:
         return draw_line(random.Random(number), self._folder)
 
     def edits(self, number: int) -> tuple[Edit, ...]:
-        """Its edits; none for every third line."""
+        """The edits of that line; none for every third line."""
         if number % 3 == 0:
             return ()
         rng = random.Random(f"edits {number}")
@@ -178,7 +178,7 @@ def _is_blank(line: bytes) -> bool:
 
 
 def _may_be_too_deep(line: bytes) -> bool:
-    """Whether it may exceed the nesting that the parser allows, which depends on the caller."""
+    """Whether its nesting may exceed the parser's limit, which depends on the caller."""
     return line.count(b"[") + line.count(b"{") > _DEEP
 
 
@@ -273,7 +273,7 @@ def _path(rng: random.Random, folder: Path) -> str:
 
 
 def _value(rng: random.Random) -> str:
-    """A JSON value, or nearly one."""
+    """A JSON value, or nearly JSON."""
     return rng.choice(
         (
             str(rng.randrange(-5, 100)),

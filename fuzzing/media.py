@@ -23,12 +23,12 @@ OF_A_FILE = frozenset(
         *("too_short", "too_long", "silent"),
     )
 )
-_OF_A_BUSY_MACHINE = frozenset(("timeout", "no_reply"))  # unless they recur alone
+_OF_A_BUSY_MACHINE = frozenset(("timeout", "no_reply"))  # findings only if they recur alone
 
 
 @dataclass(frozen=True)
 class Limits:
-    """``timeout`` in seconds a file, ``memory`` in resident bytes a decoding process."""
+    """``timeout`` in seconds per file, ``memory`` in resident bytes per decoding process."""
 
     timeout: float = 20.0
     memory: int = 400 << 20
@@ -62,7 +62,7 @@ class Media:
         self.alone = Alone(originals, folder / "alone", self._inputs, limits)
 
     def try_out(self, mutant: Mutant) -> list[Finding]:
-        """Send one more; the findings may be those of files sent before."""
+        """Send one more; the findings may be about earlier files."""
         found = []
         while len(self._in_flight) >= _AT_ONCE:
             found += self._collect()
@@ -80,7 +80,7 @@ class Media:
         return found
 
     def drain(self) -> list[Finding]:
-        """Wait for every reply that is due, and check that no other comes."""
+        """Wait for every expected reply, and check that no other arrives."""
         found: list[Finding] = []
         last: tuple[Mutant, ...] = ()
         while self._in_flight:
@@ -120,7 +120,7 @@ class Media:
         self._in_flight.clear()
 
     def _collect(self) -> list[Finding]:
-        """One reply."""
+        """Check one reply."""
         target, suspects = self._running(), tuple(self._in_flight.values())
         try:
             reply = target.receive(_AT_ONCE * self._limits.timeout)
@@ -165,7 +165,7 @@ class Media:
 
 
 class Alone:
-    """One file at a time through one decoding process: a failure then is due to the file."""
+    """One file at a time through one decoding process, so that a failure is due to the file."""
 
     def __init__(self, originals: Originals, folder: Path, inputs: Path, limits: Limits) -> None:
         self._originals, self._folder, self._inputs = originals, folder, inputs
@@ -235,7 +235,7 @@ def complaint(reply: Message | NotAMessage) -> Problem | None:
 
 
 def _extra(target: Target, limits: Limits) -> Problem | None:
-    """A message that comes after all replies."""
+    """A message that arrives after all replies."""
     pong = target.receive_after(b'{"type": "ping", "id": "end"}', 4 * limits.timeout)
     if isinstance(pong, dict) and pong.get("type") == "pong":
         return None

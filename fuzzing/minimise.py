@@ -11,9 +11,9 @@ from fuzzing.edits import Edit
 def minimise(
     edits: Sequence[Edit], fails: Callable[[Sequence[Edit]], bool], seconds: float
 ) -> tuple[Edit, ...]:
-    """The edits that ``fails`` needs, as far as ``seconds`` suffice to find out.
+    """The edits that ``fails`` needs; after ``seconds``, the smallest set found so far.
 
-    Leaves out halves, then quarters, and so on (the complements of Zeller's delta debugging).
+    Omits halves, then quarters, and so on (the complements of Zeller's delta debugging).
     """
     deadline = time.monotonic() + seconds
     kept = tuple(edits)

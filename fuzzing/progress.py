@@ -1,4 +1,4 @@
-"""The progress: a bar on a terminal, a line a minute in a log."""
+"""Progress: a bar on a terminal, a line per minute in a log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formats of FFmpeg that have no test of their own: more demuxers for the fuzzer."""
+"""Formats of FFmpeg without tests of their own: more demuxers for the fuzzer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real server as a child process under observation: replies, stderr, memory, open files."""
+"""The real server as a monitored child process: replies, stderr, memory, open files."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Target:
             raise Died(f"the server does not read any more: {error}") from error
 
     def receive(self, patience: float) -> Message | NotAMessage | None:
-        """The next message but for heartbeats; None if none comes within ``patience`` seconds.
+        """The next message except heartbeats; None if none arrives within ``patience`` seconds.
 
         Raises:
             Died: the output has ended.
@@ -114,12 +114,12 @@ class Target:
         self.peak = 0
 
     def stderr(self) -> str:
-        """All text written there."""
+        """All text on stderr."""
         return self._errors.read_text(encoding="utf-8", errors="backslashreplace")
 
     def stray_files(self, inputs: Path) -> list[str]:
-        """What must not exist at this moment: files left in the server's folder, connections, and
-        open files that are written to or lie next to the folder ``inputs`` and not in it."""
+        """Forbidden files and connections: files left in the server's folder, connections, and open
+        files that are writable or are next to the folder ``inputs`` but not in it."""
         strays: list[Path | str] = list(self.folder.rglob("*"))
         for process in self._descendants():
             try:

@@ -1,11 +1,11 @@
-"""librosa: what ``librosa.cqt`` needs.
+"""librosa: the modules that ``librosa.cqt`` needs.
 
-Replaces the hook that comes with PyInstaller, which takes all of librosa.
+Replaces PyInstaller's own hook, which collects all of librosa.
 """
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
-# librosa imports its own modules by name, as its .pyi files say: what is not named is not taken
+# librosa imports its modules lazily, by the names in its .pyi files, so they are listed here
 datas = collect_data_files("librosa", excludes=["**/__pycache__", "util/example_data/*.ogg"])
 hiddenimports = [
     "librosa.filters",

@@ -1,6 +1,6 @@
-"""torch: its libraries, and of the Python code what ``import torch`` and inference load.
+"""torch: its libraries, and the Python modules that ``import torch`` and inference load.
 
-Replaces the hook that comes with PyInstaller, which takes everything, sources and tests included.
+Replaces PyInstaller's own hook, which collects everything, including sources and tests.
 """
 
 from PyInstaller import compat, isolated
@@ -11,9 +11,9 @@ from PyInstaller.utils.hooks import (
 )
 
 excludedimports = [
-    "torch._inductor",  # a compiler: models run as they are, without torch.compile
+    "torch._inductor",  # a compiler: the model runs without torch.compile
     "torch._dynamo",  # the tracer of that compiler
-    "torch.fx.experimental.symbolic_shapes",  # sizes as symbols, for what is compiled
+    "torch.fx.experimental.symbolic_shapes",  # symbolic sizes, for the compiler
     "torch.utils._sympy",  # the arithmetic of those symbols
     "torch.utils.cpp_extension",  # compiles C++
     "torch.utils.hipify",  # translates CUDA sources
@@ -23,12 +23,12 @@ excludedimports = [
     "torch._export.passes",  # rewrites exports
     "torch._numpy",  # numpy for compiled code
     "torch._lazy",  # tensors of TPUs
-    "torch.utils.tensorboard",  # shows training
+    "torch.utils.tensorboard",  # displays training
     "torch.ao.ns",  # compares quantised models
     "torch.ao.pruning",  # makes models sparse while they are trained
-    "torch.ao.quantization.backend_config",  # what can be quantised; our models are not
+    "torch.ao.quantization.backend_config",  # operators for quantisation; our model has none
     "torch.ao.quantization.fx",  # quantises traced models
-    "torch.distributed._composable",  # wraps models to be trained on many machines
+    "torch.distributed._composable",  # wraps models for training on many machines
     "torch.distributed._shard",  # parameters in pieces, each on its own machine
     "torch.distributed._symmetric_memory",  # memory that GPUs share
     "torch.distributed._tools",  # estimates the memory and time that training takes
@@ -38,14 +38,14 @@ excludedimports = [
     "torch.distributed.nn",  # layers that live on other machines
     "torch.distributed.optim",  # optimizers of parameters on other machines
     "torch.distributed.tensor",  # tensors in pieces, each on its own machine
-    "torch.testing._internal.common_utils",  # what all tests of torch itself are made with
+    "torch.testing._internal.common_utils",  # helpers of torch's own tests
     "torch.testing._internal.common_device_type",  # runs those tests on every device
-    "torch.testing._internal.common_methods_invocations",  # what those tests call, with arguments
+    "torch.testing._internal.common_methods_invocations",  # operators under test, with arguments
     "torch.testing._internal.distributed",  # torch's own tests of many machines
-    "torch.testing._internal.opinfo",  # describes operators to torch's own tests
+    "torch.testing._internal.opinfo",  # describes operators for torch's own tests
     "cutlass",  # matrix products on GPUs, for the compiler
-    "optree",  # another way to do what torch does itself
-    "opt_einsum",  # orders the products of einsum, which the model does not use
+    "optree",  # an optional replacement of torch's own pytree
+    "opt_einsum",  # optimises einsum, which the model does not use
     "scipy",  # reads files of data sets, and checks torch's own tests
     "dill",  # pickles code
     "tabulate",  # tables
@@ -55,7 +55,7 @@ _TESTS = ("aoti_custom_ops", "backend_with_compiler", "jitbackend_test", "torchb
 
 
 def _loaded() -> list[str]:
-    """What ``import torch`` loads, some of it by names that no analysis of the code can find."""
+    """The modules that ``import torch`` loads; static analysis cannot find all of them."""
     import sys
 
     import torch  # noqa: F401
@@ -65,9 +65,7 @@ def _loaded() -> list[str]:
 
 _MADE_AT_RUN_TIME = ("torch._C.", "torch.classes", "torch.ops")
 hiddenimports = [name for name in isolated.call(_loaded) if not name.startswith(_MADE_AT_RUN_TIME)]
-module_collection_mode = (
-    "pyz+py"  # it reads its own sources: import torch, torch.load and torch.jit
-)
+module_collection_mode = "pyz+py"  # import torch, torch.load and torch.jit read torch's sources
 _wrong = {name for name in hiddenimports for prefix in excludedimports
           if f"{name}.".startswith(f"{prefix}.")}  # fmt: skip
 if _wrong:
@@ -80,7 +78,7 @@ binaries = [
     )
     if not any(name in source for name in _TESTS)  # libraries of torch's own tests
 ]
-if not compat.is_win:  # torch does not start without this program, which is never run
+if not compat.is_win:  # torch does not start without this program, but never runs it
     binaries.append((f"{get_package_paths('torch')[1]}/bin/torch_shm_manager", "torch/bin"))
-# torch looks for its libraries next to each other: links to them elsewhere would confuse it
+# torch expects its libraries in one folder: links to them in another folder break the search
 bindepend_symlink_suppression = ["**/torch/lib/*.so*"]

@@ -1,6 +1,6 @@
 'use strict';
 
-/** Why a promise of `KeyAnalyzer` was rejected: `code` is for programs, `message` for people. */
+/** The reason of a rejected promise: `code` is for programs, `message` for people. */
 class KeyAnalyzerError extends Error {
   /**
    * @param {string} code one of the server's error codes, or one of the client's

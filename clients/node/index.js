@@ -11,8 +11,8 @@ const { Signals } = require('./signals.js');
 const IN_FLIGHT_PER_WORKER = 4; // one decoding, two waiting for the model, one on its way
 
 /**
- * The analyzer as a class: a promise for every file, over one server process that is started at
- * once, kept, and started again when it dies. index.d.ts has the types of all that is public.
+ * The analyzer as a class: a promise for every file, and one server process, which starts
+ * immediately and restarts after a crash. index.d.ts has the types of the public API.
  *
  * Every promise is settled exactly once; its request is in `#queue` until then.
  */
@@ -50,7 +50,7 @@ class KeyAnalyzer extends EventEmitter {
   }
 
   /**
-   * Ask for the key of a file.
+   * Request the key of a file.
    *
    * @param {string} path
    * @param {{ signal?: AbortSignal, timeline?: boolean }} [options] `signal`: aborting it cancels;
@@ -76,7 +76,7 @@ class KeyAnalyzer extends EventEmitter {
    * Reject the promise of `analyze` with `cancelled`, unless it is settled.
    *
    * @param {number | { id: number }} promiseOrId
-   * @returns {boolean} whether it was still to be settled
+   * @returns {boolean} false if it was already settled
    */
   cancel(promiseOrId) {
     const id = typeof promiseOrId === 'object' ? promiseOrId.id : promiseOrId;
@@ -85,15 +85,15 @@ class KeyAnalyzer extends EventEmitter {
     if (this.#queue.isAsked(request)) this.#withdraw(request);
     const cause = request.signal?.aborted ? request.signal.reason : undefined;
     this.#reject(request, { code: 'cancelled', message: 'cancelled', cause });
-    queueMicrotask(() => this.#pump()); // not with what is cancelled next
+    queueMicrotask(() => this.#pump()); // after further calls of `cancel` in this task
     return true;
   }
 
   /**
-   * Forget all files: their promises are rejected with `reset`.
+   * Drop all requests: their promises are rejected with `reset`.
    *
-   * @returns {Promise<{ idle: Promise<void> }>} when no old answer can come any more; `idle`:
-   *   when nothing old is being worked on any more
+   * @returns {Promise<{ idle: Promise<void> }>} resolves when no old reply can arrive; `idle`
+   *   resolves when no old request is running
    */
   reset() {
     this.#rejectAll({ code: 'reset', message: 'everything asked so far was forgotten' });
@@ -103,7 +103,7 @@ class KeyAnalyzer extends EventEmitter {
     return complete;
   }
 
-  /** Ask the server whether it is there. @returns {Promise<import('./index').Pong>} */
+  /** Send a ping to the server. @returns {Promise<import('./index').Pong>} */
   ping() {
     return new Promise((resolve, reject) => {
       if (this.#refusal) return reject(failure(this.#refusal));
@@ -113,14 +113,14 @@ class KeyAnalyzer extends EventEmitter {
     });
   }
 
-  /** Take no more files, let the rest finish, end. @returns {Promise<void>} when it has ended */
+  /** End after all pending files; accept no more. @returns {Promise<void>} when it has ended */
   close() {
     this.#refusal ??= { code: 'closed', message: 'the client is closed' };
     this.#pump();
     return this.#finished;
   }
 
-  /** End now: what is not answered is rejected with `closed`. @returns {Promise<void>} */
+  /** End now: pending promises are rejected with `closed`. @returns {Promise<void>} */
   kill() {
     this.#refusal ??= { code: 'closed', message: 'the client is closed' };
     this.#rejectAll(this.#refusal);
@@ -178,7 +178,7 @@ class KeyAnalyzer extends EventEmitter {
     this.#pump();
   }
 
-  /** Hand over what there is room for. */
+  /** Send as many requests as the window permits. */
   #pump() {
     const server = this.#server;
     while (server?.ready && !server.blocked) {
@@ -191,7 +191,7 @@ class KeyAnalyzer extends EventEmitter {
     else this.#end();
   }
 
-  /** Of a suspect, which the server has alone, we have to know when it can do no more harm. */
+  /** Cancel a request; after a suspect, which runs alone, wait until the server is idle. */
   #withdraw({ id, crashes }) {
     if (crashes === 0) return this.#server.send({ type: 'cancel', id });
     this.#queue.held = true;
@@ -202,7 +202,7 @@ class KeyAnalyzer extends EventEmitter {
     });
   }
 
-  /** What `reset` resolves to, of a server that is ready. */
+  /** Send `reset` to a ready server; resolves as the public `reset` does. */
   #resetServer() {
     const idle = new Promise((resolve) => this.#resetsToIdle.push(resolve));
     const complete = new Promise((resolve) => {
@@ -246,7 +246,7 @@ class KeyAnalyzer extends EventEmitter {
     this.#end();
   }
 
-  /** There is no server, and there will be none. */
+  /** The server has ended and does not restart. */
   #end() {
     clearTimeout(this.#restartTimer);
     for (const ping of this.#pings.values()) ping.reject(failure(this.#refusal));
@@ -280,7 +280,7 @@ class KeyAnalyzer extends EventEmitter {
     this.#signals.forget(request);
   }
 
-  /** Listeners run by themselves: one that throws must not cost an answer. */
+  /** Emit in a tick of its own: a listener that throws must not prevent a reply. */
   #emit(...event) {
     process.nextTick(() => this.emit(...event));
   }

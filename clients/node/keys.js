@@ -1,19 +1,18 @@
 'use strict';
 
-// Which keys mix well. It finds what the server's keyscan/keys.py finds, path by path.
+// Compatible keys and smooth paths, with exactly the results of the server's keyscan/keys.py.
 
 const CAMELOT = /^(1[0-2]|[1-9])([AB])$/;
 
 /**
- * The keys that mix well with one, and why, the closest first.
+ * The compatible keys with their relations, the closest first.
  *
- * `same`; `relative`: the other letter (8A, 8B); `up` and `down`: an hour on (9A: the fifth above)
- * or back (7A: the fifth below); `energy_boost`: a whole tone (10A) or a semitone (3A) higher,
- * which lifts the music.
+ * `same`; `relative`: the other letter (8A, 8B); `up` and `down`: an hour forward (9A: the fifth
+ * above) or back (7A: the fifth below); `energy_boost`: a whole tone (10A) or a semitone (3A) up.
  *
- * @param {string} camelot like `8A`
+ * @param {string} camelot for example `8A`
  * @returns {{ camelot: string, relation: string }[]}
- * @throws {TypeError} no string; {RangeError} no Camelot key
+ * @throws {TypeError} not a string; {RangeError} not a Camelot key
  */
 function compatible(camelot) {
   const { hour, letter } = parse(camelot);
@@ -29,26 +28,26 @@ function compatible(camelot) {
 }
 
 /**
- * Steps on the Camelot wheel, 0-7: an hour is one, and so is the change of the letter.
+ * Steps on the Camelot wheel, 0-7: an hour is one step, and so is a change of the letter.
  *
  * @param {string} a
  * @param {string} b
- * @throws {TypeError} no string; {RangeError} no Camelot key
+ * @throws {TypeError} not a string; {RangeError} not a Camelot key
  */
 function distance(a, b) {
   return stepsBetween(parse(a), parse(b));
 }
 
 /**
- * The order in which to play tracks in these keys, as indices: few steps on the wheel in all.
+ * An order of tracks in these keys, as indices, with few steps on the wheel in total.
  *
- * Tracks in the same key follow one another, in the order given. The path through the keys is
- * walked around the wheel, then improved by reversing and moving parts of it (2-opt and or-opt:
- * Croes, 1958; Or, 1976) until nothing helps.
+ * Tracks in the same key are adjacent, in the order given. The initial path goes around the
+ * wheel; reversing and moving parts of it improves it (2-opt and or-opt: Croes, 1958; Or, 1976)
+ * until no change helps.
  *
  * @param {readonly string[]} camelots
  * @returns {number[]}
- * @throws {TypeError} no array of strings; {RangeError} no Camelot key
+ * @throws {TypeError} not an array of strings; {RangeError} not a Camelot key
  */
 function smoothPath(camelots) {
   if (!Array.isArray(camelots)) throw new TypeError('keys must be an array');
@@ -72,7 +71,7 @@ function stepsBetween(a, b) {
   return Math.min(hours, 12 - hours) + (a.letter === b.letter ? 0 : 1);
 }
 
-/** From an hour on; within an hour, the letter of the one before first. */
+/** From an hour on around the wheel; within an hour, the letter of the previous key first. */
 function aroundTheWheel(keys, start) {
   const path = [];
   for (let hours = 0; hours < 12; hours++) {
@@ -85,7 +84,7 @@ function aroundTheWheel(keys, start) {
 }
 
 function improved(path) {
-  // one step from key to key is the least there can be
+  // one step from key to key is the minimum
   while (steps(path) >= path.length) {
     const found = shortest(neighbours(path));
     if (steps(found) >= steps(path)) break;
@@ -94,7 +93,7 @@ function improved(path) {
   return path;
 }
 
-/** Every path with one part reversed, or moved elsewhere. */
+/** Every path with one part reversed or moved. */
 function* neighbours(path) {
   const parts = path.flatMap((_, a) => path.slice(a).map((_, length) => [a, a + length + 1]));
   for (const [a, b] of parts) {
@@ -111,7 +110,7 @@ function* neighbours(path) {
   }
 }
 
-/** The first of the shortest. */
+/** The first of the shortest paths. */
 function shortest(paths) {
   let best;
   let least = Infinity;

@@ -18,13 +18,13 @@ const DEFAULTS = {
 const LEAST = { workers: 1, maxInFlight: 1, heartbeatInterval: 1, missedHeartbeats: 1 };
 const COUNTS = ['workers', 'maxInFlight', 'missedHeartbeats', 'maxRestarts', 'maxCrashes'];
 const TIMES = ['readyTimeout', 'heartbeatInterval', 'restartDelay', 'maxRestartDelay'];
-const LONGEST_MS = 2 ** 31 - 1; // Node lets a timer that is set for longer run out at once
-const MOST = { heartbeatInterval: 1e9 }; // the server takes no more
+const LONGEST_MS = 2 ** 31 - 1; // a longer timer of Node fires immediately
+const MOST = { heartbeatInterval: 1e9 }; // the server's limit
 
 /**
- * The options of `KeyAnalyzer` with their defaults, `args` and `env` as the process gets them.
+ * The options of `KeyAnalyzer` with their defaults; `args` and `env` as passed to the process.
  *
- * @throws {TypeError} an option is unknown or has a value that cannot be meant
+ * @throws {TypeError} an option is unknown or has an invalid value
  */
 function withDefaults(given = {}) {
   const options = { ...DEFAULTS };

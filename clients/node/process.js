@@ -2,16 +2,16 @@
 
 const { spawn } = require('node:child_process');
 
-const LAST_WORDS_MS = 1000; // how long the output of a process that has ended is waited for
-const STOP_MS = 2000; // how long a process that was told to stop may take
+const LAST_WORDS_MS = 1000; // limit for the output of a process that has ended
+const STOP_MS = 2000; // limit for a process to end after SIGTERM
 
 /**
- * One life of the server's process: messages in, messages out, and why it ended.
+ * One server process from start to end: messages in, messages out, and the reason of its end.
  *
- * The handlers are called from the event loop only, and `end` once, as the last of them.
+ * Only the event loop calls the handlers; `end` is called once, as the last of them.
  */
 class ServerProcess {
-  /** The server's `ready` message, once it has come. @type {object | null} */
+  /** The server's `ready` message; null before it arrives. @type {object | null} */
   ready = null;
 
   #options;
@@ -28,9 +28,9 @@ class ServerProcess {
 
   /**
    * @param {object} options `command`, `args`, `cwd`, `env`, `readyTimeout`, `heartbeatInterval`,
-   *   `missedHeartbeats`, as of `KeyAnalyzer`
+   *   `missedHeartbeats`, as for `KeyAnalyzer`
    * @param {object} handlers `message(object)`, `log(line)`, `drain()`, `end({ code, signal,
-   *   reason, cause, hopeless })`, where `hopeless` means that the next start would fail alike
+   *   reason, cause, hopeless })`; `hopeless` means that the next start would also fail
    */
   constructor(options, handlers) {
     this.#options = options;
@@ -46,8 +46,8 @@ class ServerProcess {
       this.#child.once('error', (error) => this.#spawnFailed(error));
       return;
     }
-    this.#child.on('error', () => {}); // it could not be killed; it is asked again, or ends itself
-    this.#child.stdin.on('error', () => {}); // the server has ended: its exit tells why
+    this.#child.on('error', () => {}); // a kill failed; the process ends later
+    this.#child.stdin.on('error', () => {}); // the server has ended; `exit` has the reason
     this.#child.stdin.on('drain', handlers.drain);
     readLines(this.#child.stdout, (line) => this.#receive(line));
     readLines(this.#child.stderr, (line) => this.#log(line));
@@ -65,7 +65,7 @@ class ServerProcess {
     return this.#child?.pid ?? null;
   }
 
-  /** Whether more would only pile up in memory; `drain` is told when that is over. */
+  /** Whether the pipe is full; the handler `drain` is called when it is free again. */
   get blocked() {
     return this.#child.stdin.writableNeedDrain;
   }
@@ -75,13 +75,13 @@ class ServerProcess {
     this.#child.stdin.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** No request follows: the server ends when it has answered all. */
+  /** Close stdin: the server ends after its last reply. */
   endInput() {
     const stdin = this.#child?.stdin;
     if (stdin && !stdin.writableEnded) stdin.end();
   }
 
-  /** End it in good order, but soon. */
+  /** Send SIGTERM, and kill the process if it does not end. */
   stop() {
     this.#child?.kill('SIGTERM');
     this.#endTimer ??= setTimeout(() => this.kill('it did not stop'), STOP_MS);
@@ -122,7 +122,7 @@ class ServerProcess {
     const { heartbeatInterval, missedHeartbeats } = this.#options;
     const silence = `no sign of life for ${(missedHeartbeats * heartbeatInterval) / 1000} s`;
     let missed = 0;
-    // intervals are counted, not seconds: a computer that wakes up has missed one, not hours
+    // counts intervals, not seconds: a computer that wakes up has missed one interval only
     this.#watchdog = setInterval(() => {
       missed = this.#heard ? 0 : missed + 1;
       this.#heard = false;
@@ -153,9 +153,9 @@ class ServerProcess {
 }
 
 /**
- * Call `onLine` with every line, however the chunks are cut; a last line without its end counts.
+ * Call `onLine` with every line, also with a last line without a line end.
  *
- * node:readline would also split at U+2028 and U+2029, which JSON strings may hold.
+ * node:readline would also split at U+2028 and U+2029, which JSON strings may contain.
  */
 function readLines(stream, onLine) {
   let rest = '';

@@ -1,13 +1,13 @@
 'use strict';
 
 /**
- * The requests that are not settled, and which of them the server is to have next.
+ * The requests that are not settled, and the choice of the next one to send.
  *
- * Each is in one of `#waiting` (not handed over yet), `#suspects` (to be tried again alone, because
- * the server died with them) and `#asked` (the server has them).
+ * Each is in one of `#waiting` (not sent yet), `#suspects` (to be sent again alone, because the
+ * server died with them) and `#asked` (sent).
  */
 class RequestQueue {
-  /** While it is true, nothing is handed over. */
+  /** If true, `next` returns no request. */
   held = false;
 
   #unsettled = new Map(); // id -> request
@@ -28,20 +28,20 @@ class RequestQueue {
     return this.#unsettled.get(id);
   }
 
-  /** @param {object} request of which `id` and `crashes` are used here */
+  /** @param {object} request with `id` and `crashes` */
   add(request) {
     this.#unsettled.set(request.id, request);
     this.#waiting.add(request);
   }
 
-  /** Whether the server has it. */
+  /** Whether the request was sent. */
   isAsked(request) {
     return this.#asked.has(request);
   }
 
   /**
-   * What is to be handed over now, if anything, where the server may have `most` at a time. A
-   * suspect goes alone: if the server dies again, we know of what.
+   * The next request to send, if any, with at most `most` sent at a time. A suspect is sent
+   * alone, to identify the cause of another crash.
    */
   next(most) {
     const suspectIsTried = first(this.#asked)?.crashes > 0;
@@ -55,10 +55,10 @@ class RequestQueue {
   }
 
   /**
-   * The server died, and any of the requests that it had may have brought it down.
+   * The server died: every request that was sent becomes a suspect.
    *
-   * @param {number} most so often may it die with a request
-   * @returns {object[]} those that are not to be tried again; they are still to be settled
+   * @param {number} most crashes after which a request is not sent again
+   * @returns {object[]} the requests that are not sent again; the caller must settle them
    */
   blame(most) {
     const had = [...this.#asked];
@@ -70,14 +70,14 @@ class RequestQueue {
     return had.filter(({ crashes }) => crashes >= most);
   }
 
-  /** It is settled. */
+  /** Remove a settled request. */
   forget(request) {
     this.#unsettled.delete(request.id);
     for (const set of [this.#waiting, this.#suspects, this.#asked]) set.delete(request);
   }
 }
 
-/** The oldest of a set. */
+/** The oldest item of a set. */
 function first(set) {
   return set.values().next().value;
 }

@@ -1,13 +1,13 @@
 'use strict';
 
-const MAX_LINE_BYTES = 1 << 20; // the server reads no longer line
+const MAX_LINE_BYTES = 1 << 20; // the server's limit
 
-/** What the server is sent to be asked for a file. */
+/** The message of a request. */
 function messageOf({ id, path, timeline }) {
   return timeline ? { id, path, timeline } : { id, path };
 }
 
-/** What keeps a request from being asked at all; null if nothing does. */
+/** The error of an invalid or aborted request; null for a valid one. */
 function refusalOf(request) {
   const { path, timeline, signal } = request;
   if (signal?.aborted) return { code: 'cancelled', message: 'cancelled', cause: signal.reason };

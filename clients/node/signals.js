@@ -1,19 +1,19 @@
 'use strict';
 
 /**
- * Which requests an AbortSignal cancels. Every signal has one listener for all of its requests: it
- * looks through all that it has before it takes another.
+ * The requests that each AbortSignal cancels. A signal has one listener for all of its requests,
+ * because `addEventListener` compares a new listener with all existing ones.
  */
 class Signals {
   #cancel;
   #listeners = new Map(); // signal -> { requests, abort }
 
-  /** @param {(id: number) => void} cancel called for every request of a signal that is aborted */
+  /** @param {(id: number) => void} cancel called for every request of an aborted signal */
   constructor(cancel) {
     this.#cancel = cancel;
   }
 
-  /** @param {object} request of which `id` and `signal` are used here */
+  /** @param {object} request with `id` and `signal` */
   listen(request) {
     const { signal } = request;
     if (!signal) return;
