@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import av
 import av.error
 import av.logging
+import av.subtitles.stream  # PyAV would load it later, perhaps with no memory left
 import numpy as np
 from av.container import InputContainer
 from av.stream import Discard
