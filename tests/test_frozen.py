@@ -226,8 +226,9 @@ import multiprocessing.spawn, psutil, sys, threading
 from pathlib import Path
 import numpy as np
 from keyscan import runtime
-from keyscan.engine.worker_process import Work, WorkerSettings
+from keyscan.engine.messages import Work
 from keyscan.engine.worker import Worker
+from keyscan.options import WorkerOptions
 program, engine, path, out = sys.argv[1:]
 runtime.pin_threads()
 python_path = sys.path
@@ -237,7 +238,7 @@ if program != sys.executable:
     files = Path(program).parent / "_internal"
     (dynload,) = files.glob("python3*/lib-dynload")
     sys.path = [str(files / "base_library.zip"), str(dynload), str(files)]
-worker = Worker(WorkerSettings(engine, 120.0))
+worker = Worker(WorkerOptions(engine, 120.0))
 worker.start()
 sys.path = python_path
 assert Path(f"/proc/{worker._process.pid}/exe").resolve() == Path(program).resolve()
