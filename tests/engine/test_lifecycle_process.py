@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -151,7 +152,8 @@ def follow(program, conversation):
             case ("idle workers die", number):  # no file is to blame, and none pays
                 conversation.settle()
                 for pid in conversation.process.worker_pids():
-                    os.kill(pid, number)
+                    with contextlib.suppress(ProcessLookupError):  # dead already, not yet replaced
+                        os.kill(pid, number)
             case _:
                 raise AssertionError(step)
 
