@@ -35,7 +35,7 @@ def analyze(
         ModelError: the checkpoint cannot be used.
     """
     model = _model(None if model_path is None else Path(model_path))
-    features = extract_features(path)
+    features = extract_features(path, mean_only=model.mean_only)
     return estimate_key(
         model,
         features.spectrogram,

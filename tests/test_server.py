@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+import soundfile
 import torch
 
 from keyscan import __version__
@@ -142,3 +144,19 @@ def test_a_keynet_state_dict_is_a_model_too(track, tmp_path):
     with ServerProcess("-m", str(tmp_path / "keynet.pt")) as server:
         assert server.ready["model"] == "keynet"
         assert server.ask(request(1, track))["class_id"] == expected.argmax()
+
+
+def test_channels_that_cancel(track, tmp_path):
+    """KeyNet was trained on the mean, in which there is nothing left."""
+    samples, rate = soundfile.read(track)
+    mono = samples.reshape(len(samples), -1).mean(1)
+    path = tmp_path / "inverted.flac"
+    soundfile.write(path, np.stack([mono, -mono], 1), rate)
+    with ServerProcess() as server:
+        reply = server.ask(request(1, path))
+    assert reply["camelot"] == "11A"
+    assert [warning["code"] for warning in reply["warnings"]] == ["phase"]
+    torch.save(KeyNet().state_dict(), tmp_path / "keynet.pt")
+    with ServerProcess("-m", str(tmp_path / "keynet.pt")) as server:
+        reply = server.ask(request(1, path))
+    assert (reply["code"], "cancel" in reply["error"]) == ("silent", True)

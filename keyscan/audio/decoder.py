@@ -1,19 +1,12 @@
-"""What a decoder is, what it reports of damage, and the mix-down: the mean of the channels."""
+"""What a decoder is, and what it reports of damage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial, reduce
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-Mono = NDArray[np.float32]
-
-# NaN and infinity are looked for later: numpy should not warn of them.
-_quiet = np.errstate(over="ignore", invalid="ignore")
+from keyscan.audio.mixdown import Mono
 
 
 class Refused(Exception):
@@ -62,34 +55,3 @@ class Decoder(Protocol):
     def __iter__(self) -> Iterator[Block]: ...
 
     def close(self) -> None: ...
-
-
-@_quiet
-def mean_of_interleaved(samples: NDArray[Any]) -> Mono:
-    """(frames, channels) of float32, int16 or int32 to (frames,); the full scale becomes +-1.
-
-    A matrix product: numpy's ``mean(1)`` of interleaved stereo takes forty times as long.
-    """
-    channels = samples.shape[1]
-    weights = np.full(channels, 1 / (_full_scale(samples.dtype) * channels), np.float32)
-    mean: Mono = samples.astype(np.float32, copy=False) @ weights
-    return mean
-
-
-@_quiet
-def mean_of_planar(channels: Sequence[NDArray[Any]]) -> Mono:
-    """One array (frames,) a channel, of u8, s16, s32, s64, flt or dbl, to (frames,) float32.
-
-    The full scale becomes +-1.
-    """
-    dtype, count = channels[0].dtype, len(channels)
-    total = reduce(partial(np.add, dtype=np.float32), channels)
-    mean: Mono = total.astype(np.float32, copy=count == 1)  # not in the decoder's own memory
-    mean *= np.float32(1 / (_full_scale(dtype) * count))
-    if dtype.kind == "u":  # unsigned samples rest at the middle of their range
-        mean -= np.float32(1)
-    return mean
-
-
-def _full_scale(dtype: np.dtype[Any]) -> float:
-    return 1.0 if dtype.kind == "f" else float(2 ** (8 * dtype.itemsize - 1))

@@ -18,8 +18,9 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Discard
 
-from keyscan.audio.decoder import Block, Damage, Mono, Refused, mean_of_planar
+from keyscan.audio.decoder import Block, Damage, Refused
 from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, UNKNOWN, Format
+from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.mpeg import is_cut
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
@@ -101,7 +102,8 @@ class PyavDecoder:
 
     name = "pyav"
 
-    def __init__(self, source: SourceFile, known: Format) -> None:
+    def __init__(self, source: SourceFile, known: Format, mix: Mixdown) -> None:
+        self._mix = mix
         source.seek(0)
         try:
             self._container: InputContainer = av.open(
@@ -160,23 +162,38 @@ class PyavDecoder:
         fifo, channels, samples_at_once = av.AudioFifo(), 0, 0
         for frame in self._watched() if self._finds_gaps else self._frames():
             if frame.layout.nb_channels != channels:  # AudioFifo would read beyond the planes
-                yield from _drain(fifo)
+                yield from self._drain(fifo)
                 fifo, channels = av.AudioFifo(), frame.layout.nb_channels
                 samples_at_once = _BLOCK_SAMPLES // channels
             if frame.samples >= samples_at_once:  # need not be copied to be a large block
-                yield from _drain(fifo)
-                yield Block(_mono(frame), frame.sample_rate)
+                yield from self._drain(fifo)
+                yield self._block(frame)
                 continue
             frame.pts = None  # gaps in time stamps are not ours to fill
             try:
                 fifo.write(frame)
             except ValueError:  # another sample format or rate
-                yield from _drain(fifo)
+                yield from self._drain(fifo)
                 fifo = av.AudioFifo()
                 fifo.write(frame)
             if fifo.samples >= samples_at_once:
-                yield from _drain(fifo)
-        yield from _drain(fifo)
+                yield from self._drain(fifo)
+        yield from self._drain(fifo)
+
+    def _drain(self, fifo: av.AudioFifo) -> Iterator[Block]:
+        frame = fifo.read(0, partial=True)
+        if frame is not None:
+            yield self._block(frame)
+
+    def _block(self, frame: av.AudioFrame) -> Block:
+        dtype, count = _DTYPES[frame.format.name.removesuffix("p")], frame.layout.nb_channels
+        planes: list[Any] = list(frame.planes)  # of 8 channels PyAV sees more than there are
+        if frame.format.is_planar:
+            channels = [np.frombuffer(plane, dtype, frame.samples) for plane in planes[:count]]
+        else:
+            packed = np.frombuffer(planes[0], dtype, frame.samples * count)
+            channels = list(packed.reshape(-1, count).T)
+        return Block(self._mix.planar(channels, frame.sample_rate), frame.sample_rate)
 
     def _watched(self) -> Iterator[av.AudioFrame]:
         """The frames; counts by time stamps the parts that were skipped without an error."""
@@ -247,28 +264,13 @@ class VorbisDecoder(PyavDecoder):
         Refused: they do not agree.
     """
 
-    def __init__(self, source: SourceFile, known: Format) -> None:
-        with contextlib.closing(SoundfileDecoder(source, known)) as other:
+    def __init__(self, source: SourceFile, known: Format, mix: Mixdown) -> None:
+        with contextlib.closing(SoundfileDecoder(source, known, mix)) as other:
             samples = other.samples
-        super().__init__(source, known)
+        super().__init__(source, known, mix)
         self._finds_gaps = False  # the pages were counted; time stamps are wrong more often
         first = next(self._packets, None)
         if first is None or first.pts != -(first.duration or 0) or self._stream.duration != samples:
             self.close()
             raise Refused("the sound begins or ends within a packet")
         self._packets = itertools.chain([first], self._packets)
-
-
-def _drain(fifo: av.AudioFifo) -> Iterator[Block]:
-    frame = fifo.read(0, partial=True)
-    if frame is not None:
-        yield Block(_mono(frame), frame.sample_rate)
-
-
-def _mono(frame: av.AudioFrame) -> Mono:
-    dtype, channels = _DTYPES[frame.format.name.removesuffix("p")], frame.layout.nb_channels
-    planes: list[Any] = list(frame.planes)  # of 8 channels PyAV sees more than there are
-    if frame.format.is_planar:
-        return mean_of_planar([np.frombuffer(p, dtype, frame.samples) for p in planes[:channels]])
-    packed = np.frombuffer(planes[0], dtype, frame.samples * channels)
-    return mean_of_planar(list(packed.reshape(-1, channels).T))

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import soxr
 
-from keyscan.audio.decoder import Mono
+from keyscan.audio.mixdown import Mono
 
 _ATTENUATION = 120.0  # dB, as of soxr: aliases lie below the steps of 16 bits
 _OUTPUTS = 12  # samples from each row: more of them multiply more zeros, fewer run slower

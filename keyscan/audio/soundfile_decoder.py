@@ -9,8 +9,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from keyscan.audio.decoder import Block, Damage, Refused, mean_of_interleaved
+from keyscan.audio.decoder import Block, Damage, Refused
 from keyscan.audio.formats import Format
+from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.source import SourceFile
 
 _BLOCK_SAMPLES = 1 << 17  # of all channels together: fits the processor's cache
@@ -27,8 +28,8 @@ class SoundfileDecoder:
 
     name = "soundfile"
 
-    def __init__(self, source: SourceFile, known: Format) -> None:
-        self._source = source
+    def __init__(self, source: SourceFile, known: Format, mix: Mixdown) -> None:
+        self._source, self._mix = source, mix
         source.seek(0)
         try:
             self._file = soundfile.SoundFile(source)
@@ -75,7 +76,7 @@ class SoundfileDecoder:
             samples: NDArray[Any] = np.ndarray(shape, dtype, data, strides=strides)
             if lead:  # 24 bits become the upper ones of 32
                 samples = samples << 8 if self._order == ">" else samples & -256
-            yield Block(mean_of_interleaved(samples), file.samplerate)
+            yield Block(self._mix.interleaved(samples, file.samplerate), file.samplerate)
             left, position = left - frames, position + frames * frame_width
 
     def _converted(self) -> Iterator[Block]:
@@ -92,7 +93,7 @@ class SoundfileDecoder:
                 return
             if not len(samples):
                 break
-            yield Block(mean_of_interleaved(samples), file.samplerate)
+            yield Block(self._mix.interleaved(samples, file.samplerate), file.samplerate)
 
     def close(self) -> None:
         """Close libsndfile's handle; the source stays open."""

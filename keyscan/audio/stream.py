@@ -9,8 +9,9 @@ from itertools import chain, groupby
 
 import numpy as np
 
-from keyscan.audio.decoder import Block, Decoder, Mono, Refused
+from keyscan.audio.decoder import Block, Decoder, Refused
 from keyscan.audio.formats import DecoderName, probe
+from keyscan.audio.mixdown import Mixdown, Mono
 from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
 from keyscan.audio.resampling import Resampler
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
@@ -31,7 +32,9 @@ _DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder]] = {
 
 
 class AudioStream:
-    """One file as mono float32 blocks; a context manager, iterated once.
+    """One file as mono float32 blocks, the mean of its channels; a context manager.
+
+    It is iterated once, and once more after each ``rewind``.
 
     Overwritten bytes that break no checksum, no frame and no length (samples of a WAV, say) are
     not noticed, nor is a gap in an AVI below 1 % of its length.
@@ -43,6 +46,7 @@ class AudioStream:
             ``"resample"``.
 
     Attributes:
+        mix: how many channels there are, and whether they cancel each other.
         duration: seconds decoded so far.
         warnings: what is wrong with the file; complete once the iteration has ended.
 
@@ -59,6 +63,7 @@ class AudioStream:
         stages: Stages | None = None,
     ) -> None:
         self.sample_rate = sample_rate
+        self.mix = Mixdown()
         self.duration = 0.0
         self.warnings: tuple[AnalysisWarning, ...] = ()
         self._stages = stages if stages is not None else Stages()
@@ -97,6 +102,19 @@ class AudioStream:
                 if len(samples):
                     yield samples
 
+    def rewind(self, row: int) -> None:
+        """Go back to the start, for row ``row`` of the mixes of ``Mixdown``.
+
+        Raises:
+            DecodeFailed, ReadFailed, UnsupportedFormat: the file has changed.
+        """
+        self._decoder.close()
+        self.mix = Mixdown(row)
+        self.duration, self._samples, self._bad_samples = 0.0, 0, 0
+        with self._stages.measure("decode"):
+            self._untried = list(self._probed.decoders)
+            self._decoder = self._open()
+
     def close(self) -> None:
         """Close the decoder and the file."""
         self._decoder.close()
@@ -113,7 +131,7 @@ class AudioStream:
         known, reasons = self._probed.format, []
         while self._untried:
             try:
-                return _DECODERS[self._untried.pop(0)](self._source, known)
+                return _DECODERS[self._untried.pop(0)](self._source, known, self.mix)
             except Refused as refusal:
                 reasons.append(str(refusal))
         self._source.check()

@@ -223,7 +223,7 @@ class Engine:
     def _decode(self, worker: Worker, task: Task) -> _Found:
         """What the worker's process makes of a task; tried twice if the process was dead."""
         settings = None if self._store is None else self._store.settings
-        work = Work(task.path, settings, task.spectrogram)
+        work = Work(task.path, settings, task.spectrogram, self._model.mean_only)
         try:
             try:
                 return worker.run(work, task.cancelled)

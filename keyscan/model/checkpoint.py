@@ -64,6 +64,11 @@ class KeyModel:
     tonality: Tonality | None
     device: torch.device
 
+    @property
+    def mean_only(self) -> bool:
+        """Whether it expects the mean of the channels even where they cancel: KeyNet does."""
+        return self.info.name == "keynet"
+
     def to_input(self, spectrogram: npt.NDArray[np.float32]) -> Tensor:
         """``log1p`` magnitudes ``(105, frames)`` -> a tensor ``(1, 105, frames)`` on the device.
 

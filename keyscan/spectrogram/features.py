@@ -10,7 +10,7 @@ import numpy as np
 
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
-from keyscan.errors import Cancelled, Silent, TooLong, TooShort
+from keyscan.errors import AnalysisWarning, Cancelled, Silent, TooLong, TooShort
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import (
     MAX_SECONDS,
@@ -18,6 +18,7 @@ from keyscan.spectrogram.constant_q import (
     ConstantQ,
     CqtEngine,
     Features,
+    FloatArray,
     load_filter_bank,
 )
 
@@ -29,6 +30,10 @@ __all__ = ["MIN_SECONDS", "Features", "extract_features", "warm_up"]
 MIN_SECONDS = 3.0
 """The shortest track that is analysed."""
 
+_PHASE = AnalysisWarning(
+    "phase", "the channels cancel each other in mono: one of them may be inverted"
+)
+_FRAMES_AT_ONCE = 1 << 12  # a day of music should not be held twice
 _CODEC_ROUNDING = 0.1  # seconds that a codec's frames may cost a track of three seconds
 
 
@@ -36,13 +41,19 @@ def extract_features(
     file: str | os.PathLike[str] | SourceFile,
     engine: CqtEngine = "matrix",
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    mean_only: bool = False,
 ) -> Features:
     """Decode a file and transform it, block by block.
+
+    The spectrogram is that of the mean of the channels. Where they cancel each other, it is the
+    power sum of their magnitudes, and the file is decoded once more for each further channel.
 
     Args:
         file: a path, or an opened file at its start, which is closed.
         engine: ``"librosa"`` is the reference; it holds the whole track in memory.
         should_stop: called after every block.
+        mean_only: take the mean of channels that cancel, too.
 
     Returns:
         The spectrogram, ``(105, frames)``, with the seconds spent in ``"decode"``,
@@ -53,27 +64,51 @@ def extract_features(
         Cancelled: ``should_stop()`` was true.
     """
     stages = Stages()
+    with AudioStream(file, _transform(engine).sample_rate, stages) as stream:
+        spectrogram = _spectrogram(stream, engine, stages, should_stop)
+        duration, warnings = stream.duration, stream.warnings
+        if stream.mix.cancels:
+            warnings = (*warnings, _PHASE)
+            for row in range(1, 1 if mean_only else stream.mix.channels):
+                stream.rewind(row)
+                part = _spectrogram(stream, engine, stages, should_stop)
+                with stages.measure("postprocess"):
+                    _add_powers(spectrogram, part)
+    with stages.measure("postprocess"):
+        if float(spectrogram.max(initial=0)) < SILENCE:
+            reasons = [warning.message for warning in warnings]
+            raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
+    return Features(spectrogram, duration, warnings, stages.seconds)
+
+
+def _spectrogram(
+    stream: AudioStream, engine: CqtEngine, stages: Stages, should_stop: Callable[[], bool]
+) -> FloatArray:
+    """``log1p(|C|)`` of a stream at its start."""
     transform = _transform(engine)
-    with AudioStream(file, transform.sample_rate, stages) as stream:
-        for block in stream:
-            if should_stop():
-                raise Cancelled
-            if stream.duration > MAX_SECONDS:
-                raise TooLong(f"there are more than {MAX_SECONDS / 3600:g} hours of sound")
-            with stages.measure("cqt"):
-                transform.push(block)
+    for block in stream:
+        if should_stop():
+            raise Cancelled
+        if stream.duration > MAX_SECONDS:
+            raise TooLong(f"there are more than {MAX_SECONDS / 3600:g} hours of sound")
+        with stages.measure("cqt"):
+            transform.push(block)
     if stream.duration < MIN_SECONDS - _CODEC_ROUNDING:
         raise TooShort(
             f"{stream.duration:.1f} seconds of sound are too little to tell a key from: "
             f"at least {MIN_SECONDS:g} are needed"
         )
     with stages.measure("cqt"):
-        spectrogram = transform.finish()
-    with stages.measure("postprocess"):
-        if float(spectrogram.max(initial=0)) < SILENCE:
-            reasons = [warning.message for warning in stream.warnings]
-            raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
-    return Features(spectrogram, stream.duration, stream.warnings, stages.seconds)
+        return transform.finish()
+
+
+def _add_powers(spectrogram: FloatArray, part: FloatArray) -> None:
+    """``log1p`` magnitudes of two mixes become, in the first, those of their power sum."""
+    for first in range(0, spectrogram.shape[1], _FRAMES_AT_ONCE):
+        here = spectrogram[:, first : first + _FRAMES_AT_ONCE]
+        there = part[:, first : first + _FRAMES_AT_ONCE]
+        shared = here[:, : there.shape[1]]
+        shared[:] = np.log1p(np.hypot(np.expm1(shared), np.expm1(there)))
 
 
 def warm_up(engine: CqtEngine = "matrix") -> None:

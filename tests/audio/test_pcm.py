@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from keyscan.audio.decoder import Mono
+from keyscan.audio.mixdown import Mixdown, Mono
 from keyscan.audio.formats import probe
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
@@ -34,7 +34,7 @@ def write(path: Path, kind: str, endian: str, subtype: str, frames: int, channel
 
 def decoded(path: Path) -> Mono:
     with SourceFile(path) as source:
-        decoder = SoundfileDecoder(source, probe(source).format)
+        decoder = SoundfileDecoder(source, probe(source).format, Mixdown())
         return np.concatenate([block.samples for block in decoder])
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from keyscan.audio.decoder import Mono
+from keyscan.audio.mixdown import Mono
 from keyscan.audio.resampling import Resampler, _Decimator, _factor
 from keyscan.spectrogram.constant_q import SAMPLE_RATE
 

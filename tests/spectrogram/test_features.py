@@ -9,9 +9,11 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
+from keyscan.audio.stream import AudioStream
 from keyscan.errors import Cancelled, Silent, TooLong, TooShort
 from keyscan.keys import Key
 from keyscan.spectrogram import features
+from keyscan.spectrogram.constant_q import CqtEngine
 from keyscan.spectrogram.features import extract_features
 
 
@@ -67,3 +69,43 @@ def test_it_stops_when_told_to(track: Path) -> None:
     answers = iter([False, True])
     with pytest.raises(Cancelled):
         extract_features(track, should_stop=lambda: next(answers))
+
+
+@pytest.mark.parametrize("engine", ["matrix", "librosa"])
+def test_where_channels_cancel_the_powers_are_added(
+    engine: CqtEngine, track: Path, tmp_path: Path
+) -> None:
+    music = soundfile.read(track)[0].mean(1)
+    soundfile.write(tmp_path / "mono.wav", music, SAMPLE_RATE)
+    plain = extract_features(tmp_path / "mono.wav", engine).spectrogram
+    for signs in ((1, -1), (1, -1, 1, -1, 1, -1)):
+        path = tmp_path / "inverted.wav"
+        soundfile.write(path, np.stack([sign * music for sign in signs], 1), SAMPLE_RATE)
+        found = extract_features(path, engine)
+        assert [warning.code for warning in found.warnings] == ["phase"]
+        assert np.allclose(found.spectrogram, plain, atol=1e-3)
+        assert found.duration == pytest.approx(20.0)
+        with pytest.raises(Silent, match="cancel"):
+            extract_features(path, engine, mean_only=True)
+
+
+def test_a_part_that_cancels_is_as_loud_as_it_is_in_phase(tmp_path: Path) -> None:
+    low, high = (render_track(Key.parse(key), 20.0).mean(1) for key in ("A minor", "C major"))
+    for name, sign in (("in phase", 1), ("cancels", -1)):
+        samples = np.stack([low + sign * high, low + high], 1) / 2
+        soundfile.write(tmp_path / name, samples, SAMPLE_RATE, format="WAV")
+    in_phase = extract_features(tmp_path / "in phase").spectrogram
+    powers = extract_features(tmp_path / "cancels").spectrogram
+    mean = extract_features(tmp_path / "cancels", mean_only=True).spectrogram
+    loud = in_phase > 0.5
+    assert np.abs(powers - in_phase)[loud].mean() < 0.5 * np.abs(mean - in_phase)[loud].mean()
+
+
+def test_a_file_whose_channels_cancel_can_be_stopped(track: Path, tmp_path: Path) -> None:
+    music = soundfile.read(track)[0].mean(1)
+    soundfile.write(tmp_path / "a.wav", np.stack([music, -music], 1), SAMPLE_RATE)
+    with AudioStream(tmp_path / "a.wav", 3675) as stream:
+        blocks = len(list(stream))
+    answers = iter([*[False] * (blocks + 1), True])
+    with pytest.raises(Cancelled):
+        extract_features(tmp_path / "a.wav", should_stop=lambda: next(answers))

@@ -1,0 +1,135 @@
+"""Channels become one: their mean, or what the mean loses where channels cancel each other.
+
+The rows of an orthogonal matrix turn n channels into n mixes whose powers add up to the mean power
+of the channels. Row 0 is the mean; of two channels, row 1 is half their difference (the side).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial, reduce
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mono = NDArray[np.float32]
+
+_OCTAVES = (65.0, 130.0, 260.0, 520.0, 1040.0, 1400.0)  # Hz: edges of the bands that are compared
+_WINDOW_SECONDS = 0.09  # resolves an octave at the lowest edge
+_STEP_SHARE, _LEAST_STEP, _MOST_STEP = 0.125, 0.25, 5.0  # of the time so far; seconds
+_CANCELLED = 4.0  # times the power of the mean; recorded rooms and wide pads reach 1.5
+_AUDIBLE = 1e-3  # of the power of the loudest octave
+
+# NaN and infinity are looked for later: numpy should not warn of them.
+_quiet = np.errstate(over="ignore", invalid="ignore")
+
+
+class Mixdown:
+    """Mixes blocks of channels; with row 0, the mean is compared with the rest on the way.
+
+    Attributes:
+        channels: the largest number of channels so far.
+    """
+
+    def __init__(self, row: int = 0) -> None:
+        self.channels = 1
+        self._row = row
+        self._seconds = self._next_look = 0.0
+        self._mean_power = np.zeros(len(_OCTAVES) - 1)
+        self._rest_power = np.zeros(len(_OCTAVES) - 1)
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the mean loses most of an octave of the music.
+
+        Sounds that have nothing in common have ``channels - 1`` times the power of the mean in the
+        other rows.
+        """
+        total = self._mean_power + self._rest_power
+        lost = self._rest_power > _CANCELLED * (self.channels - 1) * self._mean_power
+        return bool(np.any(lost & (total > _AUDIBLE * total.max())))
+
+    @_quiet
+    def interleaved(self, samples: NDArray[Any], rate: int) -> Mono:
+        """(frames, channels) of float32, int16 or int32 to (frames,); the full scale becomes +-1.
+
+        A matrix product: numpy's ``mean(1)`` of interleaved stereo takes forty times as long.
+        """
+        self._look(list(samples.T), rate)
+        weights = _weights(samples.shape[1], self._row) / _full_scale(samples.dtype)
+        mix: Mono = samples.astype(np.float32, copy=False) @ weights.astype(np.float32)
+        return mix
+
+    @_quiet
+    def planar(self, channels: Sequence[NDArray[Any]], rate: int) -> Mono:
+        """One array (frames,) a channel, of u8, s16, s32, s64, flt or dbl, to (frames,) float32.
+
+        The full scale becomes +-1.
+        """
+        self._look(channels, rate)
+        dtype, count = channels[0].dtype, len(channels)
+        weights = _weights(count, self._row) * count  # of the mean: ones
+        if self._row:
+            channels = [np.multiply(channel, weight, dtype=np.float32)
+                        for channel, weight in zip(channels, weights, strict=True)]  # fmt: skip
+        total = reduce(partial(np.add, dtype=np.float32), channels)
+        mix: Mono = total.astype(np.float32, copy=count == 1)  # not in the decoder's own memory
+        mix *= np.float32(1 / (_full_scale(dtype) * count))
+        if dtype.kind == "u" and not self._row:  # unsigned samples rest at the middle of the range
+            mix -= np.float32(1)
+        return mix
+
+    def _look(self, channels: Sequence[NDArray[Any]], rate: int) -> None:
+        """Add the powers of some short windows, fewer in long files: 3 % of decoding a WAV."""
+        self.channels = max(self.channels, len(channels))
+        if self._row or len(channels) == 1 or rate < _OCTAVES[-1]:
+            return
+        width = 1 << round(math.log2(rate * _WINDOW_SECONDS))
+        window, bands = _window_and_bands(width, rate)
+        for first in self._windows(len(channels[0]), width, rate):
+            part = np.stack([channel[first : first + width] for channel in channels])
+            scaled = part.astype(np.float32) / np.float32(_full_scale(part.dtype))
+            spectra = np.fft.rfft(scaled * window)
+            mean = np.abs(spectra.mean(0)) ** 2 @ bands
+            total = (np.abs(spectra) ** 2).mean(0) @ bands
+            if np.isfinite(total).all():
+                self._mean_power += mean
+                self._rest_power += total - mean
+
+    def _windows(self, frames: int, width: int, rate: int) -> Iterator[int]:
+        """The first frames of the windows in a block."""
+        start, self._seconds = self._seconds, self._seconds + frames / rate
+        while True:
+            first = max(math.ceil((self._next_look - start) * rate), 0)
+            if first + width > frames:
+                return
+            yield first
+            now = start + first / rate
+            self._next_look = now + min(max(_STEP_SHARE * now, _LEAST_STEP), _MOST_STEP)
+
+
+@lru_cache(maxsize=16)
+def _weights(channels: int, row: int) -> NDArray[np.float64]:
+    """Row ``row`` of the DCT-II matrix, scaled so that row 0 is the mean; zeros beyond the last."""
+    if row == 0:
+        return np.full(channels, 1 / channels)
+    if row >= channels:
+        return np.zeros(channels)
+    angles = math.pi * row * (np.arange(channels) + 0.5) / channels
+    weights: NDArray[np.float64] = np.cos(angles) * math.sqrt(2) / channels
+    return weights
+
+
+@lru_cache(maxsize=4)
+def _window_and_bands(width: int, rate: int) -> tuple[Mono, Mono]:
+    """A Hann window (width,), and a matrix (width // 2 + 1, octaves) that adds up each octave."""
+    hertz = np.fft.rfftfreq(width, 1 / rate)
+    bands = [(low <= hertz) & (hertz < high) for low, high in pairwise(_OCTAVES)]
+    return np.hanning(width).astype(np.float32), np.stack(bands, 1).astype(np.float32)
+
+
+def _full_scale(dtype: np.dtype[Any]) -> float:
+    return 1.0 if dtype.kind == "f" else float(2 ** (8 * dtype.itemsize - 1))
