@@ -125,15 +125,15 @@ def _weights(channels: int, row: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=4)
 def _window_and_bands(width: int, rate: int) -> tuple[Mono, Mono]:
-    """A Hann window (width,), and a matrix (bins, octaves) that adds up the power of each octave."""
+    """A Hann window (width,), and a matrix (bins, octaves) that sums the power of each octave."""
     hertz = np.fft.rfftfreq(width, 1 / rate)
     hertz = hertz[hertz < _OCTAVES[-1]]
     bands = [(low <= hertz) & (hertz < high) for low, high in pairwise(_OCTAVES)]
     return np.hanning(width).astype(np.float32), np.stack(bands, 1).astype(np.float32)
 
 
-def _power(spectra: NDArray[np.complex64]) -> Mono:
-    power: Mono = spectra.real**2 + spectra.imag**2
+def _power(spectra: NDArray[np.complexfloating[Any, Any]]) -> NDArray[Any]:
+    power: NDArray[Any] = spectra.real**2 + spectra.imag**2
     return power
 
 
