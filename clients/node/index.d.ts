@@ -134,6 +134,8 @@ export type ServerErrorCode =
   | 'read_failed'
   | 'empty_file'
   | 'unsupported_format'
+  | 'protected'
+  | 'no_such_stream'
   | 'no_audio'
   | 'decode_failed'
   | 'too_short'

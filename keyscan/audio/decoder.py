@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Mono = NDArray[np.float32]
 
+StreamNumbers = int | tuple[int, ...]
+"""The number of an audio stream, counted from 0 among those of its file; several were added."""
+
 # NaN and infinity are looked for later: numpy should not warn of them.
 _quiet = np.errstate(over="ignore", invalid="ignore")
 
@@ -52,12 +55,20 @@ class Decoder(Protocol):
         damage: complete once the iteration has ended.
         announced_seconds: length of the sound by an index or the file's end; None if neither
             tells it. Sound that is missing from a complete file was lost to damage.
+        stream: which of several audio streams is decoded, or which are added; None: the only one.
+        other_streams: numbers of those to try, in order, if that one holds no music.
     """
 
     name: str
     format: str
     damage: Damage
     announced_seconds: float | None
+
+    @property
+    def stream(self) -> StreamNumbers | None: ...
+
+    @property
+    def other_streams(self) -> tuple[int, ...]: ...
 
     def __iter__(self) -> Iterator[Block]: ...
 

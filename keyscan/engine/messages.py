@@ -25,12 +25,14 @@ class Work:
     """Analyse the file at ``path``.
 
     ``settings``: what a cached answer must have been made with; None: the cache is not asked.
-    ``spectrogram``: the spectrogram is wanted even if the answer is cached.
+    ``spectrogram``: the spectrogram is wanted even if the answer is cached. ``stream``: the number
+    of the audio stream to decode; None: any.
     """
 
     path: str
     settings: bytes | None = None
     spectrogram: bool = False
+    stream: int | None = None
 
 
 @dataclass(frozen=True)

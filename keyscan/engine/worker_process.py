@@ -97,7 +97,7 @@ def _analyse(
         return connection.poll() and isinstance(receive(connection), Stop)
 
     def extract(file: str | SourceFile) -> Features:
-        return extract_features(file, cqt, should_stop)
+        return extract_features(file, cqt, should_stop, work.stream)
 
     try:
         path = _native(work.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
-from keyscan.errors import Cancelled, Silent, TooLong, TooShort
+from keyscan.errors import Cancelled, DecodeFailed, NoAudio, Silent, TooLong, TooShort
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import (
     MAX_SECONDS,
@@ -29,6 +30,7 @@ __all__ = ["MIN_SECONDS", "Features", "extract_features", "warm_up"]
 MIN_SECONDS = 3.0
 """The shortest track that is analysed."""
 
+_NO_MUSIC = (NoAudio, DecodeFailed, TooShort, Silent)  # there may be some in another stream
 _CODEC_ROUNDING = 0.1  # seconds that a codec's frames may cost a track of three seconds
 
 
@@ -36,13 +38,17 @@ def extract_features(
     file: str | os.PathLike[str] | SourceFile,
     engine: CqtEngine = "matrix",
     should_stop: Callable[[], bool] = lambda: False,
+    stream: int | None = None,
 ) -> Features:
     """Decode a file and transform it, block by block.
+
+    Of several audio streams, another is tried where the first choice has no sound or next to none.
 
     Args:
         file: a path, or an opened file at its start, which is closed.
         engine: ``"librosa"`` is the reference; it holds the whole track in memory.
         should_stop: called after every block.
+        stream: the number of the only audio stream to take, counted from 0; None: any.
 
     Returns:
         The spectrogram, ``(105, frames)``, with the seconds spent in ``"decode"``,
@@ -54,14 +60,31 @@ def extract_features(
     """
     stages = Stages()
     transform = _transform(engine)
-    with AudioStream(file, transform.sample_rate, stages) as stream:
-        for block in stream:
-            if should_stop():
-                raise Cancelled
-            if stream.duration > MAX_SECONDS:
-                raise TooLong(f"there are more than {MAX_SECONDS / 3600:g} hours of sound")
-            with stages.measure("cqt"):
-                transform.push(block)
+    with AudioStream(file, transform.sample_rate, stages, stream) as audio:
+        try:
+            return _transformed(audio, transform, stages, should_stop)
+        except _NO_MUSIC as error:
+            failure = error
+    path = file.path if isinstance(file, SourceFile) else file
+    for other in audio.other_streams:
+        with contextlib.suppress(*_NO_MUSIC):
+            return extract_features(path, engine, should_stop, other)
+    raise failure
+
+
+def _transformed(
+    stream: AudioStream,
+    transform: ConstantQ | LibrosaConstantQ,
+    stages: Stages,
+    should_stop: Callable[[], bool],
+) -> Features:
+    for block in stream:
+        if should_stop():
+            raise Cancelled
+        if stream.duration > MAX_SECONDS:
+            raise TooLong(f"there are more than {MAX_SECONDS / 3600:g} hours of sound")
+        with stages.measure("cqt"):
+            transform.push(block)
     if stream.duration < MIN_SECONDS - _CODEC_ROUNDING:
         raise TooShort(
             f"{stream.duration:.1f} seconds of sound are too little to tell a key from: "
@@ -73,7 +96,8 @@ def extract_features(
         if float(spectrogram.max(initial=0)) < SILENCE:
             reasons = [warning.message for warning in stream.warnings]
             raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
-    return Features(spectrogram, stream.duration, stream.warnings, stages.seconds)
+    warnings, chosen = stream.warnings, stream.stream
+    return Features(spectrogram, stream.duration, warnings, stages.seconds, stream=chosen)
 
 
 def warm_up(engine: CqtEngine = "matrix") -> None:
