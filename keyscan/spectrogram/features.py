@@ -60,7 +60,7 @@ def extract_features(
     """
     stages = Stages()
     transform = _transform(engine)
-    with AudioStream(file, transform.sample_rate, stages, stream) as audio:
+    with AudioStream(file, transform.sample_rate, stages, stream=stream) as audio:
         try:
             return _transformed(audio, transform, stages, should_stop)
         except _NO_MUSIC as error:

@@ -11,6 +11,9 @@ import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
 
+from examples.track import render_track
+from keyscan.keys import Key
+
 RATE = 44100
 DEFAULT = Disposition.default
 NO_FLAGS = Disposition(0)
@@ -36,8 +39,27 @@ class Tone:
         return np.stack([sine, sine]).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A stream with music in ``key``."""
+
+    key: str
+    name: str = ""
+    flags: Disposition = NO_FLAGS
+    seconds: float = 10.0
+    rate: int = RATE
+
+    def samples(self) -> NDArray[np.float32]:
+        """The music, (2, samples)."""
+        return render_track(Key.parse(self.key), self.seconds).T
+
+
 def write_streams(
-    path: Path, tones: Sequence[Tone], container: str = "mp4", codec: str = "aac", **muxer: str
+    path: Path,
+    tones: Sequence[Tone | Piece],
+    container: str = "mp4",
+    codec: str = "aac",
+    **muxer: str,
 ) -> None:
     """Write the ``tones`` as streams that lie interleaved in the file."""
     with av.open(str(path), "w", format=container, options=muxer) as output:
