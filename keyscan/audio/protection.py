@@ -20,12 +20,12 @@ _LONGEST_DESCRIPTION = 1 << 16  # bytes
 
 def protected_tracks(source: SourceFile) -> frozenset[int]:
     """The identifiers of the tracks whose sound is encrypted."""
-    found = set()
-    for moov in _boxes(source, source.start, source.end, b"moov"):
-        for trak in _boxes(source, *moov, b"trak"):
-            if _is_protected(_description(source, *trak)):
-                found.add(_track_id(source, *trak))
-    return frozenset(found)
+    moov = next(_boxes(source, source.start, source.end, b"moov"), (0, 0))
+    return frozenset(
+        _track_id(source, *trak)
+        for trak in _boxes(source, *moov, b"trak")
+        if _is_protected(_description(source, *trak))
+    )
 
 
 def _is_protected(description: bytes) -> bool:

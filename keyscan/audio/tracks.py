@@ -24,8 +24,11 @@ _STEM_WORDS = frozenset(
 _WORDS_BESIDE = frozenset(("stem", "stems", "track", "and"))
 _ASIDE = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
 
-# FFmpeg's marks of encrypted sound, beside the boxes of MP4 that ``protection`` reads
-_PROTECTED_KEYS = frozenset(("enc_key_id", "encryption", "ASF_Protection_Type"))
+_MOST_OTHERS = 8  # a file may claim a thousand silent streams, and each takes a whole decoding
+
+# What FFmpeg notes of encryption; ``protection`` reads the boxes of MP4.
+_ASF_MARKS = ("encryption", "ASF_Protection_Type")
+_MATROSKA_MARK = "enc_key_id"
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def choose(
             return Choice(tuple(stems))
         usable = [n for n in usable if n not in stems]
     usable.sort(key=lambda n: _rank(streams[n]))  # keeps the order of equals
-    return Choice((usable[0],), tuple(usable[1:]))
+    return Choice((usable[0],), tuple(usable[1 : 1 + _MOST_OTHERS]))
 
 
 def _require_any(streams: Sequence[av.AudioStream], protected_ids: Container[int]) -> None:
@@ -97,8 +100,10 @@ def _is_usable(stream: av.AudioStream, protected_ids: Container[int]) -> bool:
 
 
 def _is_protected(stream: av.AudioStream, protected_ids: Container[int]) -> bool:
-    keys = {*stream.container.metadata, *stream.metadata}
-    return stream.id in protected_ids or not keys.isdisjoint(_PROTECTED_KEYS)
+    container = stream.container
+    if container.format.name == "asf":
+        return any(mark in container.metadata for mark in _ASF_MARKS)
+    return stream.id in protected_ids or _MATROSKA_MARK in stream.metadata
 
 
 def _is_stem(stream: av.AudioStream) -> bool:

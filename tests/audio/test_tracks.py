@@ -215,3 +215,16 @@ def test_a_stream_behind_the_last(tmp_path: Path) -> None:
     write_streams(tmp_path / "two", [Tone(220), Tone(330)])
     with pytest.raises(NoSuchStream, match="no audio stream 2: the file has streams 0 to 1"):
         heard(tmp_path / "two", 2)
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mov", "aac"), ("matroska", "flac")])
+def test_pictures_and_time_codes_are_not_counted(
+    container: str, codec: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "film"
+    write_streams(path, [Tone(220), Tone(440)], container, codec, video=True)
+    with av.open(str(path)) as film:
+        assert film.streams[0].type == "video"
+        assert len(film.streams) == (4 if container == "mov" else 3)
+    assert heard(path, 0) == ([220], 0)
+    assert heard(path, 1) == ([440], 1)

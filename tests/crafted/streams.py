@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.stream import Disposition
 from numpy.typing import NDArray
 
@@ -59,10 +60,16 @@ def write_streams(
     tones: Sequence[Tone | Piece],
     container: str = "mp4",
     codec: str = "aac",
+    *,
+    video: bool = False,
     **muxer: str,
 ) -> None:
-    """Write the ``tones`` as streams that lie interleaved in the file."""
+    """Write the ``tones`` as streams that lie interleaved in the file.
+
+    ``video``: behind a picture, and in MOV before a track with a time code.
+    """
     with av.open(str(path), "w", format=container, options=muxer) as output:
+        picture = _picture(output) if video else None
         streams = []
         for tone in tones:
             stream = output.add_stream(codec, rate=tone.rate, layout="stereo")
@@ -71,6 +78,9 @@ def write_streams(
             if tone.name:
                 stream.metadata["title"] = tone.name
             streams.append(stream)
+        if picture is not None:
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            output.mux([*picture.encode(frame), *picture.encode(None)])
         all_samples = [tone.samples() for tone in tones]
         for tenth in range(int(10 * max(tone.seconds for tone in tones))):
             for tone, stream, samples in zip(tones, streams, all_samples, strict=True):
@@ -82,6 +92,13 @@ def write_streams(
                     output.mux(stream.encode(frame))
         for stream in streams:
             output.mux(stream.encode(None))
+
+
+def _picture(output: OutputContainer) -> av.VideoStream:
+    stream = output.add_stream("mpeg4", rate=25)
+    stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+    stream.metadata["timecode"] = "01:00:00:00"
+    return stream
 
 
 def pitches(samples: NDArray[np.float32], rate: int) -> list[int]:
