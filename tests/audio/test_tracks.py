@@ -127,14 +127,15 @@ def test_a_damaged_stream_hides_no_music(tmp_path: Path) -> None:
         extract_features(path, stream=0)
 
 
+@pytest.mark.parametrize("field", ["title", "handler_name"])
 @pytest.mark.parametrize("container", ["mp4", "matroska"])
 @pytest.mark.parametrize("names", [STEMS, ("Drums", "Bass", "Other", "Vocals"),
                                    ("Lead Vocals", "hi-hat", "Stem 3: Synth 1"),
                                    ("Instrumental", "acapella")])  # fmt: skip
 def test_stems_without_a_mix_are_added(
-    container: str, names: tuple[str, ...], tmp_path: Path
+    container: str, names: tuple[str, ...], field: str, tmp_path: Path
 ) -> None:
-    tones = [Tone(220 + 110 * number, name) for number, name in enumerate(names)]
+    tones = [Tone(220 + 110 * number, name, name_field=field) for number, name in enumerate(names)]
     write_streams(tmp_path / "stems", tones, container, CONTAINERS[container])
     everything = [220 + 110 * number for number in range(len(names))]
     assert heard(tmp_path / "stems") == (everything, tuple(range(len(names))))

@@ -24,7 +24,7 @@ NO_FLAGS = Disposition(0)
 class Tone:
     """A stream with a sine of ``pitch`` Hz, or (0) digital silence; ``flags`` as FFmpeg has them.
 
-    ``name`` is the stream's title.
+    ``name`` is the stream's title, or the other field of its metadata that ``name_field`` is.
     """
 
     pitch: float
@@ -32,6 +32,7 @@ class Tone:
     flags: Disposition = NO_FLAGS
     seconds: float = 4.0
     rate: int = RATE
+    name_field: str = "title"
 
     def samples(self) -> NDArray[np.float32]:
         """The sine, (2, samples)."""
@@ -42,13 +43,14 @@ class Tone:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stream with music in ``key``."""
+    """A stream with music in ``key``; the rest as in ``Tone``."""
 
     key: str
     name: str = ""
     flags: Disposition = NO_FLAGS
     seconds: float = 10.0
     rate: int = RATE
+    name_field: str = "title"
 
     def samples(self) -> NDArray[np.float32]:
         """The music, (2, samples)."""
@@ -76,7 +78,7 @@ def write_streams(
             stream.disposition = tone.flags
             stream.bit_rate = 128_000
             if tone.name:
-                stream.metadata["title"] = tone.name
+                stream.metadata[tone.name_field] = tone.name
             streams.append(stream)
         if picture is not None:
             frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
