@@ -12,14 +12,15 @@ from av.stream import Disposition
 from keyscan.errors import DecodeFailed, NoAudio, NoSuchStream, Protected, UnsupportedFormat
 
 _NAME_KEYS = ("title", "name", "handler_name", "HANDLER_NAME")
-_STEM_WORDS = frozenset(
-    """
-    vocal vocals vox voice acapella acappella lead backing choir drum drums kick snare hihat hihats
-    hi hat hats cymbals percussion perc rhythm beats bass bassline guitar guitars piano keys organ
-    strings brass synth synths pad pads melody harmony chords fx instrument instruments instrumental
-    accompaniment other others
-    """.split()
-)
+# fmt: off
+_STEM_WORDS = frozenset((
+    "vocal", "vocals", "vox", "voice", "acapella", "acappella", "lead", "backing", "choir",
+    "drum", "drums", "kick", "snare", "hihat", "hihats", "hi", "hat", "hats", "cymbals",
+    "percussion", "perc", "rhythm", "beats", "bass", "bassline", "guitar", "guitars", "piano",
+    "keys", "organ", "strings", "brass", "synth", "synths", "pad", "pads", "melody", "harmony",
+    "chords", "fx", "instrument", "instruments", "instrumental", "accompaniment", "other", "others",
+))
+# fmt: on
 _WORDS_BESIDE = frozenset(("stem", "stems", "track", "and"))
 _ASIDE = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
 
