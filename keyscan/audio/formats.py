@@ -132,20 +132,8 @@ UNKNOWN = Format(extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr
 
 FORMATS = (
     *(WAV, RF64, AIFF, AIFC, OGG_VORBIS, OGG_OPUS, OGG_FLAC, OGG_SPEEX, OGG, MP4, FLAC, AU),
-    *(
-        CAF_WITH_ALAC,
-        CAF,
-        AVI,
-        MATROSKA,
-        ASF,
-        MPEG_PS,
-        W64,
-        MP3,
-        ADTS,
-        WAV_WITH_MPEG,
-        LARGE_WAV,
-        UNKNOWN,
-    ),
+    *(CAF_WITH_ALAC, CAF, AVI, MATROSKA, ASF, MPEG_PS, W64, MP3, ADTS),
+    *(WAV_WITH_MPEG, LARGE_WAV, UNKNOWN),
 )
 """In the order in which their magic is looked for."""
 
