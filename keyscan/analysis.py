@@ -13,6 +13,7 @@ from keyscan.errors import AnalysisError, AnalysisWarning
 from keyscan.keys import KEYS, Harmony, Key, KeyStyle
 
 if TYPE_CHECKING:  # numpy
+    from keyscan.audio.decoder import StreamNumbers
     from keyscan.spectrogram.constant_q import FloatArray
 
 Message = dict[str, Any]
@@ -74,6 +75,8 @@ class Analysis:
         tonal: False for drums, speech and noise, whose ``key`` means nothing.
         duration: seconds of sound analysed.
         warnings: what is wrong with the file, or doubtful about the key.
+        stream: the number of the audio stream, counted from 0 among those of the file, or numbers
+            of streams that were added (stems without a mix); None: the file has only one.
         timeline: the key over time, where it was asked for.
         cached: the answer comes from the cache.
         spectrogram: ``log1p(|C|)``, shape (105, frames), where it was asked for.
@@ -86,6 +89,7 @@ class Analysis:
     tonal: bool = True
     duration: float
     warnings: tuple[AnalysisWarning, ...] = ()
+    stream: StreamNumbers | None = None
     timeline: Timeline | None = None
     cached: bool = False
     spectrogram: FloatArray | None = field(default=None, compare=False, repr=False)
@@ -154,6 +158,7 @@ class Analysis:
             },
             "duration": self.duration,
             "warnings": [[warning.code, warning.message] for warning in self.warnings],
+            "stream": self.stream,
         }
 
     @classmethod
@@ -172,6 +177,7 @@ class Analysis:
                 tonal=record["tonal"],
                 duration=record["duration"],
                 warnings=tuple(AnalysisWarning(*warning) for warning in record["warnings"]),
+                stream=_stream(record["stream"]),
                 timeline=_timeline(record["timeline"]),
                 cached=True,
                 spectrogram=spectrogram,
@@ -182,6 +188,10 @@ class Analysis:
 
 def _row(segment: Segment) -> list[float]:
     return [segment.start, segment.end, segment.key.class_id, segment.confidence]
+
+
+def _stream(value: int | list[int] | None) -> StreamNumbers | None:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _timeline(value: Any) -> Timeline | None:
@@ -215,6 +225,7 @@ def success_fields(analysis: Analysis, style: KeyStyle, *, timeline: bool) -> Me
         "duration": round(analysis.duration, 3),
         "warnings": [asdict(warning) for warning in analysis.warnings],
         "cached": analysis.cached,
+        **({} if analysis.stream is None else {"stream": analysis.stream}),
         **(_timeline_fields(analysis.timeline, style) if timeline and analysis.timeline else {}),
     }
 

@@ -17,6 +17,7 @@ def analyze(
     *,
     timeline: bool = False,
     spectrogram: bool = False,
+    stream: int | None = None,
     model_path: str | os.PathLike[str] | None = None,
 ) -> Analysis:
     """Analyse one audio file; the first call loads the model.
@@ -28,6 +29,8 @@ def analyze(
         path: of an audio or video file, in any format that the server knows.
         timeline: whether ``timeline``, the key over time, is wanted; otherwise it is None.
         spectrogram: whether ``spectrogram`` is wanted; otherwise it is None.
+        stream: the number of the audio stream to analyse, counted from 0 among those of the file;
+            None: the default one, or the next that is not silent, or the sum of stems.
         model_path: another checkpoint than the packaged one.
 
     Raises:
@@ -35,13 +38,14 @@ def analyze(
         ModelError: the checkpoint cannot be used.
     """
     model = _model(None if model_path is None else Path(model_path))
-    features = extract_features(path, mean_only=model.mean_only)
+    features = extract_features(path, stream=stream, mean_only=model.mean_only)
     return estimate_key(
         model,
         features.spectrogram,
         path=os.fspath(path),
         duration=features.duration,
         warnings=features.warnings,
+        stream=features.stream,
         timeline=timeline,
         keep_spectrogram=spectrogram,
     )

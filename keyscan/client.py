@@ -96,14 +96,18 @@ class Client:
             self.close()
             raise
 
-    def analyze(self, path: StrPath, *, timeline: bool = False) -> Message:
+    def analyze(
+        self, path: StrPath, *, timeline: bool = False, stream: int | None = None
+    ) -> Message:
         """The server's reply for a file; blocks until it is there.
+
+        ``stream`` is the number of the audio stream to analyse, counted from 0; None: any.
 
         Raises:
             AnalysisError: the file has no key; ``code`` is that of the reply.
             CancelledError: a reset in another thread cancelled the file.
         """
-        return self.submit(path, timeline=timeline).result()
+        return self.submit(path, timeline=timeline, stream=stream).result()
 
     def analyze_all(
         self, paths: Iterable[StrPath], *, timeline: bool = False
@@ -135,7 +139,9 @@ class Client:
             for future in waiting:
                 future.cancel()
 
-    def submit(self, path: StrPath, *, timeline: bool = False) -> Future[Message]:
+    def submit(
+        self, path: StrPath, *, timeline: bool = False, stream: int | None = None
+    ) -> Future[Message]:
         """Request a file; the future returns or raises what ``analyze`` does.
 
         Until the reply is there, ``cancel()`` of the future makes the server drop the file.
@@ -150,7 +156,8 @@ class Client:
                 if self._why:
                     raise ServerEnded(self._why)
                 self._files[number] = future
-            self._send({"id": number, "path": absolute, "timeline": timeline})
+            request = {"id": number, "path": absolute, "timeline": timeline}
+            self._send(request if stream is None else {**request, "stream": stream})
         future.add_done_callback(partial(self._withdraw, number))
         return future
 

@@ -6,6 +6,7 @@ The docstring of a class with a code is its row in the table of codes in the doc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,24 @@ class UnsupportedFormat(AnalysisError):
     """The bytes are not an audio or video format that the decoders know."""
 
     code = "unsupported_format"
+
+
+class Protected(AnalysisError):
+    """The sound is encrypted: the file has a copy protection (DRM)."""
+
+    code = "protected"
+
+
+class NoSuchStream(AnalysisError):
+    """The request names an audio stream that is not in the file."""
+
+    code = "no_such_stream"
+
+    @classmethod
+    def among(cls, count: int, wanted: int) -> Self:
+        """For the stream ``wanted`` of a file that has ``count``."""
+        known = "only stream 0" if count == 1 else f"streams 0 to {count - 1}"
+        return cls(f"there is no audio stream {wanted}: the file has {known}")
 
 
 class NoAudio(AnalysisError):

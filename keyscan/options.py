@@ -77,7 +77,7 @@ class ServeOptions:
 
 @dataclass(frozen=True)
 class AnalyzeOptions:
-    """``output`` None is stdout; ``plot`` None: no picture is drawn."""
+    """``output`` None is stdout; ``plot`` None: no picture is drawn; ``stream`` None: any."""
 
     engine: EngineOptions
     style: KeyStyle
@@ -91,6 +91,7 @@ class AnalyzeOptions:
     recursive: bool
     changed_only: bool
     quiet: bool
+    stream: int | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         engine=_engine(found), style=KeyStyle(found.notation, found.spelling),
         paths=tuple(found.paths), format=found.format, output=output, plot=found.plot,
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
-        changed_only=found.changed_only, quiet=found.quiet,
+        changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
     )  # fmt: skip
 
 
@@ -217,6 +218,8 @@ def _analyze_parser() -> argparse.ArgumentParser:
         "mix well (default: given, with --m3u key)")
     add("--timeline", action="store_true",
         help="tell the key over time as well, and those of intro and outro")
+    add("--stream", type=_stream, metavar="N",
+        help="analyse this audio stream of every file, counted from 0 (default: the default one)")
     add("--recursive", action=argparse.BooleanOptionalAction, default=True,
         help="look into the folders of a folder (default: yes)")
     add("--changed-only", action="store_true", help="leave out what the cache already knew")
@@ -292,6 +295,12 @@ def _size(text: str) -> int:
     return _whole(text, 1 << 31, "from 1")  # files or MiB: no limit in practice
 
 
+def _stream(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 on, not {text!r}")
+    return int(text)
+
+
 def _whole(text: str, most: int, between: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"must be a whole number {between}, not {text!r}")
@@ -300,9 +309,9 @@ def _whole(text: str, most: int, between: str) -> int:
 
 _SERVE_EPILOG = """\
 Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, with "timeline": true for the
-key over time; {"type": "reset"}, {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON
-lines on stdout, in the order in which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1
-shows where the time goes.
+key over time, "stream": 1 for the second audio stream of a file; {"type": "reset"},
+{"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
+which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 shows where the time goes.
 
 "%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON, CSV or a playlist of
 their tracks' keys, or a picture: see analyze --help.

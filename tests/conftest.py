@@ -13,6 +13,7 @@ from hypothesis import settings
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.doctor.environment import PREFIXES
 from keyscan.keys import Key
+from tests.crafted.streams import Piece, write_streams
 from tests.server_process import ServerProcess
 
 # a busy machine is no reason to fail
@@ -38,6 +39,14 @@ def track(tmp_path_factory):
     """Ten seconds in F# minor, 11A."""
     path = tmp_path_factory.mktemp("music") / "träck 🎵.flac"
     soundfile.write(path, render_track(Key.parse("F# minor"), 10.0), SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory):
+    """Ten seconds with two audio streams: A minor, 8A, and F# minor, 11A."""
+    path = tmp_path_factory.mktemp("film") / "film.mkv"
+    write_streams(path, [Piece("A minor"), Piece("F# minor")], "matroska", "flac")
     return path
 
 

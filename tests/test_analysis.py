@@ -26,6 +26,7 @@ analyses = st.builds(
     tonal=st.booleans(),
     duration=numbers,
     warnings=st.lists(warnings).map(tuple),
+    stream=st.none() | st.integers(0) | st.lists(st.integers(0)).map(tuple),
     timeline=st.none() | timelines,
 )
 

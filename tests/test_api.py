@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from keyscan import Analysis, AnalysisError, Key, analyze
+from keyscan.errors import NoSuchStream
 from tests.server_process import ROOT, ServerProcess, request
 
 
@@ -49,6 +50,14 @@ def test_what_cannot_be_analysed_raises_an_error_with_a_code(tmp_path):
             analyze(path)
         assert caught.value.code == code
         assert str(caught.value)
+
+
+def test_one_of_several_streams(film, track):
+    assert [analyze(film, stream=number).camelot for number in (None, 0, 1)] == ["8A", "8A", "11A"]
+    assert [analyze(film, stream=number).stream for number in (None, 0, 1)] == [0, 0, 1]
+    assert analyze(track, stream=0) == analyze(track)
+    with pytest.raises(NoSuchStream):
+        analyze(film, stream=2)
 
 
 def test_another_model_and_one_that_is_none(track):

@@ -16,7 +16,7 @@ import pytest
 
 from keyscan import AnalysisError
 from keyscan.client import Client, ServerEnded
-from keyscan.errors import FileNotFound, InvalidPath
+from keyscan.errors import FileNotFound, InvalidPath, NoSuchStream
 from keyscan.server.protocol import MAX_LINE_BYTES
 from tests.server_process import COMMAND, PATIENCE, ROOT, wait_for
 
@@ -66,6 +66,14 @@ def test_the_server_of_this_python_is_the_default(track, monkeypatch):
 def test_the_key_over_time(client, track):
     reply = client.analyze(str(track), timeline=True)
     assert reply["timeline"][0]["camelot"] == reply["intro_key"]["camelot"] == "11A"
+
+
+def test_one_of_several_streams(client, film):
+    assert client.analyze(film)["camelot"] == "8A"
+    reply = client.analyze(film, stream=1)
+    assert (reply["camelot"], reply["stream"]) == ("11A", 1)
+    with pytest.raises(NoSuchStream, match="no audio stream 2"):
+        client.analyze(film, stream=2)
 
 
 def test_relative_paths_are_those_of_the_caller(client, track, monkeypatch):

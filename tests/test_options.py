@@ -44,16 +44,17 @@ def test_analyze():
     assert (options.paths, options.format, options.sort) == (("a.mp3", "b"), "table", "given")
     assert (options.output, options.plot, options.theme) == (None, None, "light")
     assert (options.timeline, options.recursive) == (False, True)
-    assert (options.changed_only, options.quiet) == (False, False)
+    assert (options.changed_only, options.quiet, options.stream) == (False, False, None)
     arguments = (
         "--m3u -o set.m3u8 --plot a.PNG --theme dark --no-recursive --cache k --changed-only -q "
-        "-j 1 --notation openkey x"
+        "-j 1 --notation openkey --stream 0 x"
     )
     options = parse_analyze(arguments.split())
     assert (options.format, options.sort, options.output) == ("m3u", "key", Path("set.m3u8"))
     assert (options.plot, options.theme, options.recursive) == (Path("a.PNG"), "dark", False)
     assert (options.changed_only, options.quiet, options.engine.cache) == (True, True, "k")
     assert (options.engine.workers, options.style.notation) == (1, "openkey")
+    assert options.stream == 0
     assert parse_analyze(["--output", "-", "a.mp3"]).output is None
     assert parse_analyze(["--m3u", "--sort", "mix", "a.mp3"]).sort == "mix"
 
@@ -87,6 +88,8 @@ def test_doctor():
         (parse_analyze, "", "FILE-OR-FOLDER"),
         (parse_analyze, "''", "argument FILE-OR-FOLDER: a path must not be empty"),
         (parse_analyze, "--json --csv a.mp3", "not allowed with"),
+        (parse_analyze, "--stream -1 a.mp3", "--stream"),
+        (parse_analyze, "--stream first a.mp3", "must be a whole number from 0 on, not 'first'"),
         (parse_analyze, "--m3u --timeline a.mp3", "--timeline: a playlist has no place for it"),
         (parse_analyze, "--output b.mp3 a.mp3", "b.mp3: that is the name of a music file"),
         (parse_analyze, "--changed-only a.mp3", "--changed-only needs --cache FILE"),

@@ -74,6 +74,11 @@ export interface Success extends KeyGuess {
   warnings: Warning[];
   /** Whether the server knew the answer from before. */
   cached: boolean;
+  /**
+   * The audio stream that was analysed, counted from 0, of a file with several of them; all numbers
+   * where stems without a mix were added.
+   */
+  stream?: number | number[];
   /** The key over time, without gaps; this and the next two only if `timeline` was asked for. */
   timeline?: Segment[];
   /** The key of the first half minute of music. */
@@ -92,6 +97,8 @@ export interface AnalyzeOptions {
   signal?: AbortSignal;
   /** Whether the key over time is wanted as well. Default: false. */
   timeline?: boolean;
+  /** The number of the audio stream to analyse, counted from 0. Default: the server chooses. */
+  stream?: number;
 }
 
 /** The server's reply about a file without a key. */
@@ -134,6 +141,8 @@ export type ServerErrorCode =
   | 'read_failed'
   | 'empty_file'
   | 'unsupported_format'
+  | 'protected'
+  | 'no_such_stream'
   | 'no_audio'
   | 'decode_failed'
   | 'too_short'

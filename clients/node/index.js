@@ -53,14 +53,15 @@ class KeyAnalyzer extends EventEmitter {
    * Request the key of a file.
    *
    * @param {string} path
-   * @param {{ signal?: AbortSignal, timeline?: boolean }} [options] `signal`: aborting it cancels;
-   *   `timeline`: the key over time as well
+   * @param {{ signal?: AbortSignal, timeline?: boolean, stream?: number }} [options] `signal`:
+   *   aborting it cancels; `timeline`: the key over time as well; `stream`: the number of the audio
+   *   stream to analyse
    * @returns {Promise<import('./index').Success> & { id: number }}
    */
-  analyze(path, { signal, timeline = false } = {}) {
+  analyze(path, { signal, timeline = false, stream } = {}) {
     const id = this.#nextId++;
     const promise = new Promise((resolve, reject) => {
-      const request = { id, path, timeline, signal, resolve, reject, crashes: 0 };
+      const request = { id, path, timeline, stream, signal, resolve, reject, crashes: 0 };
       const refusal = this.#refusal ?? refusalOf(request);
       if (refusal) return reject(failure(refusal, path));
       this.#signals.listen(request);

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from keyscan.audio.mixdown import Mono
 
+StreamNumbers = int | tuple[int, ...]
+"""The number of an audio stream, counted from 0 among those of its file; several were added."""
+
 
 class Refused(Exception):
     """A decoder cannot open these bytes at all; another may."""
@@ -45,12 +48,20 @@ class Decoder(Protocol):
         damage: complete once the iteration has ended.
         announced_seconds: length of the sound by an index or the file's end; None if neither
             tells it. Sound that is missing from a complete file was lost to damage.
+        stream: which of several audio streams is decoded, or which are added; None: the only one.
+        other_streams: numbers of those to try, in order, if that one holds no music.
     """
 
     name: str
     format: str
     damage: Damage
     announced_seconds: float | None
+
+    @property
+    def stream(self) -> StreamNumbers | None: ...
+
+    @property
+    def other_streams(self) -> tuple[int, ...]: ...
 
     def __iter__(self) -> Iterator[Block]: ...
 

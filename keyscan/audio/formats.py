@@ -121,15 +121,19 @@ ASF = Format(name="asf", extensions="wma asf wmv",
 AVI = Format(name="avi", extensions="avi", magic=rb"RIFF....AVI ", end=lengths.avi_end,
              demuxer="avi", states_length=True, tolerance=0.01)
 
+# by its frames it would be taken for an MP3, and begin in the midst of a packet
+MPEG_PS = Format(name="mpeg ps", extensions="mpg mpeg vob", magic=rb"\0\0\x01\xba")
+
 # What only FFmpeg tells. libsndfile finds MPEG audio in noise, and prints messages.
 # ".ts" is left out: most of these files are TypeScript.
 UNKNOWN = Format(extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr ra rm rmvb "
-                            "flv mpg mpeg vob m2ts mts")
+                            "flv m2ts mts")
 # fmt: on
 
 FORMATS = (
     *(WAV, RF64, AIFF, AIFC, OGG_VORBIS, OGG_OPUS, OGG_FLAC, OGG_SPEEX, OGG, MP4, FLAC, AU),
-    *(CAF_WITH_ALAC, CAF, AVI, MATROSKA, ASF, W64, MP3, ADTS, WAV_WITH_MPEG, LARGE_WAV, UNKNOWN),
+    *(CAF_WITH_ALAC, CAF, AVI, MATROSKA, ASF, MPEG_PS, W64, MP3, ADTS),
+    *(WAV_WITH_MPEG, LARGE_WAV, UNKNOWN),
 )
 """In the order in which their magic is looked for."""
 

@@ -18,13 +18,15 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Discard
 
-from keyscan.audio.decoder import Block, Damage, Refused
-from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, UNKNOWN, Format
+from keyscan.audio.decoder import Block, Damage, Refused, StreamNumbers
+from keyscan.audio.formats import ADTS, ASF, BY_DEMUXER, MP3, MP4, UNKNOWN, Format
 from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.mpeg import is_cut
+from keyscan.audio.protection import protected_tracks
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
-from keyscan.errors import DecodeFailed, NoAudio, UnsupportedFormat
+from keyscan.audio.stems import StemSum
+from keyscan.audio.tracks import choose
 
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _BLOCK_SAMPLES = 1 << 17  # of all channels together
@@ -91,19 +93,21 @@ def _refuse_to_open(*_: object) -> NoReturn:
 
 
 class PyavDecoder:
-    """Decodes the best audio stream from ``source.start`` on; pictures and videos are ignored.
+    """Decodes the audio streams that ``tracks.choose`` takes, from ``source.start`` on.
 
     Raises:
         Refused: FFmpeg does not know these bytes.
-        NoAudio: a known container without an audio stream.
-        DecodeFailed: the header of the audio stream is impossible.
-        UnsupportedFormat: an audio stream in a codec that FFmpeg does not know.
+        NoAudio, NoSuchStream, Protected, DecodeFailed, UnsupportedFormat: as ``tracks.choose``.
     """
 
     name = "pyav"
 
-    def __init__(self, source: SourceFile, known: Format, mix: Mixdown) -> None:
+    def __init__(
+        self, source: SourceFile, known: Format, mix: Mixdown, wanted: int | None = None
+    ) -> None:
+        """``wanted`` is the number of an audio stream; None: any."""
         self._mix = mix
+        protected = protected_tracks(source) if known is MP4 else frozenset()
         source.seek(0)
         try:
             self._container: InputContainer = av.open(
@@ -119,46 +123,59 @@ class PyavDecoder:
         demuxer = self._container.format.name
         self._demuxed = BY_DEMUXER.get(demuxer, UNKNOWN)
         try:
-            self._stream = self._audio_stream(known)
+            self._streams = self._audio_streams(known, wanted, protected)
         except BaseException:
             self._container.close()
             raise
+        self._stream = self._streams[0]
         self.format = f"{demuxer} {self._stream.codec_context.name}"
         self.damage = Damage()
         self._finds_gaps = self._demuxed.resyncs
         self.announced_seconds = self._announced_seconds()
         self._packets: Iterator[Any] = self._all_packets()
 
-    def _audio_stream(self, known: Format) -> av.AudioStream:
+    def _audio_streams(
+        self, known: Format, wanted: int | None, protected: frozenset[int]
+    ) -> list[av.AudioStream]:
         # FFmpeg finds MPEG frames in random bytes; the probe has found no chain of them
         if known is UNKNOWN and self._demuxed in (MP3, ADTS):
             raise Refused("bytes that only resemble audio frames")
-        stream = self._container.streams.best("audio")
-        if stream is None and self._container.streams.audio:
-            raise DecodeFailed("the sound has no sample rate or no channels that can be")
-        if stream is None:
-            raise NoAudio("the file has no audio stream")
-        if stream.codec_context is None:
-            raise UnsupportedFormat("the audio is in a codec that is not supported")
-        for other in self._container.streams:
-            if other is not stream:
-                other.discard = Discard.all
-        # One thread: there is one worker a core.
-        stream.codec_context.thread_count = 1
-        assert isinstance(stream, av.AudioStream)
-        return stream
+        audio = self._container.streams.audio
+        choice = choose(audio, wanted, protected)
+        numbers, self.other_streams = choice.chosen, choice.others
+        self.stream: StreamNumbers | None = None
+        if len(audio) > 1:
+            self.stream = numbers if len(numbers) > 1 else numbers[0]
+        chosen = [audio[number] for number in numbers]
+        for stream in self._container.streams:
+            if stream not in chosen:
+                stream.discard = Discard.all
+        for stream in chosen:  # one thread: there is one worker a core
+            stream.codec_context.thread_count = 1
+        return chosen
 
     def _announced_seconds(self) -> float | None:
         stream, container = self._stream, self._container
         if not self._demuxed.states_length or (stream.start_time or 0) > 0:
             return None
-        if stream.duration and stream.time_base:
+        is_alone = len(container.streams) == 1  # else the file's length may be that of a video
+        if stream.duration and stream.time_base and (is_alone or self._demuxed is not ASF):
             return float(stream.duration * stream.time_base)
-        if container.duration and len(container.streams) == 1:  # else it may be a video's
+        if container.duration and is_alone:
             return container.duration / av.time_base
         return None
 
     def __iter__(self) -> Iterator[Block]:
+        return self._sum() if len(self._streams) > 1 else self._blocks()
+
+    def _sum(self) -> Iterator[Block]:
+        stems = StemSum(len(self._streams))
+        for number, frame in self._decoded():
+            stems.push(number, self._block(frame))
+            yield from stems.complete()
+        yield from stems.rest()
+
+    def _blocks(self) -> Iterator[Block]:
         fifo, channels, samples_at_once = av.AudioFifo(), 0, 0
         for frame in self._watched() if self._finds_gaps else self._frames():
             if frame.layout.nb_channels != channels:  # AudioFifo would read beyond the planes
@@ -207,34 +224,44 @@ class PyavDecoder:
             yield frame
 
     def _frames(self) -> Iterator[av.AudioFrame]:
-        """Every frame that can be decoded; counts the packets that cannot."""
+        return (frame for _, frame in self._decoded())
+
+    def _decoded(self) -> Iterator[tuple[int, av.AudioFrame]]:
+        """Every frame that can be decoded, and the place of its stream among the chosen ones.
+
+        Counts the packets that cannot be decoded.
+        """
         damage, bad, last = self.damage, False, None
-        decode = self._stream.codec_context.decode
+        places = {stream.index: place for place, stream in enumerate(self._streams)}
+        decoders = [stream.codec_context.decode for stream in self._streams]
         for packet in self._packets:
+            place = places[packet.stream_index]
             if bad:
                 damage.bad_packets += 1
             bad, last = False, packet
             try:
-                frames = decode(packet)
+                frames = decoders[place](packet)
             except av.error.FFmpegError:
                 bad = True
                 continue
             for frame in frames:
                 bad |= frame.is_corrupt
-                yield frame
+                yield place, frame
         # A damaged last packet is the usual end of a broken download.
         if last is None:
             damage.breaks_off |= bool(self._stream.duration)
         else:
             damage.breaks_off |= bad or (self._demuxed is MP3 and is_cut(bytes(last)))
-        with contextlib.suppress(av.error.FFmpegError):
-            yield from decode(None)
+        for place, decode in enumerate(decoders):
+            with contextlib.suppress(av.error.FFmpegError):
+                for frame in decode(None):
+                    yield place, frame
 
     def _all_packets(self) -> Iterator[Any]:
         failures = 0
         while failures < _ERRORS_IN_A_ROW:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._container.demux(*self._streams):
                     if not packet.size:  # ends the demuxing; the decoder is flushed at the end
                         continue
                     if failures:
@@ -264,10 +291,12 @@ class VorbisDecoder(PyavDecoder):
         Refused: they do not agree.
     """
 
-    def __init__(self, source: SourceFile, known: Format, mix: Mixdown) -> None:
+    def __init__(
+        self, source: SourceFile, known: Format, mix: Mixdown, wanted: int | None = None
+    ) -> None:
         with contextlib.closing(SoundfileDecoder(source, known, mix)) as other:
             samples = other.samples
-        super().__init__(source, known, mix)
+        super().__init__(source, known, mix, wanted)
         self._finds_gaps = False  # the pages were counted; time stamps are wrong more often
         first = next(self._packets, None)
         if first is None or first.pts != -(first.duration or 0) or self._stream.duration != samples:

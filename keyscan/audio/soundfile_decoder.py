@@ -13,6 +13,7 @@ from keyscan.audio.decoder import Block, Damage, Refused
 from keyscan.audio.formats import Format
 from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.source import SourceFile
+from keyscan.errors import NoSuchStream
 
 _BLOCK_SAMPLES = 1 << 17  # of all channels together: fits the processor's cache
 _BYTE_ORDERS = {"LITTLE": "<", "BIG": ">"}  # stated in files of the other order than their format's
@@ -24,11 +25,17 @@ class SoundfileDecoder:
 
     Raises:
         Refused: libsndfile does not know these bytes.
+        NoSuchStream: another stream than the first is wanted.
     """
 
     name = "soundfile"
+    stream = None
+    other_streams = ()
 
-    def __init__(self, source: SourceFile, known: Format, mix: Mixdown) -> None:
+    def __init__(
+        self, source: SourceFile, known: Format, mix: Mixdown, wanted: int | None = None
+    ) -> None:
+        """``wanted`` is the number of an audio stream; None: any."""
         self._source, self._mix = source, mix
         source.seek(0)
         try:
@@ -39,6 +46,9 @@ class SoundfileDecoder:
         if "MP3" in self.format or "MPEG" in self.format:
             self.close()  # its MPEG decoder finds music in noise and prints to stderr
             raise Refused("MPEG audio is left to FFmpeg")
+        if wanted:
+            self.close()
+            raise NoSuchStream.among(1, wanted)
         self.damage = Damage()
         self.samples: int = self._file.frames
         # libsndfile takes the length of an Ogg file from its last page

@@ -44,14 +44,15 @@ class SourceFile:
 
     Both decoders call it from C, where an exception would be printed or lost: an OSError while
     reading is kept for ``check``, and the decoder sees the end of the file. There is no attribute
-    ``name``, as FFmpeg must not resolve anything relative to it. ``shrank``: the file became
-    shorter than ``end`` while it was read.
+    ``name``, as FFmpeg must not resolve anything relative to it; the path is ``path``. ``shrank``:
+    the file became shorter than ``end`` while it was read.
 
     Raises:
         FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path
         self.start = 0
         self.shrank = False
         self._position = 0

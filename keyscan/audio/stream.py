@@ -9,7 +9,7 @@ from itertools import chain, groupby
 
 import numpy as np
 
-from keyscan.audio.decoder import Block, Decoder, Refused
+from keyscan.audio.decoder import Block, Decoder, Refused, StreamNumbers
 from keyscan.audio.formats import DecoderName, probe
 from keyscan.audio.mixdown import Mixdown, Mono
 from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
@@ -44,6 +44,8 @@ class AudioStream:
         sample_rate: of the blocks, in Hz.
         stages: collects the seconds spent in ``"decode"`` (opening and mix-down included) and
             ``"resample"``.
+        stream: the number of the audio stream to decode, counted from 0; None: see
+            ``audio.tracks``.
 
     Attributes:
         mix: how many channels there are, and whether they cancel each other.
@@ -52,7 +54,7 @@ class AudioStream:
 
     Raises:
         FileNotFound, InvalidPath, NotAFile, PermissionDenied, EmptyFile, ReadFailed: on opening.
-        UnsupportedFormat, NoAudio, DecodeFailed: on opening.
+        UnsupportedFormat, NoAudio, NoSuchStream, Protected, DecodeFailed: on opening.
         ReadFailed, NoAudio, DecodeFailed: while iterating.
     """
 
@@ -61,12 +63,14 @@ class AudioStream:
         file: str | os.PathLike[str] | SourceFile,
         sample_rate: int,
         stages: Stages | None = None,
+        stream: int | None = None,
     ) -> None:
         self.sample_rate = sample_rate
         self.mix = Mixdown()
         self.duration = 0.0
         self.warnings: tuple[AnalysisWarning, ...] = ()
         self._stages = stages if stages is not None else Stages()
+        self._wanted = stream
         self._samples = 0
         self._bad_samples = 0
         with self._stages.measure("decode"):
@@ -89,6 +93,16 @@ class AudioStream:
     def format(self) -> str:
         """Container and codec, in the decoder's words."""
         return self._decoder.format
+
+    @property
+    def stream(self) -> StreamNumbers | None:
+        """Which of several audio streams is decoded, or which are added; None: the only one."""
+        return self._decoder.stream
+
+    @property
+    def other_streams(self) -> tuple[int, ...]:
+        """Numbers of those to try, in this order, if that one holds no music."""
+        return self._decoder.other_streams
 
     def __iter__(self) -> Iterator[Mono]:
         """Blocks (samples,) of float32, of any size above zero."""
@@ -131,7 +145,8 @@ class AudioStream:
         known, reasons = self._probed.format, []
         while self._untried:
             try:
-                return _DECODERS[self._untried.pop(0)](self._source, known, self.mix)
+                decoder = _DECODERS[self._untried.pop(0)]
+                return decoder(self._source, known, self.mix, self._wanted)
             except Refused as refusal:
                 reasons.append(str(refusal))
         self._source.check()

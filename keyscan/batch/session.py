@@ -225,7 +225,13 @@ class Batch:
                 place, path = waiting.popleft()
             except IndexError:
                 return None
-            return _FileTask(path=path, timeline=timeline, spectrogram=is_drawn, place=place)
+            return _FileTask(
+                path=path,
+                timeline=timeline,
+                spectrogram=is_drawn,
+                stream=options.stream,
+                place=place,
+            )
 
         engine.serve(next_task, lambda task, outcome: self._done.put((task, outcome)))
         for _ in range(min(engine.size, left) - 1):

@@ -86,12 +86,23 @@ class ResultStore:
         """A content that is known was found at another path, or with other times."""
         self._put(_Rows(file, None, threading.Event()))
 
-    def keep(self, digest: bytes, file: FileRow | None, record: bytes) -> None:
+    def settings_of(self, stream: int | None) -> bytes:
+        """The settings of an answer about the audio stream of that number; None: about any."""
+        if stream is None:
+            return self.settings
+        text = self.settings + b"%d" % stream
+        return hashlib.blake2b(text, digest_size=len(self.settings)).digest()
+
+    def keep(
+        self, digest: bytes, file: FileRow | None, record: bytes, stream: int | None = None
+    ) -> None:
         """A content has a record; returns when it is written, or after a second at most.
 
-        While what came before still waits to be written, nothing is waited for.
+        ``stream`` is that of the request. While what came before still waits to be written, nothing
+        is waited for.
         """
-        rows = _Rows(file, ResultRow(digest, self.settings, record), threading.Event())
+        row = ResultRow(digest, self.settings_of(stream), record)
+        rows = _Rows(file, row, threading.Event())
         self._put(rows)
         if not self._behind:
             self._behind = not rows.written.wait(_REPLY_WAITS)

@@ -35,12 +35,14 @@ _START_PAUSES = (0.0, 0.5, 2.0)  # seconds before each try to start a worker pro
 class Task:
     """A file to analyse, until ``cancelled`` is set.
 
-    ``timeline`` and ``spectrogram`` say whether the ``Analysis`` needs them.
+    ``timeline`` and ``spectrogram`` say whether the ``Analysis`` needs them, ``stream`` which audio
+    stream it is of; None: any.
     """
 
     path: str
     timeline: bool = False
     spectrogram: bool = False
+    stream: int | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -222,8 +224,10 @@ class Engine:
 
     def _decode(self, worker: Worker, task: Task) -> _Found:
         """What the worker's process makes of a task; tried twice if the process was dead."""
-        settings = None if self._store is None else self._store.settings
-        work = Work(task.path, settings, task.spectrogram, self._model.mean_only)
+        settings = None if self._store is None else self._store.settings_of(task.stream)
+        work = Work(
+            task.path, settings, task.spectrogram, task.stream, mean_only=self._model.mean_only
+        )
         try:
             try:
                 return worker.run(work, task.cancelled)
@@ -266,6 +270,7 @@ class Engine:
             path=task.path,
             duration=found.duration,
             warnings=found.warnings,
+            stream=found.stream,
             timeline=task.timeline or self._store is not None,  # a kept answer serves all requests
             keep_spectrogram=task.spectrogram,
             stages=stages,
@@ -273,5 +278,5 @@ class Engine:
         if self._store is not None and isinstance(found, Identified):
             record = json.dumps(analysis.to_record(), separators=(",", ":"), allow_nan=False)
             with stages.measure("cache"):
-                self._store.keep(found.digest, found.file, record.encode())
+                self._store.keep(found.digest, found.file, record.encode(), task.stream)
         return analysis

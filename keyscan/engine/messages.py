@@ -25,13 +25,15 @@ class Work:
     """Analyse the file at ``path``.
 
     ``settings``: what a cached answer must have been made with; None: the cache is not asked.
-    ``spectrogram``: the spectrogram is wanted even if the answer is cached. ``mean_only``: the mean
-    of the channels is wanted even where they cancel each other.
+    ``spectrogram``: the spectrogram is wanted even if the answer is cached. ``stream``: the number
+    of the audio stream to decode; None: any. ``mean_only``: the mean of the channels is wanted even
+    where they cancel each other.
     """
 
     path: str
     settings: bytes | None = None
     spectrogram: bool = False
+    stream: int | None = None
     mean_only: bool = False
 
 

@@ -97,7 +97,9 @@ def _analyse(
         return connection.poll() and isinstance(receive(connection), Stop)
 
     def extract(file: str | SourceFile) -> Features:
-        return extract_features(file, cqt, should_stop, mean_only=work.mean_only)
+        return extract_features(
+            file, cqt, should_stop, stream=work.stream, mean_only=work.mean_only
+        )
 
     try:
         path = _native(work.path)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from keyscan.analysis import BETWEEN_KEYS_CENTS, Analysis, Segment, Timeline
+from keyscan.audio.decoder import StreamNumbers
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KEYS
 from keyscan.model.checkpoint import MIN_FRAMES, KeyModel
@@ -23,6 +24,7 @@ def estimate_key(
     path: str = "",
     duration: float | None = None,
     warnings: Sequence[AnalysisWarning] = (),
+    stream: StreamNumbers | None = None,
     timeline: bool = False,
     keep_spectrogram: bool = False,
     stages: Stages | None = None,
@@ -37,6 +39,7 @@ def estimate_key(
         path: the file's, for the ``Analysis``.
         duration: of the track in seconds; None: that of the frames.
         warnings: those of the decoder, for the ``Analysis``.
+        stream: which of several audio streams was decoded, for the ``Analysis``.
         timeline: whether to find the key over time.
         keep_spectrogram: whether to store the spectrogram in the ``Analysis``.
         stages: gets the seconds of ``to_device`` and ``model_inference``.
@@ -84,6 +87,7 @@ def estimate_key(
         tonal=tonal,
         duration=duration,
         warnings=tuple(warnings),
+        stream=stream,
         timeline=found and _less_sure(found, tonality, share),
         spectrogram=spectrogram if keep_spectrogram else None,
     )

@@ -1,8 +1,9 @@
 """The messages of the line protocol: bytes to requests, replies to bytes. No I/O.
 
 A request is a JSON object on a line of its own, in UTF-8: ``{"id": 1, "path": "/music/a.mp3"}``,
-with ``"timeline": true`` for the key over time; ``{"type": "reset"}`` to forget all files asked for
-so far; ``{"type": "cancel", "id": 1}`` to forget one; ``{"type": "ping"}`` for a ``pong``.
+with ``"timeline": true`` for the key over time, and ``"stream": 1`` for the second audio stream of
+the file; ``{"type": "reset"}`` to forget all files asked for so far;
+``{"type": "cancel", "id": 1}`` to forget one; ``{"type": "ping"}`` for a ``pong``.
 
 Every request for a file gets exactly one success or error reply, or, after a reset, none. Every
 other line gets a reply too: a line that is not a request an error with the code ``bad_request``.
@@ -28,11 +29,12 @@ RequestId = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class Analyze:
-    """``timeline``: the key over time is wanted as well."""
+    """``timeline``: the key over time is wanted as well. ``stream``: an audio stream's number."""
 
     id: RequestId
     path: str
     timeline: bool = False
+    stream: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,17 @@ def _request(value: dict[str, Any]) -> Request:
     timeline = value.get("timeline", False)
     if not isinstance(timeline, bool):
         raise BadRequest(f'"timeline" must be true or false, not {_shown(timeline)}', known_id)
-    return Analyze(known_id, path, timeline)
+    return Analyze(known_id, path, timeline, _stream(value, known_id))
+
+
+def _stream(value: dict[str, Any], known_id: RequestId) -> int | None:
+    if "stream" not in value:
+        return None
+    stream = value["stream"]
+    if isinstance(stream, bool) or not isinstance(stream, int) or stream < 0:
+        text = f'"stream" must be a whole number from 0 on, not {_shown(stream)}'
+        raise BadRequest(text, known_id)
+    return stream
 
 
 def _is_id(value: object) -> bool:

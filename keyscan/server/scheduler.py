@@ -127,6 +127,7 @@ class Scheduler:
             job = Job(
                 path=request.path,
                 timeline=request.timeline,
+                stream=request.stream,
                 request=request,
                 generation=self._generation,
             )

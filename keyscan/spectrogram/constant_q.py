@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import mmap
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from keyscan.audio.decoder import StreamNumbers
 from keyscan.errors import AnalysisWarning
 
 FloatArray = npt.NDArray[np.float32]
@@ -46,13 +47,15 @@ DROPPED_FRAMES = 2
 class Features:
     """The spectrogram ``log1p(|C|)`` of a file, shape ``(105, frames)``, five frames a second.
 
-    ``duration`` is in seconds of decoded sound, ``seconds`` the time spent by stage.
+    ``duration`` is in seconds of decoded sound, ``seconds`` the time spent by stage. ``stream``:
+    which of several audio streams it is of, or of the sum of which; None: the file has only one.
     """
 
     spectrogram: FloatArray
     duration: float
     warnings: tuple[AnalysisWarning, ...]
     seconds: dict[str, float]
+    stream: StreamNumbers | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,7 +11,15 @@ import numpy as np
 
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
-from keyscan.errors import AnalysisWarning, Cancelled, Silent, TooLong, TooShort
+from keyscan.errors import (
+    AnalysisWarning,
+    Cancelled,
+    DecodeFailed,
+    NoAudio,
+    Silent,
+    TooLong,
+    TooShort,
+)
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import (
     MAX_SECONDS,
@@ -34,6 +43,7 @@ _PHASE = AnalysisWarning(
     "phase", "the channels cancel each other in mono: one of them may be inverted"
 )
 _FRAMES_AT_ONCE = 1 << 12  # a day of music should not be held twice
+_NO_MUSIC = (NoAudio, DecodeFailed, TooShort, Silent)  # there may be some in another stream
 _CODEC_ROUNDING = 0.1  # seconds that a codec's frames may cost a track of three seconds
 
 
@@ -42,17 +52,20 @@ def extract_features(
     engine: CqtEngine = "matrix",
     should_stop: Callable[[], bool] = lambda: False,
     *,
+    stream: int | None = None,
     mean_only: bool = False,
 ) -> Features:
     """Decode a file and transform it, block by block.
 
     The spectrogram is that of the mean of the channels. Where they cancel each other, it is the
-    power sum of their magnitudes, and the file is decoded once more for each further channel.
+    power sum of their magnitudes, and the file is decoded once more for each further channel. Of
+    several audio streams, another is tried where the first choice has no sound or next to none.
 
     Args:
         file: a path, or an opened file at its start, which is closed.
         engine: ``"librosa"`` is the reference; it holds the whole track in memory.
         should_stop: called after every block.
+        stream: the number of the only audio stream to take, counted from 0; None: any.
         mean_only: take the mean of channels that cancel, too.
 
     Returns:
@@ -64,21 +77,41 @@ def extract_features(
         Cancelled: ``should_stop()`` was true.
     """
     stages = Stages()
-    with AudioStream(file, _transform(engine).sample_rate, stages) as stream:
-        spectrogram = _spectrogram(stream, engine, stages, should_stop)
-        duration, warnings = stream.duration, stream.warnings
-        if stream.mix.cancels:
-            warnings = (*warnings, _PHASE)
-            for row in range(1, 1 if mean_only else stream.mix.channels):
-                stream.rewind(row)
-                part = _spectrogram(stream, engine, stages, should_stop)
-                with stages.measure("postprocess"):
-                    _add_powers(spectrogram, part)
+    rate = _transform(engine).sample_rate
+    with AudioStream(file, rate, stages, stream=stream) as audio:
+        try:
+            return _features(audio, engine, stages, should_stop, mean_only)
+        except _NO_MUSIC as error:
+            failure = error
+    path = file.path if isinstance(file, SourceFile) else file
+    for other in audio.other_streams:
+        with contextlib.suppress(*_NO_MUSIC):
+            return extract_features(path, engine, should_stop, stream=other, mean_only=mean_only)
+    raise failure
+
+
+def _features(
+    audio: AudioStream,
+    engine: CqtEngine,
+    stages: Stages,
+    should_stop: Callable[[], bool],
+    mean_only: bool,
+) -> Features:
+    """The features of the audio stream that ``audio`` decodes."""
+    spectrogram = _spectrogram(audio, engine, stages, should_stop)
+    duration, warnings = audio.duration, audio.warnings
+    if audio.mix.cancels:
+        warnings = (*warnings, _PHASE)
+        for row in range(1, 1 if mean_only else audio.mix.channels):
+            audio.rewind(row)
+            part = _spectrogram(audio, engine, stages, should_stop)
+            with stages.measure("postprocess"):
+                _add_powers(spectrogram, part)
     with stages.measure("postprocess"):
         if float(spectrogram.max(initial=0)) < SILENCE:
             reasons = [warning.message for warning in warnings]
             raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
-    return Features(spectrogram, duration, warnings, stages.seconds)
+    return Features(spectrogram, duration, warnings, stages.seconds, stream=audio.stream)
 
 
 def _spectrogram(

@@ -168,8 +168,18 @@ def test_help_is_complete():
     done = run_analyze("--help")
     assert done.returncode == 0
     for word in ("--json", "--csv", "--m3u", "--jobs", "--no-recursive", "--changed-only",
-                 "--timeline", "--cache", "--output", "Examples:", "Exit code:"):  # fmt: skip
+                 "--timeline", "--stream", "--cache", "--output", "Examples:",
+                 "Exit code:"):  # fmt: skip
         assert word in done.stdout
+
+
+def test_one_of_several_streams(film):
+    for options, expected in ((), (0, "8A")), (("--stream", "1"), (1, "11A")):
+        (track,) = json.loads(run_analyze("--json", *options, film).stdout)["tracks"]
+        assert (track["stream"], track["camelot"]) == expected
+    done = run_analyze("--stream", "2", film)
+    assert done.returncode == 1
+    assert "the file has streams 0 to 1 (no_such_stream)" in done.stderr
 
 
 def test_a_track_that_changes_its_key_tells_when(tmp_path):

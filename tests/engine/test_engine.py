@@ -107,6 +107,20 @@ def test_a_cached_answer_has_a_spectrogram_if_it_is_asked_for(track, tmp_path):
         user.close()
 
 
+def test_a_cached_answer_is_that_of_the_stream(film, tmp_path):
+    user = User(replace(OPTIONS, workers=1, cache=str(tmp_path / "keys")))
+    try:
+        for cached in (False, True):
+            found = [user.analyse(film, stream=number) for number in (None, 0, 1)]
+            assert [one.camelot for one in found] == ["8A", "8A", "11A"]
+            assert [one.stream for one in found] == [0, 0, 1]
+            assert [one.cached for one in found] == [cached] * 3
+        for _ in range(2):
+            assert user.analyse(film, stream=2).code == "no_such_stream"
+    finally:
+        user.close()
+
+
 def test_a_killed_engine_answers_no_more(track, endless):
     user = User(replace(OPTIONS, workers=1))
     user.tasks.put(Task(path=str(endless)))

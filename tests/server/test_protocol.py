@@ -103,6 +103,12 @@ def test_ids_and_names_come_back_as_they_were_sent(request_id, path):
         (b'{"id": 1, "path": 7}', "non-empty string"),
         (b'{"id": 1, "path": "a", "timeline": 1}', '"timeline" must be true or false, not 1'),
         (b'{"id": 1, "path": "a", "timeline": null}', "true or false, not null"),
+        (b'{"id": 1, "path": "a", "stream": -1}', '"stream" must be a whole number from 0 on'),
+        (b'{"id": 1, "path": "a", "stream": 1.0}', "from 0 on, not 1.0"),
+        (b'{"id": 1, "path": "a", "stream": "1"}', 'from 0 on, not "1"'),
+        (b'{"id": 1, "path": "a", "stream": true}', "from 0 on, not true"),
+        (b'{"id": 1, "path": "a", "stream": null}', "from 0 on, not null"),
+        (b'{"id": 1, "path": "a", "stream": [0, 1]}', "from 0 on, not a list"),
         (b'{"type": "cancel"}', '"id" is missing'),
         (b'{"type": "frobnicate"}', 'unknown type: "frobnicate"'),
         (b'{"id": 1, "path": "\xff"}', "not UTF-8"),
@@ -118,6 +124,11 @@ def test_an_id_that_can_be_read_is_given_back_with_the_error():
     with pytest.raises(BadRequest) as caught:
         parse(b'{"id": "seven", "path": null}')
     assert caught.value.id == "seven"
+
+
+def test_a_request_may_name_a_stream():
+    assert parse(b'{"id": 1, "path": "a", "stream": 0}') == Analyze(1, "a", stream=0)
+    assert parse(b'{"id": 1, "path": "a"}').stream is None
 
 
 def test_other_messages():
@@ -206,6 +217,13 @@ def test_the_key_over_time_is_told_to_those_who_ask():
     assert not {"timeline", "intro_key", "outro_key"} & reply_to(found).keys()
     none = success(asked, 0, estimate("E minor"), style)
     assert "timeline" not in none
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(0, 0), (3, 3), ((0, 1, 2), [0, 1, 2])])
+def test_the_stream_is_told_where_there_was_a_choice(stream, shown):
+    reply = reply_to(replace(estimate("E minor"), stream=stream))
+    assert json.loads(encode(reply))["stream"] == shown
+    assert "stream" not in reply_to(estimate("E minor"))
 
 
 def test_what_is_no_music_and_what_was_known():

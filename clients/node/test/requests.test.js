@@ -91,11 +91,22 @@ test('the key over time, for those who ask for it', PATIENCE, async () => {
   assert.equal((await analyzer.analyze(track.path, { timeline: false })).timeline, undefined);
 });
 
+test('one of the audio streams, for those who ask for it', PATIENCE, async () => {
+  const [{ path, camelot }] = TRACKS;
+  assert.equal((await analyzer.analyze(path, { stream: 0 })).camelot, camelot);
+  await assert.rejects(analyzer.analyze(path, { stream: 1 }), { code: 'no_such_stream' });
+});
+
 test('what the server could not read is not sent', PATIENCE, async () => {
   const outcomes = await ask(analyzer, [{ path: 'x'.repeat(1 << 20) }, { path: 7 }, {}]);
   assert.deepEqual(codes(outcomes), ['invalid_path', 'invalid_path', 'invalid_path']);
   for (const timeline of ['yes', 1, 0, null, 2n, () => true]) {
     const [outcome] = await ask(analyzer, TRACKS.slice(0, 1), { timeline });
+    outcomes.push(outcome);
+    assert.equal(outcome.reason.code, 'bad_request');
+  }
+  for (const stream of ['1', -1, 0.5, null, true, 2n, NaN]) {
+    const [outcome] = await ask(analyzer, TRACKS.slice(0, 1), { stream });
     outcomes.push(outcome);
     assert.equal(outcome.reason.code, 'bad_request');
   }
