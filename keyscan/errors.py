@@ -170,7 +170,7 @@ class ModelError(StartFailed):
 
 
 class NoCache(StartFailed):
-    """There can be no cache at the path that the user gave."""
+    """There can be no cache at the path that the user gave: wrong usage."""
 
 
 class CacheError(Exception):
@@ -183,6 +183,10 @@ class CacheBusy(CacheError):
 
 class CacheUnusable(CacheError):
     """The cache cannot be opened, read or written, or belongs to another program."""
+
+
+class NotACache(CacheUnusable):
+    """The file at the path of the cache is not one of ours; it stays as it is."""
 
 
 class PlotError(Exception):

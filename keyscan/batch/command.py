@@ -22,13 +22,13 @@ from keyscan.batch.results import (
     summary_lines,
 )
 from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
-from keyscan.errors import NothingToDraw, PlotError, StartFailed
+from keyscan.errors import NoCache, NothingToDraw, PlotError, StartFailed
 from keyscan.keys import KeyStyle
 from keyscan.options import AnalyzeOptions, ThemeName
 from keyscan.output import check_writable, replaced, shown, write_text
 from keyscan.runtime import profiling_enabled
 
-EXIT_OK, EXIT_FAILED = 0, 1
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 
 class Plot(Protocol):
@@ -65,6 +65,7 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
         progress.write(f"keyscan: {where} cannot be written: {error.strerror}\n")
     except (PlotError, StartFailed) as error:
         progress.write(f"keyscan: {shown(str(error))}\n")
+        code = EXIT_USAGE if isinstance(error, NoCache) else EXIT_FAILED
     except KeyboardInterrupt:
         pass  # the signal's number is the exit code
     finally:
