@@ -189,6 +189,10 @@ class NotACache(CacheUnusable):
     """The file at the path of the cache is not one of ours; it stays as it is."""
 
 
+class TargetRefused(Exception):
+    """The results would replace a file that no earlier run has written."""
+
+
 class PlotError(Exception):
     """A picture cannot be made."""
 

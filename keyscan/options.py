@@ -133,8 +133,6 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         parser.error("--timeline: a playlist has no place for it")
     if output is not None and is_music(output.name):
         parser.error(f"--output {output}: that is the name of a music file")
-    if found.plot is not None and found.plot == output:
-        parser.error(f"--plot and --output: both are {output}")
     sort: Order = found.sort or ("key" if found.format == "m3u" else "given")
     return AnalyzeOptions(
         engine=_engine(found), style=KeyStyle(found.notation, found.spelling),

@@ -94,7 +94,6 @@ def test_doctor():
         (parse_analyze, "--workers 1 a.mp3", "--workers"),
         (parse_analyze, "--plot k.jpg a.mp3", "argument --plot: k.jpg: a picture's name must end"),
         (parse_analyze, "--plot= a.mp3", "must end in .svg or .png"),
-        (parse_analyze, "--plot a.svg --output a.svg a.mp3", "--plot and --output: both are a.svg"),
         (parse_analyze, "--theme pink a.mp3", "invalid choice: 'pink'"),
         (parse_doctor, "--compare a.json", "--compare"),
         (parse_doctor, "--self-test --compare a b", "not allowed with"),

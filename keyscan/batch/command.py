@@ -22,7 +22,7 @@ from keyscan.batch.results import (
     summary_lines,
 )
 from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
-from keyscan.errors import NoCache, NothingToDraw, PlotError, StartFailed
+from keyscan.errors import NoCache, NothingToDraw, PlotError, StartFailed, TargetRefused
 from keyscan.keys import KeyStyle
 from keyscan.options import AnalyzeOptions, ThemeName
 from keyscan.output import check_writable, replaced, shown, write_text
@@ -63,9 +63,11 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
     except OSError as error:
         where = "stdout" if options.output is None else shown(str(options.output))
         progress.write(f"keyscan: {where} cannot be written: {error.strerror}\n")
+    except (NoCache, TargetRefused) as error:
+        progress.write(f"keyscan: {shown(str(error))}\n")
+        code = EXIT_USAGE
     except (PlotError, StartFailed) as error:
         progress.write(f"keyscan: {shown(str(error))}\n")
-        code = EXIT_USAGE if isinstance(error, NoCache) else EXIT_FAILED
     except KeyboardInterrupt:
         pass  # the signal's number is the exit code
     finally:

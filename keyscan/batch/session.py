@@ -22,6 +22,7 @@ from tqdm import tqdm
 from keyscan.analysis import Analysis
 from keyscan.batch.files import find_files
 from keyscan.batch.results import Failed, Result
+from keyscan.batch.targets import check_targets
 from keyscan.engine.engine import Engine, Outcome, Task
 from keyscan.errors import AnalysisError
 from keyscan.options import AnalyzeOptions, EngineOptions
@@ -164,11 +165,14 @@ class Batch:
 
         Raises:
             StartFailed: the engine cannot be loaded.
+            TargetRefused: the results would replace a file that is not to be replaced.
         """
         paths, recursive = self._options.paths, self._options.recursive
         try:
             for found in self._progress.finding(find_files(paths, recursive=recursive)):
                 self.found.append(found)
+            files = [found for found in self.found if isinstance(found, str)]
+            check_targets(self._options, [*paths, *files])
             self._analyse(start_engine)
         except KeyboardInterrupt:
             self.kill()
