@@ -198,13 +198,14 @@ def _analyze_parser() -> argparse.ArgumentParser:
     text = "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist."
     parser = _parser(text, _ANALYZE_EPILOG, command=" analyze")
     add = parser.add_argument
-    add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse")
+    add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
     formats = parser.add_mutually_exclusive_group()
     for name, text in {"json": "print a JSON document instead of the table",
                        "csv": "print CSV", "m3u": "print a playlist"}.items():
         formats.add_argument(f"--{name}", action="store_const", const=name, default="table",
                              dest="format", help=text)
-    add("-o", "--output", metavar="FILE", help="write there instead of to stdout")
+    add("-o", "--output", metavar="FILE",
+        help="write there instead of to stdout; replaces an earlier output, but no other file")
     add("--plot", type=Path, metavar="FILE.svg|FILE.png",
         help="draw a picture as well: of a single file its spectrogram, its key over time and the "
         "probability of each key; otherwise the number of tracks in each key (needs matplotlib)")
@@ -242,7 +243,8 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
     add("--cqt", choices=tuple(_MEMORY_LIMIT), default=WorkerOptions.cqt,
         help="constant-Q engine: our matrix product, or librosa.cqt, the slow reference")
     add("--cache", metavar="FILE",
-        help="keep answers in this SQLite file, and analyse no content twice (default: no cache)")
+        help="keep answers in this SQLite file, new or made by an earlier run, and analyse no "
+        "content twice (default: no cache)")
     add("--notation", choices=NOTATIONS, default=KeyStyle.notation,
         help="what the field 'key' holds: 'A minor', '8A' or '1m' (default: musical)")
     add("--spelling", choices=SPELLINGS, default=KeyStyle.spelling,
@@ -311,9 +313,11 @@ start, 2 for a wrong option, 128 + n when signal n stopped it.
 """
 
 _ANALYZE_EPILOG = """\
-In a folder, files with the extension of an audio or video format are analysed, except hidden ones;
-a file that you name yourself is always tried. A file that is given twice, or again through a link,
-is analysed once. Failures and their reasons appear on stderr while the work goes on.
+In a folder, files with the extension of an audio or video format are analysed, except hidden ones
+and those in folders of the system; a file that you name yourself is always tried. A playlist that
+you name (.m3u, .m3u8, .pls) is a list of files. A file that is given twice, or again through a
+link, is analysed once. Failures and their reasons appear on stderr while the work goes on; the
+summary counts what was left out.
 
 The table shows for each track: the key on the Camelot wheel (Open Key with --notation openkey) and
 by name, its confidence, the second choice, cents above A = 440 Hz, the keys that mix well with it,

@@ -24,6 +24,7 @@ from keyscan.batch.results import (
 from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
 from keyscan.errors import NoCache, NothingToDraw, PlotError, StartFailed, TargetRefused
 from keyscan.keys import KeyStyle
+from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, ThemeName
 from keyscan.output import check_writable, replaced, shown, write_text
 from keyscan.runtime import profiling_enabled
@@ -86,6 +87,7 @@ def _report(
         files=len(batch.found),
         seconds=batch.seconds,
         leave_out_cached=options.changed_only,
+        skipped=batch.skipped,
     )
     _write(options, results, summary, stdout)
     if not batch.found and batch.signal is None:
@@ -163,6 +165,7 @@ def draw_picture(
         raise NothingToDraw(f"{path} is not drawn: there is no key")
     else:
         # a folder by its own name, even if it was given as "."
-        name = ", ".join(Path(given).resolve().name or given for given in options.paths)
+        paths = map(meant_path, options.paths)
+        name = ", ".join(Path(given).resolve().name or given for given in paths)
         codes = [failure.error.code for failure in failures(results)]
         plot.draw_library(path, name, analyses(results), codes, options.theme, options.style)

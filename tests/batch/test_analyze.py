@@ -33,6 +33,7 @@ def test_a_folder_becomes_a_table_and_a_summary(library):
         assert line.removeprefix(name).split()[0] == camelot
     first, title, *histogram = done.stderr.splitlines()
     assert first.startswith("4 files: 4 analysed (")
+    assert first.endswith("; left out: 1 other file")
     assert title == "keys:"
     assert [line.split() for line in histogram] == [
         ["8A", "1", "#", "8B", "1", "#"], ["9A", "1", "#"], ["11A", "1", "#"],
