@@ -254,7 +254,7 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("-m", "--model-path", type=Path, metavar="FILE",
+    add("-m", "--model-path", "--model_path", type=Path, metavar="FILE",
         help="checkpoint to use instead of the built-in one; may be a state_dict of KeyNet")
     add("--device", default=ModelOptions.device, metavar="NAME",
         help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)")

@@ -37,6 +37,9 @@ def test_every_option_of_the_server():
     assert options.engine.model == ModelOptions(Path("a.pt"), "meta", 2, 4, "high")
     assert (options.engine.workers, options.engine.cache) == (3, "keys")
     assert (options.style, options.heartbeat) == (KeyStyle("camelot", "flats"), 2.5)
+    for name in ("--model-path", "--model_path"):
+        assert parse_serve([name, "b.pt"]).engine.model.path == Path("b.pt")
+        assert parse_analyze([f"{name}=b.pt", "x"]).engine.model.path == Path("b.pt")
 
 
 def test_analyze():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import torch
@@ -13,7 +14,14 @@ from keyscan import __version__
 from keyscan.model.checkpoint import load_model
 from keyscan.model.network import KeyNet
 from keyscan.spectrogram.features import extract_features
-from tests.server_process import ServerProcess, request, wait_for
+from tests.server_process import (
+    COMMAND,
+    PATIENCE,
+    READY_LINE,
+    ServerProcess,
+    request,
+    wait_for,
+)
 
 
 def test_ready_success_and_a_clean_end(server, track):
@@ -42,6 +50,26 @@ def test_ready_success_and_a_clean_end(server, track):
     assert server.finish() == []
     assert server.process.returncode == 0
     assert server.stderr == b""
+
+
+def test_stderr_says_ready_when_ready_is_out():
+    pipe = subprocess.PIPE
+    with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stderr.readline() == READY_LINE
+        os.set_blocking(process.stdout.fileno(), False)
+        assert json.loads(process.stdout.readline())["type"] == "ready"
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_missing_file_is_said_to_be_so(server, tmp_path):
+    for path in (tmp_path / "gone.mp3", tmp_path / "no folder" / "a.mp3", "relative.mp3"):
+        reply = server.ask(request(1, path))
+        assert reply["code"] == "file_not_found"
+        assert reply["error"].startswith("File not found")
+    (tmp_path / "link.mp3").symlink_to("gone.mp3")
+    assert server.ask(request(2, tmp_path / "link.mp3"))["error"].startswith("File not found")
 
 
 def test_end_of_input_finishes_what_is_queued(server, track):

@@ -69,7 +69,10 @@ def test_failures_have_reasons_and_the_other_files_keys(library, bad_files):
         "empty_file", "unsupported_format", "unsupported_format", "file_not_found", "ok", "ok",
     ]  # fmt: skip
     assert [Path(row["path"]).name for row in rows[2:4]] == ["3 \x1b[31mred\n.flac", "missing.mp3"]
-    assert f"failed: {missing}: there is no file at the path (file_not_found)\n" in done.stderr
+    assert (
+        f"failed: {missing}: File not found: there is no file at the path (file_not_found)\n"
+        in done.stderr
+    )
     assert r"3 \x1b[31mred\x0a.flac: " in done.stderr
     assert "\x1b" not in done.stderr
     assert "6 files: 2 analysed, 4 failed (" in done.stderr
