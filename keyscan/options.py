@@ -344,6 +344,6 @@ _DOCTOR_EPILOG = """\
 To find out why one installation is slower than another, run "doctor --json > a.json" with one,
 "doctor --json > b.json" with the other, and "doctor --compare a.json b.json" with either.
 
-Exit code: 0 when all is well, 1 when reports differ, a self-test fails or the model cannot be
-used, 2 for a wrong option or a file that is not a report.
+Exit code: 0 when all is well, 1 when reports differ in more than paths, a self-test fails or the
+model cannot be used, 2 for a wrong option or a file that is not a report.
 """
