@@ -18,15 +18,17 @@ from keyscan.options import AnalyzeOptions, picture_format
 _HEAD = 8000  # bytes, of which git decides in the same way whether a file is text
 _CONTROL = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_TITLE = slice(37, 47), (b"tEXtTitle\0", b"iTXtTitle\0")  # where ours have it, and few others
+_SVG_CREATOR = b"openkeyscan-analyzer"
 
 
 def check_targets(options: AnalyzeOptions, inputs: Iterable[str]) -> None:
     """Check that to write the results costs no other file.
 
     A file at the path of ``--output`` or ``--plot`` is replaced if an earlier run may have written
-    it: if it is empty, or of the same kind (text, SVG or PNG). The inputs of this run, its model
-    and its cache are never replaced, by whatever name or link they are reached. ``inputs`` are the
-    paths of all files of this run.
+    it: if it is empty, text for ``--output``, or a picture of this program for ``--plot``. The
+    inputs of this run, its model and its cache are never replaced, by whatever name or link they
+    are reached. ``inputs`` are the paths of all files of this run.
 
     Raises:
         TargetRefused: a file is not to be replaced; the message names it.
@@ -70,13 +72,19 @@ def _reason(path: Path, options: AnalyzeOptions, inputs: Iterable[str]) -> str:
         head = file.read(_HEAD)
     if path == options.output:
         expected, fits = "text", _is_text(head)
-    elif picture_format(path) == "png":
-        expected, fits = "a PNG picture", head.startswith(_PNG)
     else:
-        expected, fits = "an SVG picture", _is_text(head) and b"<" in head
+        expected, fits = "a picture of this program", _is_own_picture(path, head)
     if head and not fits:
         return f"there is a file that is not {expected}; delete it, or choose another name"
     return ""
+
+
+def _is_own_picture(path: Path, head: bytes) -> bool:
+    """Whether the start of a file is that of a picture as ``--plot`` draws it."""
+    if picture_format(path) == "svg":
+        return _is_text(head) and _SVG_CREATOR in head
+    place, titles = _PNG_TITLE
+    return head.startswith(_PNG) and head[place] in titles
 
 
 def _is_text(head: bytes) -> bool:

@@ -17,8 +17,8 @@ from keyscan.audio.formats import EXTENSIONS
 from keyscan.batch import files
 from keyscan.batch.files import find_files, natural
 from keyscan.batch.results import Failed
+from tests.other_user import not_root
 
-OTHER_USER = 65534
 # names that FFmpeg knows by their bytes, or libsndfile reads, though no demuxer lists them
 OTHER_NAMES = {
     "adts": "aac", "bwf": "wav", "dff": "iff", "dsf": "dsf", "mpga": "mp3", "mpg": "mpeg",
@@ -39,20 +39,6 @@ def music(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
     return tmp_path
-
-
-@contextlib.contextmanager
-def not_root(place):
-    """Root reads everything: in the block this process is another user, who owns ``place``."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.chown(place, OTHER_USER, OTHER_USER)
-    os.seteuid(OTHER_USER)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def found(*paths, recursive=True):

@@ -12,11 +12,12 @@ import pytest
 from keyscan.batch.targets import check_targets
 from keyscan.errors import TargetRefused
 from keyscan.options import parse_analyze
+from keyscan.plot import draw_library
 from tests.audio_files import FORMATS, valid
 from tests.batch.analyze_process import run_analyze
 from tests.batch.conftest import KEYS
 
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17) + b"\0\0\0\x09IDAT"
 SVG = b"<?xml version='1.0'?>\n<svg/>"
 
 
@@ -45,9 +46,7 @@ def place(tmp_path, monkeypatch):
         ("-o", "set.m3u8", b"#EXTM3U\n"),
         ("-o", "a.svg", SVG),
         ("--plot", "a.svg", b""),
-        ("--plot", "a.svg", SVG),
         ("--plot", "a.png", b""),
-        ("--plot", "a.PNG", PNG),
     ],
 )
 def test_an_earlier_output_is_replaced(place, option, name, content):
@@ -63,16 +62,29 @@ def test_an_earlier_output_is_replaced(place, option, name, content):
         ("-o", "keys.csv", b"text, then\0", "is not text"),
         ("-o", "keys.csv", codecs.BOM_UTF16_LE + b"a\0\1\0", "is not text"),
         ("-o", "keys.csv", codecs.BOM_UTF16_LE + b"\0\xd8a\0", "is not text"),
-        ("--plot", "a.png", b"\xff\xd8\xff\xe0 a photograph", "is not a PNG picture"),
-        ("--plot", "a.png", b"notes", "is not a PNG picture"),
-        ("--plot", "a.svg", PNG, "is not an SVG picture"),
-        ("--plot", "a.svg", b"notes", "is not an SVG picture"),
+        ("--plot", "cover.png", PNG, "is not a picture of this program"),
+        ("--plot", "cover.png", b"\xff\xd8\xff\xe0 a photograph", "is not a picture of this"),
+        ("--plot", "a.png", b"notes", "is not a picture of this program"),
+        ("--plot", "a.svg", SVG, "is not a picture of this program"),
+        ("--plot", "a.svg", PNG, "is not a picture of this program"),
     ],
 )
 def test_what_no_earlier_run_has_written_is_not(place, option, name, content, reason):
     (place / name).write_bytes(content)
     with pytest.raises(TargetRefused, match=f"{option.strip('-')}.* {name}: .*{reason}"):
         check(option, name, "a.mp3")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.svg"])
+@pytest.mark.parametrize("title", ["music", "müsic", "音楽"])
+def test_an_earlier_picture_is_replaced(place, name, title):
+    pytest.importorskip("matplotlib")
+    draw_library(place / name, title, [], ["silent"])
+    check("--plot", name, "a.mp3")
+    other = "a.svg" if name != "a.svg" else "a.png"
+    (place / name).rename(place / other)
+    with pytest.raises(TargetRefused, match="is not a picture of this program"):
+        check("--plot", other, "a.mp3")
 
 
 @pytest.mark.parametrize("name", FORMATS)

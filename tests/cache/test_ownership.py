@@ -8,7 +8,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from keyscan.cache.ownership import APPLICATION_ID
 from keyscan.cache.store import open_database
 from keyscan.errors import CacheUnusable, NoCache
 from tests.cache.rows import change, result_row
+from tests.other_user import not_root
 from tests.server_process import PATIENCE, ROOT
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="FIFOs, devices, permissions")
@@ -139,12 +142,13 @@ def test_a_file_that_the_system_makes_up_is_not_empty():
 
 
 @posix_only
-@pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
-def test_a_file_that_cannot_be_read_is_not_ours(tmp_path):
-    our_cache(tmp_path / "keys")
-    (tmp_path / "keys").chmod(0)
-    with pytest.raises(NoCache, match="cannot be read: Permission denied"):
-        open_database(str(tmp_path / "keys"))
+def test_a_file_that_cannot_be_read_is_not_ours():
+    with tempfile.TemporaryDirectory() as place, not_root(place):
+        our_cache(Path(place, "keys"))
+        Path(place, "keys").chmod(0)
+        with pytest.raises(NoCache, match="cannot be read: Permission denied"):
+            open_database(str(Path(place, "keys")))
+        assert [path.name for path in Path(place).iterdir()] == ["keys"]
 
 
 def test_a_link_in_a_circle_leads_to_nothing(tmp_path):
