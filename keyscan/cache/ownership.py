@@ -11,7 +11,7 @@ from keyscan.errors import NotACache
 APPLICATION_ID = 0x6B657973  # "keys"
 """In the header of each of our databases (sqlite.org/fileformat2.html, section 1.3)."""
 _MAGIC = b"SQLite format 3\0"
-_ID = slice(68, 72)  # of the first page
+_ID, _OWN = slice(68, 72), APPLICATION_ID.to_bytes(4, "big")  # of the first page
 _ZEROS = bytes(4)
 _STARTS = {  # of SQLite's own files beside a database: the log, its index, the rollback journal
     "-wal": (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", _ZEROS),
@@ -33,24 +33,31 @@ for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
 def check_ownership(path: str) -> None:
     """Check that there is no file at ``path``, an empty one, or a database of this program.
 
-    A database that is damaged behind its header passes. The files beside it must be SQLite's.
-    Nothing is written. While this process has the database open it must not be called, as the
-    locks of a process on a file end when it closes the file (fcntl(2)).
+    A database that is damaged behind its header passes. Beside a new one there must be no file that
+    SQLite would replace. Nothing is written.
+
+    A process that has the database open must not call it: its locks on a file end when it closes
+    the file once (fcntl(2)).
 
     Raises:
         NotACache: there is something else, or it cannot be read; the message says what.
     """
     head = _head(path, 100)
-    if head and not head.startswith(_MAGIC):
+    if not head:
+        _check_companions(path)
+    elif not head.startswith(_MAGIC):
         raise NotACache("it is no cache, but another kind of file")
+    # earlier versions wrote the number into the log first, where it stays if they are killed
+    elif _OWN not in (head[_ID], _first_page_in_log(path + "-wal")[_ID]):
+        raise NotACache("it is another program's database")
+
+
+def _check_companions(path: str) -> None:
+    """Raises NotACache if SQLite would replace files that are not its own beside a new database."""
     for suffix, starts in _STARTS.items():
         start = _head(path + suffix, 4, path + suffix)
         if start and start not in starts:
             raise NotACache(f"{path}{suffix} is not SQLite's, which needs that name")
-    own = APPLICATION_ID.to_bytes(4, "big")
-    # earlier versions wrote the number into the log first, where it stays if they are killed
-    if head and own not in (head[_ID], _first_page_in_log(f"{path}-wal")[_ID]):
-        raise NotACache("it is another program's database")
 
 
 def _head(path: str, count: int, name: str = "it") -> bytes:

@@ -127,6 +127,15 @@ def test_files_that_sqlite_would_take_for_its_own_are_kept(tmp_path, suffix):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_beside_a_cache_they_are_its_own_though_damaged(tmp_path, suffix):
+    our_cache(tmp_path / "keys")
+    (tmp_path / f"keys{suffix}").write_bytes(os.urandom(5000))
+    cache = open_database(str(tmp_path / "keys"))
+    assert cache.record_of(b"digest", b"settings") == b"record"
+    cache.close()
+
+
 @posix_only
 def test_a_fifo_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "fifo")
