@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from keyscan.client import LineProcess
-from tests.server_process import COMMAND, HEARTBEAT
+from tests.server_process import COMMAND, HEARTBEAT, READY_LINE
 
 _START_SECONDS = 120.0
 _LOOK_SECONDS = 0.1
@@ -114,8 +114,9 @@ class Target:
         self.peak = 0
 
     def stderr(self) -> str:
-        """All text on stderr."""
-        return self._errors.read_text(encoding="utf-8", errors="backslashreplace")
+        """All text on stderr but the line that says that the server is ready."""
+        text = self._errors.read_text(encoding="utf-8", errors="backslashreplace")
+        return text.replace(READY_LINE.decode(), "", 1)
 
     def stray_files(self, inputs: Path) -> list[str]:
         """Forbidden files and connections: files left in the server's folder, connections, and open

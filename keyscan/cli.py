@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from keyscan.engine.engine import Engine
-from keyscan.errors import StartFailed
+from keyscan.errors import NoCache, StartFailed
 from keyscan.options import (
     AnalyzeOptions,
     DoctorOptions,
@@ -29,7 +29,7 @@ from keyscan.stdio import STDERR, read_some, take_streams, write_all
 if TYPE_CHECKING:
     from keyscan.model.checkpoint import ModelInfo  # and with it torch
 
-EXIT_OK, EXIT_FAILED = 0, 1
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def _serve(options: ServeOptions) -> int:
             write_all(replies, encode({"type": "fatal", "code": error.code, "error": str(error)}))
         STDERR.write(f"keyscan: {error}\n")
         STDERR.drain(timeout=1.0)
-        return EXIT_FAILED
+        return EXIT_USAGE if isinstance(error, NoCache) else EXIT_FAILED
     server = Server(
         engine,
         model,

@@ -190,7 +190,7 @@ class ModelError(StartFailed):
 
 
 class NoCache(StartFailed):
-    """There can be no cache at the path that the user gave."""
+    """There can be no cache at the path that the user gave: wrong usage."""
 
 
 class CacheError(Exception):
@@ -203,6 +203,14 @@ class CacheBusy(CacheError):
 
 class CacheUnusable(CacheError):
     """The cache cannot be opened, read or written, or belongs to another program."""
+
+
+class NotACache(CacheUnusable):
+    """The file at the path of the cache is not one of ours; it stays as it is."""
+
+
+class TargetRefused(Exception):
+    """The results would replace a file that no earlier run has written."""
 
 
 class PlotError(Exception):

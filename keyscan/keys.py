@@ -19,6 +19,7 @@ NOTATIONS: tuple[Notation, ...] = ("musical", "camelot", "openkey")
 SPELLINGS: tuple[Spelling, ...] = ("both", "sharps", "flats")
 _SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+_A_FLAT = 8
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _WHEEL_TEXT = re.compile(r"^\s*(1[0-2]|[1-9])([ABmd])\s*$")
 _KEY_TEXT = re.compile(r"^\s*([A-Ga-g])([#b♯♭]?)\s*[ :]?\s*(major|maj|minor|min|m)?\s*$")
@@ -57,10 +58,14 @@ class Key:
         return self.camelot_number - 1 + (12 if self.mode == "major" else 0)
 
     def name(self, spelling: Spelling = "both") -> str:
-        """``"A minor"``; black keys as ``"F# minor/Gb minor"``, or in one spelling alone."""
+        """``"A minor"``; black keys as ``"F# minor/Gb minor"``, or in one spelling alone.
+
+        The sharp comes first but in ``"Ab minor/G# minor"`` and ``"Ab major/G# major"``, as in the
+        analyzer whose protocol the server speaks.
+        """
         sharp, flat = (f"{names[self.tonic]} {self.mode}" for names in (_SHARPS, _FLATS))
         if spelling == "both" and sharp != flat:
-            return f"{sharp}/{flat}"
+            return f"{flat}/{sharp}" if self.tonic == _A_FLAT else f"{sharp}/{flat}"
         return flat if spelling == "flats" else sharp
 
     @classmethod

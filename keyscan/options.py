@@ -134,8 +134,6 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         parser.error("--timeline: a playlist has no place for it")
     if output is not None and is_music(output.name):
         parser.error(f"--output {output}: that is the name of a music file")
-    if found.plot is not None and found.plot == output:
-        parser.error(f"--plot and --output: both are {output}")
     sort: Order = found.sort or ("key" if found.format == "m3u" else "given")
     return AnalyzeOptions(
         engine=_engine(found), style=KeyStyle(found.notation, found.spelling),
@@ -201,13 +199,14 @@ def _analyze_parser() -> argparse.ArgumentParser:
     text = "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist."
     parser = _parser(text, _ANALYZE_EPILOG, command=" analyze")
     add = parser.add_argument
-    add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse")
+    add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
     formats = parser.add_mutually_exclusive_group()
     for name, text in {"json": "print a JSON document instead of the table",
                        "csv": "print CSV", "m3u": "print a playlist"}.items():
         formats.add_argument(f"--{name}", action="store_const", const=name, default="table",
                              dest="format", help=text)
-    add("-o", "--output", metavar="FILE", help="write there instead of to stdout")
+    add("-o", "--output", metavar="FILE",
+        help="write there instead of to stdout; replaces an earlier output, but no other file")
     add("--plot", type=Path, metavar="FILE.svg|FILE.png",
         help="draw a picture as well: of a single file its spectrogram, its key over time and the "
         "probability of each key; otherwise the number of tracks in each key (needs matplotlib)")
@@ -247,7 +246,8 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
     add("--cqt", choices=tuple(_MEMORY_LIMIT), default=WorkerOptions.cqt,
         help="constant-Q engine: our matrix product, or librosa.cqt, the slow reference")
     add("--cache", metavar="FILE",
-        help="keep answers in this SQLite file, and analyse no content twice (default: no cache)")
+        help="keep answers in this SQLite file, new or made by an earlier run, and analyse no "
+        "content twice (default: no cache)")
     add("--notation", choices=NOTATIONS, default=KeyStyle.notation,
         help="what the field 'key' holds: 'A minor', '8A' or '1m' (default: musical)")
     add("--spelling", choices=SPELLINGS, default=KeyStyle.spelling,
@@ -257,7 +257,7 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("-m", "--model-path", type=Path, metavar="FILE",
+    add("-m", "--model-path", "--model_path", type=Path, metavar="FILE",
         help="checkpoint to use instead of the built-in one; may be a state_dict of KeyNet")
     add("--device", default=ModelOptions.device, metavar="NAME",
         help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)")
@@ -322,9 +322,11 @@ start, 2 for a wrong option, 128 + n when signal n stopped it.
 """
 
 _ANALYZE_EPILOG = """\
-In a folder, files with the extension of an audio or video format are analysed, except hidden ones;
-a file that you name yourself is always tried. A file that is given twice, or again through a link,
-is analysed once. Failures and their reasons appear on stderr while the work goes on.
+In a folder, files with the extension of an audio or video format are analysed, except hidden ones
+and those in folders of the system; a file that you name yourself is always tried. A playlist that
+you name (.m3u, .m3u8, .pls) is a list of files. A file that is given twice, or again through a
+link, is analysed once. Failures and their reasons appear on stderr while the work goes on; the
+summary counts what was left out.
 
 The table shows for each track: the key on the Camelot wheel (Open Key with --notation openkey) and
 by name, its confidence, the second choice, cents above A = 440 Hz, the keys that mix well with it,
@@ -351,6 +353,6 @@ _DOCTOR_EPILOG = """\
 To find out why one installation is slower than another, run "doctor --json > a.json" with one,
 "doctor --json > b.json" with the other, and "doctor --compare a.json b.json" with either.
 
-Exit code: 0 when all is well, 1 when reports differ, a self-test fails or the model cannot be
-used, 2 for a wrong option or a file that is not a report.
+Exit code: 0 when all is well, 1 when reports differ in more than paths, a self-test fails or the
+model cannot be used, 2 for a wrong option or a file that is not a report.
 """

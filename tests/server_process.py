@@ -22,6 +22,7 @@ COMMAND = [str(Path(EXE).absolute())] if EXE else [
 ]  # fmt: skip
 PATIENCE = 60.0  # seconds; only a hang takes that long
 HEARTBEAT = {"type": "heartbeat"}
+READY_LINE = b"Server ready\n"
 
 
 class ServerProcess(LineProcess):
@@ -36,7 +37,10 @@ class ServerProcess(LineProcess):
         wait: bool = True,
         stderr: bool = True,
     ) -> None:
-        """``wait`` for ``ready``; keep reading ``stderr`` into the attribute of that name."""
+        """``wait`` for ``ready``; keep reading ``stderr`` into the attribute of that name.
+
+        The attribute is without the line that says that the server is ready.
+        """
         super().__init__(
             [*prefix, *command, *options],
             stderr=subprocess.PIPE,
@@ -96,7 +100,8 @@ class ServerProcess(LineProcess):
             self.process.stderr.close()
 
     def _keep(self, line: bytes) -> None:
-        self.stderr += line
+        if line != READY_LINE:
+            self.stderr += line
 
 
 def command_line(pid: int) -> bytes:

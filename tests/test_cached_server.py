@@ -18,6 +18,7 @@ from examples.track import SAMPLE_RATE, render_track
 from keyscan.cache.database import Database
 from keyscan.keys import Key
 from keyscan.model.network import KeyNet
+from tests.batch.analyze_process import run_analyze
 from tests.server_process import PATIENCE, ServerProcess, request, wait_for
 from tests.stalled_drive import StalledDrive
 
@@ -244,15 +245,18 @@ def test_a_server_that_is_killed_while_it_writes(start, music):
 # ------------------------------------------------------------------------------------ trouble
 
 
-def garbage(path):
-    path.write_bytes(os.urandom(50_000))
+def holes(path):
+    with path.open("r+b") as file:
+        for page in range(1, path.stat().st_size // 4096):
+            file.seek(4096 * page)
+            file.write(os.urandom(512))
 
 
 def half(path):
     os.truncate(path, path.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("damage", [garbage, half])
+@pytest.mark.parametrize("damage", [holes, half])
 def test_a_corrupt_cache_is_set_aside_with_a_warning(start, cache, music, damage):
     server = start()
     assert not cached(server, music["8A"])
@@ -276,7 +280,7 @@ def test_a_cache_that_is_damaged_while_two_servers_run(start, cache, music):
         for path in music.values():
             assert answer(server, path)
     change(cache, "PRAGMA wal_checkpoint(TRUNCATE)")
-    garbage(cache)
+    half(cache)
     for _ in range(2):
         for camelot, path in music.items():
             for server in servers:
@@ -306,17 +310,6 @@ def change(path, statement):
     connection.close()
 
 
-def test_another_programs_database_is_left_alone(start, cache, music):
-    change(cache, "CREATE TABLE tracks (title)")
-    before = cache.read_bytes()
-    server = start()
-    assert [cached(server, music["8A"]) for _ in range(2)] == [False, False]
-    server.finish()
-    (line,) = server.stderr.decode().splitlines()
-    assert "another program's database; answers are not stored" in line
-    assert cache.read_bytes() == before
-
-
 def test_a_locked_cache_holds_up_nobody(start, cache, music):
     server = start()
     assert not cached(server, music["8A"])
@@ -335,26 +328,43 @@ def test_a_locked_cache_holds_up_nobody(start, cache, music):
 def test_where_there_can_be_no_cache_the_server_does_not_start(tmp_path, place):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    with ServerProcess("--cache", str(tmp_path / place), wait=False) as server:
+    assert str(tmp_path / place) in refusal(tmp_path / place)
+
+
+def test_a_new_cache_is_not_named_like_music(tmp_path):
+    assert "music" in refusal(tmp_path / "new.mp3")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["server", "analyze"])
+def test_another_file_is_refused_and_stays_as_it_is(command, track, tmp_path):
+    (tmp_path / "keys.json").write_text('{"mine": true}')
+    shutil.copy(track, tmp_path / "music")
+    change(tmp_path / "other.sqlite", "CREATE TABLE tracks (title)")
+    before = contents(tmp_path)
+    for name in ("keys.json", "music", "other.sqlite"):
+        path = tmp_path / name
+        if command == "server":
+            assert str(path) in refusal(path)
+        else:
+            done = run_analyze("--cache", path, track)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert f"keyscan: the cache {path} cannot be used: it is " in done.stderr
+        assert contents(tmp_path) == before
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def refusal(cache):
+    """What the server says of a cache with which it does not start."""
+    with ServerProcess("--cache", str(cache), wait=False) as server:
         (fatal,) = server.rest()
         assert (fatal["type"], fatal["code"]) == ("fatal", "start_failed")
-        assert str(tmp_path / place) in fatal["error"]
-        assert server.process.returncode == 1
+        assert server.process.returncode == 2
         assert server.stderr.decode() == f"keyscan: {fatal['error']}\n"
-
-
-@pytest.mark.parametrize("name", ["music.flac", "music", "new.mp3"])
-def test_music_is_no_cache(name, track, tmp_path):
-    """Neither what is music, nor what is called so: a slip must not cost a track its name."""
-    if name != "new.mp3":
-        shutil.copy(track, tmp_path / name)
-    before = sorted(tmp_path.iterdir())
-    with ServerProcess("--cache", str(tmp_path / name), wait=False) as server:
-        (fatal,) = server.rest()
-        assert fatal["code"] == "start_failed"
-        assert "music" in fatal["error"]
-    assert sorted(tmp_path.iterdir()) == before
-    assert name == "new.mp3" or (tmp_path / name).read_bytes() == track.read_bytes()
+    return fatal["error"]
 
 
 READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'

@@ -11,7 +11,7 @@ from keyscan.keys import KEYS, Key, smooth_path
 
 # class_id, Camelot, Open Key, tonic as a pitch class, mode, name in both spellings, sharps, flats
 TABLE = [
-    (0, "1A", "6m", 8, "minor", "G# minor/Ab minor", "G# minor", "Ab minor"),
+    (0, "1A", "6m", 8, "minor", "Ab minor/G# minor", "G# minor", "Ab minor"),
     (1, "2A", "7m", 3, "minor", "D# minor/Eb minor", "D# minor", "Eb minor"),
     (2, "3A", "8m", 10, "minor", "A# minor/Bb minor", "A# minor", "Bb minor"),
     (3, "4A", "9m", 5, "minor", "F minor", "F minor", "F minor"),
@@ -26,7 +26,7 @@ TABLE = [
     (12, "1B", "6d", 11, "major", "B major", "B major", "B major"),
     (13, "2B", "7d", 6, "major", "F# major/Gb major", "F# major", "Gb major"),
     (14, "3B", "8d", 1, "major", "C# major/Db major", "C# major", "Db major"),
-    (15, "4B", "9d", 8, "major", "G# major/Ab major", "G# major", "Ab major"),
+    (15, "4B", "9d", 8, "major", "Ab major/G# major", "G# major", "Ab major"),
     (16, "5B", "10d", 3, "major", "D# major/Eb major", "D# major", "Eb major"),
     (17, "6B", "11d", 10, "major", "A# major/Bb major", "A# major", "Bb major"),
     (18, "7B", "12d", 5, "major", "F major", "F major", "F major"),

@@ -37,6 +37,9 @@ def test_every_option_of_the_server():
     assert options.engine.model == ModelOptions(Path("a.pt"), "meta", 2, 4, "high")
     assert (options.engine.workers, options.engine.cache) == (3, "keys")
     assert (options.style, options.heartbeat) == (KeyStyle("camelot", "flats"), 2.5)
+    for name in ("--model-path", "--model_path"):
+        assert parse_serve([name, "b.pt"]).engine.model.path == Path("b.pt")
+        assert parse_analyze([f"{name}=b.pt", "x"]).engine.model.path == Path("b.pt")
 
 
 def test_analyze():
@@ -97,7 +100,6 @@ def test_doctor():
         (parse_analyze, "--workers 1 a.mp3", "--workers"),
         (parse_analyze, "--plot k.jpg a.mp3", "argument --plot: k.jpg: a picture's name must end"),
         (parse_analyze, "--plot= a.mp3", "must end in .svg or .png"),
-        (parse_analyze, "--plot a.svg --output a.svg a.mp3", "--plot and --output: both are a.svg"),
         (parse_analyze, "--theme pink a.mp3", "invalid choice: 'pink'"),
         (parse_doctor, "--compare a.json", "--compare"),
         (parse_doctor, "--self-test --compare a b", "not allowed with"),

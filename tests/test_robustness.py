@@ -20,6 +20,7 @@ from tests.server_process import (
     COMMAND,
     EXE,
     PATIENCE,
+    READY_LINE,
     ROOT,
     ServerProcess,
     request,
@@ -102,7 +103,7 @@ def test_a_closed_stdout_ends_the_process_quietly():
         assert json.loads(process.stdout.readline())["type"] == "ready"
         process.stdout.close()
         assert process.wait(PATIENCE) == 0
-        assert process.stderr.read() == b""
+        assert process.stderr.read() == READY_LINE
 
 
 def test_a_killed_server_leaves_no_worker_behind(endless):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,14 @@ from keyscan import __version__
 from keyscan.model.checkpoint import load_model
 from keyscan.model.network import KeyNet
 from keyscan.spectrogram.features import extract_features
-from tests.server_process import ServerProcess, request, wait_for
+from tests.server_process import (
+    COMMAND,
+    PATIENCE,
+    READY_LINE,
+    ServerProcess,
+    request,
+    wait_for,
+)
 
 
 def test_ready_success_and_a_clean_end(server, track):
@@ -43,6 +52,26 @@ def test_ready_success_and_a_clean_end(server, track):
     assert server.finish() == []
     assert server.process.returncode == 0
     assert server.stderr == b""
+
+
+def test_stderr_says_ready_when_ready_is_out():
+    pipe = subprocess.PIPE
+    with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stderr.readline() == READY_LINE
+        os.set_blocking(process.stdout.fileno(), False)
+        assert json.loads(process.stdout.readline())["type"] == "ready"
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_missing_file_is_said_to_be_so(server, tmp_path):
+    for path in (tmp_path / "gone.mp3", tmp_path / "no folder" / "a.mp3", "relative.mp3"):
+        reply = server.ask(request(1, path))
+        assert reply["code"] == "file_not_found"
+        assert reply["error"].startswith("File not found")
+    (tmp_path / "link.mp3").symlink_to("gone.mp3")
+    assert server.ask(request(2, tmp_path / "link.mp3"))["error"].startswith("File not found")
 
 
 def test_end_of_input_finishes_what_is_queued(server, track):
@@ -135,6 +164,15 @@ def test_relative_paths_are_relative_to_the_working_directory(track):
     with ServerProcess() as server:
         reply = server.ask(request(1, os.path.relpath(track)))
         assert reply["camelot"] == "11A"
+
+
+def test_urls_and_quotes_stand_for_a_path(server, track, tmp_path):
+    shutil.copy(track, tmp_path / "a b.flac")
+    for path in ((tmp_path / "a b.flac").as_uri(), f'"{tmp_path / "a b.flac"}"'):
+        assert server.ask(request(1, path))["camelot"] == "11A"
+    reply = server.ask(request(2, "file:///nowhere/a%20b.flac"))
+    assert (reply["code"], reply["filename"]) == ("file_not_found", "a%20b.flac")
+    assert server.ask(request(3, "file:///music/a%00b.flac"))["code"] == "file_not_found"
 
 
 def test_a_keynet_state_dict_is_a_model_too(track, tmp_path):

@@ -107,13 +107,13 @@ OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01
                      decoders_if_intact=("vorbis", "soundfile"))
 OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", decoders=_PYAV)
 
-MP3 = Format(name="mp3", extensions="mp3 mp2 mpga", samples=xing_samples, demuxer="mp3")
+MP3 = Format(name="mp3", extensions="mp3 mp2 mpa mpga", samples=xing_samples, demuxer="mp3")
 ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
-MP4 = Format(name="mp4", extensions="m4a m4b mp4 m4v mov 3gp 3g2 f4v",
+MP4 = Format(name="mp4", extensions="m4a m4b m4p m4r mp4 m4v mov 3gp 3g2 f4v",
              magic=rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)", end=lengths.mp4_end)
-MATROSKA = Format(name="matroska", extensions="mka mkv webm weba", magic=rb"\x1a\x45\xdf\xa3",
-                  end=lengths.matroska_end, demuxer="matroska,webm", resyncs=True,
-                  states_length=True)
+MATROSKA = Format(name="matroska", extensions="mka mkv webm weba vdjstems",
+                  magic=rb"\x1a\x45\xdf\xa3", end=lengths.matroska_end,
+                  demuxer="matroska,webm", resyncs=True, states_length=True)
 ASF = Format(name="asf", extensions="wma asf wmv",
              magic=re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
              end=lengths.asf_end, demuxer="asf", resyncs=True, states_length=True)

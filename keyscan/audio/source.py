@@ -245,7 +245,7 @@ def _raise_for(error: OSError | ValueError) -> NoReturn:
     if windows_code in _WINDOWS_NAME_ERRORS:
         raise InvalidPath(f"the path cannot name a file: {error.strerror}") from error
     if code in (errno.ENOENT, errno.ENOTDIR):
-        raise FileNotFound("there is no file at the path") from error
+        raise FileNotFound("File not found: there is no file at the path") from error
     if windows_code in (None, _WINDOWS_ACCESS_DENIED) and code in (errno.EACCES, errno.EPERM):
         raise PermissionDenied("the file may not be read by this user") from error
     if windows_code is None and code in _NAME_ERRORS:

@@ -22,13 +22,14 @@ from keyscan.batch.results import (
     summary_lines,
 )
 from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
-from keyscan.errors import NothingToDraw, PlotError, StartFailed
+from keyscan.errors import NoCache, NothingToDraw, PlotError, StartFailed, TargetRefused
 from keyscan.keys import KeyStyle
+from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, ThemeName
 from keyscan.output import check_writable, replaced, shown, write_text
 from keyscan.runtime import profiling_enabled
 
-EXIT_OK, EXIT_FAILED = 0, 1
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 
 class Plot(Protocol):
@@ -63,6 +64,9 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
     except OSError as error:
         where = "stdout" if options.output is None else shown(str(options.output))
         progress.write(f"keyscan: {where} cannot be written: {error.strerror}\n")
+    except (NoCache, TargetRefused) as error:
+        progress.write(f"keyscan: {shown(str(error))}\n")
+        code = EXIT_USAGE
     except (PlotError, StartFailed) as error:
         progress.write(f"keyscan: {shown(str(error))}\n")
     except KeyboardInterrupt:
@@ -83,6 +87,7 @@ def _report(
         files=len(batch.found),
         seconds=batch.seconds,
         leave_out_cached=options.changed_only,
+        skipped=batch.skipped,
     )
     _write(options, results, summary, stdout)
     if not batch.found and batch.signal is None:
@@ -160,6 +165,7 @@ def draw_picture(
         raise NothingToDraw(f"{path} is not drawn: there is no key")
     else:
         # a folder by its own name, even if it was given as "."
-        name = ", ".join(Path(given).resolve().name or given for given in options.paths)
+        paths = map(meant_path, options.paths)
+        name = ", ".join(Path(given).resolve().name or given for given in paths)
         codes = [failure.error.code for failure in failures(results)]
         plot.draw_library(path, name, analyses(results), codes, options.theme, options.style)

@@ -124,10 +124,8 @@ def _layout(sizes: dict[str, int], longest: int, width: int | None) -> tuple[lis
 
 def _spelled(key: Key, style: KeyStyle) -> str:
     """``F#/Gb minor``: shorter than in replies."""
-    names = [key.name(spelling).split() for spelling in ("sharps", "flats")]
-    if style.spelling == "both" and names[0] != names[1]:
-        return f"{names[0][0]}/{names[1][0]} {key.mode}"
-    return key.name(style.spelling)
+    first, slash, second = key.name(style.spelling).partition("/")
+    return f"{first.split()[0]}/{second}" if slash else first
 
 
 def _percent(probability: float) -> str:

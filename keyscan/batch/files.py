@@ -6,37 +6,74 @@ import glob
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from keyscan.audio.formats import is_music
-from keyscan.batch.results import Failed
-from keyscan.errors import PermissionDenied, ReadFailed
+from keyscan.batch.playlists import is_playlist, read_playlist
+from keyscan.batch.results import Failed, Skipped
+from keyscan.errors import AnalysisError, PermissionDenied, ReadFailed
+from keyscan.locations import meant_path
+
+SYSTEM_FOLDERS = frozenset(
+    {
+        *("$recycle.bin", "system volume information"),  # Windows
+        *(".trashes", ".spotlight-v100", ".fseventsd", "__macosx", "network trash folder"),  # macOS
+        *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),  # Synology, QNAP
+        "lost+found",  # Linux
+    }
+)
+"""Names, in lower case, of folders that a system makes in others, and that hold no own files."""
 
 _ON_WINDOWS = os.name == "nt"
 _DIGITS = re.compile(r"(\d+)")
 
 
-def find_files(paths: Sequence[str], *, recursive: bool) -> Iterator[str | Failed]:
+def find_files(
+    paths: Sequence[str], *, recursive: bool, skipped: Counter[Skipped] | None = None
+) -> Iterator[str | Failed]:
     """The paths of all files, in the order given, each file once; folders that cannot be read.
 
-    A path that is not a folder is passed on, even if there is nothing. A folder gives its files
-    with an extension of music that are not hidden, in natural order (2 before 10), and then, if
-    ``recursive``, those of its folders. Links are followed; a folder is searched once.
+    A path that is neither a folder nor a playlist is passed on, even if there is nothing. A folder
+    gives its files with an extension of music that are not hidden, in natural order (2 before 10),
+    and then, if ``recursive``, those of its folders, but for those that belong to the system.
+    Links are followed; a folder is searched once. A playlist gives its entries as if they were
+    named. ``skipped`` counts what is left out.
     """
-    walk = _Finder(recursive)
+    walk = _Finder(recursive, Counter() if skipped is None else skipped)
     for path in _expanded(paths) if _ON_WINDOWS else paths:
-        if os.path.isdir(path):  # noqa: PTH112 - pathlib changes some names
-            yield from walk.folder(path)
-        elif walk.is_new(os.path.realpath(path)):
-            yield path
+        yield from walk.named(meant_path(path))
 
 
 class _Finder:
     """Remembers the real paths found so far: links lead to the same file again."""
 
-    def __init__(self, recursive: bool) -> None:
+    def __init__(self, recursive: bool, skipped: Counter[Skipped]) -> None:
         self._recursive = recursive
+        self._skipped = skipped
         self._seen: set[str] = set()
+
+    def named(self, path: str) -> Iterator[str | Failed]:
+        waiting: list[str | Failed] = [path]
+        while waiting:  # playlists may hold others
+            item = waiting.pop()
+            if isinstance(item, Failed):
+                yield item
+            elif os.path.isdir(item):  # noqa: PTH112 - pathlib changes some names
+                yield from self.folder(item)
+            elif not self.is_new(os.path.realpath(item)):
+                self._skipped["repeated"] += 1
+            elif is_playlist(item):
+                try:
+                    entries = read_playlist(item)
+                except AnalysisError as error:
+                    entries = [Failed(item, error)]
+                if entries is None:
+                    yield item
+                else:
+                    waiting += reversed(entries)
+            else:
+                yield item
 
     def folder(self, path: str) -> Iterator[str | Failed]:
         waiting = [(path, os.path.realpath(path))]
@@ -45,7 +82,7 @@ class _Finder:
             if not self.is_new(real):
                 continue
             try:
-                entries = _visible(path)
+                entries = self._wanted(path)
             except PermissionError:
                 yield Failed(path, PermissionDenied("the folder may not be read by this user"))
                 continue
@@ -62,10 +99,29 @@ class _Finder:
                         continue
                 if _is_folder(entry):
                     inner.append((entry.path, target))
-                elif is_music(entry.name) and self.is_new(target):
+                elif not is_music(entry.name):
+                    self._skipped["other_files"] += 1
+                elif self.is_new(target):
                     yield entry.path
+                else:
+                    self._skipped["repeated"] += 1
             if self._recursive:
                 waiting += reversed(inner)
+            else:
+                self._skipped["subfolders"] += len(inner)
+
+    def _wanted(self, folder: str) -> list[os.DirEntry[str]]:
+        """In natural order, without what is hidden, such as the ``._name`` that macOS writes."""
+        wanted = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.casefold() in SYSTEM_FOLDERS and _is_folder(entry):
+                    self._skipped["system_folders"] += 1
+                elif _is_hidden(entry):
+                    self._skipped["hidden"] += 1
+                else:
+                    wanted.append(entry)
+        return sorted(wanted, key=lambda entry: natural(entry.name))
 
     def is_new(self, real: str) -> bool:
         name = os.path.normcase(real)
@@ -82,13 +138,6 @@ def natural(name: str) -> tuple[list[str | int], str]:
 
 def _inside(folder: str, entry: os.DirEntry[str]) -> str:
     return os.path.join(folder, entry.name)  # noqa: PTH118 - a name, byte by byte
-
-
-def _visible(folder: str) -> list[os.DirEntry[str]]:
-    """In natural order, without hidden files, such as the ``._name`` that macOS writes."""
-    with os.scandir(folder) as entries:
-        visible = [entry for entry in entries if not _is_hidden(entry)]
-    return sorted(visible, key=lambda entry: natural(entry.name))
 
 
 def _is_hidden(entry: os.DirEntry[str]) -> bool:

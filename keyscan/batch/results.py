@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 
 from keyscan.analysis import Analysis, Message
 from keyscan.errors import AnalysisError
@@ -12,6 +14,16 @@ from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
 from keyscan.options import Order
 from keyscan.output import clock
 
+Skipped = Literal["other_files", "hidden", "system_folders", "subfolders", "repeated"]
+"""Why a file or a folder is not analysed; the names are those of the summary in JSON."""
+
+_SKIPPED: dict[Skipped, tuple[str, str]] = {  # one, several
+    "other_files": ("other file", "other files"),
+    "hidden": ("hidden file or folder", "hidden files and folders"),
+    "system_folders": ("folder of the system", "folders of the system"),
+    "subfolders": ("subfolder", "subfolders"),
+    "repeated": ("file found again", "files found again"),
+}
 _LONGEST_BAR = 24
 
 
@@ -67,6 +79,7 @@ class RunSummary:
         failed: by error code, the most common first.
         keys: of what is tonal, in Camelot order.
         seconds: from the first file to the last.
+        skipped: what was left out while files were looked for.
     """
 
     files: int
@@ -78,6 +91,7 @@ class RunSummary:
     failed: dict[str, int]
     keys: dict[Key, int]
     seconds: float
+    skipped: dict[Skipped, int]
 
     @property
     def rate(self) -> float:
@@ -96,8 +110,9 @@ class RunSummary:
 
 
 def summarize(
-    results: Sequence[Result], *, files: int, seconds: float, leave_out_cached: bool
-) -> RunSummary:
+    results: Sequence[Result], *, files: int, seconds: float, leave_out_cached: bool,
+    skipped: Mapping[Skipped, int] = MappingProxyType({}),
+) -> RunSummary:  # fmt: skip
     """The counts of ``results``, which are all that there are for the ``files`` found."""
     analysed = analyses(results)
     cached = sum(analysis.cached for analysis in analysed)
@@ -113,6 +128,7 @@ def summarize(
         failed=dict(failed.most_common()),
         keys={key: keys[key] for key in sorted(keys, key=_camelot_order)},
         seconds=seconds,
+        skipped={kind: skipped[kind] for kind in _SKIPPED if skipped.get(kind)},
     )
 
 
@@ -127,7 +143,9 @@ def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
     texts = [f"{n:,} {name}" for name, n in counts.items() if n or name == "analysed"]
     files = f"{summary.files:,} file{'' if summary.files == 1 else 's'}"
     speed = f"{_duration(summary.seconds)}, {summary.rate:.1f} files a second"
-    yield f"{files}: {', '.join(texts)} ({speed})"
+    skipped = [f"{n:,} {_SKIPPED[kind][n > 1]}" for kind, n in summary.skipped.items()]
+    left_out = f"; left out: {', '.join(skipped)}" if skipped else ""
+    yield f"{files}: {', '.join(texts)} ({speed}){left_out}"
     if summary.failed:
         yield "failed: " + ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
     if sum(summary.keys.values()) > 1:

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,9 +21,11 @@ from tqdm import tqdm
 
 from keyscan.analysis import Analysis
 from keyscan.batch.files import find_files
-from keyscan.batch.results import Failed, Result
+from keyscan.batch.results import Failed, Result, Skipped
+from keyscan.batch.targets import check_targets
 from keyscan.engine.engine import Engine, Outcome, Task
 from keyscan.errors import AnalysisError
+from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, EngineOptions
 from keyscan.output import shown
 from keyscan.runtime import file_table, profiling_enabled
@@ -115,7 +117,7 @@ class Progress:
 
 def is_one_file(paths: Sequence[str], count: int) -> bool:
     """Whether a single file was named, and no folder; ``paths`` have led to ``count`` files."""
-    return len(paths) == 1 and count <= 1 and not Path(paths[0]).is_dir()
+    return len(paths) == 1 and count <= 1 and not Path(meant_path(paths[0])).is_dir()
 
 
 @dataclass(eq=False, kw_only=True)
@@ -134,6 +136,7 @@ class Batch:
 
     Attributes:
         found: paths of files, and folders that cannot be read.
+        skipped: how much was left out.
         seconds: from the first file to the last.
         track: the single file that the picture shows, with timeline and spectrogram.
         signal: the number of the first signal.
@@ -141,6 +144,7 @@ class Batch:
 
     def __init__(self, options: AnalyzeOptions, progress: Progress) -> None:
         self.found: list[str | Failed] = []
+        self.skipped: Counter[Skipped] = Counter()
         self.seconds = 0.0
         self.track: Analysis | None = None
         self.signal: int | None = None
@@ -164,11 +168,15 @@ class Batch:
 
         Raises:
             StartFailed: the engine cannot be loaded.
+            TargetRefused: the results would replace a file that is not to be replaced.
         """
         paths, recursive = self._options.paths, self._options.recursive
         try:
-            for found in self._progress.finding(find_files(paths, recursive=recursive)):
+            finding = find_files(paths, recursive=recursive, skipped=self.skipped)
+            for found in self._progress.finding(finding):
                 self.found.append(found)
+            files = [found for found in self.found if isinstance(found, str)]
+            check_targets(self._options, [*map(meant_path, paths), *files])
             self._analyse(start_engine)
         except KeyboardInterrupt:
             self.kill()

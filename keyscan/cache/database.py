@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from keyscan.cache.lookup import FileRow, ResultRow, Stamp
-from keyscan.errors import CacheBusy, CacheError, CacheUnusable
+from keyscan.cache.ownership import APPLICATION_ID, COMPANIONS, LOCK, check_ownership
+from keyscan.errors import CacheBusy, CacheError, CacheUnusable, NotACache
 
 FORMAT = 2
 """Of the tables; a file with a higher number is left to the newer version that made it."""
 
-_APPLICATION_ID = 0x6B657973  # "keys"
 _TABLES = {
     "files": """path BLOB PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
         changed_ns INTEGER NOT NULL, digest BLOB NOT NULL""",
@@ -36,14 +36,13 @@ _FIND_FILE = "SELECT size, modified_ns, changed_ns, digest FROM files WHERE path
 _FIND_RESULT = "SELECT checksum, record FROM results WHERE digest = ? AND settings = ?"
 _STORE_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)"
 _STORE_RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)"
-_COMPANIONS = ("-wal", "-shm", "-journal")
 _MOST_ASIDE = 99
 
 _Result = TypeVar("_Result")
 
 
 class _Damaged(Exception):
-    """The file is not, or no longer, a database of this format."""
+    """The file is ours, but no database of this format."""
 
 
 class _Moved(Exception):
@@ -54,11 +53,11 @@ class Database:
     """The tables of the cache in the file at ``path``; for one thread at a time.
 
     Many processes may use one file. It is opened when it is used, and again when it was deleted or
-    set aside by another process. A file that is not a database, is damaged, or lacks the tables is
+    set aside by another process. A database of this program that is damaged or lacks the tables is
     renamed to ``FILE.corrupt-1`` (or a free higher number), and a fresh one takes its place;
-    ``warn`` gets one line about it. Another program's database, or one of a newer version, is not
-    touched. All methods raise ``CacheError`` if the file cannot be used now, and may be called
-    again.
+    ``warn`` gets one line about it. Any other file, and the database of a newer version, is not
+    touched. All methods raise ``CacheError`` if the file cannot be used now, ``NotACache`` if it
+    is not ours, and may be called again.
     """
 
     def __init__(self, path: str, warn: Callable[[str], None], patience: float) -> None:
@@ -143,9 +142,12 @@ class Database:
         connection = self._connection
         if connection is not None and damage is None and self._found() == self._identity:
             return connection
+        if connection is None:
+            check_ownership(self.path)  # before the lock leaves a file beside it
         with self._alone():
             damaged = self._identity
             self._drop()
+            check_ownership(self.path)
             if damage is not None and damaged is not None and self._found() == damaged:
                 self._set_aside(damage)  # if not, another process has been faster
             try:
@@ -170,7 +172,7 @@ class Database:
         """No other process opens, closes or renames the file meanwhile."""
         lock = None
         try:
-            lock = sqlite3.connect(f"{self.path}-lock", timeout=self.patience, isolation_level=None)
+            lock = sqlite3.connect(self.path + LOCK, timeout=self.patience, isolation_level=None)
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             reason = _explain(error)
@@ -216,7 +218,7 @@ class Database:
             return
         except OSError as error:  # Windows: another process has it open
             raise CacheUnusable(f"{damage}, and cannot be renamed: {error.strerror}") from error
-        for suffix in _COMPANIONS:
+        for suffix in COMPANIONS:
             with contextlib.suppress(OSError):
                 os.rename(self.path + suffix, aside + suffix)  # noqa: PTH104
         self._warn(f"the cache {self.path} is damaged ({damage}): it is now {aside}")
@@ -227,21 +229,21 @@ def _prepare(connection: sqlite3.Connection) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application != _APPLICATION_ID and (application or tables):
-        raise CacheUnusable("it is another program's database")
+    if application != APPLICATION_ID and (application or tables):
+        raise NotACache("it is another program's database")
     if version > FORMAT:
         raise CacheUnusable("a newer version of this program made it")
     if tables and version < FORMAT:
         raise _Damaged(f"its format number is {version}, not {FORMAT}")
-    connection.execute("PRAGMA journal_mode = WAL")  # or what it was, where that cannot be
-    connection.execute("PRAGMA synchronous = NORMAL")
-    if not tables:
+    if not tables:  # before there is a log, so that the header of the file says whose it is
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             for name, columns in _TABLES.items():
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("PRAGMA journal_mode = WAL")  # or what it was, where that cannot be
+    connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("SELECT path, size, modified_ns, changed_ns, digest FROM files LIMIT 1")
     connection.execute("SELECT digest, settings, checksum, record FROM results LIMIT 1")
 

@@ -8,16 +8,14 @@ import json
 import logging
 import os
 import queue
-import stat
 import threading
 from typing import NamedTuple
 
 from keyscan import __version__
-from keyscan.audio.formats import UNKNOWN, identify, is_music
-from keyscan.audio.source import SourceFile
+from keyscan.audio.formats import is_music
 from keyscan.cache.database import Database
 from keyscan.cache.lookup import FileRow, ResultRow
-from keyscan.errors import AnalysisError, CacheBusy, CacheError, NoCache
+from keyscan.errors import CacheBusy, CacheError, NoCache, NotACache
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +33,7 @@ def open_database(name: str) -> Database | None:
     """The database at the path ``name``, opened or made; None, with a warning, if unusable.
 
     Raises:
-        NoCache: the path leads to something else than a file, or into no folder.
+        NoCache: there is another file than a cache, or no folder for one; nothing has changed.
     """
     path = os.path.realpath(name)  # SQLite keeps its log beside the real file
     _require_place(path)
@@ -43,6 +41,8 @@ def open_database(name: str) -> Database | None:
     try:
         with contextlib.suppress(CacheBusy):  # it may be free when there is something to store
             database.check()
+    except NotACache as error:
+        raise NoCache(f"the cache {path} cannot be used: {error}") from error
     except CacheError as error:
         log.warning("the cache %s cannot be used: %s; answers are not stored", path, error)
         return None
@@ -156,19 +156,9 @@ class ResultStore:
 
 
 def _require_place(path: str) -> None:
-    """Raises NoCache where there can be no cache: a track is not a damaged cache."""
+    """Raises NoCache where a slip of the user is likelier than a wish for a cache."""
     if is_music(os.path.basename(path)):  # noqa: PTH119
         raise NoCache(f"the cache {path} cannot be used: that is the name of a music file")
-    try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 - paths are text here
-    except (OSError, ValueError):
-        folder = os.path.dirname(path)  # noqa: PTH120
-        if not os.path.isdir(folder):  # noqa: PTH112
-            raise NoCache(f"the cache {path} cannot be made: there is no folder {folder}") from None
-        return
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "not a file"
-        raise NoCache(f"the cache {path} cannot be used: it is {kind}")
-    with contextlib.suppress(AnalysisError), SourceFile(path) as source:
-        if identify(source)[0] is not UNKNOWN:
-            raise NoCache(f"the cache {path} cannot be used: it is a music file")
+    folder = os.path.dirname(path)  # noqa: PTH120
+    if not os.path.isdir(folder):  # noqa: PTH112 - paths are text here
+        raise NoCache(f"the cache {path} cannot be made: there is no folder {folder}")

@@ -21,6 +21,7 @@ import soundfile
 from av.codec.codec import UnknownCodecError
 from numpy.typing import NDArray
 
+from keyscan.doctor.progress import say
 from keyscan.keys import Key
 from keyscan.runtime import Stages, keep_freed_memory
 from keyscan.spectrogram.features import extract_features, warm_up
@@ -60,6 +61,7 @@ def benchmark(model: KeyModel) -> dict[str, dict[str, float]]:
             path = Path(folder) / f"track.{name}"
             if not try_to_write(path, samples, SAMPLE_RATE):
                 continue
+            say(f"timing {name}")
             first = analyse(model, path)["total"]
             rows = [analyse(model, path) for _ in range(_REPEATS)]
             median = {stage: statistics.median(row[stage] for row in rows) for stage in rows[0]}

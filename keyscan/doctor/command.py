@@ -84,13 +84,13 @@ def comparison_text(comparison: Comparison) -> str:
     """Facts, then seconds, then the explanation."""
     a, b = comparison.names
     lines = [f"a = {a}", f"b = {b}", "", _heading("different")]
-    width = max(map(len, comparison.different), default=0)
-    for name, values in comparison.different.items():
-        first, second = (_cut(_value(value)) for value in values)
-        lines.append(f"  {name:{width}}  {first:{_WIDEST}}  {second}")
+    lines += _pairs(comparison.other_facts) or ["  nothing"]
     sections = {"only in a": comparison.only_first, "only in b": comparison.only_second}
-    for title, facts in {**sections, "same": comparison.same}.items():
+    for title, facts in sections.items():
         lines += ["", _heading(title), *(_rows(facts) or ["  nothing"])]
+    if comparison.other_paths:
+        lines += ["", _heading("the same in another place"), *_pairs(comparison.other_paths)]
+    lines += ["", _heading("same"), *(_rows(comparison.same) or ["  nothing"])]
     lines += ["", _heading("seconds"), *_ratio_lines(comparison), "", _heading("in plain words")]
     lines += [f"  {line}" for paragraph in explain(comparison) for line in paragraph.split("\n")]
     return "\n".join(lines) + "\n"
@@ -143,6 +143,13 @@ def _heading(name: str) -> str:
 def _rows(facts: Mapping[str, Any]) -> list[str]:
     width = max((len(name) for name in facts), default=0)
     return [f"  {name:{width}}  {_value(value)}".rstrip() for name, value in facts.items()]
+
+
+def _pairs(facts: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    """A line for each fact, with its value in either report."""
+    width = max(map(len, facts), default=0)
+    rows = {name: [_cut(_value(value)) for value in values] for name, values in facts.items()}
+    return [f"  {name:{width}}  {a:{_WIDEST}}  {b}" for name, (a, b) in rows.items()]
 
 
 def _value(value: Any) -> str:

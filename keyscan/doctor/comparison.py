@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from keyscan.doctor.report import SCHEMA
@@ -15,6 +15,7 @@ from keyscan.errors import ReportError
 
 MEASURED = "speed"
 _WARNINGS = "warnings"
+_PATHS = ("file", "folder", "executable")  # the last parts of names
 _NOISE = 1.15  # the ratio of two runs on one machine
 _LEAST_SECONDS = 0.005
 
@@ -62,9 +63,19 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """No fact differs, no measurement by more than noise, and both have measured the same."""
-        differs = self.different or self.only_first or self.only_second
+        """No fact but paths differs, no measurement by more than noise, and both have the same."""
+        differs = self.other_facts or self.only_first or self.only_second
         return not differs and not any(ratio.matters for ratio in self.ratios)
+
+    @property
+    def other_paths(self) -> dict[str, tuple[Any, Any]]:
+        """Of what differs, files and folders that are the same thing in another place."""
+        return {name: values for name, values in self.different.items() if _moved(name, values)}
+
+    @property
+    def other_facts(self) -> dict[str, tuple[Any, Any]]:
+        """What differs otherwise."""
+        return {n: values for n, values in self.different.items() if n not in self.other_paths}
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -142,6 +153,19 @@ def differing_facts(comparison: Comparison) -> dict[str, Sequence[Any]]:
                 before = found.get(name, (None, None))
                 found[name] = (before[0], values[1]) if side else (values[0], None)
     return found
+
+
+def _moved(name: str, values: Sequence[Any]) -> bool:
+    """Whether both values are paths; a library of another file name is another library."""
+    if not all(isinstance(value, str) for value in values):
+        return False
+    if name.rpartition(".")[2] not in _PATHS and not all(map(_is_absolute, values)):
+        return False
+    return not name.startswith("thread_pools.") or len(set(map(_base_name, values))) == 1
+
+
+def _is_absolute(path: str) -> bool:
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
 def _base_name(file: object) -> str:

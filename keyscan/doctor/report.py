@@ -17,6 +17,7 @@ from typing import Any
 from keyscan import __version__
 from keyscan.doctor import environment
 from keyscan.doctor.environment import Facts
+from keyscan.doctor.progress import say
 from keyscan.errors import AnalysisError, DamagedInstallation
 from keyscan.options import ModelOptions
 from keyscan.runtime import THREAD_VARIABLES
@@ -50,7 +51,9 @@ def make_report(options: ModelOptions) -> Facts:
     # before libraries set variables of their own
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     variables = environment.variables()
+    say("timing the imports in a fresh process")
     imports = import_seconds()
+    say("loading the model")
     from keyscan.doctor.benchmark import benchmark
     from keyscan.model import checkpoint
     from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
@@ -74,6 +77,7 @@ def make_report(options: ModelOptions) -> Facts:
     except (OSError, AnalysisError) as error:
         warnings += [f"no benchmark: temporary files cannot be written and read ({error}); "
                      "set TMPDIR to a folder that can be written to"]  # fmt: skip
+    say("looking at the libraries")
     report = {
         "schema": SCHEMA,
         "keyscan": __version__,

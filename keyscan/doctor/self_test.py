@@ -12,6 +12,7 @@ import numpy as np
 import soxr
 
 from keyscan.doctor.benchmark import FORMATS, SAMPLE_RATE, render_track, try_to_write
+from keyscan.doctor.progress import say
 from keyscan.engine.messages import Work
 from keyscan.engine.worker import Worker
 from keyscan.errors import AnalysisError, WorkerFailed
@@ -75,6 +76,7 @@ def self_test(options: ModelOptions) -> SelfTest:
     Raises:
         ModelError: the model cannot be used.
     """
+    say("loading the model")
     configure_torch(options)
     model = load_model(options.path, options.device)
     model.warm_up()
@@ -90,6 +92,7 @@ def self_test(options: ModelOptions) -> SelfTest:
 
 
 def _test_in(folder: Path, model: KeyModel) -> SelfTest:
+    say("writing a track in every format")
     written = {}
     samples = render_track(KEY, 10.0)
     for name in _TOLERANCES:
@@ -126,6 +129,7 @@ def _work(engine: CqtEngine, paths: Mapping[str, Path]) -> _Answers:
         for name, path in paths.items():
             if not worker.alive:  # at first, and after a crash
                 worker.start()
+            say(f"testing {name} with the engine {engine}")
             try:
                 answer = worker.run(Work(path=str(path)), cancelled=threading.Event())
                 assert isinstance(answer, Features)  # there is no cache

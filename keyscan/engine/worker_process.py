@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from keyscan.cache.lookup import Known
 from keyscan.engine.messages import Accepted, Started, Stop, Work, receive, send
 from keyscan.errors import AnalysisError, InternalError, InvalidPath
+from keyscan.locations import meant_path
 from keyscan.options import WorkerOptions
 from keyscan.runtime import give_back_freed_memory, keep_freed_memory, open_missing_streams
 from keyscan.spectrogram.constant_q import CqtEngine, Features
@@ -102,7 +103,7 @@ def _analyse(
         )
 
     try:
-        path = _native(work.path)
+        path = meant_path(_native(work.path))
         if known_files is None or work.settings is None:
             return extract(path)
         return known_files.answer(path, work.settings, should_stop, extract, work.spectrogram)

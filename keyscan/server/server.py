@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+READY_TEXT = "Server ready\n"
+"""On stderr, for clients of the analyzer whose protocol this is: they wait for it."""
+
 _CLIENT_GONE = (errno.EPIPE, errno.ECONNRESET, errno.EINVAL)  # the last: Windows
 _ORPHAN_SECONDS = 1.0  # between heartbeats after the input has ended: they tell if the client lives
 _LAST_WORDS_SECONDS = 1.0  # for a client that does not read while the server stops
@@ -86,7 +89,7 @@ class Server:
         """
         self._engine.serve(self._scheduler.next_job, self._answer)
         self._writer.send(self._ready())
-        self._writer.start()
+        self._writer.start(on_first=lambda: STDERR.write(READY_TEXT))
         for work in (self._read_requests, self._end_when_done):
             threading.Thread(target=work, name=work.__name__, daemon=True).start()
         while not self._done:

@@ -42,6 +42,10 @@ def _line(text: bytes, dropped: int, limit: int) -> bytes | OversizedLine:
     return text.strip()
 
 
+def _nothing() -> None:
+    """Called in place of what has been called once."""
+
+
 class LineWriter:
     """The one thread that writes: messages in the order of ``send``, heartbeats in between."""
 
@@ -57,10 +61,15 @@ class LineWriter:
         self._heartbeat_seconds = heartbeat_seconds
         self._on_closed = on_closed
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
-    def start(self) -> None:
-        """Begin to write; the first heartbeat comes one interval from now."""
+    def start(self, on_first: Callable[[], object] = _nothing) -> None:
+        """Begin to write; the first heartbeat comes one interval from now.
+
+        ``on_first`` is called, in the writing thread, when the first message is written.
+        """
+        self._thread = threading.Thread(
+            target=self._run, args=(on_first,), name="writer", daemon=True
+        )
         self._thread.start()
 
     def send(self, message: Message) -> None:
@@ -81,7 +90,7 @@ class LineWriter:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
+    def _run(self, on_first: Callable[[], object]) -> None:
         next_heartbeat = time.monotonic() + self._heartbeat_seconds
         try:
             while True:
@@ -94,6 +103,8 @@ class LineWriter:
                     return
                 if line:
                     self._write(line)
+                    on_first()
+                    on_first = _nothing
                 else:
                     next_heartbeat = time.monotonic() + self._heartbeat_seconds
         except OSError as error:

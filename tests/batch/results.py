@@ -24,7 +24,7 @@ def analysed(path, camelot="8A", *, confidence=0.9, second="9A", parts=(), **fie
 
 
 def failed(path, error=None):
-    return Failed(path, error or FileNotFound("there is no file at the path"))
+    return Failed(path, error or FileNotFound("File not found: there is no file at the path"))
 
 
 def _timeline(parts):

@@ -33,6 +33,7 @@ def test_a_folder_becomes_a_table_and_a_summary(library):
         assert line.removeprefix(name).split()[0] == camelot
     first, title, *histogram = done.stderr.splitlines()
     assert first.startswith("4 files: 4 analysed (")
+    assert first.endswith("; left out: 1 other file")
     assert title == "keys:"
     assert [line.split() for line in histogram] == [
         ["8A", "1", "#", "8B", "1", "#"], ["9A", "1", "#"], ["11A", "1", "#"],
@@ -68,7 +69,10 @@ def test_failures_have_reasons_and_the_other_files_keys(library, bad_files):
         "empty_file", "unsupported_format", "unsupported_format", "file_not_found", "ok", "ok",
     ]  # fmt: skip
     assert [Path(row["path"]).name for row in rows[2:4]] == ["3 \x1b[31mred\n.flac", "missing.mp3"]
-    assert f"failed: {missing}: there is no file at the path (file_not_found)\n" in done.stderr
+    assert (
+        f"failed: {missing}: File not found: there is no file at the path (file_not_found)\n"
+        in done.stderr
+    )
     assert r"3 \x1b[31mred\x0a.flac: " in done.stderr
     assert "\x1b" not in done.stderr
     assert "6 files: 2 analysed, 4 failed (" in done.stderr

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import av
@@ -16,13 +17,14 @@ from keyscan.audio.formats import EXTENSIONS
 from keyscan.batch import files
 from keyscan.batch.files import find_files, natural
 from keyscan.batch.results import Failed
+from tests.other_user import not_root
 
-OTHER_USER = 65534
 # names that FFmpeg knows by their bytes, or libsndfile reads, though no demuxer lists them
 OTHER_NAMES = {
     "adts": "aac", "bwf": "wav", "dff": "iff", "dsf": "dsf", "mpga": "mp3", "mpg": "mpeg",
     "oga": "ogg", "ogv": "ogg", "opus": "ogg", "rf64": "wav", "rmvb": "rm", "snd": "au",
-    "spx": "ogg", "vob": "mpeg", "wave": "wav", "weba": "webm",
+    "m4p": "mp4", "m4r": "mp4", "spx": "ogg", "vdjstems": "matroska", "vob": "mpeg",
+    "wave": "wav", "weba": "webm",
 }  # fmt: skip
 
 
@@ -39,22 +41,14 @@ def music(tmp_path):
     return tmp_path
 
 
-@contextlib.contextmanager
-def not_root(place):
-    """Root reads everything: in the block this process is another user, who owns ``place``."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.chown(place, OTHER_USER, OTHER_USER)
-    os.seteuid(OTHER_USER)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 def found(*paths, recursive=True):
     return list(find_files([str(path) for path in paths], recursive=recursive))
+
+
+def left_out(*paths, recursive=True):
+    skipped = Counter()
+    list(find_files([str(path) for path in paths], recursive=recursive, skipped=skipped))
+    return skipped
 
 
 def names(folder, paths):
@@ -70,6 +64,48 @@ def test_folders_give_their_music_in_natural_order(music):
 def test_without_recursion_the_folders_in_a_folder_are_left_out(music):
     expected = ["1.flac", "2 a.MP3", "10 b.mp3", "video.mp4"]
     assert names(music, found(music, recursive=False)) == expected
+
+
+def test_music_of_shops_phones_and_stems(tmp_path):
+    expected = ["a.M4P", "b.m4r", "c.mpa", "d.flac.vdjstems", "e.stem.mp4", "f.STEM.MP4"]
+    for name in (*expected, "g.stem", "vdjstems", "m4r", "h.mpa.part"):
+        (tmp_path / name).touch()
+    assert names(tmp_path, found(tmp_path)) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("$RECYCLE.BIN", "$Recycle.Bin", "System Volume Information", ".Trashes", "@eaDir"),
+        *("#recycle", "@Recycle", "lost+found", "__MACOSX"),
+    ],
+)
+def test_folders_that_a_system_makes_are_left_out(music, name):
+    expected = found(music)
+    before = left_out(music)
+    (music / "a" / name / "S-1-5-21").mkdir(parents=True)
+    for track in (music / "a" / name / "$R1.mp3", music / "a" / name / "S-1-5-21" / "$R2.mp3"):
+        track.touch()
+    assert found(music) == expected
+    assert left_out(music) - before == {"system_folders": 1}
+    named = names(music, found(music / "a" / name))
+    assert named == [f"a/{name}/$R1.mp3", f"a/{name}/S-1-5-21/$R2.mp3"]
+
+
+def test_names_like_those_of_the_system_are_music(tmp_path):
+    for name in ("System Volume Information.mp3", "Recycler/a.mp3", "lost and found/a.mp3"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert len(found(tmp_path)) == 3
+    assert left_out(tmp_path) == {}
+
+
+def test_what_is_left_out_is_counted(music):
+    (music / "link.mp3").symlink_to("a/y.ogg")
+    # cover.jpg, set.m3u8, mp3, program.ts; .mp3, ._1.flac, .hidden
+    assert left_out(music) == {"other_files": 4, "hidden": 3, "repeated": 1}
+    assert left_out(music, recursive=False) == {"other_files": 4, "hidden": 3, "subfolders": 2}
+    assert left_out(music / "a", music / "a" / "y.ogg", music / "gone.mp3") == {"repeated": 1}
 
 
 def test_a_file_that_is_named_is_always_tried(music):

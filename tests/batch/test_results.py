@@ -29,6 +29,18 @@ def test_files_that_are_left_out_are_counted():
     assert first.startswith("2 files: 1 analysed, 1 from the cache, not listed (")
 
 
+def test_what_was_not_looked_at_is_counted():
+    skipped = {"repeated": 1, "other_files": 1200, "hidden": 2, "system_folders": 0}
+    summary = summarize(
+        [analysed("a")], files=1, seconds=2.0, leave_out_cached=False, skipped=skipped
+    )
+    assert list(summary_lines(summary, KeyStyle())) == [
+        "1 file: 1 analysed (2.0 s, 0.5 files a second); "
+        "left out: 1,200 other files, 2 hidden files and folders, 1 file found again"
+    ]
+    assert summary.fields()["skipped"] == {"other_files": 1200, "hidden": 2, "repeated": 1}
+
+
 def test_one_file_needs_no_histogram():
     assert lines([analysed("a")]) == ["1 file: 1 analysed (2.0 s, 0.5 files a second)"]
 

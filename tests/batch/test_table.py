@@ -34,6 +34,8 @@ def test_open_key_and_one_spelling():
     assert "5m 10%" in line
     (both,) = rows([analysed("/m/a.mp3", "11A")])[1:]
     assert "F#/Gb minor" in both
+    (both,) = rows([analysed("/m/a.mp3", "1A")])[1:]
+    assert "Ab/G# minor" in both
 
 
 def test_columns_line_up_whatever_the_names():

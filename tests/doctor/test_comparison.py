@@ -64,8 +64,66 @@ def explanation(first, second):
 def test_a_report_is_equal_to_itself():
     done = run_doctor("--compare", SAMPLE, SAMPLE)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "[different]\n\n[only in a]\n  nothing\n\n[only in b]\n  nothing\n" in done.stdout
+    assert (
+        "[different]\n  nothing\n\n[only in a]\n  nothing\n\n[only in b]\n  nothing\n"
+        in done.stdout
+    )
     assert "Both are equally fast" in done.stdout
+
+
+def moved(report):
+    """A copy as the same Python in another folder would report it."""
+    other = copy.deepcopy(report)
+    other["python"]["executable"] = "/home/me/venv/bin/python3.11"
+    parts = (*other["packages"].values(), *other["thread_pools"].values(), other["filter_bank"])
+    for part in parts:
+        part["file"] = f"/home/me{part['file']}"
+    other["model"]["file"] = "best.pt"
+    for one, cache in ((report, "/tmp/a"), (other, "C:\\Temp\\b")):
+        one["variables"]["NUMBA_CACHE_DIR"] = {"value": cache, "set_by": "user"}
+    return other
+
+
+def test_paths_alone_are_no_difference(report, tmp_path):
+    other = moved(report)
+    for name, content in (("a.json", report), ("b.json", other)):
+        (tmp_path / name).write_text(json.dumps(content))
+    done = run_doctor("--compare", tmp_path / "a.json", tmp_path / "b.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "[different]\n  nothing\n\n[only in a]\n  nothing\n" in done.stdout
+    elsewhere = done.stdout.partition("[the same in another place]\n")[2].partition("\n\n")[0]
+    assert len(elsewhere.splitlines()) == len(report["packages"]) + 6
+    assert "model.file" in elsewhere
+    assert "C:\\Temp\\b" in elsewhere
+
+
+@pytest.mark.parametrize(
+    ("part", "facts"),
+    [
+        ("torch", {"threads": 7}),
+        ("python", {"version": "3.12.1"}),
+        ("model", {"sha256": "0" * 64}),
+        ("numpy_blas", None),
+    ],
+)
+def test_a_difference_beside_other_paths(report, part, facts):
+    other = moved(report)
+    if facts is None:
+        other[part] = "mkl 1"
+    else:
+        other[part] |= facts
+    comparison = compare(("a", "b"), report, other)
+    assert not comparison.equal
+    (name,) = comparison.other_facts
+    assert name.startswith(part)
+
+
+def test_a_library_of_another_name_is_another_library(report):
+    other = copy.deepcopy(report)
+    other["thread_pools"]["openmp"]["file"] = "/opt/libiomp5.so"
+    comparison = compare(("a", "b"), report, other)
+    assert list(comparison.other_facts) == ["thread_pools.openmp.file"]
+    assert not comparison.equal
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

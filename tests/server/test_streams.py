@@ -54,6 +54,17 @@ def test_writer_keeps_the_order_and_finishes_on_close():
     assert [json.loads(line)["n"] for line in lines] == list(range(500))
 
 
+def test_what_follows_the_first_line_comes_once():
+    done = []
+    writer = LineWriter(done.append, heartbeat_seconds=60, on_closed=print)
+    writer.send({"n": 1})
+    writer.send({"n": 2})
+    writer.start(on_first=lambda: done.append("first"))
+    writer.close()
+    assert writer.join(30)
+    assert done == [b'{"n": 1}\n', "first", b'{"n": 2}\n']
+
+
 def test_heartbeats_come_when_nothing_else_does():
     beats = threading.Semaphore(0)
 
