@@ -19,10 +19,10 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from keyscan.audio.decoder import Block, Damage, Mono, Refused, mean_of_planar
-from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, UNKNOWN, Format
-from keyscan.audio.mpeg import is_cut
+from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, ROWS_OF_FRAMES, UNKNOWN, Format
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
+from keyscan.audio.tags import behind_tags, tag_length
 from keyscan.errors import DecodeFailed, NoAudio, UnsupportedFormat
 
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
@@ -32,7 +32,8 @@ _LARGEST_ALLOCATION = 128 << 20  # bytes: the index of 24 hours of AAC in an MP4
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 # Formats that name other files or addresses, devices, subtitles, text, scripts that make hours of
-# tones out of a line, and raw video, which has no sound and which FFmpeg finds in random bytes.
+# tones out of a line, raw video, which has no sound and which FFmpeg finds in random bytes, and AMR
+# without its header, which it finds in columns of numbers.
 _DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png")
 _DENIED = frozenset(
     (
@@ -44,7 +45,7 @@ _DENIED = frozenset(
         *("subviewer", "subviewer1", "vplayer", "pjs", "realtext", "tedcaptions", "aqtitle"),
         *("scc", "mcc", "sup", "vobsub", "dvbsub", "dvbtxt", "ttml"),
         *("tty", "ico", "cdg", "bin", "adf", "idf", "xbin", "tiertexseq"),
-        *("data", "rawvideo", "yuv4mpegpipe", "sbg"),
+        *("data", "rawvideo", "yuv4mpegpipe", "sbg", "amrnb", "amrwb"),
         *("h261", "h263", "h264", "hevc", "vvc", "evc", "av1", "obu", "vc1", "vc1test", "m4v"),
         *("mpegvideo", "cavsvideo", "avs2", "avs3", "dirac", "dnxhd", "mjpeg", "apv", "ivf"),
     )
@@ -102,11 +103,13 @@ class PyavDecoder:
     name = "pyav"
 
     def __init__(self, source: SourceFile, known: Format) -> None:
+        self._source = source
         source.seek(0)
         try:
             self._container: InputContainer = av.open(
                 source,
                 mode="r",
+                format=known.demuxer if known in (MP3, ADTS) else None,  # by bytes it errs
                 container_options=_CONTAINER_OPTIONS,
                 metadata_errors="replace",
                 buffer_size=_READ_SIZE,
@@ -124,13 +127,17 @@ class PyavDecoder:
         self.format = f"{demuxer} {self._stream.codec_context.name}"
         self.damage = Damage()
         self._finds_gaps = self._demuxed.resyncs
+        self._ends_anywhere = demuxer in ROWS_OF_FRAMES
         self.announced_seconds = self._announced_seconds()
         self._packets: Iterator[Any] = self._all_packets()
 
     def _audio_stream(self, known: Format) -> av.AudioStream:
+        start = self._source.start
         # FFmpeg finds MPEG frames in random bytes; the probe has found no chain of them
         if known is UNKNOWN and self._demuxed in (MP3, ADTS):
             raise Refused("bytes that only resemble audio frames")
+        if self._container.format.name == "mpeg" and self._source.read_at(start, 3) != b"\0\0\1":
+            raise Refused("bytes that only resemble an MPEG program stream")
         stream = self._container.streams.best("audio")
         if stream is None and self._container.streams.audio:
             raise DecodeFailed("the sound has no sample rate or no channels that can be")
@@ -191,7 +198,7 @@ class PyavDecoder:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Every frame that can be decoded; counts the packets that cannot."""
-        damage, bad, last = self.damage, False, None
+        damage, bad, last, tag_end = self.damage, False, None, 0
         decode = self._stream.codec_context.decode
         for packet in self._packets:
             if bad:
@@ -200,7 +207,10 @@ class PyavDecoder:
             try:
                 frames = decode(packet)
             except av.error.FFmpegError:
-                bad = True
+                at = self._source.start + (packet.pos or 0)
+                if tag_length(bytes(packet)[:32]):  # between two files that were joined
+                    tag_end = behind_tags(self._source, at)
+                bad = at >= tag_end
                 continue
             for frame in frames:
                 bad |= frame.is_corrupt
@@ -209,7 +219,7 @@ class PyavDecoder:
         if last is None:
             damage.breaks_off |= bool(self._stream.duration)
         else:
-            damage.breaks_off |= bad or (self._demuxed is MP3 and is_cut(bytes(last)))
+            damage.breaks_off |= bad and not self._ends_anywhere
         with contextlib.suppress(av.error.FFmpegError):
             yield from decode(None)
 
@@ -230,7 +240,7 @@ class PyavDecoder:
                 break
             else:
                 break
-        self.damage.breaks_off |= failures > 0
+        self.damage.breaks_off |= failures > 0 and not self._ends_anywhere
 
     def close(self) -> None:
         """Close FFmpeg's container; the source stays open."""
@@ -251,7 +261,6 @@ class VorbisDecoder(PyavDecoder):
         with contextlib.closing(SoundfileDecoder(source, known)) as other:
             samples = other.samples
         super().__init__(source, known)
-        self._finds_gaps = False  # the pages were counted; time stamps are wrong more often
         first = next(self._packets, None)
         if first is None or first.pts != -(first.duration or 0) or self._stream.duration != samples:
             self.close()

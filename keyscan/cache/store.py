@@ -159,5 +159,5 @@ def _require_place(path: str) -> None:
         kind = "a folder" if stat.S_ISDIR(mode) else "not a file"
         raise NoCache(f"the cache {path} cannot be used: it is {kind}")
     with contextlib.suppress(AnalysisError), SourceFile(path) as source:
-        if identify(source)[0] is not UNKNOWN:
+        if identify(source).format is not UNKNOWN:
             raise NoCache(f"the cache {path} cannot be used: it is a music file")
