@@ -63,17 +63,23 @@ def extract_features(
             with stages.measure("cqt"):
                 transform.push(block)
     if stream.duration < MIN_SECONDS - _CODEC_ROUNDING:
-        raise TooShort(
+        reason = (
             f"{stream.duration:.1f} seconds of sound are too little to tell a key from: "
             f"at least {MIN_SECONDS:g} are needed"
         )
+        raise TooShort(_with_damage(reason, stream), stream.warnings)
     with stages.measure("cqt"):
         spectrogram = transform.finish()
     with stages.measure("postprocess"):
         if float(spectrogram.max(initial=0)) < SILENCE:
-            reasons = [warning.message for warning in stream.warnings]
-            raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
+            reason = "the mix of all channels is silent"
+            raise Silent(_with_damage(reason, stream), stream.warnings)
     return Features(spectrogram, stream.duration, stream.warnings, stages.seconds)
+
+
+def _with_damage(reason: str, stream: AudioStream) -> str:
+    """Damage may be why there is too little sound."""
+    return "; ".join([reason, *(warning.message for warning in stream.warnings)])
 
 
 def warm_up(engine: CqtEngine = "matrix") -> None:
