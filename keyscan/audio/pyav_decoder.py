@@ -22,7 +22,7 @@ from keyscan.audio.decoder import Block, Damage, Mono, Refused, mean_of_planar
 from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, ROWS_OF_FRAMES, UNKNOWN, Format
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
-from keyscan.audio.tags import behind_tags, tag_length
+from keyscan.audio.tags import behind_tags
 from keyscan.errors import DecodeFailed, NoAudio, UnsupportedFormat
 
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
@@ -198,7 +198,8 @@ class PyavDecoder:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Every frame that can be decoded; counts the packets that cannot."""
-        damage, bad, last, tag_end = self.damage, False, None, 0
+        damage, bad, last = self.damage, False, None
+        tag_end, in_tag = 0, False
         decode = self._stream.codec_context.decode
         for packet in self._packets:
             if bad:
@@ -208,10 +209,11 @@ class PyavDecoder:
                 frames = decode(packet)
             except av.error.FFmpegError:
                 at = self._source.start + (packet.pos or 0)
-                if tag_length(bytes(packet)[:32]):  # between two files that were joined
-                    tag_end = behind_tags(self._source, at)
-                bad = at >= tag_end
+                tag_end = max(tag_end, behind_tags(self._source, at))
+                in_tag |= at < tag_end  # between two files that were joined
+                bad = not in_tag
                 continue
+            in_tag = False
             for frame in frames:
                 bad |= frame.is_corrupt
                 yield frame

@@ -49,7 +49,9 @@ def behind_tags(source: SourceFile, at: int = 0) -> int:
 
 def behind_zeros(source: SourceFile, at: int) -> int:
     """The first byte from ``at`` on that is not zero, or the end of the file."""
-    while chunk := source.read_at(at, _CHUNK):
+    size = _HEAD  # mostly there are none
+    while chunk := source.read_at(at, size):
+        size = _CHUNK
         rest = len(chunk.lstrip(b"\0"))
         at += len(chunk) - rest
         if rest:
