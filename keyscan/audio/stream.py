@@ -34,7 +34,8 @@ class AudioStream:
     """One file as mono float32 blocks; a context manager, iterated once.
 
     Overwritten bytes that break no checksum, no frame and no length (samples of a WAV, say) are
-    not noticed, nor is a gap in an AVI below 1 % of its length.
+    not noticed, nor is a gap in an AVI below 1 % of its length, nor a missing end where nothing
+    states the length (MP3 without a Xing header, AAC in ADTS, AC-3).
 
     Args:
         file: a path, or an opened file at its start, which the stream closes.
@@ -119,7 +120,8 @@ class AudioStream:
         self._source.check()
         file = f"the {known.name} file" if known.name else "the file"
         if self._probed.breaks_off or self._source.shrank:
-            raise DecodeFailed(f"{file} breaks off before it can be decoded")
+            message = f"{file} breaks off before it can be decoded"
+            raise DecodeFailed(message, [AnalysisWarning("truncated", message)])
         if known.name:
             raise DecodeFailed(f"{file} cannot be decoded: {reasons[0]}")
         if self._source.start:

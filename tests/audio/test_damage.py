@@ -55,8 +55,9 @@ def test_cut_at_every_tenth_of_its_length(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(INDEX_AT_THE_END))
 def test_a_cut_off_index_is_named_as_the_reason(name: str, tmp_path: Path) -> None:
     (tmp_path / "cut").write_bytes(valid(name)[:-2000])
-    with pytest.raises(DecodeFailed, match="breaks off"):
+    with pytest.raises(DecodeFailed, match="breaks off") as caught:
         decode(tmp_path / "cut")
+    assert [warning.code for warning in caught.value.warnings] == ["truncated"]
 
 
 @pytest.mark.parametrize(
