@@ -11,7 +11,8 @@ from keyscan.audio.source import SourceFile
 
 _HEAD = 32  # bytes that tell a tag and its length
 _MAX_TAGS = 100  # at the start of a file
-_CHUNK = 1 << 20
+_ZEROS = bytes(1 << 18)
+_MAX_ZEROS = 1 << 32  # which take a second where the disk does not store them
 _ID3_VERSIONS = (2, 3, 4)
 
 # Version, flags, a size and the first frame's name: so much is no accident among other bytes.
@@ -48,11 +49,11 @@ def behind_tags(source: SourceFile, at: int = 0) -> int:
 
 
 def behind_zeros(source: SourceFile, at: int) -> int:
-    """The first byte from ``at`` on that is not zero, or the end of the file."""
-    size = _HEAD  # mostly there are none
-    while chunk := source.read_at(at, size):
-        size = _CHUNK
-        rest = len(chunk.lstrip(b"\0"))
+    """The first byte from ``at`` on that is not zero; the end of the file, or of 4 GiB of zeros."""
+    last, size = at + _MAX_ZEROS, _HEAD  # mostly there are none
+    while at < last and (chunk := source.read_at(at, size)):
+        size = len(_ZEROS)
+        rest = 0 if chunk == _ZEROS else len(chunk.lstrip(b"\0"))
         at += len(chunk) - rest
         if rest:
             break
