@@ -10,7 +10,7 @@ from itertools import chain, groupby
 import numpy as np
 
 from keyscan.audio.decoder import Block, Decoder, Mono, Refused
-from keyscan.audio.formats import MP3, DecoderName, probe
+from keyscan.audio.formats import FREE_FORMAT_MP3, MP3, DecoderName, probe
 from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
 from keyscan.audio.resampling import Resampler
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
@@ -122,6 +122,8 @@ class AudioStream:
         if self._probed.breaks_off or self._source.shrank:
             message = f"{file} breaks off before it can be decoded"
             raise DecodeFailed(message, [AnalysisWarning("truncated", message)])
+        if known is FREE_FORMAT_MP3:
+            raise UnsupportedFormat(f"free-format MP3 that libsndfile refuses: {reasons[0]}")
         if known.name:
             raise DecodeFailed(f"{file} cannot be decoded: {reasons[0]}")
         if self._source.start:

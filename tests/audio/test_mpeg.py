@@ -145,6 +145,13 @@ def test_free_format(name: str, rate: int, before: bytes, in_folder: Path) -> No
     assert snr(found, expected, lag) > 20
 
 
+def test_free_format_that_no_decoder_knows(in_folder: Path) -> None:
+    """libsndfile refuses it where the frame of the Xing header is in another stereo mode."""
+    (in_folder / "free.mp3").write_bytes(free_format("Xing", 44100))
+    with pytest.raises(UnsupportedFormat, match="free-format MP3"):
+        decode(in_folder / "free.mp3")
+
+
 def test_free_format_that_breaks_off(in_folder: Path) -> None:
     data = free_format("Xing", 48000)
     (in_folder / "free.mp3").write_bytes(data[: len(data) // 2])
