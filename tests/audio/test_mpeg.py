@@ -53,9 +53,9 @@ def test_files_of_a_python_installation_are_no_music() -> None:
 
 
 JUNK = {
-    # 64 bytes a frame: 32 kbit/s at 48 kHz, Layer I
-    "a table in a program": NOISE[:30_000] + b"\xff\xfe\x14\0".ljust(64, b"\1") * 700 + NOISE,
-    "its forbidden values": b"\xff\xfe\x14\0".ljust(64, b"\xff") * 700,
+    # 64 bytes a frame: 64 kbit/s at 48 kHz, Layer I
+    "a table in a program": NOISE[:30_000] + b"\xff\xfe\x24\0".ljust(64, b"\1") * 700 + NOISE,
+    "its forbidden values": b"\xff\xfe\x24\0".ljust(64, b"\xff") * 700,
     "a grey picture": b"\xff\xe4\xe4\xe4" + b"\xff" * 1916 + (b"\xff\xe4\xe4\xe4" * 480) * 11,
     "an MP3 in the midst of others": NOISE[:100_000] + valid("mp3")[:60_000] + NOISE,
     "the same in free format": NOISE[:100_000] + valid("mp3")[:60_000].replace(
@@ -75,6 +75,12 @@ def test_junk_is_no_sound(name: str, tmp_path: Path, capfd: pytest.CaptureFixtur
     with pytest.raises(UnsupportedFormat):
         AudioStream(tmp_path / "junk", SAMPLE_RATE)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_table_resembles_frames_and_its_surroundings_do_not() -> None:
+    table = b"\xff\xfe\x24\0".ljust(64, b"\1") * 700
+    assert find_frames(table, 1, complete=True) == ("mp3", 0)
+    assert find_frames(table + NOISE, 1, complete=True) is None
 
 
 # ----------------------------------------------------------------------------------------- music
