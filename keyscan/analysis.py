@@ -237,6 +237,7 @@ def failure_fields(path: str, error: AnalysisError) -> Message:
         "code": error.code,
         "error": str(error),
         "filename": PurePath(path).name,
+        "warnings": [asdict(warning) for warning in error.warnings],
     }
 
 

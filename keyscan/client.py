@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self
 
-from keyscan.errors import AnalysisError, InvalidPath
+from keyscan.errors import AnalysisError, AnalysisWarning, InvalidPath
 
 __all__ = ["SERVER", "Client", "LineProcess", "Message", "ServerEnded"]
 
@@ -245,6 +245,7 @@ class Client:
         else:
             error = _ERRORS.get(message["code"], AnalysisError)(message["error"])
             error.code = message["code"]
+            error.warnings = tuple(AnalysisWarning(**each) for each in message.get("warnings", ()))
             future.set_exception(error)
 
     def _receive_log(self, log: Callable[[str], object], line: bytes) -> None:

@@ -5,13 +5,14 @@ The docstring of a class with a code is its row in the table of codes in the doc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 
 @dataclass(frozen=True)
 class AnalysisWarning:
-    """What a listener should know of a file that was analysed all the same.
+    """What a listener should know of a file, whether it has a key or not.
 
     ``code`` is one of ``truncated`` (the file breaks off), ``bad_packets`` (damaged parts were
     skipped), ``bad_samples`` (samples that are not numbers, or absurdly large, were silenced),
@@ -24,9 +25,16 @@ class AnalysisWarning:
 
 
 class AnalysisError(Exception):
-    """A file that has no key; ``code`` is stable, the message is for people."""
+    """A file that has no key; ``code`` is stable, the message is for people.
+
+    ``warnings``: the damage that was found in the file before it failed.
+    """
 
     code = "internal_error"
+
+    def __init__(self, message: str = "", warnings: Iterable[AnalysisWarning] = ()) -> None:
+        super().__init__(message)
+        self.warnings = tuple(warnings)
 
 
 class BadRequest(AnalysisError):

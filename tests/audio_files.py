@@ -196,6 +196,7 @@ FORMATS: dict[str, Format] = {
     "mp3-vbr": Format(".mp3", "pyav", 12, _MP3_VBR),
     "mp3-no-xing": Format(".mp3", "pyav", 20, _MP3_NO_XING, delay=1105),
     "mp3-tagged": Format(".mp3", "pyav", 20, _tagged(_MP3, id3v2() * 2, trailing_tags())),
+    "mp2": Format(".mp2", "pyav", 12, _pyav("mp2", "mp2"), delay=481),
     "m4a": Format(".m4a", "pyav", 12, _pyav("aac", "ipod")),
     "m4a-faststart": Format(".m4a", "pyav", 12, _M4A_FASTSTART),
     "m4a-fragmented": Format(".m4a", "pyav", 12, _M4A_FRAGMENTED, delay=1024),

@@ -16,8 +16,9 @@ import pytest
 
 from keyscan import AnalysisError
 from keyscan.client import Client, ServerEnded
-from keyscan.errors import FileNotFound, InvalidPath, NoSuchStream
+from keyscan.errors import FileNotFound, InvalidPath, NoSuchStream, TooShort
 from keyscan.server.protocol import MAX_LINE_BYTES
+from tests.audio_files import valid
 from tests.server_process import COMMAND, PATIENCE, ROOT, wait_for
 
 READY = """print('{"type": "ready", "version": "1"}', flush=True)\n"""
@@ -87,6 +88,14 @@ def test_a_file_without_a_key_raises_the_error_of_its_code(client, tmp_path):
     assert caught.value.code == "file_not_found"
     with pytest.raises(InvalidPath):
         client.analyze("x" * MAX_LINE_BYTES)
+
+
+def test_an_error_tells_what_is_damaged(client, tmp_path):
+    data = valid("mp3", 24.0)
+    (tmp_path / "part.mp3").write_bytes(data[: len(data) // 20])
+    with pytest.raises(TooShort, match="decoded of 24 s") as caught:
+        client.analyze(tmp_path / "part.mp3")
+    assert [warning.code for warning in caught.value.warnings] == ["truncated"]
 
 
 def test_an_error_of_another_version_keeps_its_code():

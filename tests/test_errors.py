@@ -32,5 +32,8 @@ def test_each_class_has_a_code_of_its_own():
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_an_error_crosses_a_pipe(kind):
-    copy = pickle.loads(pickle.dumps(kind("why")))
+    error = kind("why")
+    error.warnings = (errors.AnalysisWarning("truncated", "m"),)
+    copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), copy.code, str(copy)) == (kind, kind.code, "why")
+    assert copy.warnings == error.warnings

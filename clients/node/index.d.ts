@@ -33,7 +33,7 @@ export interface KeyAnalyzerOptions {
   maxCrashes?: number;
 }
 
-/** Of a file that has a key: a part of it was damaged, or its tuning is odd. */
+/** A part of a file is damaged or missing, or its tuning is odd. */
 export interface Warning {
   code: 'truncated' | 'bad_packets' | 'bad_samples' | 'between_keys' | (string & {});
   message: string;
@@ -108,6 +108,8 @@ export interface Failure {
   code: ServerErrorCode;
   error: string;
   filename: string | null;
+  /** What is damaged in the file. */
+  warnings: Warning[];
   generation: number;
 }
 

@@ -11,14 +11,23 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from keyscan.audio import lengths
-from keyscan.audio.mpeg import end_of_frames, find_frames, xing_samples
+from keyscan.audio.mpeg import WINDOW, FramesEnd, end_of_frames, find_frames, xing_samples
 from keyscan.audio.ogg import check_pages
 from keyscan.audio.source import SourceFile
+from keyscan.audio.tags import before_tags, behind_tags, behind_zeros, next_id3v2
 
-_SCAN = 1 << 17  # bytes in which the first MPEG frame is looked for
-_MAX_ZEROS = 1 << 20  # before it: a broken tag editor or a download may have left them
+_SCAN = 1 << 20  # bytes other than tags and zeros before the sound; players look as far
 _TAILS = (1 << 15, 1 << 19, 1 << 23)  # bytes in which the last MPEG frame is looked for
-_MAX_TAGS = 100
+_MAX_GAPS = 10  # between tags before the sound
+
+# The first block of a FLAC file and the begin of the next, and a first Ogg page; libraries that
+# write these formats hold no more than the first eight bytes.
+_BEGIN = re.compile(
+    rb"fLaC(?:\x00\x00\x00\x22.{34}[\x01-\x06\x81-\x86]|\x80\x00\x00\x22.{34}\xff[\xf8\xf9])"
+    rb"|OggS\x00\x02\x00{8}",
+    re.DOTALL,
+)
+
 _SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
 
 DecoderName = Literal["soundfile", "pyav", "vorbis"]
@@ -90,16 +99,17 @@ AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
 # FFmpeg knows more codecs than libsndfile, and notices more damage
 AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC", decoders=_PYAV_FIRST)
 AU = replace(AIFF, name="au", extensions="au snd", magic=rb"\.snd", end=lengths.au_end)
-CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff", end=lengths.caf_end)
+CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff\0", end=lengths.caf_end)
 CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
                         decoders=_PYAV)
 
 FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_SOUNDFILE_FIRST,
               samples=lengths.flac_samples, demuxer="flac", resyncs=True, states_length=True)
 
-# several streams, or another codec: FFmpeg knows more of these, libsndfile some others
+# several streams, or another codec: FFmpeg knows more of these, libsndfile some others. What is
+# lost is told by the pages: time stamps begin anew, and anywhere, in each link of a chain
 OGG = Format(name="ogg", extensions="oga ogv", magic=rb"OggS", decoders=_PYAV_FIRST, paged=True,
-             demuxer="ogg", resyncs=True, states_length=True)
+             demuxer="ogg")
 OGG_OPUS = replace(OGG, name="ogg opus", extensions="opus", codec=b"OpusHead",
                    decoders=_SOUNDFILE_FIRST)
 OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC")
@@ -108,9 +118,11 @@ OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01
 OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", decoders=_PYAV)
 
 MP3 = Format(name="mp3", extensions="mp3 mp2 mpa mpga", samples=xing_samples, demuxer="mp3")
+# FFmpeg does not know this
+FREE_FORMAT_MP3 = Format(name="free-format mp3", samples=xing_samples, decoders=("soundfile",))
 ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
 MP4 = Format(name="mp4", extensions="m4a m4b m4p m4r mp4 m4v mov 3gp 3g2 f4v",
-             magic=rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)", end=lengths.mp4_end)
+             magic=rb"(?:....(?:ftyp|moov|mdat)|\0...(?:wide|free|skip|pnot))", end=lengths.mp4_end)
 MATROSKA = Format(name="matroska", extensions="mka mkv webm weba vdjstems",
                   magic=rb"\x1a\x45\xdf\xa3", end=lengths.matroska_end,
                   demuxer="matroska,webm", resyncs=True, states_length=True)
@@ -132,10 +144,13 @@ UNKNOWN = Format(extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr
 
 FORMATS = (
     *(WAV, RF64, AIFF, AIFC, OGG_VORBIS, OGG_OPUS, OGG_FLAC, OGG_SPEEX, OGG, MP4, FLAC, AU),
-    *(CAF_WITH_ALAC, CAF, AVI, MATROSKA, ASF, MPEG_PS, W64, MP3, ADTS),
+    *(CAF_WITH_ALAC, CAF, AVI, MATROSKA, ASF, MPEG_PS, W64, MP3, FREE_FORMAT_MP3, ADTS),
     *(WAV_WITH_MPEG, LARGE_WAV, UNKNOWN),
 )
 """In the order in which their magic is looked for."""
+
+ROWS_OF_FRAMES = frozenset(("mp3", "aac", "ac3", "eac3", "dts", "truehd", "mlp", "loas", "mpegts"))
+"""FFmpeg's names of containers in which nothing says where they end: most end within a frame."""
 
 BY_DEMUXER = {known.demuxer: known for known in FORMATS if known.demuxer}
 """By FFmpeg's name of the container."""
@@ -159,15 +174,19 @@ class Probed:
 
     Attributes:
         decoders: in the order to try them.
+        announced_end: the byte where the sound ends by the file's headers, or None.
         breaks_off: the file ends before its headers say.
         damaged_pages: places where Ogg pages are lost or damaged.
+        ends_clean: the last MPEG frame is whole, and nothing but tags follow.
         announced_samples: per channel, by an MP3's or FLAC's header.
     """
 
     format: Format
     decoders: tuple[DecoderName, ...]
+    announced_end: int | None
     breaks_off: bool
     damaged_pages: int
+    ends_clean: bool
     announced_samples: int | None
 
 
@@ -179,7 +198,8 @@ def probe(source: SourceFile) -> Probed:
     Raises:
         DecodeFailed: the file has too many chunks.
     """
-    known, source.start, source.end = identify(source)
+    found = identify(source)
+    known, source.start, source.end = found.format, found.start, found.end
     end = None
     if known is WAV:
         known, end = _probe_wav(source)
@@ -192,28 +212,72 @@ def probe(source: SourceFile) -> Probed:
     samples = known.samples(source.read_at(source.start, 2048)) if known.samples else None
     intact = not (breaks_off or damaged_pages)
     decoders = (intact and known.decoders_if_intact) or known.decoders
-    return Probed(known, decoders, breaks_off, damaged_pages, samples)
+    return Probed(known, decoders, end, breaks_off, damaged_pages, found.ends_clean, samples)
 
 
-def identify(source: SourceFile) -> tuple[Format, int, int]:
-    """The format, and the bytes from which and up to which it lies, between ID3 and APE tags."""
-    start = _behind_tags(source)
-    end = _before_tags(source, start)
-    head = source.read_at(start, 1 << 12)
+@dataclass(frozen=True)
+class Identified:
+    """The format, and the bytes from which and up to which it lies.
+
+    ``ends_clean``: the last MPEG frame is whole, and nothing but tags follow.
+    """
+
+    format: Format
+    start: int
+    end: int
+    ends_clean: bool = False
+
+
+def identify(source: SourceFile) -> Identified:
+    """Find the sound: between tags, behind zeros and behind up to 1 MiB of other bytes."""
+    start = behind_tags(source)
+    end = before_tags(source, start)
+    at, scan_left = start, _SCAN
+    for _ in range(_MAX_GAPS):
+        for place in (at, behind_zeros(source, at)):
+            if known := _by_magic(source, place, end):
+                return Identified(known, place, end)
+        for most in (1, scan_left):  # the sound of most files begins at once
+            data = source.read_at(place, min(most + WINDOW, end - place))
+            tag = next_id3v2(data[:most])
+            reach = most if tag is None else tag
+            if found := _among_other_bytes(source, place, data, reach, end):
+                return found
+        if tag is None:
+            break
+        at, scan_left = behind_tags(source, place + tag), scan_left - tag
+    return Identified(UNKNOWN, start, end)
+
+
+def _by_magic(source: SourceFile, at: int, end: int) -> Format | None:
+    """The format whose first bytes are at byte ``at``, if it has any that tell."""
+    head = source.read_at(at, 1 << 12)
     for known in FORMATS:
         if known.matches(head):
-            chained = known.codec and _is_chained(source, start, end)
-            return OGG if chained else known, start, end
-    zeros = source.read_at(start, min(_MAX_ZEROS, end - start))
-    scan_start = start + len(zeros) - len(zeros.lstrip(b"\0"))
-    data = source.read_at(scan_start, min(_SCAN, end - scan_start))
-    frames = find_frames(data, complete=scan_start + len(data) >= end)
+            return OGG if known.codec and _is_chained(source, at, end) else known
+    return None
+
+
+def _among_other_bytes(
+    source: SourceFile, at: int, data: bytes, reach: int, end: int
+) -> Identified | None:
+    """MPEG audio, FLAC or Ogg that begins in the first ``reach`` bytes of ``data``.
+
+    ``at``: the byte of the file where ``data`` begins.
+    """
+    frames = find_frames(data, reach, complete=at + len(data) >= end)
+    begin = _BEGIN.search(data, 0, frames[1] if frames else reach)
+    if begin is not None:
+        start = at + begin.start()
+        known = _by_magic(source, start, end)
+        return Identified(known or UNKNOWN, start, end)
     if frames is None:
-        return UNKNOWN, start, end
-    kind, offset = frames
-    start = scan_start + offset
-    known = MP3 if kind == "mp3" else ADTS
-    return known, start, _behind_last_frame(source, start, end)
+        return None
+    kind, start = frames[0], at + frames[1]
+    if kind == "free":
+        return Identified(FREE_FORMAT_MP3, start, end)
+    last = _last_frame(source, start, end)
+    return Identified(MP3 if kind == "mp3" else ADTS, start, last.offset, last.is_clean)
 
 
 def _probe_wav(source: SourceFile) -> tuple[Format, int | None]:
@@ -228,49 +292,16 @@ def _probe_wav(source: SourceFile) -> tuple[Format, int | None]:
     return LARGE_WAV, None
 
 
-def _behind_last_frame(source: SourceFile, start: int, end: int) -> int:
+def _last_frame(source: SourceFile, start: int, end: int) -> FramesEnd:
     """Where MPEG frames end: lyrics, a tag at the wrong end, or zeros may follow them."""
     for size in _TAILS:
         tail_start = max(end - size, start)
         found = end_of_frames(source.read_at(tail_start, end - tail_start))
         if found is not None:
-            return tail_start + found
+            return FramesEnd(tail_start + found.offset, found.is_clean)
         if tail_start == start:
             break
-    return end
-
-
-def _behind_tags(source: SourceFile) -> int:
-    """The first byte behind the ID3v2 tags at the start (id3.org, ID3v2.4 section 3)."""
-    at = 0
-    for _ in range(_MAX_TAGS):
-        head = source.read_at(at, 10)
-        if head[:3] != b"ID3" or len(head) < 10:
-            break
-        footer = 10 if head[5] & 0x10 else 0
-        size = 0
-        for byte in head[6:10]:
-            size = size << 7 | byte & 0x7F
-        if at + 10 + size + footer > source.end:  # a damaged size, or a truncated file
-            return at + 10
-        at += 10 + size + footer
-    return at
-
-
-def _before_tags(source: SourceFile, start: int) -> int:
-    """The end of the sound: before an ID3v1 tag and an APEv2 tag, if there are any.
-
-    To decoders they are damaged frames; libsndfile loses the last block of a FLAC file to one.
-    """
-    end = source.end
-    if source.read_at(end - 128, 3) == b"TAG":
-        end -= 128
-    foot = source.read_at(end - 32, 32)
-    if foot[:8] == b"APETAGEX":
-        size, has_header = int.from_bytes(foot[12:16], "little"), 32 if foot[23] & 0x80 else 0
-        is_real = len(foot) <= size <= end - start - has_header
-        end -= size + has_header if is_real else len(foot)
-    return max(end, start)
+    return FramesEnd(end, is_clean=False)
 
 
 def _is_chained(source: SourceFile, start: int, end: int) -> bool:

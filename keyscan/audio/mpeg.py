@@ -1,14 +1,18 @@
-"""MPEG audio (MP1/2/3) and ADTS AAC frames, which a chain of headers tells from random bytes.
+"""MPEG audio (MP1/2/3) and ADTS AAC frames, which chains of headers tell from other bytes.
 
-Sources: ISO/IEC 11172-3 and 13818-3 (frame header), ISO/IEC 14496-3 1.A.2.2 (ADTS), and the
-"Xing"/"Info" header that encoders put into the first frame of an MP3.
+Sources: ISO/IEC 11172-3 and 13818-3 (frame header; allocation of Layer I), ISO/IEC 14496-3
+1.A.2.2 (ADTS), and the "Xing"/"Info" header that encoders put into the first frame of an MP3.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal, NamedTuple
+
+from keyscan.audio.tags import tag_length
 
 _BITRATES = {  # kbit/s by (MPEG-1?, layer)
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -20,15 +24,24 @@ _BITRATES = {  # kbit/s by (MPEG-1?, layer)
 }
 _RATES = (44100, 48000, 32000)  # of MPEG-1; halved for MPEG-2, quartered for MPEG-2.5
 _HEADER_SIZE = 7  # bytes of ADTS, the longer one
-_CHAIN = 3  # headers that must follow one another: in random bytes once in 2**44
+_CHAIN = 4  # frames in a row: in random bytes once in 2**44
+_FREE_CHAIN = 8  # the same of frames whose length no header states
+_SHORTEST_FREE_FRAME, _LONGEST_FREE_FRAME = 24, 4096  # bytes; 640 kbit/s take 2,880
 _MAX_FALSE_HEADERS = 20_000  # that begin no chain: eight times as many as in 8 MiB of random bytes
+_MAX_CHAINS = 100  # that are looked at; programs have up to 14
+WINDOW = 1 << 18  # bytes behind the first frame that are mostly frames; programs reach 26 %
 
 # The first three bytes of a header of MPEG audio or ADTS.
-_HEADER = re.compile(rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]|[\xf0\xf1\xf8\xf9])")
+_HEADER = re.compile(rb"\xff(?=[\xe2\xe3\xf2-\xf7\xfa-\xff][\x10-\xef]|[\xf0\xf1\xf8\xf9])")
+# The same of Layer III in free format: the bit rate is 0.
+_FREE_HEADER = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb](?=[\0-\x0b])")
+# What ends the last frame of a truncated file before its time.
+_TAG = re.compile(rb"TAG|APETAGEX|LYRICSBEGIN|ID3[\2-\4]\0")
+
+Kind = Literal["mp3", "adts", "free"]
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame's header; ``length`` is in bytes, ``signature`` the same in every frame."""
 
     length: int
@@ -36,18 +49,28 @@ class Frame:
     signature: tuple[object, ...]
 
 
-def mp3_frame(data: bytes, at: int = 0) -> Frame | None:
-    """The MPEG audio frame whose 4-byte header is at ``data[at:]``, or None."""
+def mp3_frame(data: bytes, at: int = 0, free_length: int = 0) -> Frame | None:
+    """The MPEG audio frame whose 4-byte header is at ``data[at:]``, or None.
+
+    ``free_length``: bytes of a frame without padding in free format, which states no bit rate; no
+    other frame is meant then.
+    """
     if len(data) < at + 4 or data[at] != 0xFF or data[at + 1] & 0xE0 != 0xE0:
         return None
     version, layer = data[at + 1] >> 3 & 3, 4 - (data[at + 1] >> 1 & 3)
     bitrate, rate, padding = data[at + 2] >> 4, data[at + 2] >> 2 & 3, data[at + 2] >> 1 & 1
-    if version == 1 or layer == 4 or bitrate in (0, 15) or rate == 3:
+    if version == 1 or layer == 4 or (version == 0 and layer != 3):
         return None
+    if bitrate == 15 or rate == 3 or (bitrate == 0) != (free_length > 0):
+        return None
+    if layer == 1 and any(15 in (byte >> 4, byte & 15) for byte in data[at + 6 : at + 20]):
+        return None  # an allocation of 15 is forbidden; programs are full of such bytes
     mpeg1 = version == 3
     hertz = _RATES[rate] >> (0 if mpeg1 else 1 if version == 2 else 2)
-    bits = _BITRATES[mpeg1, layer][bitrate - 1] * 1000
     samples = 384 if layer == 1 else 1152 if layer == 2 or mpeg1 else 576
+    if free_length:
+        return Frame(free_length + padding, samples, (version, layer, hertz))
+    bits = _BITRATES[mpeg1, layer][bitrate - 1] * 1000
     slot = 4 if layer == 1 else 1
     length = (samples // 8 * bits // hertz // slot + padding) * slot
     return Frame(length, samples, (version, layer, hertz))
@@ -64,62 +87,133 @@ def adts_frame(data: bytes, at: int = 0) -> Frame | None:
     return Frame(length, 1024, (data[at + 1] >> 3 & 1, data[at + 2] & 0xFC))
 
 
-def is_cut(packet: bytes) -> bool:
-    """Whether ``packet`` begins like an MP3 frame and is shorter than its header says."""
-    frame = mp3_frame(packet)
-    return frame is not None and len(packet) < frame.length
+@dataclass(frozen=True)
+class _Chain:
+    """Frames in a row, ``data[start:end]``; the last one, from ``last`` on, may be truncated."""
+
+    kind: Kind
+    start: int
+    last: int
+    end: int
 
 
-def find_frames(data: bytes, *, complete: bool) -> tuple[str, int] | None:
-    """Kind (``"mp3"`` or ``"adts"``) and offset of the first chain of frames in ``data``.
+_Parse = Callable[[bytes, int], Frame | None]
+
+
+def find_frames(data: bytes, reach: int, *, complete: bool) -> tuple[Kind, int] | None:
+    """Kind and offset, below ``reach``, of the frames that ``data`` mostly consists of from there.
 
     ``complete``: ``data`` reaches the end of the file, where a chain may be as short as two frames.
     """
-    for kind, start, _ in _chains(data, complete):
-        return kind, start
+    chains = list(_chains(data, complete))
+    for number, first in enumerate(chains[:_MAX_CHAINS]):
+        if first.start >= reach:
+            break
+        alike = [chain for chain in chains[number:] if chain.kind == first.kind]
+        if _are_most(alike, data[first.start : first.start + WINDOW], first.start):
+            return first.kind, first.start
+    free = _free_chain(data, reach)
+    if free and _are_most([free], data[free.start : free.start + WINDOW], free.start):
+        return free.kind, free.start
     return None
 
 
-def end_of_frames(data: bytes) -> int | None:
+def _are_most(chains: list[_Chain], window: bytes, start: int) -> bool:
+    """Whether at least half of ``window`` are frames; tags and zeros between them do not count."""
+    at = frames = others = 0
+    for chain in chains:
+        begin, end = (min(at - start, len(window)) for at in (chain.start, chain.end))
+        gap = window[at:begin]
+        others += len(gap[tag_length(gap[:32]) :].strip(b"\0"))
+        frames, at = frames + end - begin, end
+    gap = window[at:]
+    return frames >= others + len(gap[tag_length(gap[:32]) :].strip(b"\0"))
+
+
+@dataclass(frozen=True)
+class FramesEnd:
+    """Where frames end; ``is_clean``: with a whole frame, at the file's end or before a tag."""
+
+    offset: int
+    is_clean: bool
+
+
+def end_of_frames(data: bytes) -> FramesEnd | None:
     """Where the last chain of frames in ``data``, the end of a file, ends; None without a chain.
 
     A truncated last frame is part of the chain.
     """
-    end = None
-    for _, _, end in _chains(data, complete=True):
-        if len(data) - end < _HEADER_SIZE and data[end : end + 1] in (b"", b"\xff"):
-            return len(data)
-    return end
+    last = None
+    for last in _chains(data, complete=True):
+        if len(data) - last.end < _HEADER_SIZE and data[last.end : last.end + 1] in (b"", b"\xff"):
+            return FramesEnd(len(data), last.end == len(data))
+    if last is None:
+        return None
+    tag = _TAG.search(data, last.last)
+    if tag and tag.start() <= last.end:
+        return FramesEnd(tag.start(), tag.start() == last.end)
+    return FramesEnd(last.end, is_clean=False)
 
 
-def _chains(data: bytes, complete: bool) -> Iterator[tuple[str, int, int]]:
-    """Kind, start and end of each chain of frames; ends after too many headers that begin none."""
+def _chains(data: bytes, complete: bool) -> Iterator[_Chain]:
+    """All chains of frames; the search ends after too many headers that begin none."""
     at, tries_left = 0, _MAX_FALSE_HEADERS
     while tries_left and (header := _HEADER.search(data, at)):
         start = header.start()
-        for kind, parse in (("mp3", mp3_frame), ("adts", adts_frame)):
-            first = frame = parse(data, start)
-            at, count = start, 0
-            while first and frame and frame.signature == first.signature:
-                at, count = at + frame.length, count + 1
-                frame = parse(data, at)
-            if count > _CHAIN or (complete and count >= 2 and at >= len(data)):
-                yield kind, start, at
+        kinds: tuple[tuple[Kind, _Parse], ...] = (("mp3", mp3_frame), ("adts", adts_frame))
+        for kind, parse in kinds:
+            last, end, count = _follow(data, start, parse)
+            if count >= _CHAIN or (complete and count >= 2 and end >= len(data)):
+                yield _Chain(kind, start, last, end)
+                at = end
                 break
         else:
             at, tries_left = start + 1, tries_left - 1
 
 
+def _follow(data: bytes, start: int, parse: _Parse) -> tuple[int, int, int]:
+    """From frame to frame of one signature: start of the last one, its end, number of frames."""
+    first = frame = parse(data, start)
+    last, end, count = start, start, 0
+    while first and frame and frame.signature == first.signature:
+        last, end, count = end, end + frame.length, count + 1
+        frame = parse(data, end)
+    return last, end, count
+
+
+def _free_chain(data: bytes, reach: int) -> _Chain | None:
+    """The first chain in free format; a frame is as long as its header is from the next one."""
+    tries_left = _MAX_FALSE_HEADERS
+    for header in _FREE_HEADER.finditer(data, 0, reach):
+        start = header.start()
+        padding = data[start + 2] >> 1 & 1 if start + 2 < len(data) else 0
+        nearest = start + _SHORTEST_FREE_FRAME
+        for other in _FREE_HEADER.finditer(data, nearest, start + _LONGEST_FREE_FRAME):
+            parse = partial(mp3_frame, free_length=other.start() - start - padding)
+            last, end, count = _follow(data, start, parse)
+            if count >= _FREE_CHAIN:
+                return _Chain("free", start, last, end)
+            tries_left -= 1
+            if not tries_left:
+                return None
+    return None
+
+
 def xing_samples(data: bytes) -> int | None:
     """Samples that the Xing/Info header in the MP3 frame at the start of ``data`` announces.
 
-    The count includes the encoder's delay and padding; None without such a header.
+    The encoder's delay and padding, which decoders leave out, are not counted where LAME's
+    extension of the header states them; None without such a header.
     """
-    frame = mp3_frame(data)
+    frame = mp3_frame(data) or mp3_frame(data, 0, _LONGEST_FREE_FRAME)
     if frame is None:
         return None
     for tag in (b"Xing", b"Info"):
         at = data[: min(frame.length, 200)].find(tag, 4)
-        if at >= 0 and len(data) >= at + 12 and data[at + 7] & 1:
-            return int.from_bytes(data[at + 8 : at + 12], "big") * frame.samples
+        if at >= 0 and len(data) >= at + 144 and data[at + 7] & 1:
+            trimmed = 0
+            if data[at + 120 : at + 124] in (b"LAME", b"Lavf", b"Lavc"):
+                delay_and_padding = int.from_bytes(data[at + 141 : at + 144], "big")
+                trimmed = (delay_and_padding >> 12) + (delay_and_padding & 0xFFF)
+            return int.from_bytes(data[at + 8 : at + 12], "big") * frame.samples - trimmed
     return None

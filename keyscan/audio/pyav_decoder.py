@@ -19,13 +19,13 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from keyscan.audio.decoder import Block, Damage, Refused, StreamNumbers
-from keyscan.audio.formats import ADTS, ASF, BY_DEMUXER, MP3, MP4, UNKNOWN, Format
+from keyscan.audio.formats import ADTS, ASF, BY_DEMUXER, MP3, MP4, ROWS_OF_FRAMES, UNKNOWN, Format
 from keyscan.audio.mixdown import Mixdown
-from keyscan.audio.mpeg import is_cut
 from keyscan.audio.protection import protected_tracks
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stems import StemSum
+from keyscan.audio.tags import behind_tags
 from keyscan.audio.tracks import choose
 
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
@@ -35,7 +35,8 @@ _LARGEST_ALLOCATION = 128 << 20  # bytes: the index of 24 hours of AAC in an MP4
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 # Formats that name other files or addresses, devices, subtitles, text, scripts that make hours of
-# tones out of a line, and raw video, which has no sound and which FFmpeg finds in random bytes.
+# tones out of a line, raw video, which has no sound and which FFmpeg finds in random bytes, and AMR
+# without its header, which it finds in columns of numbers.
 _DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png")
 _DENIED = frozenset(
     (
@@ -47,7 +48,7 @@ _DENIED = frozenset(
         *("subviewer", "subviewer1", "vplayer", "pjs", "realtext", "tedcaptions", "aqtitle"),
         *("scc", "mcc", "sup", "vobsub", "dvbsub", "dvbtxt", "ttml"),
         *("tty", "ico", "cdg", "bin", "adf", "idf", "xbin", "tiertexseq"),
-        *("data", "rawvideo", "yuv4mpegpipe", "sbg"),
+        *("data", "rawvideo", "yuv4mpegpipe", "sbg", "amrnb", "amrwb"),
         *("h261", "h263", "h264", "hevc", "vvc", "evc", "av1", "obu", "vc1", "vc1test", "m4v"),
         *("mpegvideo", "cavsvideo", "avs2", "avs3", "dirac", "dnxhd", "mjpeg", "apv", "ivf"),
     )
@@ -106,13 +107,14 @@ class PyavDecoder:
         self, source: SourceFile, known: Format, mix: Mixdown, wanted: int | None = None
     ) -> None:
         """``wanted`` is the number of an audio stream; None: any."""
-        self._mix = mix
+        self._source, self._mix = source, mix
         protected = protected_tracks(source) if known is MP4 else frozenset()
         source.seek(0)
         try:
             self._container: InputContainer = av.open(
                 source,
                 mode="r",
+                format=known.demuxer if known in (MP3, ADTS) else None,  # by bytes it errs
                 container_options=_CONTAINER_OPTIONS,
                 metadata_errors="replace",
                 buffer_size=_READ_SIZE,
@@ -131,15 +133,19 @@ class PyavDecoder:
         self.format = f"{demuxer} {self._stream.codec_context.name}"
         self.damage = Damage()
         self._finds_gaps = self._demuxed.resyncs
+        self._ends_anywhere = demuxer in ROWS_OF_FRAMES
         self.announced_seconds = self._announced_seconds()
         self._packets: Iterator[Any] = self._all_packets()
 
     def _audio_streams(
         self, known: Format, wanted: int | None, protected: frozenset[int]
     ) -> list[av.AudioStream]:
+        start = self._source.start
         # FFmpeg finds MPEG frames in random bytes; the probe has found no chain of them
         if known is UNKNOWN and self._demuxed in (MP3, ADTS):
             raise Refused("bytes that only resemble audio frames")
+        if self._container.format.name == "mpeg" and self._source.read_at(start, 3) != b"\0\0\1":
+            raise Refused("bytes that only resemble an MPEG program stream")
         audio = self._container.streams.audio
         choice = choose(audio, wanted, protected)
         numbers, self.other_streams = choice.chosen, choice.others
@@ -232,6 +238,7 @@ class PyavDecoder:
         Counts the packets that cannot be decoded.
         """
         damage, bad, last = self.damage, False, None
+        tag_end, in_tag = 0, False
         places = {stream.index: place for place, stream in enumerate(self._streams)}
         decoders = [stream.codec_context.decode for stream in self._streams]
         for packet in self._packets:
@@ -242,8 +249,12 @@ class PyavDecoder:
             try:
                 frames = decoders[place](packet)
             except av.error.FFmpegError:
-                bad = True
+                at = self._source.start + (packet.pos or 0)
+                tag_end = max(tag_end, behind_tags(self._source, at))
+                in_tag |= at < tag_end  # between two files that were joined
+                bad = not in_tag
                 continue
+            in_tag = False
             for frame in frames:
                 bad |= frame.is_corrupt
                 yield place, frame
@@ -251,7 +262,7 @@ class PyavDecoder:
         if last is None:
             damage.breaks_off |= bool(self._stream.duration)
         else:
-            damage.breaks_off |= bad or (self._demuxed is MP3 and is_cut(bytes(last)))
+            damage.breaks_off |= bad and not self._ends_anywhere
         for place, decode in enumerate(decoders):
             with contextlib.suppress(av.error.FFmpegError):
                 for frame in decode(None):
@@ -274,7 +285,7 @@ class PyavDecoder:
                 break
             else:
                 break
-        self.damage.breaks_off |= failures > 0
+        self.damage.breaks_off |= failures > 0 and not self._ends_anywhere
 
     def close(self) -> None:
         """Close FFmpeg's container; the source stays open."""
@@ -297,7 +308,6 @@ class VorbisDecoder(PyavDecoder):
         with contextlib.closing(SoundfileDecoder(source, known, mix)) as other:
             samples = other.samples
         super().__init__(source, known, mix, wanted)
-        self._finds_gaps = False  # the pages were counted; time stamps are wrong more often
         first = next(self._packets, None)
         if first is None or first.pts != -(first.duration or 0) or self._stream.duration != samples:
             self.close()

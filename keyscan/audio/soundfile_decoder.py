@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from keyscan.audio.decoder import Block, Damage, Refused
-from keyscan.audio.formats import Format
+from keyscan.audio.formats import FREE_FORMAT_MP3, Format
 from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.source import SourceFile
 from keyscan.errors import NoSuchStream
@@ -43,7 +43,7 @@ class SoundfileDecoder:
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
             raise Refused(str(error).rpartition(": ")[2]) from error
         self.format = f"{self._file.format} {self._file.subtype}"
-        if "MP3" in self.format or "MPEG" in self.format:
+        if known is not FREE_FORMAT_MP3 and ("MP3" in self.format or "MPEG" in self.format):
             self.close()  # its MPEG decoder finds music in noise and prints to stderr
             raise Refused("MPEG audio is left to FFmpeg")
         if wanted:

@@ -10,7 +10,7 @@ from itertools import chain, groupby
 import numpy as np
 
 from keyscan.audio.decoder import Block, Decoder, Refused, StreamNumbers
-from keyscan.audio.formats import DecoderName, probe
+from keyscan.audio.formats import FREE_FORMAT_MP3, MP3, DecoderName, probe
 from keyscan.audio.mixdown import Mixdown, Mono
 from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
 from keyscan.audio.resampling import Resampler
@@ -20,8 +20,8 @@ from keyscan.errors import AnalysisError, AnalysisWarning, DecodeFailed, NoAudio
 from keyscan.runtime import Stages
 
 _RATES = range(1_000, 1_000_001)  # Hz: outside, a header is damaged
-_TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
-_TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
+_ROUNDED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
+_LAST_FRAME = 0.05  # seconds, at most, that converters leave incomplete
 _LOUDEST = 1e5  # above any scale in use, 16-bit integers written as floats included
 
 _DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder]] = {
@@ -37,7 +37,8 @@ class AudioStream:
     It is iterated once, and once more after each ``rewind``.
 
     Overwritten bytes that break no checksum, no frame and no length (samples of a WAV, say) are
-    not noticed, nor is a gap in an AVI below 1 % of its length.
+    not noticed, nor is a gap in an AVI below 1 % of its length, nor a missing end where nothing
+    states the length (MP3 without a Xing header, AAC in ADTS, AC-3).
 
     Args:
         file: a path, or an opened file at its start, which the stream closes.
@@ -152,7 +153,10 @@ class AudioStream:
         self._source.check()
         file = f"the {known.name} file" if known.name else "the file"
         if self._probed.breaks_off or self._source.shrank:
-            raise DecodeFailed(f"{file} breaks off before it can be decoded")
+            message = f"{file} breaks off before it can be decoded"
+            raise DecodeFailed(message, [AnalysisWarning("truncated", message)])
+        if known is FREE_FORMAT_MP3:
+            raise UnsupportedFormat(f"free-format MP3 that libsndfile refuses: {reasons[0]}")
         if known.name:
             raise DecodeFailed(f"{file} cannot be decoded: {reasons[0]}")
         if self._source.start:
@@ -181,7 +185,8 @@ class AudioStream:
         if self._samples:
             return
         if self.warnings:
-            raise DecodeFailed("no part of the sound in the file could be decoded")
+            message = "no part of the sound in the file could be decoded"
+            raise DecodeFailed(message, self.warnings)
         raise NoAudio("the file has no sound in it: its length is zero")
 
     def _blocks(self, skip: int) -> Iterator[Block]:
@@ -213,15 +218,13 @@ class AudioStream:
     def _damage_found(self) -> tuple[AnalysisWarning, ...]:
         """Compare what was decoded with what the file announces, once all is decoded."""
         probed, damage, found = self._probed, self._decoder.damage, []
-        announced = self._decoder.announced_seconds or 0
-        missing_samples = (probed.announced_samples or 0) - self._samples
-        truncated = probed.breaks_off or damage.breaks_off or self._source.shrank
-        truncated |= missing_samples > _TOLERATED_SAMPLES and not damage.bad_packets
-        if truncated:
-            found.append(AnalysisWarning("truncated", "the file breaks off before its end"))
+        truncated = self._missing_end()
+        if truncated is not None:
+            found.append(AnalysisWarning("truncated", truncated))
         bad_parts = damage.bad_packets + damage.gave_up or probed.damaged_pages
-        tolerated = max(_TOLERATED_SECONDS, probed.format.tolerance * announced)
-        if announced - self.duration > tolerated and not truncated:
+        announced = self._decoder.announced_seconds or 0
+        tolerated = max(_ROUNDED_SECONDS, probed.format.tolerance * announced, _unheard(announced))
+        if announced - self.duration > tolerated and truncated is None:
             bad_parts = max(bad_parts, 1)
         if bad_parts:
             text = f"{bad_parts} damaged part(s) of the file were skipped"
@@ -230,3 +233,38 @@ class AudioStream:
             text = f"{self._bad_samples} sample(s) that are no sound were silenced"
             found.append(AnalysisWarning("bad_samples", text))
         return tuple(found)
+
+    def _missing_end(self) -> str | None:
+        """What to say of an end that a listener would miss, and of how much where that is known.
+
+        A count in the header of an MP3 whose last frame is whole is left over from a longer file.
+        """
+        probed, damage, announced = self._probed, self._decoder.damage, None
+        breaks_off = probed.breaks_off or damage.breaks_off or self._source.shrank
+        if probed.announced_samples and not probed.ends_clean:
+            breaks_off |= probed.format is MP3 or not damage.bad_packets
+            if self._samples:
+                announced = self.duration * probed.announced_samples / self._samples
+        elif not probed.format.paged:  # an Ogg file ends where its last page says
+            # by bytes first: of a truncated AVI, FFmpeg states a part of the length
+            announced = self._announced_by_bytes() or self._decoder.announced_seconds
+        if not breaks_off:
+            return None
+        if announced is None:
+            return "the file breaks off before its end"
+        if announced - self.duration <= _unheard(announced) and not self._source.shrank:
+            return None
+        whole = f"{announced:.1f}" if announced < 10 else f"{announced:.0f}"
+        return f"the file breaks off before its end: {self.duration:.1f} s decoded of {whole} s"
+
+    def _announced_by_bytes(self) -> float | None:
+        """The whole length, if the missing bytes are as long as those that are there."""
+        source, end = self._source, self._probed.announced_end
+        if end is None or not self._samples:
+            return None
+        return self.duration * (end - source.start) / (source.end - source.start)
+
+
+def _unheard(seconds: float) -> float:
+    """How much of a track of this length may be missing without a listener's notice."""
+    return max(_LAST_FRAME, min(1.0, seconds / 100))

@@ -184,10 +184,10 @@ def csv_lines(results: Sequence[Result], style: KeyStyle) -> Iterator[str]:
 
 def _cells(result: Result, style: KeyStyle) -> Message:
     cells = {**_reply(result, style), "path": harmless(result.path)}
+    cells["warnings"] = ";".join(warning["code"] for warning in cells["warnings"])
     if not isinstance(result, Analysis):
         return cells
     cells["compatible"] = ";".join(key.camelot for key in result.compatible)
-    cells["warnings"] = ";".join(warning.code for warning in result.warnings)
     for name in ("tonal", "cached"):
         cells[name] = "true" if cells[name] else "false"
     for number, other in enumerate(cells["alternatives"], 1):

@@ -168,5 +168,6 @@ def rejection(error: BadRequest, generation: int) -> Message:
         "code": error.code,
         "error": str(error),
         "filename": None,
+        "warnings": [],
         "generation": generation,
     }

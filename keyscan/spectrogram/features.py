@@ -109,8 +109,7 @@ def _features(
                 _add_powers(spectrogram, part)
     with stages.measure("postprocess"):
         if float(spectrogram.max(initial=0)) < SILENCE:
-            reasons = [warning.message for warning in warnings]
-            raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
+            raise Silent(_with_damage("the mix of all channels is silent", warnings), warnings)
     return Features(spectrogram, duration, warnings, stages.seconds, stream=audio.stream)
 
 
@@ -127,10 +126,11 @@ def _spectrogram(
         with stages.measure("cqt"):
             transform.push(block)
     if stream.duration < MIN_SECONDS - _CODEC_ROUNDING:
-        raise TooShort(
+        reason = (
             f"{stream.duration:.1f} seconds of sound are too little to tell a key from: "
             f"at least {MIN_SECONDS:g} are needed"
         )
+        raise TooShort(_with_damage(reason, stream.warnings), stream.warnings)
     with stages.measure("cqt"):
         return transform.finish()
 
@@ -142,6 +142,11 @@ def _add_powers(spectrogram: FloatArray, part: FloatArray) -> None:
         there = part[:, first : first + _FRAMES_AT_ONCE]
         shared = here[:, : there.shape[1]]
         shared[:] = np.log1p(np.hypot(np.expm1(shared), np.expm1(there)))
+
+
+def _with_damage(reason: str, warnings: tuple[AnalysisWarning, ...]) -> str:
+    """Damage may be why there is too little sound."""
+    return "; ".join([reason, *(warning.message for warning in warnings)])
 
 
 def warm_up(engine: CqtEngine = "matrix") -> None:

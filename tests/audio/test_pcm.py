@@ -103,4 +103,5 @@ def test_a_file_that_breaks_off_is_decoded_up_to_there(kind, subtype, lost, tmp_
         found = np.concatenate(list(stream))
     assert stream.duration == pytest.approx(expected)
     np.testing.assert_allclose(found[:-400], whole[: len(found) - 400], atol=1e-6)
-    assert [warning.code for warning in stream.warnings] == ["truncated"]
+    codes = [warning.code for warning in stream.warnings]
+    assert codes == (["truncated"] if lost == 100_000 else [])  # a few bytes are not heard

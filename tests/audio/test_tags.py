@@ -1,4 +1,4 @@
-"""Intact MP3 and AAC files with odd things before and behind their frames: not a word of damage."""
+"""Intact files with odd things before and behind their sound: not a word of damage."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from pathlib import Path
 import pytest
 
 from keyscan.audio.stream import AudioStream
+from keyscan.errors import UnsupportedFormat
 from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio_files import id3v2, music, trailing_tags, valid
 from training.filterbank import DECIMATION
 
 ID3_LARGER_THAN_THE_FILE = b"ID3\x03\0\0\x7f\x7f\x7f\x7f"
 LYRICS3 = b"LYRICSBEGIN" + b"IND0000210" + b"000030LYRICS200" + b"TAG" + bytes(125)
-NOISE = random.Random(1).randbytes(30_000)
+NOISE = random.Random(1).randbytes(1_000_000)
+COVER = b"APIC" + struct.pack(">IH", 140_000, 0) + NOISE[:140_000]
 
 
 def ape_footer(size: int) -> bytes:
     return b"APETAGEX" + struct.pack("<IIII", 2000, size, 1, 0x80000000) + bytes(8)
+
+
+def ape_tag() -> bytes:
+    """An APEv2 tag with a cover, as it stands at the end of a file or, wrongly, at the start."""
+    return trailing_tags()[:-128]
 
 
 AROUND = {
@@ -30,10 +37,25 @@ AROUND = {
     "large-id3v2-behind": (b"", id3v2(picture_bytes=900_000)),
     "id3v2-behind-tags": (b"", id3v2() + trailing_tags()),
     "zeros-behind": (b"", bytes(600_000)),
-    "noise-behind": (b"", NOISE),
-    "id3v2-too-large": (ID3_LARGER_THAN_THE_FILE, b""),
-    "zeros-before": (bytes(300_000), b""),
-    "zeros-behind-id3v2": (id3v2() + bytes(300_000), b""),
+    "noise-behind": (b"", NOISE[:30_000]),
+}
+
+
+BEFORE = {
+    "ape": ape_tag(),
+    "ape-and-id3v2": ape_tag() + id3v2(),
+    "id3v2-and-ape": id3v2() + ape_tag(),
+    "ape-too-large": ape_tag()[:12] + b"\xff\xff\xff\x7f" + ape_tag()[16:32] + COVER,
+    "id3v2-too-large": ID3_LARGER_THAN_THE_FILE,
+    "id3v2-of-size-zero": b"ID3\x03\0\0\0\0\0\0" + COVER,
+    "id3v2-too-small": b"ID3\x03\0\0\0\0\x02\0" + COVER,
+    "id3v2-zeros-id3v2": id3v2() + bytes(5_000) + id3v2(),
+    "id3v2-noise-id3v2": id3v2() + NOISE[:5_000] + id3v2(picture_bytes=2_000_000),
+    "zeros": bytes(2_000_000),
+    "zeros-behind-id3v2": id3v2() + bytes(300_000),
+    "noise": NOISE,
+    "zeros-and-noise": bytes(2_000_000) + NOISE,
+    "text": b"HTTP/1.0 200 OK\r\nicy-name: radio\r\n\r\n",
 }
 
 
@@ -57,10 +79,34 @@ def test_what_is_no_sound_changes_nothing(name: str, around: str, tmp_path: Path
     assert decode(path) == expected
 
 
-@pytest.mark.parametrize("name", ["mp3", "mp3-no-xing", "aac"])
-def test_a_last_frame_that_is_cut_off_is_still_noticed(name: str, tmp_path: Path) -> None:
-    (tmp_path / "music").write_bytes(valid(name)[:-50])
-    assert decode(tmp_path / "music")[1] == ["truncated"]
+@pytest.mark.parametrize(
+    "name", ["mp3", "mp3-no-xing", "mp2", "aac", "flac", "ogg-vorbis", "ogg-opus", "ogg-flac"]
+)
+@pytest.mark.parametrize("before", BEFORE)
+def test_the_sound_begins_where_players_find_it(name: str, before: str, tmp_path: Path) -> None:
+    data, path = valid(name), tmp_path / "music"
+    path.write_bytes(data)
+    expected = decode(path)
+
+    path.write_bytes(BEFORE[before] + data)
+
+    assert decode(path) == expected
+
+
+@pytest.mark.parametrize("name", ["wav", "aiff", "mka-flac", "w64"])
+@pytest.mark.parametrize("before", ["ape", "id3v2-zeros-id3v2", "zeros"])
+def test_other_containers_behind_tags_and_zeros(name: str, before: str, tmp_path: Path) -> None:
+    (tmp_path / "music").write_bytes(BEFORE[before] + valid(name))
+    samples, codes = decode(tmp_path / "music")
+    assert samples == pytest.approx(len(music()) / DECIMATION, abs=1)
+    assert codes == []
+
+
+@pytest.mark.parametrize("name", ["mp3", "flac", "aac"])
+def test_two_mebibytes_of_noise_are_too_much(name: str, tmp_path: Path) -> None:
+    (tmp_path / "music").write_bytes(random.Random(1).randbytes(2 << 20) + valid(name))
+    with pytest.raises(UnsupportedFormat):
+        decode(tmp_path / "music")
 
 
 def test_an_mp3_that_lacks_its_end_and_has_a_tag_there(tmp_path: Path) -> None:

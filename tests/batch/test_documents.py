@@ -74,7 +74,7 @@ def test_csv_has_a_line_a_file():
     first, second = as_csv([
         analysed(STRANGE, "8A", tuning_cents=-12.34, duration=200.5,
                  warnings=(AnalysisWarning("truncated", "m"),)),
-        failed("b.mp3", Silent("nothing to hear")),
+        failed("b.mp3", Silent("nothing to hear", [AnalysisWarning("bad_samples", "m")])),
     ])  # fmt: skip
     assert tuple(first) == CSV_COLUMNS
     assert first["path"] == STRANGE
@@ -87,7 +87,7 @@ def test_csv_has_a_line_a_file():
     assert (second["status"], second["code"], second["error"]) == (
         "error", "silent", "nothing to hear",
     )  # fmt: skip
-    assert second["camelot"] == ""
+    assert (second["camelot"], second["warnings"]) == ("", "bad_samples")
 
 
 def test_csv_has_the_timeline_in_one_cell_and_an_empty_one_for_an_uncertain_tuning():

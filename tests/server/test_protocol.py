@@ -257,6 +257,13 @@ def test_replies_are_one_line_of_utf8_even_for_names_that_are_none():
     assert json.loads(line.decode("utf-8"))["filename"] == "\udcff\U0001f3b5.mp3"
 
 
+def test_what_is_damaged_in_a_file_without_a_key():
+    warning = AnalysisWarning("truncated", "m")
+    reply = failure(Analyze(1, "a.mp3"), 0, Silent("x", [warning]))
+    assert reply["warnings"] == [{"code": "truncated", "message": "m"}]
+    assert failure(Analyze(1, "a.mp3"), 0, Silent("x"))["warnings"] == []
+
+
 def test_no_line_reader_finds_another_end_of_line_in_a_reply():
     name = "a\u2028b\u2029c\x85d\x0b\x0c\r.mp3"
     text = encode(failure(Analyze(1, name), 0, Silent("x"))).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from keyscan.keys import Key
 from keyscan.spectrogram import features
 from keyscan.spectrogram.constant_q import CqtEngine
 from keyscan.spectrogram.features import extract_features
+from tests.audio_files import valid
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,33 @@ def test_less_than_three_seconds_of_sound(track: Path, tmp_path: Path) -> None:
                 extract_features(tmp_path / "a.wav")
         else:
             assert extract_features(tmp_path / "a.wav").spectrogram.shape[1] == 13
+
+
+@pytest.mark.parametrize("name", ["mp3", "wav", "flac", "ogg-vorbis", "m4a-faststart"])
+def test_the_first_second_of_a_broken_download(name: str, tmp_path: Path) -> None:
+    data = valid(name, 24.0)
+    (tmp_path / "part").write_bytes(data[: len(data) // 20])
+    with pytest.raises(TooShort, match="breaks off before its end") as caught:
+        extract_features(tmp_path / "part")
+    assert [warning.code for warning in caught.value.warnings] == ["truncated"]
+    if name != "ogg-vorbis":  # whose length only its last page tells
+        assert re.search(r"[01]\.\d s decoded of 2\d s", str(caught.value))
+
+
+def test_a_short_file_that_is_whole(track: Path, tmp_path: Path) -> None:
+    music, _ = soundfile.read(track)
+    soundfile.write(tmp_path / "a.wav", music[:SAMPLE_RATE], SAMPLE_RATE)
+    with pytest.raises(TooShort, match=r"needed$") as caught:
+        extract_features(tmp_path / "a.wav")
+    assert caught.value.warnings == ()
+
+
+def test_silence_that_comes_of_damage(tmp_path: Path) -> None:
+    samples = np.full((4 * SAMPLE_RATE, 2), np.nan)
+    soundfile.write(tmp_path / "a.wav", samples, SAMPLE_RATE, subtype="FLOAT")
+    with pytest.raises(Silent, match="silenced") as caught:
+        extract_features(tmp_path / "a.wav")
+    assert [warning.code for warning in caught.value.warnings] == ["bad_samples"]
 
 
 def test_more_than_a_day_of_sound(track: Path, monkeypatch: pytest.MonkeyPatch) -> None:
