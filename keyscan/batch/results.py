@@ -143,9 +143,10 @@ def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
     texts = [f"{n:,} {name}" for name, n in counts.items() if n or name == "analysed"]
     files = f"{summary.files:,} file{'' if summary.files == 1 else 's'}"
     speed = f"{_duration(summary.seconds)}, {summary.rate:.1f} files a second"
+    yield f"{files}: {', '.join(texts)} ({speed})"
     skipped = [f"{n:,} {_SKIPPED[kind][n > 1]}" for kind, n in summary.skipped.items()]
-    left_out = f"; left out: {', '.join(skipped)}" if skipped else ""
-    yield f"{files}: {', '.join(texts)} ({speed}){left_out}"
+    if skipped:
+        yield f"left out: {', '.join(skipped)}"
     if summary.failed:
         yield "failed: " + ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
     if sum(summary.keys.values()) > 1:

@@ -35,8 +35,8 @@ def test_what_was_not_looked_at_is_counted():
         [analysed("a")], files=1, seconds=2.0, leave_out_cached=False, skipped=skipped
     )
     assert list(summary_lines(summary, KeyStyle())) == [
-        "1 file: 1 analysed (2.0 s, 0.5 files a second); "
-        "left out: 1,200 other files, 2 hidden files and folders, 1 file found again"
+        "1 file: 1 analysed (2.0 s, 0.5 files a second)",
+        "left out: 1,200 other files, 2 hidden files and folders, 1 file found again",
     ]
     assert summary.fields()["skipped"] == {"other_files": 1200, "hidden": 2, "repeated": 1}
 
