@@ -28,6 +28,10 @@ class _ProcessLimit:
     """Limits the process while there is a block inside."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """There is no block inside."""
         self._lock = threading.Lock()
         self._inside = 0
         self._end = threading.Event()
@@ -42,7 +46,11 @@ class _ProcessLimit:
                     target=_hold, args=(limited, self._end), name="BLAS limit", daemon=True
                 )
                 self._thread.start()
-                limited.wait()
+                try:
+                    limited.wait()
+                except BaseException:  # Ctrl-C
+                    self._end.set()
+                    raise
             self._inside += 1
 
     def __exit__(self, *exception: object) -> None:
@@ -54,12 +62,17 @@ class _ProcessLimit:
 
 
 _LIMIT = _ProcessLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_LIMIT.forget)  # other threads' blocks stay in the parent
 
 
 def _hold(limited: threading.Event, end: threading.Event) -> None:
-    with _controller().limit(limits=1, user_api="blas"):
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            limited.set()
+            end.wait()
+    finally:
         limited.set()
-        end.wait()
 
 
 @cache
