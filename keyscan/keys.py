@@ -8,7 +8,8 @@ from functools import cache
 from itertools import pairwise, starmap
 from typing import Literal
 
-from keyscan.key_text import Mode, read_key
+from keyscan.key_text import Mode as Mode
+from keyscan.key_text import read_key
 
 Spelling = Literal["both", "sharps", "flats"]
 Notation = Literal["musical", "camelot", "openkey"]
