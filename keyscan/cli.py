@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from keyscan.errors import StartFailed
 from keyscan.options import (
@@ -84,7 +84,7 @@ def _serve(options: ServeOptions) -> int:
     except StartFailed as error:
         with contextlib.suppress(OSError):
             write_all(replies, encode({"type": "fatal", "code": error.code, "error": str(error)}))
-        return _refused(error)
+        _refuse(error)
     try:
         server.wait()
     except OSError as error:
@@ -132,7 +132,7 @@ def _analyze(options: AnalyzeOptions) -> int:
             from keyscan import plot  # and with it much that the server has no use for
             from keyscan.batch import command
     except StartFailed as error:
-        return _refused(error)
+        _refuse(error)
     _, output = take_streams()
     code = command.run(options, output, start_engine, plot)
     STDERR.drain(timeout=1.0)
@@ -145,7 +145,7 @@ def _doctor(options: DoctorOptions) -> int:
         with loading():
             from keyscan.doctor.command import run
     except StartFailed as error:
-        return _refused(error)
+        _refuse(error)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # temporary files are to be removed
     _, output = take_streams()
     try:
@@ -163,11 +163,11 @@ def _doctor(options: DoctorOptions) -> int:
         STDERR.drain(timeout=1.0)
 
 
-def _refused(error: StartFailed) -> int:
-    """Say on stderr why nothing starts; the exit code."""
+def _refuse(error: StartFailed) -> NoReturn:
+    """Say on stderr why nothing starts, and end."""
     STDERR.write(f"keyscan: {error}\n")
     STDERR.drain(timeout=1.0)
-    return EXIT_FAILED
+    os._exit(EXIT_FAILED)  # at once: libraries that are loaded in part may hang or crash
 
 
 def _on_signals(act: Callable[[int], object]) -> None:

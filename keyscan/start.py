@@ -18,7 +18,8 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 LEAST_ADDRESS_SPACE = 800_000 << 10
-"""Bytes that a limit must leave: with less, torch ends the process instead of raising an error."""
+LEAST_DATA = 250_000 << 10
+"""Bytes that limits must leave: with less, torch ends the process instead of raising an error."""
 _REINSTALL = (
     "install the analyzer again; if a virus scanner has put a file in quarantine, restore it"
 )
@@ -29,7 +30,6 @@ _MEMORY_SIGNS = (  # in the messages of systems and libraries, in lower case
 )
 _PACKAGES = ("numpy", "torch", "av", "soxr", "psutil", "_soundfile_data")
 _PATTERNS = ("*.so*", "_core/*.so*", "lib/*.so*")
-_IMPORTERS = ("", "keyscan", "__main__", "__mp_main__", "contextlib", "importlib")
 _LOADED_SEGMENT = 1  # PT_LOAD
 
 
@@ -74,16 +74,21 @@ def check_system() -> None:
     if "torch" in sys.modules:
         return
     if resource is not None:
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
-            raise StartFailed(
-                f"the limit of memory is too low to load torch: {limit >> 20} MiB; at least "
-                f"{LEAST_ADDRESS_SPACE >> 20} MiB are needed (ulimit -v)"
-            )
+        _check_limit(resource.RLIMIT_AS, LEAST_ADDRESS_SPACE, "ulimit -v")
+        _check_limit(resource.RLIMIT_DATA, LEAST_DATA, "ulimit -d")
     if sys.platform == "linux":
         for path in _shared_libraries():
             if is_cut_short(path):
                 raise LibraryNotLoaded(f"{path} is damaged, its end is missing: {_REINSTALL}")
+
+
+def _check_limit(kind: int, least: int, command: str) -> None:
+    limit = resource.getrlimit(kind)[0]
+    if limit != resource.RLIM_INFINITY and limit < least:
+        raise StartFailed(
+            f"the limit of memory is too low to load torch: {limit >> 20} MiB; at least "
+            f"{least >> 20} MiB are needed ({command})"
+        )
 
 
 def is_cut_short(path: Path) -> bool:
@@ -127,11 +132,12 @@ def _package_folders() -> Iterator[Path]:
 
 
 def _library(error: BaseException) -> str | None:
-    """The first package that the import went through, but for ours and those that import."""
+    """The first package that the import went through, but for ours and the standard library."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         # "pyimod" begins the modules of the frozen app's importer
-        if name not in _IMPORTERS and not name.startswith("pyimod"):
+        ours = name in ("", "keyscan", "__main__", "__mp_main__") or name.startswith("pyimod")
+        if not ours and name not in sys.stdlib_module_names:
             return name
     return None
 

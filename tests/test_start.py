@@ -13,7 +13,14 @@ import threading
 import pytest
 
 from keyscan.errors import LibraryNotLoaded, StartFailed
-from keyscan.start import LEAST_ADDRESS_SPACE, check_system, explained, is_cut_short, loading
+from keyscan.start import (
+    LEAST_ADDRESS_SPACE,
+    LEAST_DATA,
+    check_system,
+    explained,
+    is_cut_short,
+    loading,
+)
 from keyscan.stdio import StderrPrinter
 from tests.damaged_packages import (
     linked,
@@ -96,12 +103,14 @@ def test_the_reference_engine_needs_more_libraries(name, tmp_path):
 
 
 @needs_linux
-@pytest.mark.parametrize("kib", [100_000, 500_000, 600_000, 700_000])
-def test_too_little_memory(kib):
-    command = ("sh", "-c", f'ulimit -v {kib}; exec "$@"', "sh", *COMMAND)
+@pytest.mark.parametrize(
+    "limit", ["-v 100000", "-v 500000", "-v 600000", "-v 700000", "-d 20000", "-d 100000"]
+)
+def test_too_little_memory(limit):
+    command = ("sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *COMMAND)
     error = fatal_error(run(*command))
     assert "memory" in error
-    assert "ulimit -v" in error
+    assert f"ulimit {limit[:2]}" in error
 
 
 @needs_python
@@ -121,7 +130,8 @@ threading.Thread.start = refuse_the_writer
 
 @needs_linux
 def test_memory_that_is_enough():
-    command = ("sh", "-c", f'ulimit -v {2 * LEAST_ADDRESS_SPACE >> 10}; exec "$@"', "sh", *COMMAND)
+    limits = f"ulimit -v {2 * LEAST_ADDRESS_SPACE >> 10}; ulimit -d {2 * LEAST_DATA >> 10}"
+    command = ("sh", "-c", f'{limits}; exec "$@"', "sh", *COMMAND)
     assert json.loads(run(*command, "-w", "1").stdout)["type"] == "ready"
 
 
