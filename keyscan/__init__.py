@@ -16,9 +16,16 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import numpy and torch on first use: the server sets thread variables before."""
+    """Import numpy and torch on first use: the server sets thread variables before.
+
+    Raises:
+        StartFailed: one of the libraries cannot be loaded.
+    """
     if name != "analyze":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keyscan.api import analyze
+    from keyscan.start import check_system, loading
 
+    check_system()
+    with loading():
+        from keyscan.api import analyze
     return analyze

@@ -18,6 +18,7 @@ def run() -> int:
     runtime.pin_threads()
     from keyscan.cli import main
 
+    sys.excepthook = sys.__excepthook__  # the frozen app has one of its own until here
     return main()
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 
 from keyscan.analysis import Analysis
-from keyscan.model.checkpoint import KeyModel, load_model
-from keyscan.model.estimate import estimate_key
+from keyscan.blas_threads import one_blas_thread
+from keyscan.model.own_thread import model_thread
 from keyscan.spectrogram.features import extract_features
 
 
@@ -23,7 +22,8 @@ def analyze(
     """Analyse one audio file; the first call loads the model.
 
     The decoders run in this process, without the server's limits of time and memory: a file that
-    crashes one of them ends the process. Threads may share a model.
+    crashes one of them ends the process. Threads may share a model. A call keeps one core busy:
+    while there is one, BLAS has a single thread in the whole process.
 
     Args:
         path: of an audio or video file, in any format that the server knows.
@@ -37,20 +37,9 @@ def analyze(
         AnalysisError: the file cannot be analysed; ``code`` and the message say why.
         ModelError: the checkpoint cannot be used.
     """
-    model = _model(None if model_path is None else Path(model_path))
-    features = extract_features(path, stream=stream, mean_only=model.mean_only)
-    return estimate_key(
-        model,
-        features.spectrogram,
-        path=os.fspath(path),
-        duration=features.duration,
-        warnings=features.warnings,
-        stream=features.stream,
-        timeline=timeline,
-        keep_spectrogram=spectrogram,
-    )
-
-
-@cache
-def _model(path: Path | None) -> KeyModel:
-    return load_model(path)
+    model = model_thread(None if model_path is None else Path(model_path))
+    with one_blas_thread():
+        features = extract_features(path, stream=stream, mean_only=model.mean_only)
+        return model.estimate(
+            features, os.fspath(path), timeline=timeline, keep_spectrogram=spectrogram
+        )

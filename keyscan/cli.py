@@ -8,9 +8,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from keyscan.engine.engine import Engine
 from keyscan.errors import NoCache, StartFailed
 from keyscan.options import (
     AnalyzeOptions,
@@ -23,11 +22,13 @@ from keyscan.options import (
 )
 from keyscan.runtime import profiling_enabled, startup_line, threading_lines, usable_cores
 from keyscan.server.protocol import encode
-from keyscan.server.server import Server
+from keyscan.start import check_system, loading
 from keyscan.stdio import STDERR, read_some, take_streams, write_all
 
-if TYPE_CHECKING:
-    from keyscan.model.checkpoint import ModelInfo  # and with it torch
+if TYPE_CHECKING:  # numpy and torch, whose imports may fail
+    from keyscan.engine.engine import Engine
+    from keyscan.model.checkpoint import ModelInfo
+    from keyscan.server.server import Server
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
@@ -59,9 +60,17 @@ def start_engine(
     if profiles:
         cores, threads = usable_cores(), options.model.threads
         STDERR.write(threading_lines(cores, threads, options.workers))
-    engine = Engine(options, report)
-    on_engine(engine)
-    return engine, engine.load()
+    check_system()
+    with loading():
+        from keyscan.engine.engine import Engine
+
+        engine = Engine(options, report)
+        on_engine(engine)
+        try:
+            return engine, engine.load()
+        except BaseException:
+            engine.kill()  # its process would complain that this one is gone
+            raise
 
 
 def _serve(options: ServeOptions) -> int:
@@ -69,30 +78,15 @@ def _serve(options: ServeOptions) -> int:
     if os.isatty(0):
         STDERR.write("keyscan: reading JSON lines from the terminal; see --help; Ctrl-D ends\n")
     requests, replies = take_streams()
+    stopped_by: list[int] = []
     try:
-        engine, model = start_engine(options.engine, _end_on_signals)
+        server = _start_server(options, requests, replies, stopped_by)
     except StartFailed as error:
         with contextlib.suppress(OSError):
             write_all(replies, encode({"type": "fatal", "code": error.code, "error": str(error)}))
-        STDERR.write(f"keyscan: {error}\n")
-        STDERR.drain(timeout=1.0)
-        return EXIT_USAGE if isinstance(error, NoCache) else EXIT_FAILED
-    server = Server(
-        engine,
-        model,
-        options,
-        read=lambda count: read_some(requests, count),
-        write=lambda line: write_all(replies, line),
-    )
-    stopped_by: list[int] = []
-
-    def stop(number: int) -> None:
-        stopped_by.append(number)
-        server.stop()
-
-    _on_signals(stop)
+        _refuse(error)
     try:
-        server.run()
+        server.wait()
     except OSError as error:
         STDERR.write(f"keyscan: replies cannot be written: {error.strerror}\n")
         return EXIT_FAILED
@@ -102,10 +96,43 @@ def _serve(options: ServeOptions) -> int:
     os._exit(128 + stopped_by[0] if stopped_by else EXIT_OK)
 
 
-def _analyze(options: AnalyzeOptions) -> int:
-    from keyscan import plot  # and with it much that the server has no use for
-    from keyscan.batch import command
+def _start_server(
+    options: ServeOptions, requests: int, replies: int, stopped_by: list[int]
+) -> Server:
+    """A server that has said ``ready``; the number of a signal that stops it joins ``stopped_by``.
 
+    Raises:
+        StartFailed: it cannot start.
+    """
+    engine, model = start_engine(options.engine, _end_on_signals)
+    with loading():
+        from keyscan.server.server import Server
+
+        server = Server(
+            engine,
+            model,
+            options,
+            read=lambda count: read_some(requests, count),
+            write=lambda line: write_all(replies, line),
+        )
+
+        def stop(number: int) -> None:
+            stopped_by.append(number)
+            server.stop()
+
+        _on_signals(stop)
+        server.start()
+        return server
+
+
+def _analyze(options: AnalyzeOptions) -> int:
+    try:
+        check_system()
+        with loading():
+            from keyscan import plot  # and with it much that the server has no use for
+            from keyscan.batch import command
+    except StartFailed as error:
+        _refuse(error)
     _, output = take_streams()
     code = command.run(options, output, start_engine, plot)
     STDERR.drain(timeout=1.0)
@@ -113,8 +140,12 @@ def _analyze(options: AnalyzeOptions) -> int:
 
 
 def _doctor(options: DoctorOptions) -> int:
-    from keyscan.doctor.command import run
-
+    try:
+        check_system()
+        with loading():
+            from keyscan.doctor.command import run
+    except StartFailed as error:
+        _refuse(error)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # temporary files are to be removed
     _, output = take_streams()
     try:
@@ -130,6 +161,14 @@ def _doctor(options: DoctorOptions) -> int:
         return code
     finally:
         STDERR.drain(timeout=1.0)
+
+
+def _refuse(error: StartFailed) -> NoReturn:
+    """Say on stderr why nothing starts, and end."""
+    STDERR.write(f"keyscan: {error}\n")
+    STDERR.drain(timeout=1.0)
+    code = EXIT_USAGE if isinstance(error, NoCache) else EXIT_FAILED
+    os._exit(code)  # at once: libraries that are loaded in part may hang or crash
 
 
 def _on_signals(act: Callable[[int], object]) -> None:

@@ -193,6 +193,10 @@ class StartFailed(Exception):
     code = "start_failed"
 
 
+class LibraryNotLoaded(StartFailed, ImportError):
+    """A library cannot be imported; the message names it and says what to do."""
+
+
 class ModelError(StartFailed):
     """A checkpoint cannot be used; the message names the file and says what it should be."""
 
@@ -251,7 +255,7 @@ class NothingToDraw(PlotError):
     code = "plot_no_track"
 
 
-class DamagedInstallation(Exception):
+class DamagedInstallation(StartFailed):
     """A file of the installation is damaged; the message says which and what to do."""
 
 

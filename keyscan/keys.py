@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise, starmap
 from typing import Literal
 
-Mode = Literal["major", "minor"]
+from keyscan.key_text import Mode as Mode
+from keyscan.key_text import read_key
+
 Spelling = Literal["both", "sharps", "flats"]
 Notation = Literal["musical", "camelot", "openkey"]
 Relation = Literal["exact", "fifth_up", "fifth_down", "relative", "parallel", "other"]
@@ -20,9 +21,6 @@ SPELLINGS: tuple[Spelling, ...] = ("both", "sharps", "flats")
 _SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 _A_FLAT = 8
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_WHEEL_TEXT = re.compile(r"^\s*(1[0-2]|[1-9])([ABmd])\s*$")
-_KEY_TEXT = re.compile(r"^\s*([A-Ga-g])([#b♯♭]?)\s*[ :]?\s*(major|maj|minor|min|m)?\s*$")
 
 
 @dataclass(frozen=True, order=True)
@@ -70,22 +68,28 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> Key:
-        """Read ``"F# minor"``, ``"Gb major"``, ``"Am"``, ``"C"`` or ``"f#:min"`` (no mode: major).
+        """Read a key as DJ tools and taggers write it.
 
-        So are ``"11A"`` (Camelot) and ``"4m"`` (Open Key).
+        - Camelot and Open Key, in either case, with or without a leading zero: ``"8A"``,
+          ``"08a"``, ``"1 m"``, ``"12D"``. ``"1M"`` is refused, because ``M`` is major elsewhere.
+        - Names: ``"F# minor"``, ``"Gbmin"``, ``"E-flat Major"``, ``"f♯:min"``, ``"A-moll"``. ``m``
+          is minor and ``M`` is major; the case of other words does not matter.
+        - A note alone is major as a capital (``"A"``, ``"Ab"``, ``"D"``), minor as a small letter
+          (``"a"``, ``"ab"``, ``"d"``).
+        - Several names of one key: ``"G# minor/Ab minor"``, ``"F#/Gb minor"``, ``"8A - Am"``,
+          ``"1m (Am)"``. Two different keys are refused.
+        - A tuning in cents after a space is ignored: ``"A#m +50"``, ``"8A (-12 cents)"``.
+
+        Notes have their English names: ``H`` is refused. ``B`` with ``moll`` or ``dur`` is refused
+        too, because it is B flat in German.
 
         Raises:
-            ValueError: the text names no key.
+            ValueError: the text names no key, or more than one.
         """
-        if wheel := _WHEEL_TEXT.match(text):
-            return next(key for key in KEYS if wheel.group().strip() in (key.camelot, key.open_key))
-        match = _KEY_TEXT.match(text)
-        if match is None:
+        key = read_key(text)
+        if key is None:
             raise ValueError(f"not a key: {text!r}")
-        letter, accidental, mode = match.groups()
-        shift = {"#": 1, "♯": 1, "b": -1, "♭": -1}.get(accidental, 0)
-        tonic = (_LETTERS[letter.upper()] + shift) % 12
-        return cls(tonic, "minor" if mode in ("minor", "min", "m") else "major")
+        return cls(*key)
 
     def transposed(self, semitones: int) -> Key:
         """The key so many semitones higher."""

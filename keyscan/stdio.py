@@ -63,8 +63,13 @@ class StderrPrinter:
         """Queue ``text``, or drop it if the reader is far behind."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="stderr", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="stderr", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the system has no room for a thread
+                    self._put(text)
+                    return
+                self._thread = thread
         try:
             self._queue.put_nowait(text)
         except queue.Full:
@@ -85,8 +90,11 @@ class StderrPrinter:
 
     def _run(self) -> None:
         while (text := self._queue.get()) is not None:
-            with contextlib.suppress(OSError):  # there is no reader now
-                write_all(self._descriptor, text.encode("utf-8", "backslashreplace"))
+            self._put(text)
+
+    def _put(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # there is no reader now
+            write_all(self._descriptor, text.encode("utf-8", "backslashreplace"))
 
 
 STDERR = StderrPrinter()

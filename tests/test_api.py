@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from keyscan import Analysis, AnalysisError, Key, analyze
+from keyscan import Analysis, AnalysisError, Key, analyze, api
 from keyscan.errors import NoSuchStream
+from keyscan.model import own_thread
 from tests.server_process import ROOT, ServerProcess, request
 
 
@@ -70,6 +75,113 @@ def test_another_model_and_one_that_is_none(track):
 def test_threads_share_the_model(track):
     with ThreadPoolExecutor(4) as threads:
         assert len(set(threads.map(analyze, [track] * 8))) == 1
+
+
+@pytest.fixture
+def three_threads():
+    """A program whose BLAS and torch have three threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    (blas,) = blas_threads()
+    in_a_thread(threadpool_limits, 3, "blas")  # of a thread that lives on, it would be a limit
+    yield
+    in_a_thread(threadpool_limits, blas, "blas")
+    torch.set_num_threads(before)
+
+
+def in_a_thread(function, *arguments):
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function, *arguments).result()
+
+
+def blas_threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The BLAS and torch threads inside the two halves of an analysis."""
+    found = []
+
+    def watched(function, threads):
+        def watch(*arguments, **options):
+            found.append((threads is torch.get_num_threads, threads()))
+            return function(*arguments, **options)
+
+        return watch
+
+    monkeypatch.setattr(api, "extract_features", watched(api.extract_features, blas_threads))
+    monkeypatch.setattr(
+        own_thread, "estimate_key", watched(own_thread.estimate_key, torch.get_num_threads)
+    )
+    return found
+
+
+def test_a_call_keeps_one_core_busy_and_leaves_the_program_its_threads(three_threads, seen, track):
+    analyze(track)
+    assert seen == [(False, {1}), (True, 1)]
+    assert blas_threads() == {3}
+    assert (torch.get_num_threads(), in_a_thread(torch.get_num_threads)) == (3, 3)
+
+
+def test_threads_are_restored_after_an_error(three_threads, seen, tmp_path):
+    with pytest.raises(AnalysisError):
+        analyze(tmp_path / "none.mp3")
+    assert seen == [(False, {1})]
+    assert (blas_threads(), torch.get_num_threads()) == ({3}, 3)
+
+
+def test_a_limit_that_the_caller_holds_is_restored(track, seen):
+    with threadpool_limits(2, "blas"):
+        analyze(track)
+        assert blas_threads() == {2}
+    assert seen[0] == (False, {1})
+
+
+def test_the_last_of_several_calls_at_once_restores_the_threads(three_threads, monkeypatch, track):
+    together, first_is_done, after = threading.Barrier(4), threading.Event(), []
+    extract = api.extract_features
+
+    def wait_for_the_others(path):
+        if together.wait(60):  # 0 for one of the four
+            assert first_is_done.wait(60)
+            after.append(blas_threads())
+        return extract(path)
+
+    def call(_):
+        camelot = analyze(track).camelot
+        first_is_done.set()
+        return camelot, torch.get_num_threads()
+
+    monkeypatch.setattr(api, "extract_features", wait_for_the_others)
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(call, range(4))) == {("11A", 3)}
+    assert after == [{1}] * 3
+    assert (blas_threads(), in_a_thread(torch.get_num_threads)) == ({3}, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_process_has_a_model_of_its_own(track):
+    code = f"""
+import os, sys, keyscan
+path = {str(track)!r}
+assert keyscan.analyze(path).camelot == "11A"
+child = os.fork()
+if child == 0:
+    os._exit(keyscan.analyze(path).camelot != "11A")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_a_call_sets_no_variable(track):
+    code = f"""
+import os, keyscan
+before = dict(os.environ)
+keyscan.analyze({str(track)!r})
+assert dict(os.environ) == before
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
 
 
 def test_importing_the_package_imports_nothing_heavy():

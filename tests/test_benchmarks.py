@@ -116,6 +116,15 @@ def test_one_length_is_no_comparison():
     assert "not measured" in result.stdout
 
 
+def test_the_api_beside_the_server(track):
+    result = run("api", str(track), "--rounds", "1")
+    assert result.returncode in (0, 1), result.stderr  # the bar depends on the machine
+    (row,) = rows(result.stdout)
+    assert row[0] == track.name
+    assert all(float(cell) > 0 for cell in row[1:3])
+    assert "(at most 1.1: " in row[3]
+
+
 def test_the_idle_server_beside_torch():
     result = run("idle", "--rounds", "1")
     assert result.returncode in (0, 1), result.stderr

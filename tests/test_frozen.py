@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from hooks.excluded import EXCLUDED
 from keyscan import __version__
 from keyscan.keys import Key
 from tests.audio_files import FORMATS
+from tests.damaged_packages import linked
 from tests.doctor.doctor_process import run_doctor
 from tests.server_process import EXE, PATIENCE, ROOT, ServerProcess, request, wait_for
 
@@ -152,6 +154,80 @@ def test_python_variables_of_the_user_are_none_of_its_business(track, tmp_path):
     environ = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": str(tmp_path), "PYTHONOPTIMIZE": "2"}
     with ServerProcess(environ=environ, command=[str(INSTALLED)]) as server:
         assert server.ask(request(1, track))["camelot"] == "11A"
+
+
+def damaged_app(folder: Path, but: str, content: bytes | None = None) -> Path:
+    """The exe in a folder of links to its files, without the one at ``but``, or with others bytes.
+
+    ``but`` is a pattern below the folder of its files.
+    """
+    internal = INSTALLED.parent / "_internal"
+    (path,) = internal.glob(but)
+    damaged = linked(internal, folder / "_internal", but=path.relative_to(internal).as_posix())
+    if content is not None:
+        damaged.write_bytes(content)
+    return Path(shutil.copy(INSTALLED, folder))
+
+
+@pytest.mark.parametrize(
+    ("but", "content", "library"),
+    [
+        ("torch/lib/libtorch_cpu.so", None, "libtorch_cpu.so"),
+        ("torch/lib/libtorch_cpu.so", b"not a library", "libtorch_cpu.so"),
+        ("torch/lib/libtorch_python.so", None, "libtorch_python.so"),
+        ("numpy/_core/_multiarray_umath*.so", None, "numpy"),
+        ("av/packet*.so", None, "av"),
+        ("soxr/soxr_ext*.so", None, "soxr"),
+        ("soxr/soxr_ext*.so", b"", "soxr_ext"),
+        ("keyscan/data/keyscan.pt", None, "keyscan.pt"),
+        ("keyscan/data/keyscan.pt", b"damaged", "keyscan.pt"),
+        ("keyscan/data/filterbank.npz", None, "filterbank.npz"),
+        ("python3*/lib-dynload/_csv*.so", None, "_csv"),
+        ("python3*/lib-dynload/_ctypes*.so", None, "_ctypes"),
+        ("python3*/lib-dynload/_socket*.so", None, "_socket"),
+        ("python3*/lib-dynload/fcntl*.so", None, "fcntl"),
+        ("python3*/lib-dynload/mmap*.so", None, "mmap"),
+    ],
+)
+def test_a_damaged_installation_is_said(but, content, library, tmp_path):
+    exe = damaged_app(tmp_path, but, content)
+    done = subprocess.run(
+        [exe, "-w", "1"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 1
+    (fatal,) = map(json.loads, done.stdout.splitlines())
+    assert (fatal["type"], fatal["code"]) == ("fatal", "start_failed")
+    assert library in fatal["error"]
+    assert "pyimod" not in fatal["error"]
+    assert "install the analyzer again" in fatal["error"]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["torch/lib/libtorch_cpu.so", "_soundfile_data/libsndfile*.so", "av.libs/libavformat-*.so*"],
+)
+def test_a_library_that_is_cut_short_is_said(name, tmp_path):
+    (path,) = (INSTALLED.parent / "_internal").glob(name)
+    exe = damaged_app(tmp_path, name, path.read_bytes()[:5000])
+    for command in ([], ["analyze", "a.mp3"], ["doctor"]):
+        done = subprocess.run(
+            [exe, *command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PATIENCE,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert ("fatal" in done.stdout) is (command == [])
+        assert f"{path.name} is damaged" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("kib", [300_000, 500_000, 700_000])
+def test_too_little_memory_is_said(kib):
+    command = ["sh", "-c", f'ulimit -v {kib}; exec "$@"', "sh", INSTALLED]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["code"] == "start_failed"
+    assert "ulimit -v" in done.stderr
 
 
 def test_workers_are_processes_of_their_own_and_end_with_the_server(endless):

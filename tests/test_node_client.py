@@ -16,7 +16,8 @@ import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.errors import ERROR_CODES
-from keyscan.keys import KEYS, smooth_path
+from keyscan.keys import KEYS, SPELLINGS, smooth_path
+from tests.key_texts import KEY_TEXTS
 from tests.server_process import COMMAND, ROOT
 
 CLIENT = ROOT / "clients" / "node"
@@ -84,11 +85,35 @@ def ask_client(function, *calls):
     const calls = JSON.parse(require('node:fs').readFileSync(0));
     console.log(JSON.stringify(calls.map((values) => require(client)[name](...values))));
     """
-    result = subprocess.run(
-        ["node", "-e", script, CLIENT, function],
-        input=json.dumps(calls), capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return json.loads(result.stdout)
+    return json.loads(run_node(script, CLIENT, function, input=json.dumps(calls)))
+
+
+def run_node(script, *arguments, input):
+    """What ``script`` prints."""
+    return subprocess.run(
+        ["node", "-e", script, *arguments],
+        input=input, capture_output=True, text=True, timeout=60, check=True, encoding="utf-8",
+    ).stdout  # fmt: skip
+
+
+@needs_node
+def test_what_tools_write_is_read_by_the_client_too():
+    script = """
+    const { parseKey } = require(process.argv[1]);
+    const read = (text) => {
+      try {
+        return parseKey(text);
+      } catch (error) {
+        if (error instanceof RangeError) return null;
+        throw error;
+      }
+    };
+    console.log(JSON.stringify(JSON.parse(require('node:fs').readFileSync(0)).map(read)));
+    """
+    texts = [*KEY_TEXTS, *(key.name(spelling) for key in KEYS for spelling in SPELLINGS)]
+    found = json.loads(run_node(script, CLIENT, input=json.dumps(texts)))
+    expected = [*KEY_TEXTS.values(), *(key.camelot for key in KEYS for _ in SPELLINGS)]
+    assert dict(zip(texts, found, strict=True)) == dict(zip(texts, expected, strict=True))
 
 
 @needs_node

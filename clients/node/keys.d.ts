@@ -12,23 +12,34 @@ export type Camelot = `${Hour}${'A' | 'B'}`;
 export type Harmony = 'same' | 'relative' | 'up' | 'down' | 'energy_boost';
 
 /**
- * The keys that mix well with one, the closest first.
+ * The Camelot code of a key in Camelot (`8A`, `08a`), in Open Key (`1m`, `12D`) or by name
+ * (`A minor`, `Amin`, `A#m +50`, `F# minor/Gb minor`).
  *
- * @throws TypeError for what is no string, RangeError for a string that is no Camelot key
+ * A note alone is major as a capital (`A`, `Ab`) and minor as a small letter (`a`, `ab`). What may
+ * mean two keys is refused: `1M`, `B moll`, `Am/C`.
+ *
+ * @throws TypeError for what is no string, RangeError for a string that is no key
  */
-export function compatible(camelot: Camelot): { camelot: Camelot; relation: Harmony }[];
+export function parseKey(text: string): Camelot;
+
+/**
+ * The keys that mix well with one, the closest first. The key is read as `parseKey` reads it.
+ *
+ * @throws TypeError for what is no string, RangeError for a string that is no key
+ */
+export function compatible(key: string): { camelot: Camelot; relation: Harmony }[];
 
 /**
  * Steps on the Camelot wheel, 0-7: an hour is one, and so is the change of the letter.
  *
- * @throws TypeError for what is no string, RangeError for a string that is no Camelot key
+ * @throws TypeError for what is no string, RangeError for a string that is no key
  */
-export function distance(a: Camelot, b: Camelot): number;
+export function distance(a: string, b: string): number;
 
 /**
  * The order in which to play tracks in these keys, as indices: few steps on the wheel in all.
  * Tracks in the same key follow one another, in the order given.
  *
- * @throws TypeError for what is no array of strings, RangeError for one that is no Camelot key
+ * @throws TypeError for what is no array of strings, RangeError for one that is no key
  */
-export function smoothPath(camelots: readonly Camelot[]): number[];
+export function smoothPath(keys: readonly string[]): number[];

@@ -1,8 +1,33 @@
 'use strict';
 
-// Compatible keys and smooth paths, with exactly the results of the server's keyscan/keys.py.
+// Keys as text, compatible keys and smooth paths, with exactly the results of the server's
+// keyscan/keys.py and keyscan/key_text.py.
 
-const CAMELOT = /^(1[0-2]|[1-9])([AB])$/;
+const PITCHES = { C: 0, D: 2, E: 4, F: 5, G: 7, A: 9, B: 11 };
+const SHIFTS = { '': 0, '#': 1, '♯': 1, sharp: 1, b: -1, '♭': -1, flat: -1 };
+const MINOR = ['m', 'min', 'minor', 'moll'];
+const GERMAN_MODES = ['moll', 'dur'];
+const LONGEST = 100; // characters
+const WHEEL = /^(0?[1-9]|1[0-2]) ?([ABDabdm])$/;
+const NAME =
+  /^([A-G])([#♯b♭]|[ -]?sharp|[ -]?flat)?(?: ?[:_-]? ?(m|min|minor|moll|maj|major|dur))?$/i;
+const TUNING = / \(?[+\-−±]\d{1,3}(\.\d+)?( ?(c|ct|cents?))?\)?$/i;
+const PAIRS = [/^(.+?) ?\((.+)\)$/, /^(.+?)(?: - | ?\| ?)(.+)$/, /^(.+?) ?\/ ?(.+)$/];
+
+/**
+ * The Camelot code of a key that is written in Camelot (`8A`, `08a`), Open Key (`1m`, `12D`) or by
+ * name (`A minor`, `Amin`, `A#m +50`, `F# minor/Gb minor`), as `Key.parse` of the server reads it.
+ *
+ * A note alone is major as a capital (`A`, `Ab`) and minor as a small letter (`a`, `ab`). What may
+ * mean two keys is refused: `1M`, `B moll`, `Am/C`.
+ *
+ * @param {string} text
+ * @returns {string} for example `8A`
+ * @throws {TypeError} not a string; {RangeError} not a key
+ */
+function parseKey(text) {
+  return parse(text).camelot;
+}
 
 /**
  * The compatible keys with their relations, the closest first.
@@ -10,12 +35,12 @@ const CAMELOT = /^(1[0-2]|[1-9])([AB])$/;
  * `same`; `relative`: the other letter (8A, 8B); `up` and `down`: an hour forward (9A: the fifth
  * above) or back (7A: the fifth below); `energy_boost`: a whole tone (10A) or a semitone (3A) up.
  *
- * @param {string} camelot for example `8A`
+ * @param {string} key in any notation that `parseKey` reads
  * @returns {{ camelot: string, relation: string }[]}
- * @throws {TypeError} not a string; {RangeError} not a Camelot key
+ * @throws {TypeError} not a string; {RangeError} not a key
  */
-function compatible(camelot) {
-  const { hour, letter } = parse(camelot);
+function compatible(key) {
+  const { camelot, hour, letter } = parse(key);
   const further = (hours) => `${((hour - 1 + hours) % 12) + 1}${letter}`;
   return [
     { camelot, relation: 'same' },
@@ -30,9 +55,9 @@ function compatible(camelot) {
 /**
  * Steps on the Camelot wheel, 0-7: an hour is one step, and so is a change of the letter.
  *
- * @param {string} a
+ * @param {string} a in any notation that `parseKey` reads
  * @param {string} b
- * @throws {TypeError} not a string; {RangeError} not a Camelot key
+ * @throws {TypeError} not a string; {RangeError} not a key
  */
 function distance(a, b) {
   return stepsBetween(parse(a), parse(b));
@@ -45,25 +70,76 @@ function distance(a, b) {
  * wheel; reversing and moving parts of it improves it (2-opt and or-opt: Croes, 1958; Or, 1976)
  * until no change helps.
  *
- * @param {readonly string[]} camelots
+ * @param {readonly string[]} texts in any notation that `parseKey` reads
  * @returns {number[]}
- * @throws {TypeError} not an array of strings; {RangeError} not a Camelot key
+ * @throws {TypeError} not an array of strings; {RangeError} not a key
  */
-function smoothPath(camelots) {
-  if (!Array.isArray(camelots)) throw new TypeError('keys must be an array');
-  const keys = new Map(Array.from(camelots, (camelot) => [camelot, parse(camelot)]));
-  const starts = new Set([...keys.values()].map(({ hour }) => hour).sort((a, b) => a - b));
-  const paths = [...starts].map((hour) => improved(aroundTheWheel([...keys.values()], hour)));
+function smoothPath(texts) {
+  if (!Array.isArray(texts)) throw new TypeError('keys must be an array');
+  const all = Array.from(texts, parse);
+  const keys = [...new Map(all.map((key) => [key.camelot, key])).values()];
+  const starts = new Set(keys.map(({ hour }) => hour).sort((a, b) => a - b));
+  const paths = [...starts].map((hour) => improved(aroundTheWheel(keys, hour)));
   const path = shortest(paths) ?? [];
   const places = new Map(path.map(({ camelot }, place) => [camelot, place]));
-  return [...camelots.keys()].sort((a, b) => places.get(camelots[a]) - places.get(camelots[b]));
+  const place = (index) => places.get(all[index].camelot);
+  return [...all.keys()].sort((a, b) => place(a) - place(b));
 }
 
-function parse(camelot) {
-  if (typeof camelot !== 'string') throw new TypeError('a Camelot key is a string');
-  const found = CAMELOT.exec(camelot);
-  if (!found) throw new RangeError(`not a Camelot key: ${JSON.stringify(camelot)}`);
-  return { camelot, hour: Number(found[1]), letter: found[2] };
+function parse(text) {
+  if (typeof text !== 'string') throw new TypeError('a key is a string');
+  const plain = text.normalize('NFKC').replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '');
+  const key = text.length <= LONGEST ? read(plain.replace(TUNING, '')) : null;
+  if (!key) throw new RangeError(`not a key: ${JSON.stringify(text)}`);
+  return key;
+}
+
+/** What one text names, once or in several notations; null if it names no key, or two. */
+function read(text) {
+  let found = WHEEL.exec(text);
+  if (found) return onWheel(Number(found[1]), found[2]);
+  found = NAME.exec(text);
+  if (found) return named(found[1], found[2], found[3]);
+  for (const pattern of PAIRS) {
+    found = pattern.exec(text);
+    if (found) return readTwice(found[1], found[2]);
+  }
+  return null;
+}
+
+/** Camelot (A and B), or Open Key (m and d), whose 1 is Camelot's 8. */
+function onWheel(number, letter) {
+  const hour = 'Ddm'.includes(letter) ? ((number + 6) % 12) + 1 : number;
+  return onHour(hour, 'Aam'.includes(letter) ? 'A' : 'B');
+}
+
+function named(note, accidental = '', mode = '') {
+  const shift = SHIFTS[folded(accidental)];
+  const word = folded(mode);
+  if (shift === undefined) return null;
+  if (GERMAN_MODES.includes(word) && 'Bb'.includes(note) && !shift) return null;
+  const minor = word ? MINOR.includes(word) : note === note.toLowerCase();
+  const major = PITCHES[note.toUpperCase()] + shift + (minor ? 3 : 0); // of the relative major
+  return onHour((((major + 12) * 7 + 7) % 12) + 1, minor ? 'A' : 'B');
+}
+
+/** Case matters in a single letter only: `m` is minor, `M` major, `B` no accidental. */
+function folded(word) {
+  return word.length === 1 ? word : word.replace(/^[ -]/, '').toLowerCase();
+}
+
+/** Two names of one key; in `F#/Gb minor` the mode is that of both notes. */
+function readTwice(first, second) {
+  const key = read(second);
+  const one = NAME.exec(first);
+  const other = NAME.exec(second);
+  const sharesMode = one && other && one[2] && !one[3] && one[1] !== other[1];
+  const same = sharesMode ? named(one[1], one[2], other[3]) : read(first);
+  return key && same?.camelot === key.camelot ? key : null;
+}
+
+function onHour(hour, letter) {
+  return { camelot: `${hour}${letter}`, hour, letter };
 }
 
 function stepsBetween(a, b) {
@@ -125,4 +201,4 @@ function steps(path) {
   return path.slice(1).reduce((sum, key, i) => sum + stepsBetween(path[i], key), 0);
 }
 
-module.exports = { compatible, distance, smoothPath };
+module.exports = { compatible, distance, parseKey, smoothPath };

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from keyscan.doctor.comparison import Comparison, compare, read_report
 from keyscan.doctor.explanation import explain
 from keyscan.doctor.report import make_report
-from keyscan.errors import DamagedInstallation, ModelError, ReportError
+from keyscan.errors import ReportError, StartFailed
 from keyscan.options import DoctorOptions
+from keyscan.start import loading
 from keyscan.stdio import STDERR
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def run(options: DoctorOptions) -> tuple[int, str]:
     """Make a report, compare two or run the self-test; errors go to stderr."""
     try:
         good, value, text = _result(options)
-    except (ModelError, DamagedInstallation, ReportError) as error:
+    except (ReportError, StartFailed) as error:
         STDERR.write(f"keyscan: {error}\n")
         return EXIT_USAGE if isinstance(error, ReportError) else EXIT_DIFFERENT, ""
     if options.json:
@@ -51,7 +52,8 @@ def _result(options: DoctorOptions) -> tuple[bool, dict[str, Any], str]:
         value = {**asdict(comparison), "different": different, "explanation": explanation}
         return comparison.equal, value, comparison_text(comparison)
     if options.self_test:
-        from keyscan.doctor.self_test import self_test  # torch, which a comparison does not need
+        with loading():  # torch, which a comparison does not need
+            from keyscan.doctor.self_test import self_test
 
         result = self_test(options.model)
         value = {**asdict(result), "passed": result.passed}

@@ -18,9 +18,10 @@ from keyscan import __version__
 from keyscan.doctor import environment
 from keyscan.doctor.environment import Facts
 from keyscan.doctor.progress import say
-from keyscan.errors import AnalysisError, DamagedInstallation
+from keyscan.errors import AnalysisError
 from keyscan.options import ModelOptions
 from keyscan.runtime import THREAD_VARIABLES
+from keyscan.start import loading
 
 SCHEMA = 1
 """Rises when a name in the JSON changes its meaning."""
@@ -45,8 +46,7 @@ def make_report(options: ModelOptions) -> Facts:
     facts.
 
     Raises:
-        ModelError: the model cannot be used.
-        DamagedInstallation: the filter bank cannot be read.
+        StartFailed: a library, the filter bank or the model cannot be loaded.
     """
     # before libraries set variables of their own
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
@@ -54,17 +54,12 @@ def make_report(options: ModelOptions) -> Facts:
     say("timing the imports in a fresh process")
     imports = import_seconds()
     say("loading the model")
-    from keyscan.doctor.benchmark import benchmark
-    from keyscan.model import checkpoint
-    from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
-
+    with loading():
+        from keyscan.doctor.benchmark import benchmark
+        from keyscan.model import checkpoint
+        from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
     checkpoint.configure_torch(options)
-    try:
-        load_filter_bank()
-    except (OSError, ValueError, KeyError) as error:
-        message = f"{FILTER_BANK_PATH}: {error}: the installation is damaged; install it again"
-        raise DamagedInstallation(message) from error
-
+    load_filter_bank()
     start = time.perf_counter()
     model = checkpoint.load_model(options.path, options.device)
     loaded = time.perf_counter()

@@ -19,9 +19,10 @@ from keyscan.cache.lookup import Known
 from keyscan.engine.messages import Accepted, Started, Work, receive, send
 from keyscan.engine.supervisor import Supervisor, Watch, out_of_memory, resident_bytes
 from keyscan.engine.worker_process import OUT_OF_MEMORY, worker_main
-from keyscan.errors import AnalysisError, DecoderCrashed, WorkerFailed
+from keyscan.errors import AnalysisError, DecoderCrashed, StartFailed, WorkerFailed
 from keyscan.options import WorkerOptions
 from keyscan.spectrogram.constant_q import Features
+from keyscan.start import explained
 
 _START_SECONDS = 60.0  # a cold disk and a virus scanner can make the imports slow
 _END_SECONDS = 1.0
@@ -56,7 +57,7 @@ class Worker:
         """Start the process and wait until it has warmed up.
 
         Raises:
-            WorkerFailed: it died or stayed silent.
+            WorkerFailed: it died, stayed silent or could not load its libraries.
         """
         self._end()
         context = multiprocessing.get_context("spawn")
@@ -76,10 +77,14 @@ class Worker:
             self._files = self._files_sized = 0
             self._size()  # imports psutil while the process starts
             if self._connection.poll(_START_SECONDS):
-                started: Started = receive(self._connection)
-                return started
+                started: Started | StartFailed = receive(self._connection)
+                if isinstance(started, Started):
+                    return started
+                reason = str(started)
         except EOFError:
-            reason = self._fate()
+            reason = f"{self._fate()}; if that happens again, install the analyzer again"
+        except ImportError as error:
+            reason = str(explained(error))
         except Exception as error:  # the system refuses, or the message is not a greeting
             reason = str(error) or type(error).__name__
         self._end()

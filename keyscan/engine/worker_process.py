@@ -14,13 +14,12 @@ import traceback
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
-from keyscan.cache.lookup import Known
 from keyscan.engine.messages import Accepted, Started, Stop, Work, receive, send
-from keyscan.errors import AnalysisError, InternalError, InvalidPath
+from keyscan.errors import AnalysisError, InternalError, InvalidPath, StartFailed
 from keyscan.locations import meant_path
 from keyscan.options import WorkerOptions
 from keyscan.runtime import give_back_freed_memory, keep_freed_memory, open_missing_streams
-from keyscan.spectrogram.constant_q import CqtEngine, Features
+from keyscan.start import loading
 
 try:
     import fcntl
@@ -28,9 +27,10 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # numpy, whose import may fail
     from keyscan.audio.source import SourceFile
-    from keyscan.cache.lookup import KnownFiles
+    from keyscan.cache.lookup import Known, KnownFiles
+    from keyscan.spectrogram.constant_q import CqtEngine, Features
 
 OUT_OF_MEMORY = 70
 """The exit code of a worker that was refused memory."""
@@ -39,29 +39,24 @@ ORPHANED = 71
 
 
 def worker_main(connection: Connection, options: WorkerOptions, cache: str | None) -> None:
-    """Answer every ``Work`` until the pipe closes.
+    """Send ``Started``, or ``StartFailed`` and end; then answer ``Work`` until the pipe closes.
 
     The answer is ``Accepted`` and then ``Features``, ``Known`` or an ``AnalysisError``. ``cache``
     is the path of the cache's file; None: there is no cache.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
     open_missing_streams()
-    faulthandler.enable()
-    end_with_the_server()
-    leave_no_core()
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    limit_memory(options.memory_limit)
-    start = time.perf_counter()
-    from keyscan.spectrogram.features import warm_up  # the decoders: the server never imports them
-
-    imported = time.perf_counter()
-    keep_freed_memory()
-    warm_up(options.cqt)
-    give_back_freed_memory()
-    known_files = _known_files(cache)
     longest = 2 * options.timeout + 1  # seconds: the supervisor is sooner
     try:
-        send(connection, Started(imported - start, time.perf_counter() - imported))
+        try:
+            with loading():
+                end_with_the_server()
+                started, known_files = _load(options, cache)
+        except StartFailed as error:
+            send(connection, error)
+            return
+        send(connection, started)
         while True:
             message = receive(connection)
             if isinstance(message, Work):  # a Stop here came too late for its file
@@ -73,6 +68,22 @@ def worker_main(connection: Connection, options: WorkerOptions, cache: str | Non
                 faulthandler.cancel_dump_traceback_later()
     except (EOFError, OSError):
         return  # the server is gone
+
+
+def _load(options: WorkerOptions, cache: str | None) -> tuple[Started, KnownFiles | None]:
+    """Set limits, import the decoders, which the server never does, and warm up."""
+    faulthandler.enable()
+    leave_no_core()
+    limit_memory(options.memory_limit)
+    start = time.perf_counter()
+    from keyscan.spectrogram.features import warm_up
+
+    imported = time.perf_counter()
+    keep_freed_memory()
+    warm_up(options.cqt)
+    give_back_freed_memory()
+    known_files = _known_files(cache)
+    return Started(imported - start, time.perf_counter() - imported), known_files
 
 
 def _known_files(cache: str | None) -> KnownFiles | None:

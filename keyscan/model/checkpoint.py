@@ -149,15 +149,18 @@ def load_model(path: Path | None = None, device: str = "cpu") -> KeyModel:
     Raises:
         ModelError: the file cannot be read, is neither of the two, or does not fit the device.
     """
+    advice = "" if path else ": install the analyzer again"
     path = PACKAGED_CHECKPOINT if path is None else path
     if path.exists() and not path.is_file():
-        raise ModelError(f"{path}: cannot be read: not a file")
+        raise ModelError(f"{path}: cannot be read: not a file{advice}")
     try:
         return _model_of(path.read_bytes(), device)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}{advice}") from error
+    except _WrongDevice:
+        raise
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(f"{path}: {error}{advice}") from error
 
 
 def configure_torch(options: ModelOptions) -> None:
@@ -232,7 +235,12 @@ def _model_of(content: bytes, device: str) -> KeyModel:
         return KeyModel(network, info, temperature, tonality, torch.device(device))
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).strip().split("\n")[0]
-        raise ModelError(f"cannot be put on device {device!r}: {first_line}") from error
+        text = f"the model cannot be put on device {device!r}: {first_line}"
+        raise _WrongDevice(text) from error
+
+
+class _WrongDevice(ModelError):
+    """The checkpoint is not to blame."""
 
 
 def _fill(network: nn.Module, weights: object) -> None:

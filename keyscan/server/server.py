@@ -48,7 +48,7 @@ _LAST_ROWS_SECONDS = 5.0  # for a locked cache when the input has ended
 
 
 class Server:
-    """Ties reader, scheduler, engine and writer together; ``run`` is its whole life.
+    """Ties reader, scheduler, engine and writer together: ``start``, then ``wait``.
 
     Threads: the caller's waits for the end, so that a signal is acted on at once; one reads, one
     writes, and the engine has its own.
@@ -65,7 +65,7 @@ class Server:
     ) -> None:
         """``read(n)`` gives up to ``n`` bytes of requests, ``write`` takes whole reply lines.
 
-        ``engine`` has loaded its ``model``; ``run`` ends it.
+        ``engine`` has loaded its ``model``; ``wait`` ends it.
         """
         self._engine = engine
         self._model = model
@@ -81,17 +81,24 @@ class Server:
         )
         self._scheduler = Scheduler(self._writer.send)
 
-    def run(self) -> None:
-        """Say ``ready``, then answer until the input ends and all is answered, or until ``stop``.
+    def start(self) -> None:
+        """Start to answer; the first message is ``ready``.
+
+        Raises:
+            RuntimeError: the system has no room for a thread; nothing has been written.
+        """
+        self._engine.serve(self._scheduler.next_job, self._answer)
+        self._writer.send(self._ready())
+        for work in (self._read_requests, self._end_when_done):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
+        self._writer.start(on_first=lambda: STDERR.write(READY_TEXT))
+
+    def wait(self) -> None:
+        """Wait until the input has ended and all is answered, or until ``stop``.
 
         Raises:
             OSError: replies could not be written, though the client still reads.
         """
-        self._engine.serve(self._scheduler.next_job, self._answer)
-        self._writer.send(self._ready())
-        self._writer.start(on_first=lambda: STDERR.write(READY_TEXT))
-        for work in (self._read_requests, self._end_when_done):
-            threading.Thread(target=work, name=work.__name__, daemon=True).start()
         while not self._done:
             with contextlib.suppress(queue.Empty):
                 self._wake_up.get(timeout=1.0)  # so that Ctrl-C is noticed on Windows too

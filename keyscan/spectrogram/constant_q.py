@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyscan.audio.decoder import StreamNumbers
-from keyscan.errors import AnalysisWarning
+from keyscan.errors import AnalysisWarning, DamagedInstallation
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -114,16 +114,20 @@ def load_filter_bank(path: Path = FILTER_BANK_PATH) -> FilterBank:
     """Read the file that ``training/filterbank.py`` wrote.
 
     Raises:
-        OSError, ValueError, KeyError: the file is missing or damaged.
+        DamagedInstallation: the file is missing or damaged.
     """
-    with np.load(path, allow_pickle=False) as data:
-        return FilterBank(
-            sample_rate=int(data["sample_rate"]),
-            hop_length=int(data["hop_length"]),
-            fmin=float(data["fmin"]),
-            bins_per_octave=int(data["bins_per_octave"]),
-            octaves=tuple(data[f"octave{i}"] for i in range(int(data["n_octaves"]))),
-        )
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return FilterBank(
+                sample_rate=int(data["sample_rate"]),
+                hop_length=int(data["hop_length"]),
+                fmin=float(data["fmin"]),
+                bins_per_octave=int(data["bins_per_octave"]),
+                octaves=tuple(data[f"octave{i}"] for i in range(int(data["n_octaves"]))),
+            )
+    except Exception as error:  # those of zipfile, zlib and numpy
+        reason = str(error) or type(error).__name__
+        raise DamagedInstallation(f"{path}: {reason}: install the analyzer again") from error
 
 
 class ConstantQ:

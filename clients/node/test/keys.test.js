@@ -3,20 +3,21 @@
 // What the helpers for keys refuse; tests/test_node_client.py holds what they find to the server's.
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { compatible, distance, smoothPath } = require('../keys.js');
+const { compatible, distance, parseKey, smoothPath } = require('../keys.js');
 
 const CALLS = [
+  (key) => parseKey(key),
   (key) => compatible(key),
   (key) => distance(key, '8A'),
   (key) => distance('8A', key),
   (key) => smoothPath(['8A', key]),
 ];
 
-test('a string that is no Camelot key is out of range', () => {
-  const wrong = ['', '0A', '13A', '8', 'A', '8C', '8a', '08A', ' 8A', '8A\n', '8AB', '1m', 'Am'];
+test('a string that is no key is out of range', () => {
+  const wrong = ['', '0A', '13A', '008A', '8', '8C', '8AB', '1M', 'H', 'Am/C', 'm', '8A\0'];
   for (const call of CALLS) {
     for (const key of wrong) {
-      const message = `not a Camelot key: ${JSON.stringify(key)}`;
+      const message = `not a key: ${JSON.stringify(key)}`;
       assert.throws(() => call(key), { name: 'RangeError', message });
     }
   }
@@ -25,7 +26,7 @@ test('a string that is no Camelot key is out of range', () => {
 test('what is no string is of the wrong type, and so is a path through no array', () => {
   for (const call of CALLS) {
     for (const key of [undefined, null, 8, ['8A'], { camelot: '8A' }]) {
-      assert.throws(() => call(key), { name: 'TypeError', message: 'a Camelot key is a string' });
+      assert.throws(() => call(key), { name: 'TypeError', message: 'a key is a string' });
     }
   }
   for (const keys of [undefined, '8A', { 0: '8A', length: 1 }]) {
@@ -37,4 +38,11 @@ test('what is no string is of the wrong type, and so is a path through no array'
 test('a list of keys is left as it is', () => {
   const keys = Object.freeze(['3B', '8A', '3B', '7A']);
   assert.deepEqual(smoothPath(keys), [0, 2, 3, 1]);
+});
+
+test('every function reads every notation, and answers in Camelot', () => {
+  assert.deepEqual(compatible('a minor'), compatible('8A'));
+  assert.equal(compatible(' 08a')[0].camelot, '8A');
+  assert.equal(distance('Am', 'E minor'), 1);
+  assert.deepEqual(smoothPath(['3B', 'Am', 'Db', '7A', '1m']), smoothPath(['3B', '8A', '3B', '7A', '8A']));
 });

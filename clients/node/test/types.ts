@@ -7,6 +7,7 @@ import {
   KeyAnalyzer,
   KeyAnalyzerError,
   type KeyGuess,
+  parseKey,
   smoothPath,
   type Success,
 } from 'openkeyscan-analyzer-client';
@@ -33,6 +34,8 @@ async function main(): Promise<void> {
     const boost = compatible(timed.camelot).find((one) => one.relation === 'energy_boost');
     const path: number[] = smoothPath([timed.camelot, boost?.camelot ?? '3B']);
     console.log(path, distance(timed.intro_key.camelot, '8A').toFixed());
+    const parsed: '8A' | undefined = parseKey('Am') === '8A' ? '8A' : undefined;
+    console.log(parsed);
     const wanted: boolean = parts.length > 1;
     const perhaps = await analyzer.analyze('/music/a.mp3', { timeline: wanted });
     console.log(perhaps.timeline?.[0]?.confidence.toFixed(), perhaps.intro_key?.key);
@@ -55,8 +58,8 @@ async function main(): Promise<void> {
   analyzer.on('redy', () => {});
   // @ts-expect-error: a path is a string
   analyzer.analyze(7);
-  // @ts-expect-error: there is no such hour
-  distance('8A', '13A');
+  // @ts-expect-error: a key is a string
+  distance('8A', 13);
   // @ts-expect-error: timeline is true or false
   analyzer.analyze('/music/a.mp3', { timeline: 'yes' });
 }
