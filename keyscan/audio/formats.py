@@ -21,7 +21,7 @@ _TAILS = (1 << 15, 1 << 19, 1 << 23)  # bytes in which the last MPEG frame is lo
 _MAX_TAGS = 100
 _SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
 
-DecoderName = Literal["soundfile", "pyav", "vorbis"]
+DecoderName = Literal["soundfile", "pyav", "intact ogg"]
 
 _PYAV: tuple[DecoderName, ...] = ("pyav",)
 _PYAV_FIRST: tuple[DecoderName, ...] = ("pyav", "soundfile")
@@ -101,10 +101,10 @@ FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_SOUNDFIL
 OGG = Format(name="ogg", extensions="oga ogv", magic=rb"OggS", decoders=_PYAV_FIRST, paged=True,
              demuxer="ogg", resyncs=True, states_length=True)
 OGG_OPUS = replace(OGG, name="ogg opus", extensions="opus", codec=b"OpusHead",
-                   decoders=_SOUNDFILE_FIRST)
-OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC")
-OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01vorbis",
-                     decoders_if_intact=("vorbis", "soundfile"))
+                   decoders=_SOUNDFILE_FIRST, decoders_if_intact=("intact ogg", *_SOUNDFILE_FIRST))
+OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC",
+                   decoders_if_intact=())
+OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01vorbis")
 OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", decoders=_PYAV)
 
 MP3 = Format(name="mp3", extensions="mp3 mp2 mpga", samples=xing_samples, demuxer="mp3")

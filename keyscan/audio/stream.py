@@ -11,7 +11,7 @@ import numpy as np
 
 from keyscan.audio.decoder import Block, Decoder, Mono, Refused
 from keyscan.audio.formats import DecoderName, probe
-from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
+from keyscan.audio.pyav_decoder import IntactOggDecoder, PyavDecoder
 from keyscan.audio.resampling import Resampler
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
@@ -26,7 +26,7 @@ _LOUDEST = 1e5  # above any scale in use, 16-bit integers written as floats incl
 _DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder]] = {
     "soundfile": SoundfileDecoder,
     "pyav": PyavDecoder,
-    "vorbis": VorbisDecoder,
+    "intact ogg": IntactOggDecoder,
 }
 
 

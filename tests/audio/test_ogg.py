@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import random
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from examples.track import encode
 from keyscan.audio.ogg import OggPages, check_pages, with_checksum
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
@@ -132,8 +134,8 @@ def test_crafted_pages_do_not_take_for_ever(tmp_path: Path) -> None:
     assert check(tmp_path, (page + b"\xff" * 20) * 100_000).damaged_parts
 
 
-def decode(path: Path) -> tuple[str, np.ndarray]:
-    with AudioStream(path, 44100) as stream:
+def decode(path: Path, rate: int = 44100) -> tuple[str, np.ndarray]:
+    with AudioStream(path, rate) as stream:
         return stream.decoder, np.concatenate(list(stream))
 
 
@@ -147,27 +149,73 @@ def shifted(pages: tuple[bytes, ...], samples: int) -> bytes:
     return b"".join(moved)
 
 
-def test_ffmpeg_decodes_vorbis_as_libvorbis_does(tmp_path: Path) -> None:
+def expected(path: Path) -> np.ndarray:
+    """What libsndfile decodes, by libvorbis or libopus."""
+    samples: np.ndarray = soundfile.read(path, dtype="float32", always_2d=True)[0].mean(1)
+    return samples
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("ogg-vorbis", 1e-6), ("ogg-opus", 1e-2)])
+def test_ffmpeg_decodes_as_the_reference_does(name: str, tolerance: float, tmp_path: Path) -> None:
     path = tmp_path / "music.ogg"
-    path.write_bytes(b"".join(pages_of("ogg-vorbis")))
-    decoder, samples = decode(path)
-    expected = soundfile.read(path, dtype="float32")[0].mean(1)
+    path.write_bytes(b"".join(pages_of(name)))
+    decoder, samples = decode(path, FORMATS[name].rate or 44100)
     assert decoder == "pyav"
-    np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(samples, expected(path), rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("samples", [1000, 100_000, -100])
-def test_vorbis_whose_ends_are_trimmed_is_left_to_libvorbis(samples: int, tmp_path: Path) -> None:
+OPUS_KINDS: list[tuple[int, int, dict[str, str]]] = [  # bits a second, channels, and options
+    (12_000, 1, {"application": "voip", "dtx": "1"}),
+    (28_000, 1, {"application": "voip"}),
+    (96_000, 2, {"application": "lowdelay", "frame_duration": "2.5"}),
+    (64_000, 2, {"frame_duration": "120"}),
+    (128_000, 2, {"vbr": "off"}),
+    (256_000, 6, {}),
+]
+
+
+@pytest.mark.parametrize(("bit_rate", "channels", "options"), OPUS_KINDS, ids=str)
+def test_every_kind_of_opus(
+    bit_rate: int, channels: int, options: dict[str, str], tmp_path: Path
+) -> None:
+    """Speech, music and both; packets of every length; a gap, for which nothing may be sent."""
+    path, samples = tmp_path / "music.opus", music(48000)[:, :1].copy()
+    samples[50_000:100_000] = 0
+    encode(path, np.repeat(samples, channels, 1), 48000, "libopus", container="ogg",
+           bit_rate=bit_rate, encoder_options=options)  # fmt: skip
+    decoder, found = decode(path, 48000)
+    assert decoder == "pyav"
+    assert warnings_of(path) == []
+    assert len(found) == len(expected(path))
+    assert np.corrcoef(found, expected(path))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [*itertools.product(["ogg-vorbis", "ogg-opus"], [1000, 100_000]), ("ogg-vorbis", -100)],
+)
+def test_what_was_cut_out_of_a_longer_file(name: str, samples: int, tmp_path: Path) -> None:
+    """FFmpeg and the reference trim its ends in different ways."""
     path = tmp_path / "music.ogg"
-    path.write_bytes(shifted(pages_of("ogg-vorbis"), samples))
-    decoder, found = decode(path)
+    path.write_bytes(shifted(pages_of(name), samples))
+    decoder, found = decode(path, FORMATS[name].rate or 44100)
     assert decoder == "soundfile"
-    assert len(found) == len(soundfile.read(path)[0])
+    assert len(found) == len(expected(path))
 
 
-def test_damaged_vorbis_is_left_to_libvorbis(tmp_path: Path) -> None:
+def test_opus_that_begins_before_its_first_sample(tmp_path: Path) -> None:
+    """Invalid by RFC 7845, section 4.5: libopus refuses it."""
+    path = tmp_path / "music.opus"
+    path.write_bytes(shifted(pages_of("ogg-opus"), -100))
+    decoder, found = decode(path, 48000)
+    assert decoder == "pyav"
+    assert len(found) / 48000 == pytest.approx(12, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["ogg-vorbis", "ogg-opus"])
+def test_a_damaged_file_is_left_to_the_reference(name: str, tmp_path: Path) -> None:
     """FFmpeg would look for the next good page, and say nothing of what lies before it."""
-    pages = pages_of("ogg-vorbis")
+    pages = pages_of(name)
     path = tmp_path / "music.ogg"
     path.write_bytes(b"".join(pages[:10] + pages[11:]))
     assert decode(path)[0] == "soundfile"
