@@ -240,8 +240,8 @@ class PyavDecoder:
 class IntactOggDecoder(PyavDecoder):
     """FFmpeg for intact Ogg Vorbis and Opus: libvorbis takes 1.5 times as long, libopus 3 times.
 
-    Both must agree on where the sound begins and ends. One file in thirty was cut out of another,
-    and by its time stamps only one of them trims the ends.
+    Both must agree on where the sound begins and ends. One Vorbis file in thirty was cut out of
+    another, and by its time stamps only one of them trims the ends.
 
     Raises:
         Refused: they do not agree.
@@ -259,16 +259,18 @@ class IntactOggDecoder(PyavDecoder):
         self._packets = itertools.chain([first], self._packets)
 
     def _agrees(self, first: Any, samples: int) -> bool:
-        """Whether FFmpeg leaves out what only primes the decoder, and keeps ``samples``.
+        """Whether FFmpeg, too, decodes ``samples``.
 
-        That is Vorbis' whole first packet, and the "pre-skip" of Opus' header (RFC 7845, 5.1).
+        It leaves out what only primes the decoder: Vorbis' first packet, and as much of Opus as the
+        header's "pre-skip" says, by which time stamps are shifted as well (RFC 7845, 4.3 and 5.1).
         """
         stream = self._stream
-        if stream.codec_context.name == "opus":
-            header = stream.codec_context.extradata or b""
-            pre_skip = int.from_bytes(header[10:12], "little")
-            return bool(first.pts == -pre_skip and stream.duration == samples + pre_skip)
-        return bool(first.pts == -(first.duration or 0) and stream.duration == samples)
+        if stream.codec_context.name != "opus":
+            return bool(first.pts == -(first.duration or 0) and stream.duration == samples)
+        header = stream.codec_context.extradata or b""
+        pre_skip = int.from_bytes(header[10:12], "little")
+        end = (stream.duration or 0) - pre_skip
+        return bool(first.pts is not None and end - first.pts - pre_skip == samples)
 
 
 def _drain(fifo: av.AudioFifo) -> Iterator[Block]:
