@@ -117,7 +117,7 @@ class Silent(AnalysisError):
 
 
 class TimedOut(AnalysisError):
-    """The file took longer than `--timeout`."""
+    """The file took longer than `--timeout` allows for its length."""
 
     code = "timeout"
 

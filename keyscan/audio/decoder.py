@@ -52,12 +52,14 @@ class Decoder(Protocol):
         damage: complete once the iteration has ended.
         announced_seconds: length of the sound by an index or the file's end; None if neither
             tells it. Sound that is missing from a complete file was lost to damage.
+        expected_seconds: length of the sound by any header, or an estimate; 0 if there is none.
     """
 
     name: str
     format: str
     damage: Damage
     announced_seconds: float | None
+    expected_seconds: float
 
     def __iter__(self) -> Iterator[Block]: ...
 

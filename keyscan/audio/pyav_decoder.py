@@ -125,6 +125,7 @@ class PyavDecoder:
         self.damage = Damage()
         self._finds_gaps = self._demuxed.resyncs
         self.announced_seconds = self._announced_seconds()
+        self.expected_seconds = (self._container.duration or 0) / av.time_base
         self._packets: Iterator[Any] = self._all_packets()
 
     def _audio_stream(self, known: Format) -> av.AudioStream:

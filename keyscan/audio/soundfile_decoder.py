@@ -41,7 +41,8 @@ class SoundfileDecoder:
         self.damage = Damage()
         self.samples: int = self._file.frames
         # libsndfile takes the length of an Ogg file from its last page
-        self.announced_seconds = self.samples / self._file.samplerate if known.paged else None
+        self.expected_seconds = self.samples / self._file.samplerate
+        self.announced_seconds = self.expected_seconds if known.paged else None
         self._frames_at_once = max(_BLOCK_SAMPLES // self._file.channels, 1)
         self._order = known.byte_order and _BYTE_ORDERS.get(self._file.endian, known.byte_order)
 

@@ -21,6 +21,7 @@ from keyscan.runtime import Stages
 _RATES = range(1_000, 1_000_001)  # Hz: outside, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
+_LEAST_BYTES = 1_000  # a second: 8 kbit/s; what takes fewer is silence
 _LOUDEST = 1e5  # above any scale in use, 16-bit integers written as floats included
 
 _DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder]] = {
@@ -79,6 +80,12 @@ class AudioStream:
     def decoder(self) -> str:
         """The library that decodes, ``"soundfile"`` or ``"pyav"``."""
         return self._decoder.name
+
+    @property
+    def expected_seconds(self) -> float:
+        """The length that the file states, as far as its bytes can hold it; 0 if it states none."""
+        bytes_of_sound = self._source.end - self._source.start
+        return max(min(self._decoder.expected_seconds, bytes_of_sound / _LEAST_BYTES), 0.0)
 
     @property
     def format(self) -> str:

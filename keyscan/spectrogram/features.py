@@ -36,6 +36,7 @@ def extract_features(
     file: str | os.PathLike[str] | SourceFile,
     engine: CqtEngine = "matrix",
     should_stop: Callable[[], bool] = lambda: False,
+    opened: Callable[[float], None] = lambda seconds: None,
 ) -> Features:
     """Decode a file and transform it, block by block.
 
@@ -43,6 +44,7 @@ def extract_features(
         file: a path, or an opened file at its start, which is closed.
         engine: ``"librosa"`` is the reference; it holds the whole track in memory.
         should_stop: called after every block.
+        opened: called once the file is open, with the seconds of sound that it probably holds.
 
     Returns:
         The spectrogram, ``(105, frames)``, with the seconds spent in ``"decode"``,
@@ -55,6 +57,7 @@ def extract_features(
     stages = Stages()
     transform = _transform(engine)
     with AudioStream(file, transform.sample_rate, stages) as stream:
+        opened(_credible(stream.expected_seconds))
         for block in stream:
             if should_stop():
                 raise Cancelled
@@ -74,6 +77,11 @@ def extract_features(
             reasons = [warning.message for warning in stream.warnings]
             raise Silent("; ".join(["the mix of all channels is silent", *reasons]))
     return Features(spectrogram, stream.duration, stream.warnings, stages.seconds)
+
+
+def _credible(seconds: float) -> float:
+    """A file that claims more than is analysed gets no time for its claim."""
+    return seconds if seconds <= MAX_SECONDS else 0.0
 
 
 def warm_up(engine: CqtEngine = "matrix") -> None:
