@@ -21,11 +21,12 @@ _TAILS = (1 << 15, 1 << 19, 1 << 23)  # bytes in which the last MPEG frame is lo
 _MAX_TAGS = 100
 _SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
 
-DecoderName = Literal["soundfile", "pyav", "intact ogg"]
+DecoderName = Literal["soundfile", "pyav", "intact ogg", "bitstream"]
 
 _PYAV: tuple[DecoderName, ...] = ("pyav",)
 _PYAV_FIRST: tuple[DecoderName, ...] = ("pyav", "soundfile")
 _SOUNDFILE_FIRST: tuple[DecoderName, ...] = ("soundfile", "pyav")
+_LOSSLESS: tuple[DecoderName, ...] = ("bitstream", *_SOUNDFILE_FIRST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,25 +77,26 @@ class Format:
 
 # fmt: off
 WAV = Format(name="wav", extensions="wav wave bwf", magic=rb"RIF[FX]....WAVE",
-             decoders=_SOUNDFILE_FIRST, end=lengths.wav_end, byte_order="<")
+             decoders=_LOSSLESS, end=lengths.wav_end, byte_order="<")
 RF64 = replace(WAV, name="rf64", extensions="rf64", magic=rb"(?:RF64|BW64)....WAVE")
 # libsndfile looks for MPEG audio byte by byte, and stops at 4 GiB
 WAV_WITH_MPEG = Format(name="wav mpeg")
 LARGE_WAV = Format(name="large wav")
 W64 = Format(name="w64", extensions="w64",
              magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
-             decoders=_SOUNDFILE_FIRST, end=lengths.w64_end, byte_order="<")
+             decoders=_LOSSLESS, end=lengths.w64_end, byte_order="<")
 
 AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
-              decoders=_SOUNDFILE_FIRST, end=lengths.aiff_end, byte_order=">")
+              decoders=_LOSSLESS, end=lengths.aiff_end, byte_order=">")
 # FFmpeg knows more codecs than libsndfile, and notices more damage
-AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC", decoders=_PYAV_FIRST)
+AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC",
+               decoders=("bitstream", *_PYAV_FIRST))
 AU = replace(AIFF, name="au", extensions="au snd", magic=rb"\.snd", end=lengths.au_end)
 CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff", end=lengths.caf_end)
 CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
                         decoders=_PYAV)
 
-FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_SOUNDFILE_FIRST,
+FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_LOSSLESS,
               samples=lengths.flac_samples, demuxer="flac", resyncs=True, states_length=True)
 
 # several streams, or another codec: FFmpeg knows more of these, libsndfile some others

@@ -8,7 +8,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import av
 import av.error
@@ -89,6 +89,13 @@ def _refuse_to_open(*_: object) -> NoReturn:
     raise PermissionError("media files may not open other files")
 
 
+class Readable(Protocol):
+    """What FFmpeg reads that is no file."""
+
+    def read(self, count: int, /) -> bytes:
+        """Up to ``count`` bytes; none at the end."""
+
+
 class PyavDecoder:
     """Decodes the best audio stream from ``source.start`` on; pictures and videos are ignored.
 
@@ -101,12 +108,17 @@ class PyavDecoder:
 
     name = "pyav"
 
-    def __init__(self, source: SourceFile, known: Format) -> None:
-        source.seek(0)
+    def __init__(
+        self, source: SourceFile | Readable, known: Format, demuxer: str | None = None
+    ) -> None:
+        """``demuxer`` is FFmpeg's name of the container; None: FFmpeg finds out."""
+        if isinstance(source, SourceFile):
+            source.seek(0)
         try:
             self._container: InputContainer = av.open(
                 source,
                 mode="r",
+                format=demuxer,
                 container_options=_CONTAINER_OPTIONS,
                 metadata_errors="replace",
                 buffer_size=_READ_SIZE,

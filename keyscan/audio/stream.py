@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain, groupby
 
 import numpy as np
 
+from keyscan.audio.bitstream import BitstreamDecoder
 from keyscan.audio.decoder import Block, Decoder, Mono, Refused
 from keyscan.audio.formats import DecoderName, probe
 from keyscan.audio.pyav_decoder import IntactOggDecoder, PyavDecoder
@@ -26,6 +28,7 @@ _LOUDEST = 1e5  # above any scale in use, 16-bit integers written as floats incl
 
 _DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder]] = {
     "soundfile": SoundfileDecoder,
+    "bitstream": BitstreamDecoder,
     "pyav": PyavDecoder,
     "intact ogg": IntactOggDecoder,
 }
@@ -120,9 +123,13 @@ class AudioStream:
         known, reasons = self._probed.format, []
         while self._untried:
             try:
-                return _DECODERS[self._untried.pop(0)](self._source, known)
+                decoder = _DECODERS[self._untried.pop(0)](self._source, known)
             except Refused as refusal:
                 reasons.append(str(refusal))
+                continue
+            if isinstance(decoder, BitstreamDecoder):  # FLAC counts the samples that carry it
+                self._probed = replace(self._probed, announced_samples=None)
+            return decoder
         self._source.check()
         file = f"the {known.name} file" if known.name else "the file"
         if self._probed.breaks_off or self._source.shrank:
