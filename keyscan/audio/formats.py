@@ -21,7 +21,7 @@ _TAILS = (1 << 15, 1 << 19, 1 << 23)  # bytes in which the last MPEG frame is lo
 _MAX_TAGS = 100
 _SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
 
-DecoderName = Literal["soundfile", "pyav", "intact ogg", "bitstream"]
+DecoderName = Literal["soundfile", "pyav", "intact ogg", "chain", "bitstream"]
 
 _PYAV: tuple[DecoderName, ...] = ("pyav",)
 _PYAV_FIRST: tuple[DecoderName, ...] = ("pyav", "soundfile")
@@ -64,6 +64,10 @@ class Format:
     resyncs: bool = False
     states_length: bool = False
     tolerance: float = 0.0
+
+    def decoders_for(self, *, intact: bool) -> tuple[DecoderName, ...]:
+        """The decoders to try, of a file whose pages are intact or not."""
+        return (intact and self.decoders_if_intact) or self.decoders
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is in this format, by magic and codec."""
@@ -108,6 +112,8 @@ OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC",
                    decoders_if_intact=())
 OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01vorbis")
 OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", decoders=_PYAV)
+OGG_CHAIN = replace(OGG, name="ogg chain", extensions="", magic=b"", demuxer="",
+                    decoders=("chain", *_PYAV_FIRST))
 
 MP3 = Format(name="mp3", extensions="mp3 mp2 mpga", samples=xing_samples, demuxer="mp3")
 ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
@@ -187,9 +193,10 @@ def probe(source: SourceFile) -> Probed:
     if known.paged:
         pages = check_pages(source)
         breaks_off, damaged_pages = not pages.complete, pages.damaged_parts
+        known = OGG_CHAIN if len(pages.links) > 1 else known
     samples = known.samples(source.read_at(source.start, 2048)) if known.samples else None
     intact = not (breaks_off or damaged_pages)
-    decoders = (intact and known.decoders_if_intact) or known.decoders
+    decoders = known.decoders_for(intact=intact)
     return Probed(known, decoders, breaks_off, damaged_pages, samples)
 
 
@@ -200,8 +207,7 @@ def identify(source: SourceFile) -> tuple[Format, int, int]:
     head = source.read_at(start, 1 << 12)
     for known in FORMATS:
         if known.matches(head):
-            chained = known.codec and _is_chained(source, start, end)
-            return OGG if chained else known, start, end
+            return known, start, end
     zeros = source.read_at(start, min(_MAX_ZEROS, end - start))
     scan_start = start + len(zeros) - len(zeros.lstrip(b"\0"))
     data = source.read_at(scan_start, min(_SCAN, end - scan_start))
@@ -269,11 +275,3 @@ def _before_tags(source: SourceFile, start: int) -> int:
         is_real = len(foot) <= size <= end - start - has_header
         end -= size + has_header if is_real else len(foot)
     return max(end, start)
-
-
-def _is_chained(source: SourceFile, start: int, end: int) -> bool:
-    """Whether the last page belongs to another stream than the first (internet radio)."""
-    tail = source.read_at(max(end - (1 << 17), start), 1 << 17)
-    last = tail.rfind(b"OggS\0")
-    serial = source.read_at(start + 14, 4)
-    return last >= 0 and tail[last + 14 : last + 18] not in (serial, b"")

@@ -71,6 +71,12 @@ class SourceFile:
             raise
         self.end = status.st_size
 
+    def narrow(self, start: int, end: int) -> None:
+        """From now on the decoders read the bytes ``start`` to ``end``."""
+        self.start, self.end = start, end
+        self._position = 0
+        self._buffer_at, self._buffer = 0, memoryview(b"")
+
     def status(self) -> os.stat_result:
         """Size and times of the opened file as it is now."""
         return os.fstat(self._descriptor)

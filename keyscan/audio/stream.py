@@ -11,9 +11,10 @@ from itertools import chain, groupby
 import numpy as np
 
 from keyscan.audio.bitstream import BitstreamDecoder
+from keyscan.audio.chain import OGG_DECODERS, ChainDecoder
 from keyscan.audio.decoder import Block, Decoder, Mono, Refused
 from keyscan.audio.formats import DecoderName, probe
-from keyscan.audio.pyav_decoder import IntactOggDecoder, PyavDecoder
+from keyscan.audio.pyav_decoder import PyavDecoder
 from keyscan.audio.resampling import Resampler
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
@@ -26,11 +27,10 @@ _TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding
 _LEAST_BYTES = 1_000  # a second: 8 kbit/s; what takes fewer is silence
 _LOUDEST = 1e5  # above any scale in use, 16-bit integers written as floats included
 
-_DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder]] = {
-    "soundfile": SoundfileDecoder,
+_DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder | ChainDecoder]] = {
+    **OGG_DECODERS,
+    "chain": ChainDecoder,
     "bitstream": BitstreamDecoder,
-    "pyav": PyavDecoder,
-    "intact ogg": IntactOggDecoder,
 }
 
 
@@ -72,6 +72,7 @@ class AudioStream:
             self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
                 self._probed = probe(self._source)
+                self._bytes = self._source.end - self._source.start
                 self._untried = list(self._probed.decoders)
                 self._decoder = self._open()
                 self._source.check()
@@ -87,8 +88,7 @@ class AudioStream:
     @property
     def expected_seconds(self) -> float:
         """The length that the file states, as far as its bytes can hold it; 0 if it states none."""
-        bytes_of_sound = self._source.end - self._source.start
-        return max(min(self._decoder.expected_seconds, bytes_of_sound / _LEAST_BYTES), 0.0)
+        return max(min(self._decoder.expected_seconds, self._bytes / _LEAST_BYTES), 0.0)
 
     @property
     def format(self) -> str:

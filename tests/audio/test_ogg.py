@@ -51,7 +51,7 @@ def test_a_lost_page(name: str, tmp_path: Path) -> None:
     pages = pages_of(name)
     middle = len(pages) // 2
     kept = b"".join(pages[:middle] + pages[middle + 1 :])
-    assert check(tmp_path, kept) == OggPages(1, complete=True)
+    assert check(tmp_path, kept) == OggPages(1, complete=True, links=(0,))
     assert warnings_of(tmp_path / "music.ogg") == ["bad_packets"]
 
 
@@ -64,7 +64,7 @@ def test_overwritten_bytes(name: str, size: int, tmp_path: Path) -> None:
         damaged, at = data.copy(), len(data) * tenth // 10
         noise = random.Random(tenth).randbytes(size)
         damaged[at : at + size] = bytes(old ^ (new or 1) for old, new in zip(data[at:], noise))  # noqa: B905
-        assert check(tmp_path, damaged) == OggPages(1, complete=True)
+        assert check(tmp_path, damaged) == OggPages(1, complete=True, links=(0,))
         assert warnings_of(tmp_path / "music.ogg") == ["bad_packets"]
 
 
@@ -72,7 +72,7 @@ def test_two_damaged_places_are_two(tmp_path: Path) -> None:
     data = bytearray(b"".join(pages_of("ogg-opus")))
     for at in (len(data) // 4, len(data) * 3 // 4):
         data[at : at + 100] = bytes(100)
-    assert check(tmp_path, data) == OggPages(2, complete=True)
+    assert check(tmp_path, data) == OggPages(2, complete=True, links=(0,))
 
 
 def test_damage_across_the_borders_of_the_chunks(
@@ -80,42 +80,43 @@ def test_damage_across_the_borders_of_the_chunks(
 ) -> None:
     """Every way in which a page, or the search for one, may cross from one chunk to the next."""
     data = bytearray(b"".join(pages_of("ogg-vorbis")))
-    assert check(tmp_path, data) == OggPages(0, complete=True)
+    assert check(tmp_path, data) == OggPages(0, complete=True, links=(0,))
     start = len(data) // 2
     data[start : start + 5000] = b"x" * 5000
     for size in (65_312, 65_400, 70_001, 80_003):
         monkeypatch.setattr("keyscan.audio.ogg._CHUNK", size)
-        assert check(tmp_path, data) == OggPages(1, complete=True)
+        assert check(tmp_path, data) == OggPages(1, complete=True, links=(0,))
     monkeypatch.setattr("keyscan.audio.ogg._CHUNK", 65_312)
     junk = bytes(65_312 * 2) + b"Og"
     pages = pages_of("ogg-vorbis")
     for extra in range(6):
         data = bytearray(b"".join(pages[:-5]) + junk + bytes(extra) + b"".join(pages[-5:]))
-        assert check(tmp_path, data) == OggPages(1, complete=True)
+        assert check(tmp_path, data) == OggPages(1, complete=True, links=(0,))
 
 
 def test_a_damaged_last_page_is_still_the_last(tmp_path: Path) -> None:
     data = bytearray(b"".join(pages_of("ogg-opus")))
     data[-10] ^= 1
-    assert check(tmp_path, data) == OggPages(1, complete=True)
+    assert check(tmp_path, data) == OggPages(1, complete=True, links=(0,))
 
 
 def test_a_cut_file_breaks_off_and_is_not_damaged(tmp_path: Path) -> None:
     data = b"".join(pages_of("ogg-opus"))
     for kept in (len(data) // 2, len(data) - len(pages_of("ogg-opus")[-1]), len(data) - 1):
-        assert check(tmp_path, data[:kept]) == OggPages(0, complete=False)
+        assert check(tmp_path, data[:kept]) == OggPages(0, complete=False, links=(0,))
 
 
 def test_other_bytes_behind_the_last_page_are_no_damage(tmp_path: Path) -> None:
     for junk in (b"x", bytes(300_000), random.Random(1).randbytes(300_000), b"OggS\0"):
         data = b"".join(pages_of("ogg-vorbis")) + junk
-        assert check(tmp_path, data) == OggPages(0, complete=True)
+        assert check(tmp_path, data) == OggPages(0, complete=True, links=(0,))
         assert warnings_of(tmp_path / "music.ogg") == []
 
 
 def test_a_chained_file_is_intact(tmp_path: Path) -> None:
     write_chained_ogg(tmp_path / "radio.ogg", music(), 44100)
-    assert check(tmp_path, (tmp_path / "radio.ogg").read_bytes()) == OggPages(0, complete=True)
+    pages = check(tmp_path, (tmp_path / "radio.ogg").read_bytes())
+    assert (pages.damaged_parts, pages.complete, len(pages.links)) == (0, True, 2)
 
 
 def test_a_recording_of_a_running_radio_is_intact(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_recording_of_a_running_radio_is_intact(tmp_path: Path) -> None:
     headers = [page for page in pages if not any(page[6:14])]
     assert len(headers) < len(pages) // 2
     data = b"".join([*headers, *pages[len(pages) // 2 :]])
-    assert check(tmp_path, data) == OggPages(0, complete=True)
+    assert check(tmp_path, data) == OggPages(0, complete=True, links=(0,))
 
 
 def test_crafted_pages_do_not_take_for_ever(tmp_path: Path) -> None:
