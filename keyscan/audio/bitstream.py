@@ -68,7 +68,7 @@ class BitstreamDecoder(PyavDecoder):
     def __init__(self, source: SourceFile, known: Format) -> None:
         self._words = _Words(source)
         try:
-            super().__init__(self._words, known, self._words.find())
+            super().__init__(self._words, known, demuxer=self._words.find())
         except AnalysisError as error:  # it only looked like frames
             self._words.close()
             raise Refused(str(error)) from error

@@ -30,6 +30,8 @@ class ChainDecoder:
         Refused: no link can be decoded.
     """
 
+    full_scale = 1.0
+
     def __init__(self, source: SourceFile, known: Format) -> None:
         self.damage = Damage()
         self.announced_seconds: float | None = (

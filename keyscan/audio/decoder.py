@@ -53,6 +53,7 @@ class Decoder(Protocol):
         announced_seconds: length of the sound by an index or the file's end; None if neither
             tells it. Sound that is missing from a complete file was lost to damage.
         expected_seconds: length of the sound by any header, or an estimate; 0 if there is none.
+        full_scale: of the blocks; not 1 where floats were written on a scale of integers.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Decoder(Protocol):
     damage: Damage
     announced_seconds: float | None
     expected_seconds: float
+    full_scale: float
 
     def __iter__(self) -> Iterator[Block]: ...
 

@@ -17,10 +17,12 @@ import av.subtitles.stream  # PyAV would load it later, perhaps with no memory l
 import numpy as np
 from av.container import InputContainer
 from av.stream import Discard
+from numpy.typing import NDArray
 
 from keyscan.audio.decoder import Block, Damage, Mono, Refused, mean_of_planar
 from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, UNKNOWN, Format
 from keyscan.audio.mpeg import is_cut
+from keyscan.audio.scale import PEEKS, full_scale
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.errors import DecodeFailed, NoAudio, UnsupportedFormat
@@ -109,21 +111,11 @@ class PyavDecoder:
     name = "pyav"
 
     def __init__(
-        self, source: SourceFile | Readable, known: Format, demuxer: str | None = None
+        self, source: SourceFile | Readable, known: Format, *, demuxer: str | None = None
     ) -> None:
         """``demuxer`` is FFmpeg's name of the container; None: FFmpeg finds out."""
-        if isinstance(source, SourceFile):
-            source.seek(0)
         try:
-            self._container: InputContainer = av.open(
-                source,
-                mode="r",
-                format=demuxer,
-                container_options=_CONTAINER_OPTIONS,
-                metadata_errors="replace",
-                buffer_size=_READ_SIZE,
-                io_open=_refuse_to_open,
-            )
+            self._container = _open(source, demuxer)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             raise Refused(getattr(error, "strerror", None) or str(error)) from error
         demuxer = self._container.format.name
@@ -139,6 +131,9 @@ class PyavDecoder:
         self.announced_seconds = self._announced_seconds()
         self.expected_seconds = (self._container.duration or 0) / av.time_base
         self._packets: Iterator[Any] = self._all_packets()
+        self.full_scale = 1.0
+        if isinstance(source, SourceFile) and _stores_floats(self._stream):
+            self.full_scale = full_scale(_peek(source, self._stream.index))
 
     def _audio_stream(self, known: Format) -> av.AudioStream:
         # FFmpeg finds MPEG frames in random bytes; the probe has found no chain of them
@@ -284,6 +279,40 @@ class IntactOggDecoder(PyavDecoder):
         pre_skip = int.from_bytes(header[10:12], "little")
         end = (stream.duration or 0) - pre_skip
         return bool(first.pts is not None and end - first.pts - pre_skip == samples)
+
+
+def _open(source: SourceFile | Readable, demuxer: str | None) -> InputContainer:
+    if isinstance(source, SourceFile):
+        source.seek(0)
+    return av.open(
+        source,
+        mode="r",
+        format=demuxer,
+        container_options=_CONTAINER_OPTIONS,
+        metadata_errors="replace",
+        buffer_size=_READ_SIZE,
+        io_open=_refuse_to_open,
+    )
+
+
+def _stores_floats(stream: av.AudioStream) -> bool:
+    """Whether the samples are floats as a program wrote them, on any scale."""
+    context = stream.codec_context
+    sample_format = context.format.name if context.format else ""
+    return sample_format.startswith(("flt", "dbl")) and context.codec.lossless
+
+
+def _peek(source: SourceFile, stream: int) -> list[NDArray[Any]]:
+    """Samples from all over the file, through a container of their own."""
+    position, parts = source.tell(), []
+    with contextlib.suppress(av.error.FFmpegError, OSError), _open(source, None) as container:
+        for place in range(PEEKS):
+            with contextlib.suppress(av.error.FFmpegError, StopIteration):
+                container.seek((container.duration or 0) * place // PEEKS)
+                frame: Any = next(container.decode(container.streams[stream]))
+                parts.append(frame.to_ndarray())
+    source.seek(position)
+    return parts
 
 
 def _drain(fifo: av.AudioFifo) -> Iterator[Block]:

@@ -25,7 +25,7 @@ _RATES = range(1_000, 1_000_001)  # Hz: outside, a header is damaged
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
 _LEAST_BYTES = 1_000  # a second: 8 kbit/s; what takes fewer is silence
-_LOUDEST = 1e5  # above any scale in use, 16-bit integers written as floats included
+_LOUDEST = 1e3  # 60 dB above full scale; no writer of floats goes as far
 
 _DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder | ChainDecoder]] = {
     **OGG_DECODERS,
@@ -177,6 +177,8 @@ class AudioStream:
                 if block.sample_rate not in _RATES:
                     raise DecodeFailed(f"the sample rate of {block.sample_rate} Hz is no real one")
                 samples = block.samples[skip:]
+                if self._decoder.full_scale != 1:
+                    samples = samples / np.float32(self._decoder.full_scale)
                 skip = max(skip - len(block.samples), 0)
                 self._silence_nonsense(samples)
             if len(samples):

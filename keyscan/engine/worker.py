@@ -105,7 +105,7 @@ class Worker:
                 if isinstance(answer, Accepted):
                     watch.accepted = True
                     answer = _receive(connection, watch)
-                if isinstance(answer, Opened):
+                while isinstance(answer, Opened):
                     watch.opened(answer.seconds)
                     answer = _receive(connection, watch)
             except (OSError, EOFError):
