@@ -22,6 +22,9 @@ from keyscan.errors import AnalysisError, AnalysisWarning, DecodeFailed, NoAudio
 from keyscan.runtime import Stages
 
 _RATES = range(1_000, 1_000_001)  # Hz: outside, a header is damaged
+_DSD_RATES = [
+    base * factor // 8 for base in (44_100, 48_000) for factor in (256, 512, 1024)
+]  # of bytes
 _TOLERATED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _TOLERATED_SAMPLES = 5 * 1152  # an MP3's count covers encoder delay and padding, which are cut off
 _LEAST_BYTES = 1_000  # a second: 8 kbit/s; what takes fewer is silence
@@ -174,7 +177,7 @@ class AudioStream:
                 self._source.check()
                 if block is None:
                     return
-                if block.sample_rate not in _RATES:
+                if block.sample_rate not in _RATES and block.sample_rate not in _DSD_RATES:
                     raise DecodeFailed(f"the sample rate of {block.sample_rate} Hz is no real one")
                 samples = block.samples[skip:]
                 if self._decoder.full_scale != 1:
