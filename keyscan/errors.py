@@ -13,8 +13,9 @@ class AnalysisWarning:
     """What a listener should know of a file that was analysed all the same.
 
     ``code`` is one of ``truncated`` (the file breaks off), ``bad_packets`` (damaged parts were
-    skipped), ``bad_samples`` (samples that are not numbers, or absurdly large, were silenced) and
-    ``between_keys`` (the tuning is half-way between two keys).
+    skipped), ``bad_samples`` (samples that are not numbers, or absurdly large, were silenced),
+    ``more_sound`` (a second chunk of sound in a WAV or AIFF was left out) and ``between_keys`` (the
+    tuning is half-way between two keys).
     """
 
     code: str

@@ -35,7 +35,7 @@ export interface KeyAnalyzerOptions {
 
 /** Of a file that has a key: a part of it was damaged, or its tuning is odd. */
 export interface Warning {
-  code: 'truncated' | 'bad_packets' | 'bad_samples' | 'between_keys' | (string & {});
+  code: 'truncated' | 'bad_packets' | 'bad_samples' | 'more_sound' | 'between_keys' | (string & {});
   message: string;
 }
 

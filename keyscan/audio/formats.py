@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from keyscan.audio import lengths
+from keyscan.audio import lengths, riff
 from keyscan.audio.mpeg import end_of_frames, find_frames, xing_samples
 from keyscan.audio.ogg import check_pages
 from keyscan.audio.source import SourceFile
@@ -40,6 +40,7 @@ class Format:
         codec: first bytes of the first Ogg packet in a file with one stream.
         decoders: in the order to try them.
         decoders_if_intact: those to try instead in a file whose Ogg pages are all intact.
+        header: reads the chunks of a WAV or AIFF up to its sound.
         end: reads the byte where the sound ends from an open file's headers, or None.
         samples: reads the number of samples per channel from the first 2,048 bytes, or None.
         byte_order: ``"<"`` or ``">"``, of uncompressed samples; empty if there are none.
@@ -56,6 +57,7 @@ class Format:
     codec: bytes = b""
     decoders: tuple[DecoderName, ...] = _PYAV
     decoders_if_intact: tuple[DecoderName, ...] = ()
+    header: Callable[[SourceFile], riff.Header] | None = None
     end: Callable[[SourceFile], int | None] | None = None
     samples: Callable[[bytes], int | None] | None = None
     byte_order: str = ""
@@ -81,7 +83,7 @@ class Format:
 
 # fmt: off
 WAV = Format(name="wav", extensions="wav wave bwf", magic=rb"RIF[FX]....WAVE",
-             decoders=_LOSSLESS, end=lengths.wav_end, byte_order="<")
+             decoders=_LOSSLESS, header=riff.read_wav, byte_order="<")
 RF64 = replace(WAV, name="rf64", extensions="rf64", magic=rb"(?:RF64|BW64)....WAVE")
 # libsndfile looks for MPEG audio byte by byte, and stops at 4 GiB
 WAV_WITH_MPEG = Format(name="wav mpeg")
@@ -91,12 +93,13 @@ W64 = Format(name="w64", extensions="w64",
              decoders=_LOSSLESS, end=lengths.w64_end, byte_order="<")
 
 AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
-              decoders=_LOSSLESS, end=lengths.aiff_end, byte_order=">")
+              decoders=_LOSSLESS, header=riff.read_aiff, byte_order=">")
 # FFmpeg knows more codecs than libsndfile, and notices more damage
 AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC",
                decoders=("bitstream", *_PYAV_FIRST))
-AU = replace(AIFF, name="au", extensions="au snd", magic=rb"\.snd", end=lengths.au_end)
-CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff", end=lengths.caf_end)
+AU = Format(name="au", extensions="au snd", magic=rb"\.snd", decoders=_LOSSLESS,
+            end=lengths.au_end, byte_order=">")
+CAF = replace(AU, name="caf", extensions="caf", magic=rb"caff", end=lengths.caf_end)
 CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
                         decoders=_PYAV)
 
@@ -166,6 +169,7 @@ class Probed:
         breaks_off: the file ends before its headers say.
         damaged_pages: places where Ogg pages are lost or damaged.
         announced_samples: per channel, by an MP3's or FLAC's header.
+        has_more: a WAV or AIFF has another chunk of sound, which is not decoded.
     """
 
     format: Format
@@ -173,6 +177,7 @@ class Probed:
     breaks_off: bool
     damaged_pages: int
     announced_samples: int | None
+    has_more: bool = False
 
 
 def probe(source: SourceFile) -> Probed:
@@ -184,9 +189,11 @@ def probe(source: SourceFile) -> Probed:
         DecodeFailed: the file has too many chunks.
     """
     known, source.start, source.end = identify(source)
-    end = None
-    if known is WAV:
-        known, end = _probe_wav(source)
+    end, has_more = None, False
+    if known.header is not None:
+        header = known.header(source)
+        end, has_more = header.end, header.more_is_worth_telling
+        known = _apply(header, known, source)
     elif known.end is not None:
         end = known.end(source)
     breaks_off, damaged_pages = end is not None and end > source.end, 0
@@ -197,7 +204,7 @@ def probe(source: SourceFile) -> Probed:
     samples = known.samples(source.read_at(source.start, 2048)) if known.samples else None
     intact = not (breaks_off or damaged_pages)
     decoders = known.decoders_for(intact=intact)
-    return Probed(known, decoders, breaks_off, damaged_pages, samples)
+    return Probed(known, decoders, breaks_off, damaged_pages, samples, has_more)
 
 
 def identify(source: SourceFile) -> tuple[Format, int, int]:
@@ -220,16 +227,20 @@ def identify(source: SourceFile) -> tuple[Format, int, int]:
     return known, start, _behind_last_frame(source, start, end)
 
 
-def _probe_wav(source: SourceFile) -> tuple[Format, int | None]:
-    """How to decode a WAV, and the byte where its sound ends by its header."""
-    header = lengths.read_wav(source)
-    if header.holds_mpeg:
-        return WAV_WITH_MPEG, header.end
-    if header.lost_size is None:
-        return WAV, header.end
-    source.patch(header.lost_size.field, _SIZE_UNKNOWN)
-    source.end = header.lost_size.end
-    return LARGE_WAV, None
+def _apply(header: riff.Header, known: Format, source: SourceFile) -> Format:
+    """How to decode a WAV or AIFF; what its header has wrong is replaced."""
+    if known is WAV and header.holds_mpeg:
+        return WAV_WITH_MPEG
+    if known is WAV and header.lost_size is not None:
+        source.patch(header.lost_size.field, _SIZE_UNKNOWN)
+        source.end = header.lost_size.end
+        return LARGE_WAV
+    if header.more is not None and header.end is not None:
+        source.end = header.end  # libsndfile would take the last chunk of sound
+    if header.mended is not None:
+        source.start = header.mended.start
+        source.patch(header.mended.start, header.mended.data)
+    return known
 
 
 def _behind_last_frame(source: SourceFile, start: int, end: int) -> int:

@@ -215,4 +215,7 @@ class AudioStream:
         if self._bad_samples:
             text = f"{self._bad_samples} sample(s) that are no sound were silenced"
             found.append(AnalysisWarning("bad_samples", text))
+        if probed.has_more:
+            text = "the file has a second chunk of sound, which was left out, as players do"
+            found.append(AnalysisWarning("more_sound", text))
         return tuple(found)
