@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from keyscan.audio.stream import AudioStream
 from tests.audio_files import Samples, music
 
-SECONDS = 1.0
+SECONDS = 0.4
 BLOCK = 4096
 Bits = NDArray[np.uint8]
 

@@ -115,9 +115,9 @@ def test_a_length_beyond_a_day_is_not_believed(hours, believed, tmp_path):
 
 
 def test_a_long_file_has_its_time_in_the_server(tmp_path):
-    """Five hours take longer than the second that --timeout grants to ten minutes."""
-    write_silence(tmp_path / "long", 5)
-    with ServerProcess("-w", "1", "--timeout", "1") as server:
+    """Twelve hours have 72 times as much, and as much more of the processor."""
+    write_silence(tmp_path / "long", 12)
+    with ServerProcess("-w", "1", "--timeout", "0.7") as server:
         reply = server.ask({"id": 1, "path": str(tmp_path / "long")})
     assert reply["code"] == "silent", reply
 
