@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from keyscan.audio.decoder import Block, Damage, Decoder, Refused
 from keyscan.audio.formats import FORMATS, DecoderName, Format
+from keyscan.audio.intact_ogg import IntactOggDecoder
 from keyscan.audio.ogg import check_pages
-from keyscan.audio.pyav_decoder import IntactOggDecoder, PyavDecoder
+from keyscan.audio.pyav_decoder import PyavDecoder
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.errors import AnalysisError, NoAudio

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,6 @@ from keyscan.audio.decoder import Block, Damage, Mono, Refused, mean_of_planar
 from keyscan.audio.formats import ADTS, BY_DEMUXER, MP3, UNKNOWN, Format
 from keyscan.audio.mpeg import is_cut
 from keyscan.audio.scale import PEEKS, full_scale
-from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.errors import DecodeFailed, NoAudio, UnsupportedFormat
 
@@ -31,6 +29,7 @@ _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl"
 _BLOCK_SAMPLES = 1 << 17  # of all channels together
 _READ_SIZE = 1 << 18
 _LARGEST_ALLOCATION = 128 << 20  # bytes: the index of 24 hours of AAC in an MP4 takes 100 MB
+_NOT_READABLE = (av.error.FFmpegError, ValueError, OSError)  # what opening a file raises
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 # Formats that name other files or addresses, devices, subtitles, text, scripts that make hours of
@@ -116,7 +115,7 @@ class PyavDecoder:
         """``demuxer`` is FFmpeg's name of the container; None: FFmpeg finds out."""
         try:
             self._container = _open(source, demuxer)
-        except (av.error.FFmpegError, ValueError, OSError) as error:
+        except _NOT_READABLE as error:
             raise Refused(getattr(error, "strerror", None) or str(error)) from error
         demuxer = self._container.format.name
         self._demuxed = BY_DEMUXER.get(demuxer, UNKNOWN)
@@ -245,42 +244,6 @@ class PyavDecoder:
         self._container.close()
 
 
-class IntactOggDecoder(PyavDecoder):
-    """FFmpeg for intact Ogg Vorbis and Opus: libvorbis takes 1.5 times as long, libopus 3 times.
-
-    Both must agree on where the sound begins and ends. One Vorbis file in thirty was cut out of
-    another, and by its time stamps only one of them trims the ends.
-
-    Raises:
-        Refused: they do not agree.
-    """
-
-    def __init__(self, source: SourceFile, known: Format) -> None:
-        with contextlib.closing(SoundfileDecoder(source, known)) as other:
-            samples = other.samples
-        super().__init__(source, known)
-        self._finds_gaps = False  # the pages were counted; time stamps are wrong more often
-        first = next(self._packets, None)
-        if first is None or not self._agrees(first, samples):
-            self.close()
-            raise Refused("the sound begins or ends within a packet")
-        self._packets = itertools.chain([first], self._packets)
-
-    def _agrees(self, first: Any, samples: int) -> bool:
-        """Whether FFmpeg, too, decodes ``samples``.
-
-        It leaves out what only primes the decoder: Vorbis' first packet, and as much of Opus as the
-        header's "pre-skip" says, by which time stamps are shifted as well (RFC 7845, 4.3 and 5.1).
-        """
-        stream = self._stream
-        if stream.codec_context.name != "opus":
-            return bool(first.pts == -(first.duration or 0) and stream.duration == samples)
-        header = stream.codec_context.extradata or b""
-        pre_skip = int.from_bytes(header[10:12], "little")
-        end = (stream.duration or 0) - pre_skip
-        return bool(first.pts is not None and end - first.pts - pre_skip == samples)
-
-
 def _open(source: SourceFile | Readable, demuxer: str | None) -> InputContainer:
     if isinstance(source, SourceFile):
         source.seek(0)
@@ -305,7 +268,7 @@ def _stores_floats(stream: av.AudioStream) -> bool:
 def _peek(source: SourceFile, stream: int) -> list[NDArray[Any]]:
     """Samples from all over the file, through a container of their own."""
     position, parts = source.tell(), []
-    with contextlib.suppress(av.error.FFmpegError, OSError), _open(source, None) as container:
+    with contextlib.suppress(*_NOT_READABLE, IndexError), _open(source, None) as container:
         for place in range(PEEKS):
             with contextlib.suppress(av.error.FFmpegError, StopIteration):
                 container.seek((container.duration or 0) * place // PEEKS)

@@ -111,7 +111,7 @@ def _analyse(
         return connection.poll() and isinstance(receive(connection), Stop)
 
     def extract(file: str | SourceFile) -> Features:
-        return extract_features(file, cqt, should_stop, opened)
+        return extract_features(file, cqt, should_stop, opened=opened)
 
     try:
         path = _native(work.path)
