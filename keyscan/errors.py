@@ -14,8 +14,8 @@ class AnalysisWarning:
 
     ``code`` is one of ``truncated`` (the file breaks off), ``bad_packets`` (damaged parts were
     skipped), ``bad_samples`` (samples that are not numbers, or absurdly large, were silenced),
-    ``more_sound`` (a second chunk of sound in a WAV or AIFF was left out) and ``between_keys`` (the
-    tuning is half-way between two keys).
+    ``more_sound`` (a second chunk of sound in a WAV, AIFF or CAF was left out) and ``between_keys``
+    (the tuning is half-way between two keys).
     """
 
     code: str

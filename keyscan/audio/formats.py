@@ -40,7 +40,7 @@ class Format:
         codec: first bytes of the first Ogg packet in a file with one stream.
         decoders: in the order to try them.
         decoders_if_intact: those to try instead in a file whose Ogg pages are all intact.
-        header: reads the chunks of a WAV or AIFF up to its sound.
+        header: reads the chunks of a WAV and its kin up to the sound.
         end: reads the byte where the sound ends from an open file's headers, or None.
         samples: reads the number of samples per channel from the first 2,048 bytes, or None.
         byte_order: ``"<"`` or ``">"``, of uncompressed samples; empty if there are none.
@@ -90,7 +90,7 @@ WAV_WITH_MPEG = Format(name="wav mpeg")
 LARGE_WAV = Format(name="large wav")
 W64 = Format(name="w64", extensions="w64",
              magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
-             decoders=_LOSSLESS, end=lengths.w64_end, byte_order="<")
+             decoders=_LOSSLESS, header=riff.read_w64, byte_order="<")
 
 AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
               decoders=_LOSSLESS, header=riff.read_aiff, byte_order=">")
@@ -99,7 +99,7 @@ AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC",
                decoders=("bitstream", *_PYAV_FIRST))
 AU = Format(name="au", extensions="au snd", magic=rb"\.snd", decoders=_LOSSLESS,
             end=lengths.au_end, byte_order=">")
-CAF = replace(AU, name="caf", extensions="caf", magic=rb"caff", end=lengths.caf_end)
+CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff", header=riff.read_caf)
 CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
                         decoders=_PYAV)
 
@@ -169,7 +169,7 @@ class Probed:
         breaks_off: the file ends before its headers say.
         damaged_pages: places where Ogg pages are lost or damaged.
         announced_samples: per channel, by an MP3's or FLAC's header.
-        has_more: a WAV or AIFF has another chunk of sound, which is not decoded.
+        has_more: a WAV, AIFF or CAF has another chunk of sound, which is not decoded.
     """
 
     format: Format
@@ -228,7 +228,7 @@ def identify(source: SourceFile) -> tuple[Format, int, int]:
 
 
 def _apply(header: riff.Header, known: Format, source: SourceFile) -> Format:
-    """How to decode a WAV or AIFF; what its header has wrong is replaced."""
+    """How to decode a file of chunks; what its header has wrong is replaced."""
     if known is WAV and header.holds_mpeg:
         return WAV_WITH_MPEG
     if known is WAV and header.lost_size is not None:

@@ -1,17 +1,15 @@
 """What the headers of a container say of its length: the byte where the sound ends, or samples.
 
-A file that ends before that byte is truncated; WAV and AIFF have a module of their own, ``riff``.
-Sources: the AU, Wave64 and CAF specifications, ISO/IEC 14496-12 (boxes), RFC 8794 and 9559
-(Matroska), RFC 9639 (FLAC), and Microsoft's ASF specification. Every function returns None where
-the header does not say, and raises DecodeFailed where a file has more chunks than any writer has
-reason for.
+A file that ends before that byte is truncated; ``riff`` has WAV and its kin. Sources: the AU
+specification, ISO/IEC 14496-12 (boxes), RFC 8794 and 9559 (Matroska), RFC 9639 (FLAC), and
+Microsoft's ASF specification. Every function returns None where the header does not say.
 """
 
 from __future__ import annotations
 
 import struct
 
-from keyscan.audio.riff import chunks, is_unknown
+from keyscan.audio.riff import is_unknown
 from keyscan.audio.source import SourceFile
 
 _MAX_BOXES = 100_000
@@ -24,22 +22,6 @@ def au_end(source: SourceFile) -> int | None:
     head = source.read_at(source.start, 12)
     offset, size = struct.unpack(">II", head[4:].ljust(8, b"\0"))
     return None if is_unknown(size) else source.start + int(offset) + int(size)
-
-
-def w64_end(source: SourceFile) -> int | None:
-    """Wave64: the end of the ``data`` chunk, whose name is a GUID."""
-    for name, at, size in chunks(source, source.start + 40, "<16sQ", padded_to=8, own=24):
-        if name.startswith(b"data"):
-            return at + size
-    return None
-
-
-def caf_end(source: SourceFile) -> int | None:
-    """CAF: the end of the ``data`` chunk; a size of -1 means unknown."""
-    for name, at, size in chunks(source, source.start + 8, ">4sq"):
-        if name == b"data":
-            return at + size
-    return None
 
 
 def mp4_end(source: SourceFile) -> int | None:

@@ -1,14 +1,14 @@
-"""The chunks of WAV, RF64 and AIFF files up to their sound.
+"""The chunks of WAV, RF64, Wave64, AIFF and CAF files up to their sound.
 
-Sources: the RIFF/RF64 (EBU 3306) and AIFF-C specifications. A chunk begins at an even byte, behind
-a pad byte that some writers forget.
+Sources: the RIFF/RF64 (EBU 3306), Wave64, AIFF-C and CAF specifications. In WAV and AIFF a chunk
+begins at an even byte, behind a pad byte that some writers forget.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from keyscan.audio.source import SourceFile
@@ -121,25 +121,22 @@ def read_wav(source: SourceFile) -> Header:
     """Walk over the chunks of a WAV or RF64 file once, up to its sound."""
     head = _BIG if source.read_at(source.start, 4) == b"RIFX" else _LITTLE
     holds_mpeg, size_in_64_bits, needed = False, 0, _Needed(source, head)
-    for name, at, size in chunks(source, source.start + 12, head, padded_to=2):
+    walk = chunks(source, source.start + 12, head, padded_to=2)
+    for name, at, size in walk:
         if name == b"fmt ":
             tag = struct.unpack(head[0] + "H", source.read_at(at, 2).ljust(2, b"\0"))[0]
             holds_mpeg |= tag in _MPEG_TAGS
         elif name == b"ds64":
             size_in_64_bits = struct.unpack("<Q", source.read_at(at + 8, 8).ljust(8, b"\0"))[0]
         elif name == b"data":
-            end = None if is_unknown(size) else at + size
+            header = Header(holds_mpeg=holds_mpeg, mended=needed.mended(at - 8))
             if size == 0xFFFFFFFF and size_in_64_bits:
-                end = at + size_in_64_bits
-            lost_size = _lost_size(source, at, size, head)
-            return Header(
-                end=end,
-                size=size,
-                holds_mpeg=holds_mpeg,
-                lost_size=lost_size,
-                mended=needed.mended(at - 8),
-                more=_size_of_more(source, at, end, head) if lost_size is None else None,
-            )
+                size = size_in_64_bits
+                walk = chunks(source, at + size + size % 2, head, padded_to=2)
+            elif (lost_size := _lost_size(source, at, size, head)) or is_unknown(size):
+                return replace(header, lost_size=lost_size)
+            more = _size_of_more(source, walk)
+            return replace(header, end=at + size, size=size, more=more)
         needed.add(name, at, size)
     return Header(holds_mpeg=holds_mpeg)
 
@@ -147,12 +144,31 @@ def read_wav(source: SourceFile) -> Header:
 def read_aiff(source: SourceFile) -> Header:
     """Walk over the chunks of an AIFF or AIFF-C file once, up to its sound."""
     needed = _Needed(source, _BIG)
-    for name, at, size in chunks(source, source.start + 12, _BIG, padded_to=2):
+    walk = chunks(source, source.start + 12, _BIG, padded_to=2)
+    for name, at, size in walk:
         if name == b"SSND":
             end = None if is_unknown(size) else at + size
-            more = _size_of_more(source, at, end, _BIG)
+            more = None if end is None else _size_of_more(source, walk)
             return Header(end=end, size=size, mended=needed.mended(at - 8), more=more)
         needed.add(name, at, size)
+    return Header()
+
+
+def read_w64(source: SourceFile) -> Header:
+    """Walk over the chunks of a Wave64 file, whose names are GUIDs, up to its sound."""
+    return _read(source, source.start + 40, "<16sQ", padded_to=8, own=24)
+
+
+def read_caf(source: SourceFile) -> Header:
+    """Walk over the chunks of a CAF file up to its sound; a size of -1 means unknown."""
+    return _read(source, source.start + 8, ">4sq")
+
+
+def _read(source: SourceFile, at: int, head: str, *, padded_to: int = 1, own: int = 0) -> Header:
+    walk = chunks(source, at, head, padded_to=padded_to, own=own)
+    for name, start, size in walk:
+        if name[:4] == b"data":
+            return Header(end=start + size, size=size, more=_size_of_more(source, walk))
     return Header()
 
 
@@ -205,16 +221,12 @@ def _is_name(name: bytes) -> bool:
     return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
 
 
-def _size_of_more(source: SourceFile, at: int, end: int | None, head: str) -> int | None:
-    """Bytes of the first chunk of sound that follows the one from byte ``at`` to ``end``."""
-    if end is None:
-        return None
-    next_at = end if _lacks_pad(source, end, end - at) else end + (end - at) % 2
-    further = chunks(source, next_at, head, padded_to=2)
-    for name, start, size in islice(further, _MAX_CHUNKS_BEHIND_SOUND):
-        if not _is_name(name):
+def _size_of_more(source: SourceFile, walk: Iterator[tuple[bytes, int, int]]) -> int | None:
+    """Bytes of the next chunk of sound; None if there is none."""
+    for name, start, size in islice(walk, _MAX_CHUNKS_BEHIND_SOUND):
+        if not _is_name(name[:4]):
             return None
-        if name in _SOUND:
+        if name[:4] in _SOUND:
             return min(size, max(source.end - start, 0))
     return None
 

@@ -99,8 +99,8 @@ def test_damage_in_one_link(damaged: int, tmp_path: Path) -> None:
 def test_a_link_that_is_no_music_costs_itself(tmp_path: Path) -> None:
     data = bytearray(link("vorbis"))
     data[28:36] = b"\1unheard"  # an unknown codec
-    for links in ([data, link("opus")], [link("opus"), data]):
-        (tmp_path / "a.ogg").write_bytes(b"".join(links))
+    for whole in (bytes(data) + link("opus"), link("opus") + bytes(data)):
+        (tmp_path / "a.ogg").write_bytes(whole)
         found, warnings = decode(tmp_path / "a.ogg")
         assert warnings == ["bad_packets"]
         assert len(found) / RATE == pytest.approx(SECONDS, abs=0.1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from keyscan.audio.stream import AudioStream
 from tests.audio_files import id3v2, music
@@ -112,6 +113,16 @@ def test_a_second_chunk_of_sound(kind: str, odd: bool, padding: bytes, tmp_path:
     check(tmp_path / "a", writer.file(form, sound, between, writer.sound()), more)
     check(tmp_path / "a", writer.file(form, between, sound, between, sound), more)
     check(tmp_path / "a", writer.file(form, sound, writer.sound(SAMPLES[:RATE])), more)
+
+
+@pytest.mark.parametrize("kind", ["RF64", "W64", "CAF"])
+def test_a_second_chunk_of_sound_in_a_file_of_libsndfile(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    soundfile.write(path, SAMPLES[:RATE], RATE, "PCM_16", format=kind)
+    other = path.read_bytes()
+    soundfile.write(path, SAMPLES, RATE, "PCM_16", format=kind)
+    check(path, path.read_bytes())
+    check(path, path.read_bytes() + other[other.index(b"data") :], ("more_sound",))
 
 
 @pytest.mark.parametrize("kind", CODES)

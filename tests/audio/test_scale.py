@@ -31,6 +31,7 @@ FORMATS: dict[str, Callable[[Path, Samples], None]] = {
        for kind in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU")
        for subtype in ("FLOAT", "DOUBLE")},
     "MKA": functools.partial(through_ffmpeg, "pcm_f32le", "matroska"),
+    "AVI": functools.partial(through_ffmpeg, "pcm_f32le", "avi"),
     "MOV": functools.partial(through_ffmpeg, "pcm_f32be", "mov"),
     "MOV of doubles": functools.partial(through_ffmpeg, "pcm_f64le", "mov"),
 }  # fmt: skip
