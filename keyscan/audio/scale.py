@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LOUDEST_USUAL = 128.0  # 42 dB above full scale: what exceeds it is on another scale
+_LEAST_SHARE = 0.001  # of the samples: fewer are bad ones, perhaps in a file of silence
 _FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)
 
 PEEKS = 32
@@ -25,10 +26,10 @@ def full_scale(samples: list[NDArray[Any]]) -> float:
     if not samples:
         return 1.0
     levels = np.abs(np.concatenate([part.ravel() for part in samples]), dtype=np.float64)
-    levels = levels[np.isfinite(levels) & (levels > 0)]
-    if not len(levels):
+    levels = levels[np.isfinite(levels)]
+    if np.count_nonzero(levels > _LOUDEST_USUAL) <= _LEAST_SHARE * len(levels):
         return 1.0
-    level = float(np.percentile(levels, 99))
+    level = float(np.percentile(levels[levels > 0], 99))
     if level <= _LOUDEST_USUAL:
         return 1.0
     return next((scale for scale in _FULL_SCALES if level <= 2 * scale), 1.0)

@@ -87,6 +87,15 @@ def test_bad_samples_all_over_a_file_are_no_scale(name: str, bad: float, tmp_pat
     check(tmp_path / "a", expected, ("bad_samples",))
 
 
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_bad_samples_in_silence_are_no_scale(seconds: int, tmp_path: Path) -> None:
+    samples = np.concatenate([music()[: seconds * RATE], np.zeros((30 * RATE, 2), np.float32)])
+    expected = samples.mean(1)
+    samples[100::5000, 1], expected[100::5000] = 1e9, 0
+    FORMATS["WAV FLOAT"](tmp_path / "a", samples)
+    check(tmp_path / "a", expected, ("bad_samples",))
+
+
 def test_a_sector_of_noise_is_no_scale(tmp_path: Path) -> None:
     FORMATS["WAV FLOAT"](tmp_path / "a", music())
     data = bytearray((tmp_path / "a").read_bytes())
