@@ -25,7 +25,8 @@ def full_scale(samples: list[NDArray[Any]]) -> float:
     """
     if not samples:
         return 1.0
-    levels = np.abs(np.concatenate([part.ravel() for part in samples]), dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        levels = np.abs(np.concatenate([part.ravel() for part in samples]), dtype=np.float64)
     levels = levels[np.isfinite(levels)]
     if np.count_nonzero(levels > _LOUDEST_USUAL) <= _LEAST_SHARE * len(levels):
         return 1.0

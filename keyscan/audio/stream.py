@@ -181,7 +181,8 @@ class AudioStream:
                     raise DecodeFailed(f"the sample rate of {block.sample_rate} Hz is no real one")
                 samples = block.samples[skip:]
                 if self._decoder.full_scale != 1:
-                    samples = samples / np.float32(self._decoder.full_scale)
+                    with np.errstate(invalid="ignore"):  # signalling NaN
+                        samples = samples / np.float32(self._decoder.full_scale)
                 skip = max(skip - len(block.samples), 0)
                 self._silence_nonsense(samples)
             if len(samples):
