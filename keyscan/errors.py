@@ -16,8 +16,8 @@ class AnalysisWarning:
 
     ``code`` is one of ``truncated`` (the file breaks off), ``bad_packets`` (damaged parts were
     skipped), ``bad_samples`` (samples that are not numbers, or absurdly large, were silenced),
-    ``phase`` (the channels cancel each other in mono) and ``between_keys`` (the tuning is half-way
-    between two keys).
+    ``phase`` (the channels cancel each other in mono), ``more_sound`` (a second chunk of sound in a
+    WAV, AIFF or CAF was left out) and ``between_keys`` (the tuning is half-way between two keys).
     """
 
     code: str
@@ -145,7 +145,7 @@ class Silent(AnalysisError):
 
 
 class TimedOut(AnalysisError):
-    """The file took longer than `--timeout`."""
+    """The file took longer than `--timeout` allows for its length."""
 
     code = "timeout"
 

@@ -27,6 +27,7 @@ Order = Literal["given", "key", "mix"]
 ThemeName = Literal["light", "dark"]
 
 _MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
+_TIMEOUT_SOUND = 600.0  # seconds that --timeout is for
 _RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}  # MiB
 
 
@@ -45,8 +46,9 @@ class ModelOptions:
 class WorkerOptions:
     """What a worker process gets: ``timeout`` in seconds per file, sizes in bytes.
 
-    A worker is replaced after ``recycle_files`` files, or when it has more than ``recycle_size``
-    after one; it never gets more than ``memory_limit``.
+    ``timeout`` is for up to ten minutes of sound; more has more time in proportion. A worker is
+    replaced after ``recycle_files`` files, or when it has more than ``recycle_size`` after one; it
+    never gets more than ``memory_limit``.
     """
 
     cqt: CqtEngine = "matrix"
@@ -54,6 +56,10 @@ class WorkerOptions:
     memory_limit: int = _MEMORY_LIMIT["matrix"] << 20
     recycle_files: int = 2000
     recycle_size: int = _RECYCLE_MEMORY["matrix"] << 20
+
+    def timeout_for(self, sound: float) -> float:
+        """Seconds that a file with so many seconds of sound may take."""
+        return self.timeout * max(sound / _TIMEOUT_SOUND, 1.0)
 
 
 @dataclass(frozen=True)
@@ -234,7 +240,8 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
     add(*workers, dest="workers", type=count, default=cores, metavar="N",
         help=f"decode up to N files at a time (default: one per CPU core, here {cores})")
     add("--timeout", type=seconds, default=WorkerOptions.timeout, metavar="SECONDS",
-        help=f"give up on a file after this long (default: {WorkerOptions.timeout:g})")
+        help="give up on a file of up to ten minutes after this long; one of twenty minutes has "
+        f"twice the time, and so on (default: {WorkerOptions.timeout:g})")
     add("--memory-limit", type=_memory_limit, metavar="MIB",
         help="give up on a file that needs more memory to decode (default: "
         f"{_MEMORY_LIMIT['matrix']}, with --cqt librosa {_MEMORY_LIMIT['librosa']})")

@@ -184,7 +184,7 @@ FORMATS: dict[str, Format] = {
     "flac-24": Format(".flac", "soundfile", 110, _soundfile("FLAC", "PCM_24")),
     "flac-id3": Format(".flac", "soundfile", 70, _tagged(_FLAC, id3v2(), b"TAG" + bytes(125))),
     "ogg-vorbis": Format(".ogg", "pyav", 12, _soundfile("OGG", "VORBIS")),
-    "ogg-opus": Format(".opus", "soundfile", 12, _soundfile("OGG", "OPUS"), rate=48000),
+    "ogg-opus": Format(".opus", "pyav", 12, _soundfile("OGG", "OPUS"), rate=48000),
     "ogg-flac": Format(".oga", "pyav", 80, _pyav("flac", "ogg", None)),
     "aiff": Format(".aiff", "soundfile", 70, _AIFF),
     "aiff-24": Format(".aiff", "soundfile", 110, _soundfile("AIFF", "PCM_24")),

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.audio.lengths import LostSize, read_wav
+from keyscan.audio.riff import LostSize, read_wav
 from keyscan.audio.source import SourceFile
 from keyscan.keys import Key
 from tests.audio_files import FORMATS, Samples

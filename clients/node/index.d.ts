@@ -35,7 +35,7 @@ export interface KeyAnalyzerOptions {
 
 /** A part of a file is damaged or missing, or its tuning is odd. */
 export interface Warning {
-  code: 'truncated' | 'bad_packets' | 'bad_samples' | 'between_keys' | (string & {});
+  code: 'truncated' | 'bad_packets' | 'bad_samples' | 'more_sound' | 'between_keys' | (string & {});
   message: string;
 }
 

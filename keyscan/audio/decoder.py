@@ -50,12 +50,16 @@ class Decoder(Protocol):
             tells it. Sound that is missing from a complete file was lost to damage.
         stream: which of several audio streams is decoded, or which are added; None: the only one.
         other_streams: numbers of those to try, in order, if that one holds no music.
+        expected_seconds: length of the sound by any header, or an estimate; 0 if there is none.
+        full_scale: of the blocks; not 1 where floats were written on a scale of integers.
     """
 
     name: str
     format: str
     damage: Damage
     announced_seconds: float | None
+    expected_seconds: float
+    full_scale: float
 
     @property
     def stream(self) -> StreamNumbers | None: ...

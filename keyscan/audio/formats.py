@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from keyscan.audio import lengths
+from keyscan.audio import lengths, riff
 from keyscan.audio.mpeg import WINDOW, FramesEnd, end_of_frames, find_frames, xing_samples
 from keyscan.audio.ogg import check_pages
 from keyscan.audio.source import SourceFile
@@ -30,11 +30,12 @@ _BEGIN = re.compile(
 
 _SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
 
-DecoderName = Literal["soundfile", "pyav", "vorbis"]
+DecoderName = Literal["soundfile", "pyav", "intact ogg", "chain", "bitstream"]
 
 _PYAV: tuple[DecoderName, ...] = ("pyav",)
 _PYAV_FIRST: tuple[DecoderName, ...] = ("pyav", "soundfile")
 _SOUNDFILE_FIRST: tuple[DecoderName, ...] = ("soundfile", "pyav")
+_LOSSLESS: tuple[DecoderName, ...] = ("bitstream", *_SOUNDFILE_FIRST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Format:
         codec: first bytes of the first Ogg packet in a file with one stream.
         decoders: in the order to try them.
         decoders_if_intact: those to try instead in a file whose Ogg pages are all intact.
+        header: reads the chunks of a WAV and its kin up to the sound.
         end: reads the byte where the sound ends from an open file's headers, or None.
         samples: reads the number of samples per channel from the first 2,048 bytes, or None.
         byte_order: ``"<"`` or ``">"``, of uncompressed samples; empty if there are none.
@@ -64,6 +66,7 @@ class Format:
     codec: bytes = b""
     decoders: tuple[DecoderName, ...] = _PYAV
     decoders_if_intact: tuple[DecoderName, ...] = ()
+    header: Callable[[SourceFile], riff.Header] | None = None
     end: Callable[[SourceFile], int | None] | None = None
     samples: Callable[[bytes], int | None] | None = None
     byte_order: str = ""
@@ -72,6 +75,10 @@ class Format:
     resyncs: bool = False
     states_length: bool = False
     tolerance: float = 0.0
+
+    def decoders_for(self, *, intact: bool) -> tuple[DecoderName, ...]:
+        """The decoders to try, of a file whose pages are intact or not."""
+        return (intact and self.decoders_if_intact) or self.decoders
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is in this format, by magic and codec."""
@@ -85,25 +92,27 @@ class Format:
 
 # fmt: off
 WAV = Format(name="wav", extensions="wav wave bwf", magic=rb"RIF[FX]....WAVE",
-             decoders=_SOUNDFILE_FIRST, end=lengths.wav_end, byte_order="<")
+             decoders=_LOSSLESS, header=riff.read_wav, byte_order="<")
 RF64 = replace(WAV, name="rf64", extensions="rf64", magic=rb"(?:RF64|BW64)....WAVE")
 # libsndfile looks for MPEG audio byte by byte, and stops at 4 GiB
 WAV_WITH_MPEG = Format(name="wav mpeg")
 LARGE_WAV = Format(name="large wav")
 W64 = Format(name="w64", extensions="w64",
              magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
-             decoders=_SOUNDFILE_FIRST, end=lengths.w64_end, byte_order="<")
+             decoders=_LOSSLESS, header=riff.read_w64, byte_order="<")
 
 AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
-              decoders=_SOUNDFILE_FIRST, end=lengths.aiff_end, byte_order=">")
+              decoders=_LOSSLESS, header=riff.read_aiff, byte_order=">")
 # FFmpeg knows more codecs than libsndfile, and notices more damage
-AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC", decoders=_PYAV_FIRST)
-AU = replace(AIFF, name="au", extensions="au snd", magic=rb"\.snd", end=lengths.au_end)
-CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff\0", end=lengths.caf_end)
+AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC",
+               decoders=("bitstream", *_PYAV_FIRST))
+AU = Format(name="au", extensions="au snd", magic=rb"\.snd", decoders=_LOSSLESS,
+            end=lengths.au_end, byte_order=">")
+CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff\0", header=riff.read_caf)
 CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
                         decoders=_PYAV)
 
-FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_SOUNDFILE_FIRST,
+FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_LOSSLESS,
               samples=lengths.flac_samples, demuxer="flac", resyncs=True, states_length=True)
 
 # several streams, or another codec: FFmpeg knows more of these, libsndfile some others. What is
@@ -111,11 +120,13 @@ FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_SOUNDFIL
 OGG = Format(name="ogg", extensions="oga ogv", magic=rb"OggS", decoders=_PYAV_FIRST, paged=True,
              demuxer="ogg")
 OGG_OPUS = replace(OGG, name="ogg opus", extensions="opus", codec=b"OpusHead",
-                   decoders=_SOUNDFILE_FIRST)
-OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC")
-OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01vorbis",
-                     decoders_if_intact=("vorbis", "soundfile"))
+                   decoders=_SOUNDFILE_FIRST, decoders_if_intact=("intact ogg", *_SOUNDFILE_FIRST))
+OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC",
+                   decoders_if_intact=())
+OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01vorbis")
 OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", decoders=_PYAV)
+OGG_CHAIN = replace(OGG, name="ogg chain", extensions="", magic=b"", demuxer="",
+                    decoders=("chain", *_PYAV_FIRST))
 
 MP3 = Format(name="mp3", extensions="mp3 mp2 mpa mpga", samples=xing_samples, demuxer="mp3")
 # FFmpeg does not know this
@@ -179,6 +190,7 @@ class Probed:
         damaged_pages: places where Ogg pages are lost or damaged.
         ends_clean: the last MPEG frame is whole, and nothing but tags follow.
         announced_samples: per channel, by an MP3's or FLAC's header.
+        has_more: a WAV, AIFF or CAF has another chunk of sound, which is not decoded.
     """
 
     format: Format
@@ -188,6 +200,7 @@ class Probed:
     damaged_pages: int
     ends_clean: bool
     announced_samples: int | None
+    has_more: bool = False
 
 
 def probe(source: SourceFile) -> Probed:
@@ -200,19 +213,22 @@ def probe(source: SourceFile) -> Probed:
     """
     found = identify(source)
     known, source.start, source.end = found.format, found.start, found.end
-    end = None
-    if known is WAV:
-        known, end = _probe_wav(source)
+    end, has_more = None, False
+    if known.header is not None:
+        header = known.header(source)
+        end, has_more = header.end, header.more_is_worth_telling
+        known = _apply(header, known, source)
     elif known.end is not None:
         end = known.end(source)
     breaks_off, damaged_pages = end is not None and end > source.end, 0
     if known.paged:
         pages = check_pages(source)
         breaks_off, damaged_pages = not pages.complete, pages.damaged_parts
+        known = OGG_CHAIN if len(pages.links) > 1 else known
     samples = known.samples(source.read_at(source.start, 2048)) if known.samples else None
     intact = not (breaks_off or damaged_pages)
-    decoders = (intact and known.decoders_if_intact) or known.decoders
-    return Probed(known, decoders, end, breaks_off, damaged_pages, found.ends_clean, samples)
+    decoders, clean = known.decoders_for(intact=intact), found.ends_clean
+    return Probed(known, decoders, end, breaks_off, damaged_pages, clean, samples, has_more)
 
 
 @dataclass(frozen=True)
@@ -254,7 +270,7 @@ def _by_magic(source: SourceFile, at: int, end: int) -> Format | None:
     head = source.read_at(at, 1 << 12)
     for known in FORMATS:
         if known.matches(head):
-            return OGG if known.codec and _is_chained(source, at, end) else known
+            return known
     return None
 
 
@@ -280,16 +296,20 @@ def _among_other_bytes(
     return Identified(MP3 if kind == "mp3" else ADTS, start, last.offset, last.is_clean)
 
 
-def _probe_wav(source: SourceFile) -> tuple[Format, int | None]:
-    """How to decode a WAV, and the byte where its sound ends by its header."""
-    header = lengths.read_wav(source)
-    if header.holds_mpeg:
-        return WAV_WITH_MPEG, header.end
-    if header.lost_size is None:
-        return WAV, header.end
-    source.patch(header.lost_size.field, _SIZE_UNKNOWN)
-    source.end = header.lost_size.end
-    return LARGE_WAV, None
+def _apply(header: riff.Header, known: Format, source: SourceFile) -> Format:
+    """How to decode a file of chunks; what its header has wrong is replaced."""
+    if known is WAV and header.holds_mpeg:
+        return WAV_WITH_MPEG
+    if known is WAV and header.lost_size is not None:
+        source.patch(header.lost_size.field, _SIZE_UNKNOWN)
+        source.end = header.lost_size.end
+        return LARGE_WAV
+    if header.more is not None and header.end is not None:
+        source.end = header.end  # libsndfile would take the last chunk of sound
+    if header.mended is not None:
+        source.start = header.mended.start
+        source.patch(header.mended.start, header.mended.data)
+    return known
 
 
 def _last_frame(source: SourceFile, start: int, end: int) -> FramesEnd:
@@ -302,11 +322,3 @@ def _last_frame(source: SourceFile, start: int, end: int) -> FramesEnd:
         if tail_start == start:
             break
     return FramesEnd(end, is_clean=False)
-
-
-def _is_chained(source: SourceFile, start: int, end: int) -> bool:
-    """Whether the last page belongs to another stream than the first (internet radio)."""
-    tail = source.read_at(max(end - (1 << 17), start), 1 << 17)
-    last = tail.rfind(b"OggS\0")
-    serial = source.read_at(start + 14, 4)
-    return last >= 0 and tail[last + 14 : last + 18] not in (serial, b"")

@@ -15,6 +15,7 @@ _LONGEST_PAGE = 27 + 255 + 255 * 255
 _CHUNK = 1 << 20
 _MAX_FAILURES = 1000  # damaged pages; crafted files could have millions, which take hours
 _MAX_STREAMS = 1000  # multiplexed ones whose page numbers are kept
+_MAX_LINKS = 4_000  # of a chain; the last contains all that follow
 _LAST, _FIRST = 4, 2  # flags of a stream's last and first page
 # RFC 3533's CRC shifts to the left, zlib's to the right over the same polynomial: they are equal
 # if the bits of every byte and of the result are reversed.
@@ -25,10 +26,12 @@ _ALL_ONES = 0xFFFFFFFF
 @dataclass(frozen=True)
 class OggPages:
     """``damaged_parts``: places where pages are missing or have a wrong checksum. ``complete``:
-    the last page is marked as the end of its stream."""
+    the last page is marked as the end of its stream. ``links``: the bytes at which the links of a
+    chain begin; a file that is no chain has one."""
 
     damaged_parts: int
     complete: bool
+    links: tuple[int, ...]
 
 
 def check_pages(source: SourceFile) -> OggPages:
@@ -39,17 +42,19 @@ def check_pages(source: SourceFile) -> OggPages:
     walk = _Walk(source)
     while walk.next_page():
         pass
-    return OggPages(walk.damaged_parts, walk.complete)
+    return OggPages(walk.damaged_parts, walk.complete, tuple(walk.links))
 
 
 class _Walk:
     def __init__(self, source: SourceFile) -> None:
         self.damaged_parts = 0
         self.complete = False
+        self.links = [source.start]
         self._source = source
         self._at = self._chunk_start = source.start
         self._chunk = b""
         self._in_damage = False
+        self._in_first_pages = True
         self._failures = 0
         self._next_numbers: dict[bytes, int] = {}
 
@@ -62,6 +67,7 @@ class _Walk:
         page = memoryview(self._chunk)[offset : offset + length]
         last = bool(page[5] & _LAST)
         if _checksum(page) == int.from_bytes(page[22:26], "little"):
+            self._look_for_link(first=bool(page[5] & _FIRST))
             gap = self._misses_pages(page)
             self.damaged_parts += gap or self._in_damage
             self._in_damage, self.complete = False, last
@@ -75,6 +81,12 @@ class _Walk:
             self.damaged_parts, self.complete = self.damaged_parts + 1, True
             return False
         return self._skip_to_magic(offset)
+
+    def _look_for_link(self, first: bool) -> None:
+        """A link begins with the first pages of all its streams (RFC 3533, section 4)."""
+        if first and not self._in_first_pages and len(self.links) < _MAX_LINKS:
+            self.links.append(self._at)
+        self._in_first_pages = first
 
     def _load(self) -> int:
         """Read so far that the chunk holds the whole page; returns the page's offset in it."""

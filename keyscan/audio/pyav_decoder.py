@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import av
 import av.error
@@ -17,12 +16,13 @@ import av.subtitles.stream  # PyAV would load it later, perhaps with no memory l
 import numpy as np
 from av.container import InputContainer
 from av.stream import Discard
+from numpy.typing import NDArray
 
 from keyscan.audio.decoder import Block, Damage, Refused, StreamNumbers
 from keyscan.audio.formats import ADTS, ASF, BY_DEMUXER, MP3, MP4, ROWS_OF_FRAMES, UNKNOWN, Format
 from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.protection import protected_tracks
-from keyscan.audio.soundfile_decoder import SoundfileDecoder
+from keyscan.audio.scale import PEEKS, full_scale
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stems import StemSum
 from keyscan.audio.tags import behind_tags
@@ -32,6 +32,7 @@ _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl"
 _BLOCK_SAMPLES = 1 << 17  # of all channels together
 _READ_SIZE = 1 << 18
 _LARGEST_ALLOCATION = 128 << 20  # bytes: the index of 24 hours of AAC in an MP4 takes 100 MB
+_NOT_READABLE = (av.error.FFmpegError, ValueError, OSError)  # what opening a file raises
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 # Formats that name other files or addresses, devices, subtitles, text, scripts that make hours of
@@ -93,6 +94,13 @@ def _refuse_to_open(*_: object) -> NoReturn:
     raise PermissionError("media files may not open other files")
 
 
+class Readable(Protocol):
+    """What FFmpeg reads that is no file."""
+
+    def read(self, count: int, /) -> bytes:
+        """Up to ``count`` bytes; none at the end."""
+
+
 class PyavDecoder:
     """Decodes the audio streams that ``tracks.choose`` takes, from ``source.start`` on.
 
@@ -104,23 +112,28 @@ class PyavDecoder:
     name = "pyav"
 
     def __init__(
-        self, source: SourceFile, known: Format, mix: Mixdown, wanted: int | None = None
+        self,
+        source: SourceFile | Readable,
+        known: Format,
+        mix: Mixdown,
+        wanted: int | None = None,
+        *,
+        demuxer: str | None = None,
     ) -> None:
-        """``wanted`` is the number of an audio stream; None: any."""
-        self._source, self._mix = source, mix
-        protected = protected_tracks(source) if known is MP4 else frozenset()
-        source.seek(0)
+        """``wanted`` is the number of an audio stream; None: any.
+
+        ``demuxer`` is FFmpeg's name of the container; None: FFmpeg finds out.
+        """
+        self._mix = mix
+        self._file = source if isinstance(source, SourceFile) else None
+        protected: frozenset[int] = frozenset()
+        if self._file is not None and known is MP4:
+            protected = protected_tracks(self._file)
+        if demuxer is None and known in (MP3, ADTS):  # by bytes FFmpeg errs
+            demuxer = known.demuxer
         try:
-            self._container: InputContainer = av.open(
-                source,
-                mode="r",
-                format=known.demuxer if known in (MP3, ADTS) else None,  # by bytes it errs
-                container_options=_CONTAINER_OPTIONS,
-                metadata_errors="replace",
-                buffer_size=_READ_SIZE,
-                io_open=_refuse_to_open,
-            )
-        except (av.error.FFmpegError, ValueError, OSError) as error:
+            self._container = _open(source, demuxer)
+        except _NOT_READABLE as error:
             raise Refused(getattr(error, "strerror", None) or str(error)) from error
         demuxer = self._container.format.name
         self._demuxed = BY_DEMUXER.get(demuxer, UNKNOWN)
@@ -135,16 +148,21 @@ class PyavDecoder:
         self._finds_gaps = self._demuxed.resyncs
         self._ends_anywhere = demuxer in ROWS_OF_FRAMES
         self.announced_seconds = self._announced_seconds()
+        self.expected_seconds = (self._container.duration or 0) / av.time_base
         self._packets: Iterator[Any] = self._all_packets()
+        self.full_scale = 1.0
+        if isinstance(source, SourceFile) and _stores_floats(self._stream):
+            self.full_scale = full_scale(_peek(source, self._stream.index))
 
     def _audio_streams(
         self, known: Format, wanted: int | None, protected: frozenset[int]
     ) -> list[av.AudioStream]:
-        start = self._source.start
+        file = self._file
         # FFmpeg finds MPEG frames in random bytes; the probe has found no chain of them
         if known is UNKNOWN and self._demuxed in (MP3, ADTS):
             raise Refused("bytes that only resemble audio frames")
-        if self._container.format.name == "mpeg" and self._source.read_at(start, 3) != b"\0\0\1":
+        is_mpeg = self._container.format.name == "mpeg"
+        if is_mpeg and file is not None and file.read_at(file.start, 3) != b"\0\0\1":
             raise Refused("bytes that only resemble an MPEG program stream")
         audio = self._container.streams.audio
         choice = choose(audio, wanted, protected)
@@ -249,9 +267,10 @@ class PyavDecoder:
             try:
                 frames = decoders[place](packet)
             except av.error.FFmpegError:
-                at = self._source.start + (packet.pos or 0)
-                tag_end = max(tag_end, behind_tags(self._source, at))
-                in_tag |= at < tag_end  # between two files that were joined
+                if self._file is not None:
+                    at = self._file.start + (packet.pos or 0)
+                    tag_end = max(tag_end, behind_tags(self._file, at))
+                    in_tag |= at < tag_end  # between two files that were joined
                 bad = not in_tag
                 continue
             in_tag = False
@@ -292,24 +311,35 @@ class PyavDecoder:
         self._container.close()
 
 
-class VorbisDecoder(PyavDecoder):
-    """FFmpeg for intact Ogg Vorbis: it takes two thirds of the time of libvorbis.
+def _open(source: SourceFile | Readable, demuxer: str | None) -> InputContainer:
+    if isinstance(source, SourceFile):
+        source.seek(0)
+    return av.open(
+        source,
+        mode="r",
+        format=demuxer,
+        container_options=_CONTAINER_OPTIONS,
+        metadata_errors="replace",
+        buffer_size=_READ_SIZE,
+        io_open=_refuse_to_open,
+    )
 
-    Both must agree on where the sound begins and ends. One file in thirty was cut out of another,
-    and by its time stamps only one of them trims the ends.
 
-    Raises:
-        Refused: they do not agree.
-    """
+def _stores_floats(stream: av.AudioStream) -> bool:
+    """Whether the samples are floats as a program wrote them, on any scale."""
+    context = stream.codec_context
+    sample_format = context.format.name if context.format else ""
+    return sample_format.startswith(("flt", "dbl")) and context.codec.lossless
 
-    def __init__(
-        self, source: SourceFile, known: Format, mix: Mixdown, wanted: int | None = None
-    ) -> None:
-        with contextlib.closing(SoundfileDecoder(source, known, mix)) as other:
-            samples = other.samples
-        super().__init__(source, known, mix, wanted)
-        first = next(self._packets, None)
-        if first is None or first.pts != -(first.duration or 0) or self._stream.duration != samples:
-            self.close()
-            raise Refused("the sound begins or ends within a packet")
-        self._packets = itertools.chain([first], self._packets)
+
+def _peek(source: SourceFile, stream: int) -> list[NDArray[Any]]:
+    """Samples from all over the file, through a container of their own."""
+    position, parts = source.tell(), []
+    with contextlib.suppress(*_NOT_READABLE, IndexError), _open(source, None) as container:
+        for place in range(PEEKS):
+            with contextlib.suppress(av.error.FFmpegError, StopIteration):
+                container.seek((container.duration or 0) * place // PEEKS)
+                frame: Any = next(container.decode(container.streams[stream]))
+                parts.append(frame.to_ndarray())
+    source.seek(position)
+    return parts

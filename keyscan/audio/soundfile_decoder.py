@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from keyscan.audio.decoder import Block, Damage, Refused
 from keyscan.audio.formats import FREE_FORMAT_MP3, Format
 from keyscan.audio.mixdown import Mixdown
+from keyscan.audio.scale import PEEK_FRAMES, PEEKS, full_scale
 from keyscan.audio.source import SourceFile
 from keyscan.errors import NoSuchStream
 
 _BLOCK_SAMPLES = 1 << 17  # of all channels together: fits the processor's cache
 _BYTE_ORDERS = {"LITTLE": "<", "BIG": ">"}  # stated in files of the other order than their format's
+_FLOATS = ("FLOAT", "DOUBLE")
 _TYPES = {"PCM_16": ("i2", 2), "PCM_24": ("i4", 3), "PCM_32": ("i4", 4), "FLOAT": ("f4", 4)}
 
 
@@ -52,9 +54,23 @@ class SoundfileDecoder:
         self.damage = Damage()
         self.samples: int = self._file.frames
         # libsndfile takes the length of an Ogg file from its last page
-        self.announced_seconds = self.samples / self._file.samplerate if known.paged else None
+        self.expected_seconds = self.samples / self._file.samplerate
+        self.announced_seconds = self.expected_seconds if known.paged else None
+        self.full_scale = full_scale(self._peek()) if self._file.subtype in _FLOATS else 1.0
         self._frames_at_once = max(_BLOCK_SAMPLES // self._file.channels, 1)
         self._order = known.byte_order and _BYTE_ORDERS.get(self._file.endian, known.byte_order)
+
+    def _peek(self) -> list[NDArray[Any]]:
+        """Samples from all over the file."""
+        parts = []
+        try:
+            for place in range(PEEKS):
+                self._file.seek(self.samples * place // PEEKS)
+                parts.append(self._file.read(PEEK_FRAMES, np.float32))
+            self._file.seek(0)
+        except (soundfile.SoundFileError, RuntimeError):
+            self.damage.gave_up = True
+        return parts
 
     def __iter__(self) -> Iterator[Block]:
         if not self._order or self._file.subtype not in _TYPES:

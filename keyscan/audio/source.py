@@ -8,8 +8,10 @@ import os
 import re
 import stat
 import time
+from pathlib import Path
 from typing import NoReturn
 
+from keyscan.audio.names import other_form
 from keyscan.errors import (
     AnalysisError,
     EmptyFile,
@@ -71,6 +73,12 @@ class SourceFile:
             self.close()
             raise
         self.end = status.st_size
+
+    def narrow(self, start: int, end: int) -> None:
+        """From now on the decoders read the bytes ``start`` to ``end``."""
+        self.start, self.end = start, end
+        self._position = 0
+        self._buffer_at, self._buffer = 0, memoryview(b"")
 
     def status(self) -> os.stat_result:
         """Size and times of the opened file as it is now."""
@@ -237,6 +245,16 @@ def _require_content(status: os.stat_result) -> None:
     raise NotAFile(f"the path is {kinds.get(stat.S_IFMT(status.st_mode), 'a device')}, not a file")
 
 
+def _not_found(path: str | bytes | os.PathLike[str] | None) -> str:
+    text = "File not found: there is no file at the path"
+    form = None if path is None else other_form(Path(os.fsdecode(path)))
+    if form is None:
+        return text
+    return (
+        f"{text}: a name in it looks the same on the disk, but is in another Unicode form ({form})"
+    )
+
+
 def _raise_for(error: OSError | ValueError) -> NoReturn:
     """Turn the error of an open or a stat into one of ours."""
     if isinstance(error, ValueError):  # a NUL, or a lone surrogate that no file name can hold
@@ -245,7 +263,7 @@ def _raise_for(error: OSError | ValueError) -> NoReturn:
     if windows_code in _WINDOWS_NAME_ERRORS:
         raise InvalidPath(f"the path cannot name a file: {error.strerror}") from error
     if code in (errno.ENOENT, errno.ENOTDIR):
-        raise FileNotFound("File not found: there is no file at the path") from error
+        raise FileNotFound(_not_found(error.filename)) from error
     if windows_code in (None, _WINDOWS_ACCESS_DENIED) and code in (errno.EACCES, errno.EPERM):
         raise PermissionDenied("the file may not be read by this user") from error
     if windows_code is None and code in _NAME_ERRORS:

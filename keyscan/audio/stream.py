@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain, groupby
 
 import numpy as np
 
+from keyscan.audio.bitstream import BitstreamDecoder
+from keyscan.audio.chain import OGG_DECODERS, ChainDecoder
 from keyscan.audio.decoder import Block, Decoder, Refused, StreamNumbers
 from keyscan.audio.formats import FREE_FORMAT_MP3, MP3, DecoderName, probe
 from keyscan.audio.mixdown import Mixdown, Mono
-from keyscan.audio.pyav_decoder import PyavDecoder, VorbisDecoder
+from keyscan.audio.pyav_decoder import PyavDecoder
 from keyscan.audio.resampling import Resampler
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
@@ -20,14 +23,18 @@ from keyscan.errors import AnalysisError, AnalysisWarning, DecodeFailed, NoAudio
 from keyscan.runtime import Stages
 
 _RATES = range(1_000, 1_000_001)  # Hz: outside, a header is damaged
+_DSD_RATES = [
+    base * factor // 8 for base in (44_100, 48_000) for factor in (256, 512, 1024)
+]  # of bytes
 _ROUNDED_SECONDS = 0.2  # time stamps in milliseconds, and frames that only prime the decoder
 _LAST_FRAME = 0.05  # seconds, at most, that converters leave incomplete
-_LOUDEST = 1e5  # above any scale in use, 16-bit integers written as floats included
+_LEAST_BYTES = 1_000  # a second: 8 kbit/s; what takes fewer is silence
+_LOUDEST = 1e3  # 60 dB above full scale; no writer of floats goes as far
 
-_DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder]] = {
-    "soundfile": SoundfileDecoder,
-    "pyav": PyavDecoder,
-    "vorbis": VorbisDecoder,
+_DECODERS: dict[DecoderName, type[SoundfileDecoder | PyavDecoder | ChainDecoder]] = {
+    **OGG_DECODERS,
+    "chain": ChainDecoder,
+    "bitstream": BitstreamDecoder,
 }
 
 
@@ -78,6 +85,7 @@ class AudioStream:
             self._source = file if isinstance(file, SourceFile) else SourceFile(file)
             try:
                 self._probed = probe(self._source)
+                self._range = self._source.start, self._source.end
                 self._untried = list(self._probed.decoders)
                 self._decoder = self._open()
                 self._source.check()
@@ -89,6 +97,12 @@ class AudioStream:
     def decoder(self) -> str:
         """The library that decodes, ``"soundfile"`` or ``"pyav"``."""
         return self._decoder.name
+
+    @property
+    def expected_seconds(self) -> float:
+        """The length that the file states, as far as its bytes can hold it; 0 if it states none."""
+        start, end = self._range
+        return max(min(self._decoder.expected_seconds, (end - start) / _LEAST_BYTES), 0.0)
 
     @property
     def format(self) -> str:
@@ -146,10 +160,15 @@ class AudioStream:
         known, reasons = self._probed.format, []
         while self._untried:
             try:
-                decoder = _DECODERS[self._untried.pop(0)]
-                return decoder(self._source, known, self.mix, self._wanted)
+                self._source.narrow(*self._range)  # a chain goes from link to link
+                kind = _DECODERS[self._untried.pop(0)]
+                decoder = kind(self._source, known, self.mix, self._wanted)
             except Refused as refusal:
                 reasons.append(str(refusal))
+                continue
+            if isinstance(decoder, BitstreamDecoder):  # FLAC counts the samples that carry it
+                self._probed = replace(self._probed, announced_samples=None)
+            return decoder
         self._source.check()
         file = f"the {known.name} file" if known.name else "the file"
         if self._probed.breaks_off or self._source.shrank:
@@ -198,9 +217,12 @@ class AudioStream:
                 self._source.check()
                 if block is None:
                     return
-                if block.sample_rate not in _RATES:
+                if block.sample_rate not in _RATES and block.sample_rate not in _DSD_RATES:
                     raise DecodeFailed(f"the sample rate of {block.sample_rate} Hz is no real one")
                 samples = block.samples[skip:]
+                if self._decoder.full_scale != 1:
+                    with np.errstate(invalid="ignore"):  # signalling NaN
+                        samples = samples / np.float32(self._decoder.full_scale)
                 skip = max(skip - len(block.samples), 0)
                 self._silence_nonsense(samples)
             if len(samples):
@@ -232,6 +254,9 @@ class AudioStream:
         if self._bad_samples:
             text = f"{self._bad_samples} sample(s) that are no sound were silenced"
             found.append(AnalysisWarning("bad_samples", text))
+        if probed.has_more:
+            text = "the file has a second chunk of sound, which was left out, as players do"
+            found.append(AnalysisWarning("more_sound", text))
         return tuple(found)
 
     def _missing_end(self) -> str | None:
@@ -259,10 +284,10 @@ class AudioStream:
 
     def _announced_by_bytes(self) -> float | None:
         """The whole length, if the missing bytes are as long as those that are there."""
-        source, end = self._source, self._probed.announced_end
+        (start, stop), end = self._range, self._probed.announced_end
         if end is None or not self._samples:
             return None
-        return self.duration * (end - source.start) / (source.end - source.start)
+        return self.duration * (end - start) / (stop - start)
 
 
 def _unheard(seconds: float) -> float:

@@ -43,6 +43,13 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Opened:
+    """The file is open, and probably holds ``seconds`` of sound."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Stop:
     """The file that is being worked on is no longer wanted."""
 

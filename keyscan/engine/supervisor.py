@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -39,24 +40,29 @@ class Watch:
         self.accepted = False
         self._process, self._connection = process, connection
         self._options, self._cancelled = options, cancelled
-        self._deadline = time.monotonic() + options.timeout
-        self._stopping = self._stop_sent = False
+        self._start, self._timeout = time.monotonic(), options.timeout
+        self._stop_deadline: float | None = None
+        self._stop_sent = False
+
+    def opened(self, seconds: float) -> None:
+        """The file holds so many seconds of sound: a long one has more time from its start on."""
+        self._timeout = self._options.timeout_for(seconds)
 
     def look(self) -> None:
         """Kill the process if it has had its time or memory; ask it to stop if cancelled."""
         if self.verdict is not None:
             return
         now = time.monotonic()
-        if self._cancelled.is_set() and not self._stopping:
-            self._stopping = True
-            self._deadline = min(self._deadline, now + _STOP_SECONDS)
-        if self._stopping and self.accepted and not self._stop_sent:
+        if self._cancelled.is_set() and self._stop_deadline is None:
+            self._stop_deadline = now + _STOP_SECONDS
+        stopping = self._stop_deadline is not None
+        if stopping and self.accepted and not self._stop_sent:
             self._stop_sent = True  # the pipe has room: the process has read its work
             with contextlib.suppress(OSError):
                 send(self._connection, Stop())
-        if now > self._deadline:
-            text = f"no answer within {self._options.timeout:g} seconds; the file is given up"
-            self.verdict = Cancelled() if self._stopping else TimedOut(text)
+        if now > min(self._start + self._timeout, self._stop_deadline or math.inf):
+            text = f"no answer within {self._timeout:g} seconds; the file is given up"
+            self.verdict = Cancelled() if stopping else TimedOut(text)
         elif resident_bytes(self._process.pid or 0) > self._options.memory_limit:
             self.verdict = out_of_memory(self._options)
         if self.verdict is not None:

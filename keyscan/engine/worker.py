@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from keyscan.cache.lookup import Known
-from keyscan.engine.messages import Accepted, Started, Work, receive, send
+from keyscan.engine.messages import Accepted, Opened, Started, Work, receive, send
 from keyscan.engine.supervisor import Supervisor, Watch, out_of_memory, resident_bytes
 from keyscan.engine.worker_process import OUT_OF_MEMORY, worker_main
 from keyscan.errors import AnalysisError, DecoderCrashed, StartFailed, WorkerFailed
@@ -109,6 +109,9 @@ class Worker:
                 answer = _receive(connection, watch)
                 if isinstance(answer, Accepted):
                     watch.accepted = True
+                    answer = _receive(connection, watch)
+                while isinstance(answer, Opened):
+                    watch.opened(answer.seconds)
                     answer = _receive(connection, watch)
             except (OSError, EOFError):
                 answer = None

@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
-from keyscan.engine.messages import Accepted, Started, Stop, Work, receive, send
+from keyscan.engine.messages import Accepted, Opened, Started, Stop, Work, receive, send
 from keyscan.errors import AnalysisError, InternalError, InvalidPath, StartFailed
 from keyscan.locations import meant_path
 from keyscan.options import WorkerOptions
@@ -41,13 +42,24 @@ ORPHANED = 71
 def worker_main(connection: Connection, options: WorkerOptions, cache: str | None) -> None:
     """Send ``Started``, or ``StartFailed`` and end; then answer ``Work`` until the pipe closes.
 
-    The answer is ``Accepted`` and then ``Features``, ``Known`` or an ``AnalysisError``. ``cache``
-    is the path of the cache's file; None: there is no cache.
+    The answer is ``Accepted``, ``Opened`` if the file could be opened, and then ``Features``,
+    ``Known`` or an ``AnalysisError``. ``cache`` is the path of the cache's file; None: there is no
+    cache.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
     open_missing_streams()
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    longest = 2 * options.timeout + 1  # seconds: the supervisor is sooner
+
+    def limit_time(sound: float) -> None:
+        # ends the process if the server is gone and a decoder never returns
+        longest = 2 * options.timeout_for(sound) + 1  # seconds: the supervisor is sooner
+        limit_processor_time(longest)
+        faulthandler.dump_traceback_later(longest, exit=True, file=nowhere)
+
+    def opened(sound: float) -> None:
+        limit_time(sound)
+        send(connection, Opened(sound))
+
     try:
         try:
             with loading():
@@ -60,11 +72,9 @@ def worker_main(connection: Connection, options: WorkerOptions, cache: str | Non
         while True:
             message = receive(connection)
             if isinstance(message, Work):  # a Stop here came too late for its file
-                # ends the process if the server is gone and a decoder never returns
-                limit_processor_time(longest)
-                faulthandler.dump_traceback_later(longest, exit=True, file=nowhere)
+                limit_time(0.0)
                 send(connection, Accepted())
-                send(connection, _analyse(message, options.cqt, connection, known_files))
+                send(connection, _analyse(message, options.cqt, connection, opened, known_files))
                 faulthandler.cancel_dump_traceback_later()
     except (EOFError, OSError):
         return  # the server is gone
@@ -101,7 +111,11 @@ def _warn(text: str) -> None:
 
 
 def _analyse(
-    work: Work, cqt: CqtEngine, connection: Connection, known_files: KnownFiles | None = None
+    work: Work,
+    cqt: CqtEngine,
+    connection: Connection,
+    opened: Callable[[float], None],
+    known_files: KnownFiles | None = None,
 ) -> Features | Known | AnalysisError:
     from keyscan.spectrogram.features import extract_features
 
@@ -110,7 +124,12 @@ def _analyse(
 
     def extract(file: str | SourceFile) -> Features:
         return extract_features(
-            file, cqt, should_stop, stream=work.stream, mean_only=work.mean_only
+            file,
+            cqt,
+            should_stop,
+            opened,
+            stream=work.stream,
+            mean_only=work.mean_only,
         )
 
     try:

@@ -51,6 +51,7 @@ def extract_features(
     file: str | os.PathLike[str] | SourceFile,
     engine: CqtEngine = "matrix",
     should_stop: Callable[[], bool] = lambda: False,
+    opened: Callable[[float], None] = lambda seconds: None,
     *,
     stream: int | None = None,
     mean_only: bool = False,
@@ -65,6 +66,7 @@ def extract_features(
         file: a path, or an opened file at its start, which is closed.
         engine: ``"librosa"`` is the reference; it holds the whole track in memory.
         should_stop: called after every block.
+        opened: called once the file is open, with the seconds of sound that it probably holds.
         stream: the number of the only audio stream to take, counted from 0; None: any.
         mean_only: take the mean of channels that cancel, too.
 
@@ -79,6 +81,7 @@ def extract_features(
     stages = Stages()
     rate = _transform(engine).sample_rate
     with AudioStream(file, rate, stages, stream=stream) as audio:
+        opened(_credible(audio.expected_seconds))
         try:
             return _features(audio, engine, stages, should_stop, mean_only)
         except _NO_MUSIC as error:
@@ -147,6 +150,11 @@ def _add_powers(spectrogram: FloatArray, part: FloatArray) -> None:
 def _with_damage(reason: str, warnings: tuple[AnalysisWarning, ...]) -> str:
     """Damage may be why there is too little sound."""
     return "; ".join([reason, *(warning.message for warning in warnings)])
+
+
+def _credible(seconds: float) -> float:
+    """A file that claims more than is analysed gets no time for its claim."""
+    return seconds if seconds <= MAX_SECONDS else 0.0
 
 
 def warm_up(engine: CqtEngine = "matrix") -> None:

@@ -138,14 +138,6 @@ def test_samples_that_are_no_sound_are_silenced(bad: float, tmp_path: Path) -> N
     assert "10 sample(s)" in warning.message
 
 
-def test_floats_on_the_scale_of_integers_are_kept(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "loud.wav", music() * 32767, 44100, subtype="FLOAT")
-    with AudioStream(tmp_path / "loud.wav", 44100) as stream:
-        decoded = np.concatenate(list(stream))
-    np.testing.assert_allclose(decoded, music().mean(1) * 32767, rtol=1e-3, atol=1)
-    assert stream.warnings == ()
-
-
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0xFFFFF000, 0x7FFFFFFF, 0x7FFFF000, 0])
 def test_wav_lengths_of_streaming_writers_are_no_promise(size: int, tmp_path: Path) -> None:
     data = bytearray(valid("wav-streamed"))

@@ -26,7 +26,7 @@ def test_a_defect_is_answered_and_logged(connection, monkeypatch, capsys):
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(features, "extract_features", broken)
-    answer = _analyse(Work("/a.mp3"), "matrix", connection[0])
+    answer = _analyse(Work("/a.mp3"), "matrix", connection[0], print)
     assert isinstance(answer, InternalError)
     assert str(answer) == "ZeroDivisionError: oh"
     captured = capsys.readouterr()
@@ -35,14 +35,14 @@ def test_a_defect_is_answered_and_logged(connection, monkeypatch, capsys):
 
 
 def test_what_is_wrong_with_a_file_is_an_error(connection, tmp_path):
-    assert isinstance(_analyse(Work(str(tmp_path)), "matrix", connection[0]), NotAFile)
+    assert isinstance(_analyse(Work(str(tmp_path)), "matrix", connection[0], print), NotAFile)
 
 
 def test_a_stop_is_noticed_between_blocks(connection, monkeypatch):
     worker, server = connection
     monkeypatch.setattr(features, "AudioStream", EndlessStream)
     send(server, Stop())
-    assert isinstance(_analyse(Work("/a.mp3"), "matrix", worker), Cancelled)
+    assert isinstance(_analyse(Work("/a.mp3"), "matrix", worker, print), Cancelled)
 
 
 class EndlessStream:
@@ -50,6 +50,7 @@ class EndlessStream:
 
     def __init__(self, path, sample_rate, stages, **_):
         self.block = np.zeros(sample_rate, np.float32)
+        self.expected_seconds = 0.0
 
     def __enter__(self):
         return self
