@@ -13,8 +13,9 @@ import numpy as np
 from keyscan.audio.bitstream import BitstreamDecoder
 from keyscan.audio.chain import OGG_DECODERS, ChainDecoder
 from keyscan.audio.decoder import Block, Decoder, Refused, StreamNumbers
-from keyscan.audio.formats import FREE_FORMAT_MP3, MP3, DecoderName, probe
+from keyscan.audio.formats import FREE_FORMAT_MP3, MP3, DecoderName
 from keyscan.audio.mixdown import Mixdown, Mono
+from keyscan.audio.probing import probe
 from keyscan.audio.pyav_decoder import PyavDecoder
 from keyscan.audio.resampling import Resampler
 from keyscan.audio.soundfile_decoder import SoundfileDecoder

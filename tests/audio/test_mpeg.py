@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from examples.track import encode
-from keyscan.audio.formats import FREE_FORMAT_MP3, MP3, UNKNOWN, identify
+from keyscan.audio.formats import FREE_FORMAT_MP3, MP3, UNKNOWN
 from keyscan.audio.mpeg import find_frames, mp3_frame
+from keyscan.audio.probing import identify
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import UnsupportedFormat

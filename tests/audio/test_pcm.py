@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from keyscan.audio.formats import probe
 from keyscan.audio.mixdown import Mixdown, Mono
+from keyscan.audio.probing import probe
 from keyscan.audio.soundfile_decoder import SoundfileDecoder
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream

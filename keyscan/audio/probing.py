@@ -1,0 +1,184 @@
+"""Which container a file is, where its sound lies, and what its headers say of damage."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from keyscan.audio import riff
+from keyscan.audio.formats import (
+    ADTS,
+    FORMATS,
+    FREE_FORMAT_MP3,
+    LARGE_WAV,
+    MP3,
+    OGG_CHAIN,
+    UNKNOWN,
+    WAV,
+    WAV_WITH_MPEG,
+    DecoderName,
+    Format,
+)
+from keyscan.audio.mpeg import WINDOW, FramesEnd, end_of_frames, find_frames
+from keyscan.audio.ogg import check_pages
+from keyscan.audio.source import SourceFile
+from keyscan.audio.tags import before_tags, behind_tags, behind_zeros, next_id3v2
+
+_SCAN = 1 << 20  # bytes other than tags and zeros before the sound; players look as far
+_TAILS = (1 << 15, 1 << 19, 1 << 23)  # bytes in which the last MPEG frame is looked for
+_MAX_GAPS = 10  # between tags before the sound
+
+# The first block of a FLAC file and the begin of the next, and a first Ogg page; libraries that
+# write these formats hold no more than the first eight bytes.
+_BEGIN = re.compile(
+    rb"fLaC(?:\x00\x00\x00\x22.{34}[\x01-\x06\x81-\x86]|\x80\x00\x00\x22.{34}\xff[\xf8\xf9])"
+    rb"|OggS\x00\x02\x00{8}",
+    re.DOTALL,
+)
+
+_SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
+
+
+@dataclass(frozen=True)
+class Probed:
+    """Before decoding: the format, and what is known of the file's damage.
+
+    Attributes:
+        decoders: in the order to try them.
+        announced_end: the byte where the sound ends by the file's headers, or None.
+        breaks_off: the file ends before its headers say.
+        damaged_pages: places where Ogg pages are lost or damaged.
+        ends_clean: the last MPEG frame is whole, and nothing but tags follow.
+        announced_samples: per channel, by an MP3's or FLAC's header.
+        has_more: a WAV, AIFF or CAF has another chunk of sound, which is not decoded.
+    """
+
+    format: Format
+    decoders: tuple[DecoderName, ...]
+    announced_end: int | None
+    breaks_off: bool
+    damaged_pages: int
+    ends_clean: bool
+    announced_samples: int | None
+    has_more: bool = False
+
+
+def probe(source: SourceFile) -> Probed:
+    """Identify an open file and set ``source.start`` and ``.end`` to its sound.
+
+    The size in the header of a WAV that is too long for it is replaced.
+
+    Raises:
+        DecodeFailed: the file has too many chunks.
+    """
+    found = identify(source)
+    known, source.start, source.end = found.format, found.start, found.end
+    end, has_more = None, False
+    if known.header is not None:
+        header = known.header(source)
+        end, has_more = header.end, header.more_is_worth_telling
+        known = _apply(header, known, source)
+    elif known.end is not None:
+        end = known.end(source)
+    breaks_off, damaged_pages = end is not None and end > source.end, 0
+    if known.paged:
+        pages = check_pages(source)
+        breaks_off, damaged_pages = not pages.complete, pages.damaged_parts
+        known = OGG_CHAIN if len(pages.links) > 1 else known
+    samples = known.samples(source.read_at(source.start, 2048)) if known.samples else None
+    intact = not (breaks_off or damaged_pages)
+    decoders, clean = known.decoders_for(intact=intact), found.ends_clean
+    return Probed(known, decoders, end, breaks_off, damaged_pages, clean, samples, has_more)
+
+
+@dataclass(frozen=True)
+class Identified:
+    """The format, and the bytes from which and up to which it lies.
+
+    ``ends_clean``: the last MPEG frame is whole, and nothing but tags follow.
+    """
+
+    format: Format
+    start: int
+    end: int
+    ends_clean: bool = False
+
+
+def identify(source: SourceFile) -> Identified:
+    """Find the sound: between tags, behind zeros and behind up to 1 MiB of other bytes."""
+    start = behind_tags(source)
+    end = before_tags(source, start)
+    at, scan_left = start, _SCAN
+    for _ in range(_MAX_GAPS):
+        for place in (at, behind_zeros(source, at)):
+            if known := _by_magic(source, place, end):
+                return Identified(known, place, end)
+        for most in (1, scan_left):  # the sound of most files begins at once
+            data = source.read_at(place, min(most + WINDOW, end - place))
+            tag = next_id3v2(data[:most])
+            reach = most if tag is None else tag
+            if found := _among_other_bytes(source, place, data, reach, end):
+                return found
+        if tag is None:
+            break
+        at, scan_left = behind_tags(source, place + tag), scan_left - tag
+    return Identified(UNKNOWN, start, end)
+
+
+def _by_magic(source: SourceFile, at: int, end: int) -> Format | None:
+    """The format whose first bytes are at byte ``at``, if it has any that tell."""
+    head = source.read_at(at, 1 << 12)
+    for known in FORMATS:
+        if known.matches(head):
+            return known
+    return None
+
+
+def _among_other_bytes(
+    source: SourceFile, at: int, data: bytes, reach: int, end: int
+) -> Identified | None:
+    """MPEG audio, FLAC or Ogg that begins in the first ``reach`` bytes of ``data``.
+
+    ``at``: the byte of the file where ``data`` begins.
+    """
+    frames = find_frames(data, reach, complete=at + len(data) >= end)
+    begin = _BEGIN.search(data, 0, frames[1] if frames else reach)
+    if begin is not None:
+        start = at + begin.start()
+        known = _by_magic(source, start, end)
+        return Identified(known or UNKNOWN, start, end)
+    if frames is None:
+        return None
+    kind, start = frames[0], at + frames[1]
+    if kind == "free":
+        return Identified(FREE_FORMAT_MP3, start, end)
+    last = _last_frame(source, start, end)
+    return Identified(MP3 if kind == "mp3" else ADTS, start, last.offset, last.is_clean)
+
+
+def _apply(header: riff.Header, known: Format, source: SourceFile) -> Format:
+    """How to decode a file of chunks; what its header has wrong is replaced."""
+    if known is WAV and header.holds_mpeg:
+        return WAV_WITH_MPEG
+    if known is WAV and header.lost_size is not None:
+        source.patch(header.lost_size.field, _SIZE_UNKNOWN)
+        source.end = header.lost_size.end
+        return LARGE_WAV
+    if header.more is not None and header.end is not None:
+        source.end = header.end  # libsndfile would take the last chunk of sound
+    if header.mended is not None:
+        source.start = header.mended.start
+        source.patch(header.mended.start, header.mended.data)
+    return known
+
+
+def _last_frame(source: SourceFile, start: int, end: int) -> FramesEnd:
+    """Where MPEG frames end: lyrics, a tag at the wrong end, or zeros may follow them."""
+    for size in _TAILS:
+        tail_start = max(end - size, start)
+        found = end_of_frames(source.read_at(tail_start, end - tail_start))
+        if found is not None:
+            return FramesEnd(tail_start + found.offset, found.is_clean)
+        if tail_start == start:
+            break
+    return FramesEnd(end, is_clean=False)
