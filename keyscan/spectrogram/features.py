@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MIN_SECONDS", "Features", "extract_features", "warm_up"]
 
-MIN_SECONDS = 3.0
+MIN_SECONDS = 1.5
 """The shortest track that is analysed."""
 
-_CODEC_ROUNDING = 0.1  # seconds that a codec's frames may cost a track of three seconds
+_CODEC_ROUNDING = 0.1  # seconds that a codec's frames may cost the shortest track
 
 
 def extract_features(
