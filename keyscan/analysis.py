@@ -36,25 +36,31 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a track in one key; ``start`` and ``end`` are in seconds.
+    """A part of a track in one key, or not tonal; ``start`` and ``end`` are in seconds.
 
-    ``confidence``: the probability, 0 to 1, that the part is in that key.
+    ``key``: None for drums, speech and noise. ``confidence``: the probability, 0 to 1, that the
+    part is in that key; 0 without one.
     """
 
     start: float
     end: float
-    key: Key
+    key: Key | None
     confidence: float
+
+    @property
+    def tonal(self) -> bool:
+        """Whether the part has a key."""
+        return self.key is not None
 
 
 @dataclass(frozen=True)
 class Timeline:
     """The key over time.
 
-    ``segments`` follow one another without a gap; neighbours are in different keys. Drums alone
-    belong to the music beside them. ``intro`` and ``outro`` are the first and the last half minute
-    of the music, or all of it where there is no more, in the key of the segment that has most of
-    it.
+    ``segments`` follow one another without a gap; neighbours are in different keys, or one of them
+    is not tonal. A few seconds of drums or speech belong to the music beside them. ``intro`` and
+    ``outro`` are the first and the last half minute of music, or all of it where there is no more,
+    in the key of the segment that has most of it; they have no key where nothing has.
     """
 
     segments: tuple[Segment, ...]
@@ -68,11 +74,12 @@ class Analysis:
 
     Attributes:
         path: of the file, as it was given; empty for a spectrogram without a file.
-        key: the most probable key.
+        key: the most probable key; of music that changes it, that of the longest time.
         probabilities: of the 24 keys in the order of ``class_id``; they sum to 1.
         tuning_cents: how far the music lies above A = 440 Hz, -47 to 53, with respect to which the
             key is meant; None where the tuning is not certain.
         tonal: False for drums, speech and noise, whose ``key`` means nothing.
+        changes_key: the timeline has several keys.
         duration: seconds of sound analysed.
         warnings: what is wrong with the file, or doubtful about the key.
         stream: the number of the audio stream, counted from 0 among those of the file, or numbers
@@ -87,6 +94,7 @@ class Analysis:
     probabilities: tuple[float, ...]
     tuning_cents: float | None
     tonal: bool = True
+    changes_key: bool = False
     duration: float
     warnings: tuple[AnalysisWarning, ...] = ()
     stream: StreamNumbers | None = None
@@ -149,6 +157,7 @@ class Analysis:
             "probabilities": self.probabilities,
             "tuning_cents": self.tuning_cents,
             "tonal": self.tonal,
+            "changes_key": self.changes_key,
             "timeline": None
             if timeline is None
             else {
@@ -175,6 +184,7 @@ class Analysis:
                 probabilities=tuple(record["probabilities"]),
                 tuning_cents=record["tuning_cents"],
                 tonal=record["tonal"],
+                changes_key=record["changes_key"],
                 duration=record["duration"],
                 warnings=tuple(AnalysisWarning(*warning) for warning in record["warnings"]),
                 stream=_stream(record["stream"]),
@@ -186,8 +196,9 @@ class Analysis:
             raise ValueError(f"not a cached analysis: {error!r}") from error
 
 
-def _row(segment: Segment) -> list[float]:
-    return [segment.start, segment.end, segment.key.class_id, segment.confidence]
+def _row(segment: Segment) -> list[float | None]:
+    class_id = None if segment.key is None else segment.key.class_id
+    return [segment.start, segment.end, class_id, segment.confidence]
 
 
 def _stream(value: int | list[int] | None) -> StreamNumbers | None:
@@ -203,7 +214,7 @@ def _timeline(value: Any) -> Timeline | None:
 
 def _segment(row: list[Any]) -> Segment:
     start, end, class_id, confidence = row
-    return Segment(start, end, KEYS[class_id], confidence)
+    return Segment(start, end, None if class_id is None else KEYS[class_id], confidence)
 
 
 def success_fields(analysis: Analysis, style: KeyStyle, *, timeline: bool) -> Message:
@@ -219,6 +230,7 @@ def success_fields(analysis: Analysis, style: KeyStyle, *, timeline: bool) -> Me
         "class_id": analysis.key.class_id,
         "confidence": round(analysis.confidence, 4),
         "tonal": analysis.tonal,
+        "changes_key": analysis.changes_key,
         "alternatives": [_candidate(other, style) for other in analysis.alternatives],
         "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
         "filename": PurePath(analysis.path).name,
@@ -252,14 +264,22 @@ def _timeline_fields(timeline: Timeline, style: KeyStyle) -> Message:
             {
                 "start": round(segment.start, 2),
                 "end": round(segment.end, 2),
-                **_candidate(segment, style),
+                **_part(segment, style),
             }
             for segment in timeline.segments
         ],
-        "intro_key": _candidate(timeline.intro, style),
-        "outro_key": _candidate(timeline.outro, style),
+        "intro_key": _part(timeline.intro, style),
+        "outro_key": _part(timeline.outro, style),
     }
 
 
-def _candidate(found: Candidate | Segment, style: KeyStyle) -> Message:
+def _part(segment: Segment, style: KeyStyle) -> Message:
+    """The key of a part of a track; null where it is not tonal."""
+    key: Message = {"camelot": None, "openkey": None, "key": None}
+    if segment.key is not None:
+        key = key_fields(segment.key, style)
+    return {**key, "confidence": round(segment.confidence, 4), "tonal": segment.tonal}
+
+
+def _candidate(found: Candidate, style: KeyStyle) -> Message:
     return {**key_fields(found.key, style), "confidence": round(found.confidence, 4)}

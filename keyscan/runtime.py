@@ -142,18 +142,20 @@ def profiling_enabled(environ: Mapping[str, str] = os.environ) -> bool:
 def file_table(path: str, outcome: Outcome, format_seconds: float = 0.0) -> str:
     """One block of text for one file; the reply to a request took ``format_seconds`` to make.
 
-    The total is the wall time since a worker took the file, so the percentages of the stages add
-    up to less than 100. With a cache there is a row for the look-up, the digest and the storing of
-    the answer; a cached file has no rows of the analysis. A failed file has its total alone.
+    The total is the wall time since a worker took the file, and never less than the stages', so
+    their percentages, rounded down, add up to 100 at most. With a cache there is a row for the
+    look-up, the digest and the storing of the answer; a cached file has no rows of the analysis. A
+    failed file has its total alone.
     """
     name, total = PurePath(path).name, time.perf_counter() - outcome.since
     if isinstance(outcome.result, AnalysisError):
         return f"[PROFILE] {name}: no key ({outcome.result.code})\n  TOTAL: {total:.3f}s\n"
     seconds = {**outcome.seconds, "format_output": format_seconds}
+    total = max(total, sum(seconds.values()))
 
     def row(label: str, value: float) -> str:
-        percent = 100 * value / total if total else 0.0
-        return f"{label}: {value:.3f}s ({percent:.1f}%)"
+        thousandths = int(1000 * value / total) if total else 0
+        return f"{label}: {value:.3f}s ({thousandths / 10:.1f}%)"
 
     answer_stages: tuple[str, ...] = ANSWER_STAGES
     lines = [f"[PROFILE] {name}:"]

@@ -15,7 +15,7 @@ from keyscan.keys import KEYS
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 keys = st.sampled_from(KEYS)
-segments = st.builds(Segment, numbers, numbers, keys, numbers)
+segments = st.builds(Segment, numbers, numbers, st.none() | keys, numbers)
 timelines = st.builds(Timeline, st.lists(segments).map(tuple), segments, segments)
 warnings = st.builds(AnalysisWarning, st.text(), st.text())
 analyses = st.builds(
@@ -24,6 +24,7 @@ analyses = st.builds(
     probabilities=st.lists(numbers, min_size=24, max_size=24).map(tuple),
     tuning_cents=st.none() | numbers,
     tonal=st.booleans(),
+    changes_key=st.booleans(),
     duration=numbers,
     warnings=st.lists(warnings).map(tuple),
     stream=st.none() | st.integers(0) | st.lists(st.integers(0)).map(tuple),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from keyscan import runtime
-from keyscan.runtime import THREAD_VARIABLES, add_library_folders, pin_threads
+from keyscan.analysis import Analysis
+from keyscan.engine.engine import Outcome
+from keyscan.keys import KEYS
+from keyscan.runtime import THREAD_VARIABLES, add_library_folders, file_table, pin_threads
 
 ROOT = Path(__file__).parent.parent
 
@@ -104,3 +109,21 @@ def test_the_runtime_hook_does_both_before_numpy_is_imported(folder, windows):
     threads = {**dict.fromkeys(THREAD_VARIABLES, "1"), "MKL_NUM_THREADS": "2"}
     path = os.pathsep.join([*(str(folder / name) for name in expected), "/users/own"])
     assert dict(line.split("=", 1) for line in lines) == {**threads, "PATH": path}
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        {"decode": 0.1, "cqt": 0.3, "model_inference": 0.2},  # longer than the file took in all
+        {"cache": 0.5},
+        {"decode": 1 / 3, "resample": 1 / 3, "cqt": 1 / 3},
+        {},
+    ],
+)
+def test_the_parts_of_a_profile_add_up_to_100_at_most(seconds):
+    analysis = Analysis(key=KEYS[0], probabilities=(1 / 24,) * 24, tuning_cents=None, duration=1.0)
+    table = file_table("a.mp3", Outcome(analysis, seconds, time.perf_counter()), 0.1)
+    rows = dict(re.findall(r"^  (?!- )(\w+): .*\((\d+\.\d)%\)$", table, re.M))
+    assert 0 < sum(map(float, rows.values())) <= 100.05
+    parts = re.findall(r"^  - \w+: .*\((\d+\.\d)%\)$", table, re.M)
+    assert sum(map(float, parts)) <= float(rows.get("preprocess_audio", 0)) + 0.05

@@ -43,6 +43,7 @@ def test_ready_success_and_a_clean_end(server, track):
         "key": "F# minor/Gb minor",
         "class_id": 10,
         "tonal": True,
+        "changes_key": False,
         "filename": "träck 🎵.flac",
         "duration": 10.0,
         "warnings": [],

@@ -1,11 +1,13 @@
 """Fit a checkpoint's temperature to recordings with known keys.
 
-``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K] --out FILE``
+``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K] [--short-only]
+--out FILE``
 
-Writes a copy of the checkpoint with ``temperature`` and ``temperature_frames`` (see
-``keyscan.model.confidence``), and with ``calibration``, which describes the data of the fit. The
-answers do not change, only their confidences. The fit ignores a temperature that the checkpoint
-already has. The same checkpoint and sets give the same temperature.
+Writes a copy of the checkpoint with ``temperature``, ``temperature_frames`` and
+``temperature_shortest`` (see ``keyscan.model.confidence``), and with ``calibration``, which
+describes the data of the fit. The answers do not change, only their confidences. The fit ignores a
+temperature that the checkpoint already has; ``--short-only`` keeps it, but for
+``temperature_shortest``. The same checkpoint and sets give the same temperature.
 """
 
 from __future__ import annotations
@@ -25,25 +27,27 @@ from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.confidence import Temperature
-from training.calibration import Outputs, fit_temperature
+from training.calibration import Outputs, fit_shortest, fit_temperature
 from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.files import write_whole
 from training.processes import single_threaded
 from training.sets import add_set_options, read_sets
 
 _EXCERPTS = (50, 100, 200)  # frames: 10, 20 and 40 seconds from the middle of a recording
+_SHORT = (6, 12, 18, 30)  # frames: files of 1.5 to 6 seconds
+_PLACES = 6  # of short excerpts, over each recording
 
 
 def outputs_of(
     model: KeyModel, sets: Sequence[TrackSet], cache: Path | None = None
-) -> tuple[Outputs, Outputs]:
-    """The model's outputs for every available recording, and for excerpts of each.
+) -> tuple[Outputs, Outputs, Outputs]:
+    """The model's outputs for every available recording, and for excerpts and short ones of each.
 
     Raises:
         DatasetError: a set has no available recording, or one cannot be analysed.
         OSError: the cache cannot be written.
     """
-    whole, excerpts = _Collection(model), _Collection(model)
+    whole, excerpts, short = _Collection(model), _Collection(model), _Collection(model)
     for tracks in sets:
         if not tracks.tracks:
             raise DatasetError(f"{tracks.name}: none of its audio is there")
@@ -57,7 +61,10 @@ def outputs_of(
             for length in (length for length in _EXCERPTS if length < frames):
                 first = (frames - length) // 2
                 excerpts.add(spectrogram[:, first : first + length], track.key)
-    return whole.outputs(), excerpts.outputs()
+            for length in (length for length in _SHORT if length < frames):
+                for start in np.linspace(0.1, 0.9, _PLACES) * (frames - length):
+                    short.add(spectrogram[:, int(start) : int(start) + length], track.key)
+    return whole.outputs(), excerpts.outputs(), short.outputs()
 
 
 class _Collection:
@@ -88,8 +95,12 @@ def figures(outputs: Outputs, temperature: Temperature) -> dict[str, float]:
 
 
 @single_threaded
-def calibrate(path: Path, sets: Sequence[TrackSet], cache: Path | None = None) -> dict[str, Any]:
+def calibrate(
+    path: Path, sets: Sequence[TrackSet], cache: Path | None = None, *, short_only: bool = False
+) -> dict[str, Any]:
     """The checkpoint at ``path`` with the fitted temperature and a description of the fit.
+
+    ``short_only``: fit what only short tracks depend on.
 
     Raises:
         ModelError: it is not a checkpoint of ``training.train``.
@@ -99,22 +110,26 @@ def calibrate(path: Path, sets: Sequence[TrackSet], cache: Path | None = None) -
     model = load_model(path)
     if model.info.name != "keyscan":
         raise ModelError(f"{path}: not a checkpoint of training.train")
-    whole, excerpts = outputs_of(model, sets, cache)
-    temperature = fit_temperature(whole, excerpts)
-    parts = {"whole": whole, "excerpts": excerpts}
+    whole, excerpts, short = outputs_of(model, sets, cache)
+    temperature = model.temperature if short_only else fit_temperature(whole, excerpts)
+    temperature = fit_shortest(temperature, short)
+    parts = {"whole": whole, "excerpts": excerpts, "short": short}
+    before = model.temperature if short_only else Temperature()
     calibration = {
         "sets": [{"name": tracks.name, "tracks": len(tracks.tracks)} for tracks in sets],
-        "before": {name: figures(part, Temperature()) for name, part in parts.items()},
+        "before": {name: figures(part, before) for name, part in parts.items()},
         "after": {name: figures(part, temperature) for name, part in parts.items()},
     }
     checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return checkpoint | temperature.to_checkpoint() | {"calibration": calibration}
+    name = "calibration_short" if short_only else "calibration"
+    return checkpoint | temperature.to_checkpoint() | {name: calibration}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     add_set_options(parser)
+    parser.add_argument("--short-only", action="store_true", help="keep the other temperatures")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="keep spectrograms here between runs")
     arguments = parser.parse_intermixed_args()
@@ -124,7 +139,9 @@ def main() -> None:
         for tracks in sets:
             for missing in tracks.missing:
                 print(f"{tracks.name}: no such file: {missing}", file=sys.stderr)
-        calibrated = calibrate(arguments.checkpoint, sets, arguments.cache)
+        calibrated = calibrate(
+            arguments.checkpoint, sets, arguments.cache, short_only=arguments.short_only
+        )
         with write_whole(arguments.out) as file:
             torch.save(calibrated, file)
     except (DatasetError, ModelError, OSError, ValueError) as error:
@@ -132,10 +149,12 @@ def main() -> None:
     print(
         f"{sum(len(tracks.tracks) for tracks in sets)} recordings: "
         f"temperature {calibrated['temperature']:g}, "
-        f"twice that at {calibrated['temperature_frames']:g} frames"
+        f"twice that at {calibrated['temperature_frames']:g} frames, "
+        f"no more below {calibrated['temperature_shortest']:g}"
     )
-    for part in ("whole", "excerpts"):
-        before, after = (calibrated["calibration"][when][part] for when in ("before", "after"))
+    done = calibrated["calibration_short" if arguments.short_only else "calibration"]
+    for part in ("whole", "excerpts", "short"):
+        before, after = (done[when][part] for when in ("before", "after"))
         print(
             f"  {part:8}  negative log-likelihood {before['nll']:.4f} -> {after['nll']:.4f}, "
             f"expected calibration error {100 * before['ece']:.1f} -> {100 * after['ece']:.1f} %"

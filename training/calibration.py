@@ -8,7 +8,7 @@ scaling. The paper uses one temperature; here it depends on the track's length: 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 BINS = 10  # of equal width, closed at the upper end: (0, 0.1], ..., (0.9, 1]
 _TEMPERATURES = (0.05, 20.0)  # search range: outside it the softmax is a step or flat
 _MOST_FRAMES = 1000.0  # 200 seconds: with a larger value, every track would count as short
+_MOST_SHORTEST = 100.0  # 20 seconds: longer tracks are the business of the other two
 _DRAWS = 2000
 
 
@@ -128,7 +129,7 @@ class Outputs:
 
     def log_probabilities(self, temperature: Temperature) -> FloatArray:
         """Log probabilities of the 24 keys at this temperature, ``(recordings, 24)``."""
-        divisors = temperature.long * (1 + temperature.frames / self.frames)
+        divisors = np.array([temperature.at(int(frames)) for frames in self.frames])
         scaled = (self.logits - self.logits.max(axis=1, keepdims=True)) / divisors[:, np.newaxis]
         normalised: FloatArray = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
         return normalised
@@ -165,6 +166,23 @@ def fit_temperature(whole: Outputs, excerpts: Outputs) -> Temperature:
         options={"xatol": 0.01},
     )
     return _fit_long(whole, round(float(found.x), 1))
+
+
+def fit_shortest(temperature: Temperature, short: Outputs) -> Temperature:
+    """``temperature`` with the most likely ``shortest``, from excerpts of a few seconds.
+
+    Raises:
+        ValueError: no excerpts.
+    """
+    if not len(short.classes):
+        raise ValueError("no short excerpts to fit a temperature to")
+    found = minimize_scalar(
+        lambda frames: short.negative_log_likelihood(replace(temperature, shortest=float(frames))),
+        bounds=(0.0, _MOST_SHORTEST),
+        method="bounded",
+        options={"xatol": 0.01},
+    )
+    return replace(temperature, shortest=round(float(found.x), 1))
 
 
 def _fit_long(whole: Outputs, frames: float) -> Temperature:

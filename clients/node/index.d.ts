@@ -49,8 +49,19 @@ export interface KeyGuess {
   confidence: number;
 }
 
-/** A part of a track in one key; `start` and `end` are in seconds. */
-export interface Segment extends KeyGuess {
+/** The key of a part of a track; `camelot`, `openkey` and `key` are null where it has none. */
+export interface PartKey {
+  camelot: Camelot | null;
+  openkey: KeyGuess['openkey'] | null;
+  key: string | null;
+  /** As in `KeyGuess`; 0 without a key. */
+  confidence: number;
+  /** False for drums, speech or noise. */
+  tonal: boolean;
+}
+
+/** A part of a track in one key, or not tonal; `start` and `end` are in seconds. */
+export interface Segment extends PartKey {
   start: number;
   end: number;
 }
@@ -64,6 +75,8 @@ export interface Success extends KeyGuess {
   class_id: number;
   /** False for drums, speech or noise: there is no key to tell, and `confidence` is low. */
   tonal: boolean;
+  /** Whether the music has several keys over time; `camelot` is then that of the longest time. */
+  changes_key: boolean;
   /** Up to three that it may be instead, the most probable first. */
   alternatives: KeyGuess[];
   /** How far the music lies above A = 440 Hz; null where it cannot be told. */
@@ -82,9 +95,9 @@ export interface Success extends KeyGuess {
   /** The key over time, without gaps; this and the next two only if `timeline` was asked for. */
   timeline?: Segment[];
   /** The key of the first half minute of music. */
-  intro_key?: KeyGuess;
+  intro_key?: PartKey;
   /** The key of the last half minute of music. */
-  outro_key?: KeyGuess;
+  outro_key?: PartKey;
   generation: number;
 }
 

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from keyscan.analysis import Analysis, Message, failure_fields, key_fields, success_fields
 from keyscan.batch.results import Result, RunSummary, analyses
 from keyscan.keys import Harmony, Key, KeyStyle
-from keyscan.output import clock, columns, fitted, shown, signed
+from keyscan.output import clock, columns, fitted, percent, shown, signed
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -20,9 +20,10 @@ CSV_COLUMNS = (
     *("path", "status", "camelot", "openkey", "key", "confidence", "tonal"),
     *(f"alternative_{n}{part}" for n in (1, 2, 3) for part in ("", "_confidence")),
     *("tuning_cents", "duration", "compatible", "warnings", "cached"),
-    *("intro_key", "outro_key", "timeline", "code", "error"),
+    *("intro_key", "outro_key", "timeline", "code", "error", "changes_key"),
 )
 """The header; ``compatible`` and ``timeline`` hold several keys in Camelot, separated by ``;``."""
+_OF_A_KEY = ("camelot", "openkey", "key", "confidence")  # empty cells for drums, speech and noise
 
 _NAME = "track"  # the title of the first column
 _GIVE_WAY = (("cents",), ("boost",), ("rel.", "+1", "-1"), ("or",), ("length",))
@@ -37,6 +38,7 @@ _LONGEST_KEY = len("F#/Gb minor")
 _LEGEND = {
     "?": "doubtful: more likely wrong than right",
     "!": "the file is damaged, or its tuning is between two keys: see the line beneath",
+    "~": "changes key: this is the key of the longest time",
     "c": "from the cache",
 }
 
@@ -92,7 +94,12 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
     if tonal and track.alternatives:
         other = track.alternatives[0]
         second = f"{style.code(other.key)} {_percent(other.confidence)}"
-    marks = {"?": tonal and track.is_doubtful, "!": bool(track.warnings), "c": track.cached}
+    marks = {
+        "?": tonal and track.is_doubtful,
+        "!": bool(track.warnings),
+        "~": track.changes_key,
+        "c": track.cached,
+    }
     wheel = "Open Key" if style.notation == "openkey" else "Camelot"
     return {
         wheel: style.code(track.key) if tonal else _NOTHING,
@@ -129,8 +136,7 @@ def _spelled(key: Key, style: KeyStyle) -> str:
 
 
 def _percent(probability: float) -> str:
-    probability = round(probability, 4)  # from the decimals of replies
-    return ">99%" if probability > 0.995 else f"{100 * probability:.0f}%"
+    return percent(probability).replace(" ", "")  # narrow columns
 
 
 def _beneath(track: Analysis, style: KeyStyle) -> Iterator[str]:
@@ -141,8 +147,10 @@ def _beneath(track: Analysis, style: KeyStyle) -> Iterator[str]:
     parts = [(f"{clock(part.start)}-{clock(part.end)}", part) for part in track.timeline.segments]
     parts += [("intro", track.timeline.intro), ("outro", track.timeline.outro)]
     for title, part in parts:
-        wheel, name = style.code(part.key), _spelled(part.key, style)
-        sure = _percent(part.confidence)
+        wheel, name, sure = _NOTHING, "not tonal", _NOTHING
+        if part.key is not None:
+            wheel, name = style.code(part.key), _spelled(part.key, style)
+            sure = _percent(part.confidence)
         yield f"{_INDENT}{title:>15}  {wheel:3}  {name:{_LONGEST_KEY}}  {sure:>4}"
 
 
@@ -188,16 +196,20 @@ def _cells(result: Result, style: KeyStyle) -> Message:
     if not isinstance(result, Analysis):
         return cells
     cells["compatible"] = ";".join(key.camelot for key in result.compatible)
-    for name in ("tonal", "cached"):
+    for name in ("tonal", "changes_key", "cached"):
         cells[name] = "true" if cells[name] else "false"
-    for number, other in enumerate(cells["alternatives"], 1):
-        cells[f"alternative_{number}"] = other["camelot"]
-        cells[f"alternative_{number}_confidence"] = other["confidence"]
+    if result.tonal:
+        for number, other in enumerate(cells["alternatives"], 1):
+            cells[f"alternative_{number}"] = other["camelot"]
+            cells[f"alternative_{number}_confidence"] = other["confidence"]
+    else:
+        cells |= dict.fromkeys(_OF_A_KEY, "")
     if result.timeline is not None:
         for name in ("intro_key", "outro_key"):
             cells[name] = cells[name]["camelot"]
         cells["timeline"] = ";".join(
-            f"{part['start']}-{part['end']} {part['camelot']}" for part in cells["timeline"]
+            f"{part['start']}-{part['end']} {part['camelot'] or _NOTHING}"
+            for part in cells["timeline"]
         )
     return cells
 

@@ -24,7 +24,6 @@ from keyscan.spectrogram.constant_q import N_BINS
 
 PACKAGED_CHECKPOINT = Path(__file__).parent.parent / "data" / "keyscan.pt"
 CHECKPOINT_FORMAT = "keyscan-1"
-MIN_FRAMES = 8  # KeyNet halves the frames three times
 BLOCK_FRAMES = 16  # a multiple of every network's stride
 _CHUNK = 100 * BLOCK_FRAMES  # frames processed at once: five minutes, so that memory is bounded
 _WARM_UP_FRAMES = 300  # a minute of music
@@ -47,7 +46,7 @@ class Inference:
     logits: npt.NDArray[np.float32]  # (24,), in the order of ``class_id``
     tuning: Tuning
     embedding: npt.NDArray[np.float32] | None  # (2 * channels,); None for a KeyNet
-    blocks: Pooled | None  # of every ``BLOCK_FRAMES`` frames, for ``classify``; if requested
+    blocks: Pooled  # of every ``BLOCK_FRAMES`` frames, for ``classify`` and ``embed``
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +71,22 @@ class KeyModel:
     def to_input(self, spectrogram: npt.NDArray[np.float32]) -> Tensor:
         """``log1p`` magnitudes ``(105, frames)`` -> a tensor ``(1, 105, frames)`` on the device.
 
+        A track of fewer than ``Network.least_frames`` frames is repeated up to that.
+
         Raises:
-            ValueError: another shape, or fewer than ``MIN_FRAMES`` frames.
+            ValueError: another shape, or no frames.
         """
         if spectrogram.ndim != 2 or spectrogram.shape[0] != N_BINS:
             raise ValueError(f"a spectrogram of {N_BINS} bins is needed, not {spectrogram.shape}")
-        if spectrogram.shape[1] < MIN_FRAMES:
-            raise ValueError(f"at least {MIN_FRAMES} frames are needed, not {spectrogram.shape[1]}")
+        if not spectrogram.shape[1]:
+            raise ValueError("frames are needed")
         array = np.asarray(spectrogram, np.float32)
+        if (missing := self.network.least_frames - array.shape[1]) > 0:
+            array = np.pad(array, ((0, 0), (0, missing)), mode="wrap")
         return torch.from_numpy(array).unsqueeze(0).to(self.device)
 
-    def __call__(self, x: Tensor, *, blocks: bool = False) -> Inference:
-        """Run the network on the result of ``to_input``; ``blocks``: keep those of ``Inference``.
+    def __call__(self, x: Tensor) -> Inference:
+        """Run the network on the result of ``to_input``.
 
         Long tracks are processed in chunks, so that memory is bounded.
         """
@@ -95,14 +98,13 @@ class KeyModel:
             for features in self._features(prepared, x.shape[-1]):
                 pooled = network.pool(features, features.shape[-1])
                 total = tuple(map(torch.add, total, pooled)) if total else pooled
-                if blocks:
-                    block_sums.append(network.pool(features, BLOCK_FRAMES // network.stride))
+                block_sums.append(network.pool(features, BLOCK_FRAMES // network.stride))
             embedding = network.embed(total)
             return Inference(
                 self.classify(total)[0],
                 prepared.tuning,
                 None if embedding is None else embedding[0].cpu().numpy(),
-                tuple(map(torch.cat, zip(*block_sums, strict=True))) if blocks else None,
+                tuple(map(torch.cat, zip(*block_sums, strict=True))),
             )
 
     def _features(self, prepared: Prepared, frames: int) -> Iterator[Tensor]:

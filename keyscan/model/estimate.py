@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from keyscan.analysis import BETWEEN_KEYS_CENTS, Analysis, Segment, Timeline
+from keyscan.analysis import BETWEEN_KEYS_CENTS, Analysis
 from keyscan.audio.decoder import StreamNumbers
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KEYS
-from keyscan.model.checkpoint import MIN_FRAMES, KeyModel
-from keyscan.model.timeline import key_timeline
+from keyscan.model.blocks import Blocks, Floats
+from keyscan.model.checkpoint import KeyModel
+from keyscan.model.timeline import Part, find_parts, to_timeline
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, SILENCE, FloatArray
+
+_LEAST_FRAMES = 8  # of a track without the silence around it
 
 
 def estimate_key(
@@ -29,7 +31,7 @@ def estimate_key(
     keep_spectrogram: bool = False,
     stages: Stages | None = None,
 ) -> Analysis:
-    """The most probable key of a whole track.
+    """The most probable key of a track's music; where it changes key, that of the longest time.
 
     Where there may be no key, all 24 become more alike; half-way between two keys, both are.
 
@@ -40,12 +42,12 @@ def estimate_key(
         duration: of the track in seconds; None: that of the frames.
         warnings: those of the decoder, for the ``Analysis``.
         stream: which of several audio streams was decoded, for the ``Analysis``.
-        timeline: whether to find the key over time.
+        timeline: whether to store the key over time in the ``Analysis``.
         keep_spectrogram: whether to store the spectrogram in the ``Analysis``.
         stages: gets the seconds of ``to_device`` and ``model_inference``.
 
     Raises:
-        ValueError: the spectrogram has another shape or too few frames.
+        ValueError: the spectrogram has another shape or no frames.
     """
     stages = Stages() if stages is None else stages
     if duration is None:
@@ -54,20 +56,17 @@ def estimate_key(
     with stages.measure("to_device"):
         x = model.to_input(spectrogram[:, first:end])
     with stages.measure("model_inference"):
-        inference = model(x, blocks=timeline)
-        found = None
-        if inference.blocks is not None:
-            found = key_timeline(
-                model, inference.blocks, first=first, frames=end - first, end=duration
-            )
-    logits = inference.logits.astype(np.float64)
-    odds = np.exp((logits - logits.max()) / model.temperature.at(x.shape[-1]))
-    probabilities = odds / odds.sum()
-    key = KEYS[int(logits.argmax())]
-    tonality = 1.0
-    if model.tonality is not None and inference.embedding is not None:
-        tonality = model.tonality.probability(inference.embedding)
-    tonal, tuning = tonality >= 0.5, inference.tuning
+        blocks = Blocks(model, x, model(x), end - first)
+        parts = find_parts(blocks)
+        music = [part for part in parts if part.key is not None]
+        judgement = blocks.judge([part.blocks for part in music or parts])
+    tonal, tonality, tuning = bool(music), judgement.tonality, judgement.tuning
+    probabilities = judgement.probabilities
+    if music and int(probabilities.argmax()) != int(
+        (time := _time_in_keys(music, blocks)).argmax()
+    ):
+        probabilities = time
+    key = KEYS[int(probabilities.argmax())]
     cents = tuning.cents if tonal and tuning.is_certain else None
     step = 1 if (cents or 0.0) > 0 else -1  # to the nearest other key
     distance = abs(50 - abs(cents or 0.0))  # from half-way to it, where both are as likely
@@ -85,28 +84,29 @@ def estimate_key(
         probabilities=tuple(probabilities.tolist()),
         tuning_cents=cents,
         tonal=tonal,
+        changes_key=len({part.key for part in music}) > 1,
         duration=duration,
         warnings=tuple(warnings),
         stream=stream,
-        timeline=found and _less_sure(found, tonality, share),
+        timeline=to_timeline(parts, blocks, share, first, duration) if timeline else None,
         spectrogram=spectrogram if keep_spectrogram else None,
     )
 
 
-def _less_sure(timeline: Timeline, tonality: float, share: float) -> Timeline:
-    """The timeline with the confidence of every segment adjusted as that of the track."""
-
-    def adjusted(segment: Segment) -> Segment:
-        confidence = tonality * ((1 - share) * segment.confidence) + (1 - tonality) / len(KEYS)
-        return replace(segment, confidence=confidence)
-
-    return Timeline(
-        tuple(map(adjusted, timeline.segments)), adjusted(timeline.intro), adjusted(timeline.outro)
-    )
+def _time_in_keys(music: Sequence[Part], blocks: Blocks) -> Floats:
+    """The share of time in each key, as sure as the parts are on average: ``(24,)``, sums to 1."""
+    time, sure = np.zeros(len(KEYS)), 0.0
+    for part in music:
+        frames = blocks.frames(part.blocks)
+        time[part.key] += frames
+        sure += frames * part.confidence
+    sure /= time.sum()
+    shares: Floats = sure * time / time.sum() + (1 - sure) / len(KEYS)
+    return shares
 
 
 def trim_silence(spectrogram: FloatArray) -> tuple[int, int]:
-    """The first frame and the end of a track without silence around it, at least ``MIN_FRAMES``.
+    """The first frame and the end of a track without silence around it, at least ``_LEAST_FRAMES``.
 
     Minutes of silence would outweigh seconds of music.
     """
@@ -114,5 +114,5 @@ def trim_silence(spectrogram: FloatArray) -> tuple[int, int]:
     if not len(loud):
         return 0, spectrogram.shape[1]
     end = int(loud[-1]) + 1
-    first = min(int(loud[0]), max(0, end - MIN_FRAMES))
-    return first, min(spectrogram.shape[1], max(end, first + MIN_FRAMES))
+    first = min(int(loud[0]), max(0, end - _LEAST_FRAMES))
+    return first, min(spectrogram.shape[1], max(end, first + _LEAST_FRAMES))

@@ -38,11 +38,13 @@ class Network(Protocol):
 
     ``stride``: frames of the spectrogram to a frame of features. ``context``: the frames of the
     spectrogram before and after that its receptive field covers, rounded up to the stride.
+    ``least_frames``: a shorter track is repeated up to that, as a loop is played.
     ``embedding_size``: that of ``embed``'s result; 0: there is none.
     """
 
     stride: int
     context: int
+    least_frames: int
     embedding_size: int
 
     def prepare(self, spectrogram: Tensor, chunk_frames: int) -> Prepared:
@@ -108,6 +110,7 @@ class EquivariantNetwork(nn.Module):
     """
 
     class_order: Tensor
+    least_frames = 50  # ten seconds, the shortest excerpts of its training
 
     def __init__(self, settings: NetworkSettings | None = None) -> None:
         super().__init__()
@@ -236,6 +239,7 @@ class KeyNet(nn.Module):
 
     stride = 8
     context = 48
+    least_frames = 8  # it halves the frames three times
     embedding_size = 0
 
     def __init__(self) -> None:

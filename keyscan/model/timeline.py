@@ -1,86 +1,146 @@
-"""The key over time: the network's blocks are joined into segments.
+"""The key over time: the network's blocks are joined into parts, in a key or not tonal.
 
-A hidden Markov model has the 24 keys as its states: a block of 3.2 seconds gives the emission
-probabilities, and all changes of key have one cost. Viterbi's algorithm finds the most probable
-path (Rabiner, "A tutorial on hidden Markov models", 1989). Wider, overlapping windows located
-changes of key less exactly, at any cost of a change.
+A hidden Markov model has 25 states: the 24 keys, and drums, speech or noise alone. A block of 3.2
+seconds gives the emission probabilities, and all changes have one cost. Viterbi's algorithm finds
+the most probable path (Rabiner, "A tutorial on hidden Markov models", 1989). Wider, overlapping
+windows located changes of key less exactly, at any cost of a change.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from keyscan.analysis import Segment, Timeline
 from keyscan.keys import KEYS
-from keyscan.model.checkpoint import BLOCK_FRAMES, KeyModel
-from keyscan.model.network import Pooled
+from keyscan.model.blocks import Blocks, Floats, Judgement, Range
 from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND
 
-CHANGE_COST = 6.0
+CHANGE_COST = 8.0
 """In nats; chosen on synthetic tracks with known changes (``training.modulations.evaluate``)."""
+HOME_SHARE = 0.5
+"""How likely a part is to be in the key of the whole track, before that part is judged."""
 END_SECONDS = 30.0
 """The length of the intro and of the outro."""
+_NOT_TONAL = len(KEYS)  # the state after the keys
+_SUREST_BLOCK = 3.0  # nats: the most that the timbre of one block says for or against a key
+_LEAST_FRAMES = 48  # fewer of drums, speech or noise belong to the music beside them
 _DROPPED_SECONDS = 0.5  # at most, by the front end at a track's end
 
-_Floats = npt.NDArray[np.float64]
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some blocks of a track, in a key (its ``class_id``) or not tonal (None)."""
+
+    blocks: Range
+    key: int | None
+    judgement: Judgement
+
+    @property
+    def confidence(self) -> float:
+        """The probability, 0 to 1, of the key, if there is one; 0 without."""
+        return 0.0 if self.key is None else float(self.judgement.probabilities[self.key])
 
 
-def key_timeline(
-    model: KeyModel,
-    blocks: Pooled,
-    *,
-    first: int,
-    frames: int,
-    end: float,
-    change_cost: float = CHANGE_COST,
+def find_parts(blocks: Blocks, change_cost: float = CHANGE_COST) -> list[Part]:
+    """The parts of a track, neighbours in different keys; ``change_cost`` in nats.
+
+    Less than ten seconds of drums, speech or noise belong to the music beside them.
+    """
+    keys = blocks.log_probabilities()
+    for_a_key = np.clip(blocks.tonality(), -_SUREST_BLOCK, _SUREST_BLOCK)
+    states = np.column_stack([keys, keys.max(axis=1) - for_a_key])
+    path = _most_probable_path(states, change_cost)
+    ranges = _runs(path.tolist())
+    # the network is more accurate on a whole part than on single blocks; but beside music, a little
+    # of that would make a part tonal
+    candidates = [part for part in ranges if path[part[0]] != _NOT_TONAL or len(ranges) == 1]
+    judged = [(part, judgement) for part in candidates if (judgement := blocks.judge([part])).tonal]
+    home = blocks.judge([part for part, _ in judged] or ranges).probabilities
+    prior = HOME_SHARE * home + (1 - HOME_SHARE) / len(KEYS)
+    found = np.full(len(blocks), _NOT_TONAL)
+    for (first, end), judgement in judged:
+        found[first:end] = (judgement.probabilities * prior).argmax()
+    for first, end in _runs(found.tolist()):
+        short = blocks.frames((first, end)) < _LEAST_FRAMES and end - first < len(found)
+        if found[first] == _NOT_TONAL and short:
+            found[first:end] = found[first - 1] if first else found[end]
+    return [
+        Part(
+            part,
+            None if found[part[0]] == _NOT_TONAL else int(found[part[0]]),
+            blocks.judge([part]),
+        )
+        for part in _runs(found.tolist())
+    ]
+
+
+def to_timeline(
+    parts: Sequence[Part], blocks: Blocks, doubt: float, first: int, end: float
 ) -> Timeline:
-    """The key over time of a track; silence at its ends belongs to the segment next to it.
+    """The timeline of a track; silence at its ends belongs to the segment next to it.
 
     Args:
-        model: the model that gave the blocks.
-        blocks: ``Inference.blocks`` of the track without the silence at its ends.
+        parts: of the track without the silence at its ends.
+        blocks: of the same.
+        doubt: the probability, 0 to 0.5, that all keys are a semitone off.
         first: the frame at which the blocks start.
-        frames: the number of frames in the blocks.
         end: the end of the track in seconds.
-        change_cost: the cost of a change of key, in nats.
     """
-    edges = np.minimum(np.arange(len(blocks[0]) + 1) * BLOCK_FRAMES, frames)
-    path = _most_probable_path(_log_probabilities(model, blocks, edges), change_cost)
-    cuts = np.flatnonzero(np.diff(path, prepend=-1, append=-1))  # with the track's ends
-    # the network is more accurate on a whole segment than on single blocks
-    keys = _log_probabilities(model, _sums(blocks, cuts), edges[cuts]).argmax(axis=1)
-    kept = np.flatnonzero(np.diff(keys, prepend=-1))
-    cuts = np.append(cuts[kept], len(path))
-    whole = _log_probabilities(model, _sums(blocks, cuts), edges[cuts])
-    times = (first + edges[cuts]) / FRAMES_PER_SECOND
+    starts = [part.blocks[0] for part in parts]
+    times = (first + blocks.edges[[*starts, -1]]) / FRAMES_PER_SECOND
+    start, stop = float(times[0]), float(times[-1])
+    stop = end if end - stop < _DROPPED_SECONDS else stop
     times[0], times[-1] = 0.0, end
     segments = tuple(
-        Segment(float(start), float(stop), KEYS[key], float(np.exp(row[key])))
-        for (start, stop), key, row in zip(pairwise(times), keys[kept], whole, strict=True)
+        _segment(float(low), float(high), part, doubt)
+        for (low, high), part in zip(pairwise(times), parts, strict=True)
     )
-    start, stop = first / FRAMES_PER_SECOND, (first + frames) / FRAMES_PER_SECOND
-    stop = end if end - stop < _DROPPED_SECONDS else stop
-    return Timeline(
-        segments,
-        _part(segments, start, min(stop, start + END_SECONDS)),
-        _part(segments, max(start, stop - END_SECONDS), stop),
-    )
+    sounding = [
+        Segment(max(s.start, start), min(s.end, stop), s.key, s.confidence) for s in segments
+    ]
+    return Timeline(segments, _first_half_minute(sounding), _last_half_minute(sounding))
 
 
-def _log_probabilities(model: KeyModel, sums: Pooled, edges: npt.NDArray[np.int64]) -> _Floats:
-    """Of the rows of ``sums``, each from one of the ``edges`` to the next: ``(rows, 24)``."""
-    temperatures = np.array([model.temperature.at(int(n)) for n in np.diff(edges)])
-    scaled = model.classify(sums).astype(np.float64) / temperatures[:, None]
-    scaled -= scaled.max(axis=1, keepdims=True)
-    result: _Floats = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-    return result
+def _segment(start: float, end: float, part: Part, doubt: float) -> Segment:
+    if part.key is None:
+        return Segment(start, end, None, 0.0)
+    tonality = part.judgement.tonality
+    confidence = tonality * (1 - doubt) * part.confidence + (1 - tonality) / len(KEYS)
+    return Segment(start, end, KEYS[part.key], confidence)
 
 
-def _most_probable_path(log_probabilities: _Floats, change_cost: float) -> npt.NDArray[np.int64]:
+def _first_half_minute(segments: Sequence[Segment]) -> Segment:
+    """Of music, in the key of the segment that has most of it; without music it has no key."""
+    missing, pieces = END_SECONDS, []
+    for segment in [s for s in segments if s.tonal] or segments:
+        length = min(segment.end - segment.start, missing)
+        if length > 0:
+            pieces.append(replace(segment, end=segment.start + length))
+        missing -= length
+    most = max(pieces, key=lambda piece: piece.end - piece.start)
+    return replace(most, start=pieces[0].start, end=pieces[-1].end)
+
+
+def _last_half_minute(segments: Sequence[Segment]) -> Segment:
+    """As the first, in reversed time."""
+    mirrored = [replace(s, start=-s.end, end=-s.start) for s in reversed(segments)]
+    found = _first_half_minute(mirrored)
+    return replace(found, start=0.0 - found.end, end=0.0 - found.start)
+
+
+def _runs(states: Sequence[int]) -> list[Range]:
+    """Where neighbours are equal."""
+    lengths = [len(list(run)) for _, run in groupby(states)]
+    ends = np.cumsum(lengths).tolist()
+    return [(end - length, end) for end, length in zip(ends, lengths, strict=True)]
+
+
+def _most_probable_path(log_probabilities: Floats, change_cost: float) -> npt.NDArray[np.int64]:
     """Viterbi's algorithm with one cost for all changes: the state of each row."""
     steps, states = log_probabilities.shape
     best = log_probabilities[0]
@@ -93,14 +153,3 @@ def _most_probable_path(log_probabilities: _Floats, change_cost: float) -> npt.N
     for step in range(steps - 1, 0, -1):
         path.append(int(came_from[step, path[-1]]))
     return np.array(path[::-1])
-
-
-def _sums(blocks: Pooled, cuts: npt.NDArray[np.int64]) -> Pooled:
-    """The sums over the blocks from cut to cut."""
-    return tuple(torch.stack([sums[a:b].sum(dim=0) for a, b in pairwise(cuts)]) for sums in blocks)
-
-
-def _part(segments: tuple[Segment, ...], start: float, end: float) -> Segment:
-    """From ``start`` to ``end``, with the key of the segment that covers most of it."""
-    most = max(segments, key=lambda s: min(s.end, end) - max(s.start, start))
-    return Segment(start, end, most.key, most.confidence)

@@ -85,12 +85,12 @@ def _title(analysis: Analysis) -> str:
 
 
 def _write_head(figure: Figure, analysis: Analysis, style: KeyStyle) -> None:
-    key, confidence = analysis.key, percent(analysis.confidence)
-    words = f"{key.camelot} · {key.open_key} · {key.name(style.spelling)}"
+    key, facts = analysis.key, ["not tonal: drums, speech or noise"]
     if analysis.tonal:
-        facts = [words, f"confidence {confidence}"]
-    else:
-        facts = ["not tonal: drums, speech or noise", f"at best {words}, confidence {confidence}"]
+        words = f"{key.camelot} · {key.open_key} · {key.name(style.spelling)}"
+        facts = [words, f"confidence {percent(analysis.confidence)}"]
+    if analysis.changes_key:
+        facts.append("changes key")
     write_head(figure, _title(analysis), [*facts, _tuning(analysis), clock(analysis.duration)])
 
 
@@ -144,42 +144,42 @@ def _draw_keys(axes: Axes, analysis: Analysis, theme: Theme, style: KeyStyle) ->
     segments: Sequence[Segment] = ()
     if timeline is not None:
         write_caption(axes, "Key over time: the fainter, the less sure", theme)
-        intro, outro = (
-            f"{style.code(part.key)} ({percent(part.confidence)})"
-            for part in (timeline.intro, timeline.outro)
-        )
-        write_caption(axes, f"begins in {intro}, ends in {outro}", theme, right=True)
+        ends = [
+            f"{verb} in {style.code(part.key)} ({percent(part.confidence)})"
+            for verb, part in (("begins", timeline.intro), ("ends", timeline.outro))
+            if part.key is not None
+        ]
+        write_caption(axes, ", ".join(ends), theme, right=True)
         segments = timeline.segments
     else:
         write_caption(axes, "Key of the whole track", theme)
-        if analysis.tonal:
-            segments = [Segment(0.0, duration, analysis.key, analysis.confidence)]
-        else:
-            axes.set_facecolor(theme.tint(theme.muted))
-            axes.text(duration / 2, 0.5, "not tonal", size=_KEY_SIZE, ha="center", va="center")
+        key = analysis.key if analysis.tonal else None
+        segments = [Segment(0.0, duration, key, analysis.confidence)]
     for segment in segments:
-        _draw_segment(axes, segment, style.code(segment.key), points_across(axes) / duration, theme)
+        _draw_segment(axes, segment, points_across(axes) / duration, theme, style)
 
 
 def _draw_segment(
-    axes: Axes, segment: Segment, name: str, points_a_second: float, theme: Theme
+    axes: Axes, segment: Segment, points_a_second: float, theme: Theme, style: KeyStyle
 ) -> None:
     from matplotlib.patches import Rectangle
 
     length = segment.end - segment.start
     width = length * points_a_second
-    colour = theme.fainter(theme.colour(segment.key), segment.confidence)
+    name, sure, colour = "not tonal", "", theme.tint(theme.muted)
+    if segment.key is not None:
+        name, sure = style.code(segment.key), percent(segment.confidence)
+        colour = theme.fainter(theme.colour(segment.key), segment.confidence)
     edge: dict[str, Any] = {"edgecolor": theme.background, "linewidth": min(0.8, width / 4)}
     axes.add_patch(Rectangle((segment.start, 0), length, 1, facecolor=colour, **edge))
     if width < _NARROWEST:
         return
     room = width - 4
-    sure = percent(segment.confidence)
     at = ((segment.start + segment.end) / 2, 0.5)
     if text_width(name, _KEY_SIZE, bold=True) > room:
         size = min(_SURE_SIZE, room + 2)
         write_middle(axes, name, at, 0, size, weight="bold", rotation=90)
-    elif text_width(sure, _SURE_SIZE) > room:
+    elif not sure or text_width(sure, _SURE_SIZE) > room:
         write_middle(axes, name, at, 0, _KEY_SIZE, weight="bold")
     else:
         write_middle(axes, name, at, 7, _KEY_SIZE, weight="bold")
@@ -197,11 +197,12 @@ def _write_times(panels: Sequence[Axes], duration: float) -> None:
 
 
 def _draw_probabilities(axes: Axes, analysis: Analysis, theme: Theme, style: KeyStyle) -> None:
-    """The wheel, each cell filled by the probability of its key."""
+    """The wheel, each cell filled by the probability of its key; empty where there is no key."""
     cells = {
         key: Cell(share, note=percent(share) if share >= _WORTH_A_NOTE else "",
-                  is_marked=analysis.tonal and key == analysis.key)
+                  is_marked=key == analysis.key)
         for key, share in zip(KEYS, analysis.probabilities, strict=True)
+        if analysis.tonal
     }  # fmt: skip
     draw_wheel(axes, cells, theme, style, _CODE_SIZE)
     write_caption(axes, "Probability of each key", theme)
@@ -213,6 +214,10 @@ def _draw_probabilities(axes: Axes, analysis: Analysis, theme: Theme, style: Key
 
 
 def _draw_best_keys(axes: Axes, analysis: Analysis, theme: Theme, style: KeyStyle) -> None:
+    """The bars of the most probable keys; none where there is no key."""
+    if not analysis.tonal:
+        axes.set_axis_off()
+        return
     ranked = sorted(zip(analysis.probabilities, KEYS, strict=True), key=lambda pair: -pair[0])
     bars = [
         Bar(style.code(key), key.name(style.spelling), percent(share), theme.colour(key), share)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MIN_SECONDS", "Features", "extract_features", "warm_up"]
 
-MIN_SECONDS = 3.0
+MIN_SECONDS = 1.5
 """The shortest track that is analysed."""
 
 _PHASE = AnalysisWarning(
@@ -44,7 +44,7 @@ _PHASE = AnalysisWarning(
 )
 _FRAMES_AT_ONCE = 1 << 12  # a day of music should not be held twice
 _NO_MUSIC = (NoAudio, DecodeFailed, TooShort, Silent)  # there may be some in another stream
-_CODEC_ROUNDING = 0.1  # seconds that a codec's frames may cost a track of three seconds
+_CODEC_ROUNDING = 0.1  # seconds that a codec's frames may cost the shortest track
 
 
 def extract_features(

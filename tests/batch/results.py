@@ -10,7 +10,7 @@ from keyscan.keys import Key
 
 def analysed(path, camelot="8A", *, confidence=0.9, second="9A", parts=(), **fields):
     """The rest of the probability is that of ``second``; ``parts`` are the timeline's, each a
-    length in seconds and a key in Camelot."""
+    length in seconds and a key in Camelot, None for drums or speech."""
     probabilities = [0.0] * 24
     probabilities[Key.parse(camelot).class_id] = confidence
     probabilities[Key.parse(second).class_id] += 1 - confidence
@@ -30,6 +30,7 @@ def failed(path, error=None):
 def _timeline(parts):
     segments, start = [], 0.0
     for length, camelot in parts:
-        segments.append(Segment(start, start + length, Key.parse(camelot), 0.9))
+        key = None if camelot is None else Key.parse(camelot)
+        segments.append(Segment(start, start + length, key, 0.9 if key else 0.0))
         start += length
     return Timeline(tuple(segments), segments[0], segments[-1])

@@ -67,7 +67,28 @@ def test_nothing_is_an_empty_list_or_a_header():
 
 def test_drums_have_no_compatible_keys():
     assert as_json([analysed("drums", tonal=False)])["tracks"][0]["compatible"] == []
-    assert as_csv([analysed("drums", tonal=False)])[0]["compatible"] == ""
+
+
+def test_drums_have_no_key_in_csv():
+    (row,) = as_csv([analysed("drums", tonal=False, parts=[(60, None)], tuning_cents=None)])
+    assert row.pop("timeline") == "0.0-60.0 -"
+    filled = {name: value for name, value in row.items() if value}
+    assert filled == {"path": "drums", "status": "success", "tonal": "false", "duration": "200.0",
+                      "cached": "false", "code": "ok", "changes_key": "false"}  # fmt: skip
+
+
+def test_a_part_without_music_has_no_key():
+    track = analysed("a", "9A", parts=[(40, None), (60, "8A"), (62.5, "9A")], changes_key=True)
+    (row,) = as_csv([track])
+    assert row["timeline"] == "0.0-40.0 -;40.0-100.0 8A;100.0-162.5 9A"
+    assert row["changes_key"] == "true"
+    (reply,) = as_json([track])["tracks"]
+    assert reply["changes_key"] is True
+    assert reply["timeline"][0] == {
+        "start": 0, "end": 40, "camelot": None, "openkey": None, "key": None, "confidence": 0,
+        "tonal": False,
+    }  # fmt: skip
+    assert [part["tonal"] for part in reply["timeline"]] == [False, True, True]
 
 
 def test_csv_has_a_line_a_file():

@@ -67,9 +67,10 @@ def test_the_least_important_columns_give_way_to_names_first():
 
 @pytest.mark.parametrize(
     ("confidence", "cents", "expected"),
-    [(0.84496, -8.53, ["84%", "-8"]), (1.0, 0.04, [">99%", "0"])],
-)
-def test_numbers_are_rounded_from_those_of_replies(confidence, cents, expected):
+    [(0.84496, -8.53, ["84%", "-8"]), (0.992, 0.04, [">99%", "0"]), (0.99998, 0.04, [">99%", "0"]),
+     (0.99, 0.04, ["99%", "0"])],
+)  # fmt: skip
+def test_numbers_are_rounded(confidence, cents, expected):
     (line,) = rows([analysed("/m/a.mp3", confidence=confidence, tuning_cents=cents)])[1:]
     assert [cell for cell in line.split() if cell in expected] == expected
 
@@ -94,8 +95,14 @@ def test_doubtful_damaged_and_cached_tracks_are_marked_and_explained():
 def test_drums_have_no_key():
     header, line = rows([analysed("/m/drums.wav", tonal=False, confidence=0.1)])
     assert "not tonal" in line
-    assert not any(text in line for text in ("8A", "?"))
+    assert not any(text in line for text in ("8A", "?", "%"))
     assert header
+
+
+def test_a_track_that_changes_key_is_marked():
+    lines = rows([analysed("/m/a.mp3", changes_key=True), analysed("/m/b.mp3")])
+    assert lines[1].split()[5] == "~"
+    assert lines[-1] == "~ changes key: this is the key of the longest time"
 
 
 def test_failures_have_no_line():
@@ -112,6 +119,12 @@ def test_the_timeline_follows_its_track():
         ["intro", "8A", "A", "minor", "90%"],
         ["outro", "10B", "D", "major", "90%"],
     ]
+
+
+def test_a_part_without_music_has_no_key():
+    lines = rows([analysed("/m/a.mp3", parts=[(40, None), (100, "10B")])])
+    assert lines[2].split() == ["0:00-0:40", "-", "not", "tonal", "-"]
+    assert lines[3].split() == ["0:40-2:20", "10B", "D", "major", "90%"]
 
 
 def test_names_are_relative_to_the_common_folder(monkeypatch, tmp_path):

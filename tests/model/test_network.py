@@ -111,7 +111,7 @@ def test_a_long_track_in_chunks_gives_what_the_whole_gives(
             assert np.abs(either.logits(spectrogram) - whole).max() < 1e-4
 
 
-@pytest.mark.parametrize("shape", [(104, 50), (105, 7), (105,), (1, 105, 50)])
+@pytest.mark.parametrize("shape", [(104, 50), (105, 0), (105,), (1, 105, 50)])
 def test_another_shape_is_refused(model: KeyModel, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="needed"):
         model.logits(np.zeros(shape, np.float32))

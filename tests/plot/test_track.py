@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from keyscan.analysis import Timeline
 from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.plot.theme import THEMES, channels
 from keyscan.plot.track import bin_of, chroma, draw_track, fewer_columns
@@ -98,7 +99,31 @@ def test_drums_have_no_key(drums):
     assert any(text.startswith("not tonal: drums, speech or noise") for text in shown)
     assert shown.count("not tonal") == 2  # on the wheel, in the band
     assert "?" in shown
+    assert not [text for text in shown if "%" in text]
+    assert "Most probable keys" not in shown
+    codes = [key.camelot for key in KEYS if shown.count(key.camelot) != 1]
+    assert not codes  # each stands on the wheel alone
     assert not wedges  # the mark of the best key
+
+
+def test_a_part_without_music_has_no_key(modulating):
+    first, second = modulating.timeline.segments
+    speech = replace(first, key=None, confidence=0.0)
+    timeline = Timeline((speech, second), second, second)
+    with drawn(replace(modulating, timeline=timeline)) as figure:
+        band, shown = figure.axes[2], words(figure)
+        patches = [patch.get_facecolor() for patch in band.patches]
+        texts = [text.get_text() for text in band.texts]
+    assert len(patches) == 2
+    assert "not tonal" in texts
+    assert not [text for text in texts if text == first.key.camelot]
+    assert any(text.startswith("begins in 12B") for text in shown)
+
+
+def test_a_change_of_key_is_told(song):
+    for changes in (True, False):
+        with drawn(replace(song, changes_key=changes)) as figure:
+            assert ("changes key" in figure.texts[1].get_text()) is changes
 
 
 @pytest.mark.parametrize(

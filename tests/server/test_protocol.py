@@ -168,7 +168,7 @@ def test_success_keeps_the_fields_of_the_existing_analyzer():
     assert old.items() <= reply.items()
     assert reply.keys() - old.keys() == {
         *("code", "confidence", "tonal", "alternatives", "tuning_cents", "duration", "warnings"),
-        *("cached", "generation"),
+        *("cached", "changes_key", "generation"),
     }  # fmt: skip
     assert json.loads(encode(reply)) == reply
 
@@ -206,12 +206,13 @@ def test_the_key_over_time_is_told_to_those_who_ask():
     reply = success(asked, 0, found, style)
     assert reply["timeline"] == [
         {"start": 0.0, "end": 61.23, "camelot": "9A", "openkey": "2m", "key": "9A",
-         "confidence": 0.9112},
+         "confidence": 0.9112, "tonal": True},
         {"start": 61.23, "end": 90.0, "camelot": "11A", "openkey": "4m", "key": "11A",
-         "confidence": 0.5},
+         "confidence": 0.5, "tonal": True},
     ]  # fmt: skip
     assert reply["intro_key"] == {
-        "camelot": "9A", "openkey": "2m", "key": "9A", "confidence": 0.9112
+        "camelot": "9A", "openkey": "2m", "key": "9A", "confidence": 0.9112,
+        "tonal": True,
     }  # fmt: skip
     assert reply["outro_key"]["camelot"] == "11A"
     assert not {"timeline", "intro_key", "outro_key"} & reply_to(found).keys()

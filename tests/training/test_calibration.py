@@ -18,6 +18,7 @@ from training.calibration import (
     Outputs,
     chance_calibration_error,
     expected_calibration_error,
+    fit_shortest,
     fit_temperature,
     reliability,
 )
@@ -125,7 +126,7 @@ def test_the_command_adds_a_temperature_and_changes_nothing_else(
     assert outs[0].read_bytes() == outs[1].read_bytes()
     assert not list(tmp_path.glob("*.part"))
     before, after = (torch.load(path, weights_only=True) for path in (PACKAGED_CHECKPOINT, outs[0]))
-    added = {"temperature", "temperature_frames", "calibration"}
+    added = {"temperature", "temperature_frames", "temperature_shortest", "calibration"}
     assert set(after) == set(before) | added
     for name in set(before) - added - {"state_dict"}:
         assert after[name] == before[name]
@@ -135,6 +136,35 @@ def test_the_command_adds_a_temperature_and_changes_nothing_else(
     assert calibration["sets"] == [{"name": folder.name, "tracks": 8}]
     assert calibration["after"]["whole"]["nll"] <= calibration["before"]["whole"]["nll"]
     assert load_model(outs[0]).temperature.long == after["temperature"]
+
+
+def test_the_temperature_of_short_tracks_alone(
+    folder: Path, tmp_path: Path, command: Command
+) -> None:
+    out = tmp_path / "short.pt"
+    run = command("calibrate", PACKAGED_CHECKPOINT, folder, "--short-only", "--out", out)
+    assert run.returncode == 0, run.stderr
+    before, after = (torch.load(path, weights_only=True) for path in (PACKAGED_CHECKPOINT, out))
+    for name in set(before) - {"temperature_shortest", "calibration_short", "state_dict"}:
+        assert after[name] == before[name]
+    short = after["calibration_short"]
+    assert short["after"]["short"]["nll"] <= short["before"]["short"]["nll"]
+
+
+def test_short_tracks_are_fitted_as_they_were_made() -> None:
+    for shortest in (8.0, 25.0):
+        true = Temperature(0.4, 80.0, shortest)
+        parts = [outputs(true, frames, 3000, frames) for frames in (6, 12, 30)]
+        short = Outputs(
+            np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.classes for part in parts]),
+            np.concatenate([part.frames for part in parts]),
+        )
+        found = fit_shortest(Temperature(0.4, 80.0), short)
+        assert found.shortest == pytest.approx(shortest, rel=0.2)
+        assert (found.long, found.frames) == (0.4, 80.0)
+    with pytest.raises(ValueError, match="no short excerpts"):
+        fit_shortest(Temperature(), outputs(Temperature(), 50, 0))
 
 
 def test_what_cannot_be_calibrated_is_one_line(

@@ -26,6 +26,8 @@ REFUSED = [
     ("tonality.fit", "--corpus . --bank . --odds 0", "--odds: "),
     ("tonality.fit", "--corpus . --bank . --negatives 0", "--negatives: "),
     ("tonality.fit", "--corpus . --bank . --seed -1", "--seed: "),
+    ("tonality.clarity", "--bank . --tracks 0", "--tracks: at least 1"),
+    ("tonality.clarity", "--bank . --seed -1", "--seed: at least 0"),
 ]
 
 

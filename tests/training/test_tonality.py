@@ -24,6 +24,7 @@ from training.music.sampled import FloatArray, SoundBankError
 from training.music.timbres import SAMPLE_RATE
 from training.shards import CorpusError, open_corpus
 from training.synth import make_shard
+from training.tonality.clarity import fit_clarity
 from training.tonality.fit import Material, fit, teach
 from training.tonality.sounds import NonTonalError
 
@@ -51,15 +52,15 @@ def test_the_regression_finds_the_direction_and_the_middle() -> None:
     assert abs(slopes[2:]).max() < 0.2 * slopes[0]
     assert tonality.weights[3] == 0
     middle = (tonal.mean(0) + other.mean(0)) / 2
-    assert tonality.probability(middle) == pytest.approx(0.5, abs=0.15)
-    assert np.mean([tonality.probability(row) > 0.5 for row in tonal]) > 0.9
-    assert np.mean([tonality.probability(row) < 0.5 for row in other]) > 0.9
+    assert tonality.probability(middle, 0.0) == pytest.approx(0.5, abs=0.15)
+    assert np.mean(tonality.log_odds(tonal) > 0) > 0.9
+    assert np.mean(tonality.log_odds(other) < 0) > 0.9
 
 
 def test_each_side_has_half_of_the_weight_however_many_it_has() -> None:
     tonal, other = clouds(1.0)
     middle = (tonal.mean(0) + other.mean(0)) / 2
-    assert fit(tonal, other[:100], odds=1.0).probability(middle) == pytest.approx(0.5, abs=0.1)
+    assert fit(tonal, other[:100], odds=1.0).probability(middle, 0.0) == pytest.approx(0.5, abs=0.1)
 
 
 def test_odds_shift_the_decision_and_nothing_else() -> None:
@@ -100,6 +101,41 @@ def taught(corpus: Path, kit_bank: Path, tmp_path_factory: pytest.TempPathFactor
     assert found.stdout.startswith(f"{EXCERPTS} excerpts of music, 0.0 % of them in no key")
     assert not list(out.parent.glob("*.part"))
     return out
+
+
+def test_the_clarity_of_the_tuning_tells_what_the_embedding_does_not() -> None:
+    rng = np.random.default_rng(0)
+    tonal = np.column_stack([rng.normal(0, 1, 4000), rng.uniform(0.5, 0.9, 4000)])
+    other = np.column_stack([rng.normal(-3, 1, 4000), rng.uniform(0.0, 0.4, 4000)])
+    before = Tonality((1.0, -1.0), 0.3)
+    after = fit_clarity(before, tonal, other)
+    assert after.weights == before.weights
+    assert after.clarity > 5
+    wrong = [
+        np.mean([(log_odds + after.clarity * clarity + after.bias - before.bias < 0) == in_a_key
+                 for log_odds, clarity in rows])
+        for rows, in_a_key in ((tonal, True), (other, False))
+    ]  # fmt: skip
+    assert max(wrong) < 0.03
+    with pytest.raises(ValueError, match="tracks with a key and tracks without"):
+        fit_clarity(before, tonal, other[:0])
+
+
+@needs_espeak
+def test_the_command_adds_the_clarity_and_changes_nothing_else(
+    kit_bank: Path, tmp_path: Path, command: Command
+) -> None:
+    out = tmp_path / "out.pt"
+    run = command("tonality.clarity", "--bank", kit_bank, "--tracks", "6", "--out", out)
+    assert run.returncode == 0, run.stderr
+    before, after = (torch.load(path, weights_only=True) for path in (PACKAGED_CHECKPOINT, out))
+    assert set(after) == set(before)
+    for name in set(before) - {"tonality", "clarity_fit", "state_dict"}:
+        assert after[name] == before[name]
+    assert after["tonality"]["weights"] == before["tonality"]["weights"]
+    tonality = load_model(out).tonality
+    assert tonality is not None
+    assert tonality.clarity == after["tonality"]["clarity"]
 
 
 @needs_espeak

@@ -26,8 +26,9 @@ from tqdm import tqdm
 from keyscan.analysis import Segment
 from keyscan.errors import ModelError
 from keyscan.keys import KEYS, Key
+from keyscan.model.blocks import Blocks
 from keyscan.model.checkpoint import KeyModel, load_model
-from keyscan.model.timeline import CHANGE_COST, key_timeline
+from keyscan.model.timeline import CHANGE_COST, find_parts, to_timeline
 from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, FloatArray
 from training.modulations.make import KnownTrack, read_tracks
 from training.modulations.scoring import TrackScores, score_track, summarise
@@ -52,20 +53,35 @@ Timelines = Mapping[str, Sequence[Segment]]
 def timelines_of(model: KeyModel, track: KnownTrack, costs: Sequence[float]) -> Timelines:
     """The compared timelines of a track, by row of the table."""
     frames = track.spectrogram.shape[1]
-    inference = model(model.to_input(track.spectrogram), blocks=True)
-    assert inference.blocks is not None
+    x = model.to_input(track.spectrogram)
+    inference = model(x)
+    blocks = Blocks(model, x, inference, frames)
     whole = Segment(0.0, track.segments[-1].end, _likeliest(inference.logits), 1.0)
     informed = [
         replace(segment, key=_likeliest(model.logits(_part(track.spectrogram, segment))))
         for segment in track.segments
     ]
     found: dict[str, Sequence[Segment]] = {_WHOLE: [whole], _INFORMED: informed}
-    rows = {_BLOCKS: 0.0} | {f"change cost {cost:g}": cost for cost in costs}
-    for row, cost in rows.items():
-        found[row] = key_timeline(
-            model, inference.blocks, first=0, frames=frames, end=whole.end, change_cost=cost
-        ).segments
+    ends = [*(blocks.edges[1:-1] / FRAMES_PER_SECOND).tolist(), whole.end]
+    likeliest = [KEYS[key] for key in blocks.log_probabilities().argmax(axis=1)]
+    found[_BLOCKS] = [
+        Segment(start, end, key, 1.0)
+        for start, end, key in zip([0.0, *ends], ends, likeliest, strict=False)
+    ]
+    for cost in costs:
+        timeline = to_timeline(find_parts(blocks, cost), blocks, 0.0, 0, whole.end)
+        found[f"change cost {cost:g}"] = _in_keys(timeline.segments)
     return found
+
+
+def _in_keys(segments: Sequence[Segment]) -> Sequence[Segment]:
+    """What is not tonal gets the key before it, at the start the one after it, as in the truth."""
+    key = next((segment.key for segment in segments if segment.key), KEYS[0])
+    result = []
+    for segment in segments:
+        key = segment.key or key
+        result.append(replace(segment, key=key))
+    return result
 
 
 def _likeliest(logits: FloatArray) -> Key:
@@ -106,7 +122,8 @@ def _interval(interval: Interval, times: float, digits: int) -> str:
 def _track_lines(track: KnownTrack, timelines: Timelines) -> list[str]:
     """A line for the truth, and one for each row: the keys and their starts in seconds."""
     return [
-        f"{track.name}\t{row}\t" + " ".join(f"{s.start:.0f}:{s.key.camelot}" for s in segments)
+        f"{track.name}\t{row}\t"
+        + " ".join(f"{s.start:.0f}:{s.key.camelot}" for s in segments if s.key)
         for row, segments in {"truth": track.segments, **timelines}.items()
     ]
 

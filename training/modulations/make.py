@@ -69,7 +69,7 @@ def write_track(folder: Path, bank: Path | None, seed: int, index: int) -> None:
             spectrogram=spectrogram.astype(np.float16),
             starts=np.array([segment.start for segment in track.segments]),
             ends=np.array([segment.end for segment in track.segments]),
-            class_ids=np.array([segment.key.class_id for segment in track.segments], np.int8),
+            class_ids=np.array([KEYS.index(s.key) for s in track.segments if s.key], np.int8),
             kind=np.array(track.kind),
             styles=np.array(track.styles),
         )

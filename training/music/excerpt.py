@@ -137,6 +137,25 @@ def make_excerpt(
     return Excerpt(mix.master(rng, noise, mixed, plain=style == "classical"), key, style)
 
 
+def make_part(seed: int, index: int, bank: SoundBank, seconds: float = SECONDS) -> Excerpt:
+    """One player of a band alone, such as a bass, a pad, an arpeggio or a voice.
+
+    Part ``index`` of the series ``seed``; the same arguments give the same samples.
+    """
+    rng = random.Random(f"part/{seed}/{index}")
+    noise = np.random.default_rng([seed, index])
+    style = rng.choice(list(BANDS))
+    key = harmonies.draw_key(rng, harmonies.MINOR_SHARE)
+    beat = 60.0 / rng.uniform(70, 180)
+    harmony = _MAKERS[style](rng, key, seconds / beat)
+    tuning = rng.gauss(0, 7) if rng.random() < 0.7 else rng.uniform(-48, 48)
+    scene = _Scene(rng, noise, harmony, beat, int(seconds * SAMPLE_RATE), tuning, bank)
+    samples = _band(scene, [rng.choice(BANDS[style])], 0.0)
+    if rng.random() < 0.5:
+        samples = mix.master(rng, noise, samples, plain=rng.random() < 0.5)
+    return Excerpt(samples, key, style)
+
+
 def _solo(scene: _Scene) -> FloatArray:
     """A keyboard, a string instrument or a small ensemble, without drums."""
     rng = scene.rng

@@ -29,7 +29,6 @@ from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.scoring import bootstrap
 from training.sets import add_set_options, read_sets
 from training.shards import FRAMES_PER_SECOND
-from training.tonality.fit import embed
 from training.tonality.recorded import KINDS, Item, read_recorded
 
 _PIECE = 20 * FRAMES_PER_SECOND
@@ -64,7 +63,10 @@ class Judgement:
 def _probability(model: KeyModel, spectrogram: FloatArray) -> float:
     if model.tonality is None:
         raise ModelError("this checkpoint has no tonality: see training.tonality.fit")
-    return model.tonality.probability(embed(model, spectrogram))
+    found = model(model.to_input(spectrogram))
+    if found.embedding is None:
+        raise ModelError(f"a {model.info.name} has no embedding")
+    return model.tonality.probability(found.embedding, found.tuning.clarity)
 
 
 def items_of(tracks: TrackSet, cache: Path | None = None) -> Iterator[Item]:

@@ -9,7 +9,8 @@ higher odds classify fewer tracks as in no key.
 
 Writes a copy of the checkpoint with ``tonality``, and with ``tonality_fit``, which describes the
 data of the fit. The same checkpoint, corpora, bank and seed give the same weights, except for the
-last digits. ``training.tonality.evaluate`` evaluates them.
+last digits. ``training.tonality.evaluate`` evaluates them. The result has no weight of the tuning's
+clarity: ``training.tonality.clarity`` comes next.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def teach(path: Path, material: Material, odds: float = ODDS) -> dict[str, Any]:
 
 def _share_in_no_key(tonality: Tonality, embeddings: npt.NDArray[np.float32]) -> float:
     """The share of tracks classified as in no key, to three places."""
-    return round(float(np.mean([tonality.probability(row) < 0.5 for row in embeddings])), 3)
+    return round(float(np.mean([tonality.probability(row, 0.0) < 0.5 for row in embeddings])), 3)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import {
   KeyAnalyzerError,
   type KeyGuess,
   parseKey,
+  type PartKey,
   smoothPath,
   type Success,
 } from 'openkeyscan-analyzer-client';
@@ -29,11 +30,12 @@ async function main(): Promise<void> {
     console.log(hour, duration.toFixed(), warnings[0]?.message, stillThere);
     const timed = await analyzer.analyze('/music/a.mp3', { timeline: true });
     const parts: string[] = timed.timeline.map(({ start, camelot }) => `${start} ${camelot}`);
-    const ends: KeyGuess[] = [timed.intro_key, timed.outro_key, ...timed.alternatives];
+    const ends: (KeyGuess | PartKey)[] = [timed.intro_key, timed.outro_key, ...timed.alternatives];
     console.log(parts, ends, timed.id.toFixed(), timed.tonal && !timed.cached);
     const boost = compatible(timed.camelot).find((one) => one.relation === 'energy_boost');
     const path: number[] = smoothPath([timed.camelot, boost?.camelot ?? '3B']);
-    console.log(path, distance(timed.intro_key.camelot, '8A').toFixed());
+    const intro = timed.intro_key.camelot;
+    if (intro !== null) console.log(path, distance(intro, '8A').toFixed());
     const parsed: '8A' | undefined = parseKey('Am') === '8A' ? '8A' : undefined;
     console.log(parsed);
     const wanted: boolean = parts.length > 1;
