@@ -127,7 +127,7 @@ class DecodeFailed(AnalysisError):
 
 
 class TooShort(AnalysisError):
-    """There are less than 1.5 seconds of sound."""
+    """There are less than 1.5 seconds of sound, or less than 3 in a file that breaks off."""
 
     code = "too_short"
 

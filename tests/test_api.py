@@ -142,11 +142,11 @@ def test_the_last_of_several_calls_at_once_restores_the_threads(three_threads, m
     together, first_is_done, after = threading.Barrier(4), threading.Event(), []
     extract = api.extract_features
 
-    def wait_for_the_others(path):
+    def wait_for_the_others(path, **options):
         if together.wait(60):  # 0 for one of the four
             assert first_is_done.wait(60)
             after.append(blas_threads())
-        return extract(path)
+        return extract(path, **options)
 
     def call(_):
         camelot = analyze(track).camelot

@@ -55,15 +55,15 @@ class Watched:
         self.log = folder / "calls"
         self.process = ServerProcess("-w", "1", prefix=tracing(self.log))
 
-    def answer(self, path):
-        """The reply to a request for ``path``; nothing else may be opened for it."""
+    def answer(self, path, file=None):
+        """The reply to a request for ``path``; only ``file``, or that path, may be opened for it."""
         start = self.log.stat().st_size
         reply = self.process.ask(request("watched", path))
         assert self.process.ask({"type": "ping"})["type"] == "pong"  # all is written down by now
         for call in calls(self.log, start):
             assert call.name not in NETWORK, call.text
             for opened in call.paths:
-                assert opened == str(path) or opened.startswith(HARMLESS), call.text
+                assert opened == str(file or path) or opened.startswith(HARMLESS), call.text
         return reply
 
 
@@ -96,9 +96,14 @@ def test_movies_whose_sound_lies_in_another_file(watched, canary):
         path.unlink()
 
 
-@pytest.mark.parametrize("target", sorted(TARGETS.keys() - {"path"}))
+@pytest.mark.parametrize("target", sorted(TARGETS.keys() - {"path", "file"}))
 def test_a_path_is_a_path_and_no_address(watched, canary, port, target):
     assert watched.answer(named(target, canary, port))["code"] == "file_not_found"
+
+
+def test_the_url_of_a_file_opens_that_file_only(watched, canary, port):
+    reply = watched.answer(named("file", canary, port), canary)
+    assert reply["camelot"] == CANARY_KEY.camelot
 
 
 @pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "/dev/tty"])

@@ -173,7 +173,7 @@ PATHS: dict[str, tuple[Make, str]] = {
         lambda folder, music: f"//{str(music.parent)[1:]}///.//{music.name}", "8A"),
     "trailing slash": (lambda folder, music: f"{music}/", "file_not_found"),
     "trailing space": (lambda folder, music: f"{music} ", "file_not_found"),
-    "address": (lambda folder, music: music.as_uri(), "file_not_found"),
+    "address": (lambda folder, music: music.as_uri(), "8A"),
     "root": (lambda folder, music: "/", "not_a_file"),
     "folder with a slash": (lambda folder, music: f"{folder}/", "not_a_file"),
 }  # fmt: skip

@@ -39,6 +39,8 @@ __all__ = ["MIN_SECONDS", "Features", "extract_features", "warm_up"]
 MIN_SECONDS = 1.5
 """The shortest track that is analysed."""
 
+_MIN_SECONDS_OF_A_PART = 3.0  # where the file breaks off: it is no loop
+
 _PHASE = AnalysisWarning(
     "phase", "the channels cancel each other in mono: one of them may be inverted"
 )
@@ -128,10 +130,12 @@ def _spectrogram(
             raise TooLong(f"there are more than {MAX_SECONDS / 3600:g} hours of sound")
         with stages.measure("cqt"):
             transform.push(block)
-    if stream.duration < MIN_SECONDS - _CODEC_ROUNDING:
+    breaks_off = any(warning.code == "truncated" for warning in stream.warnings)
+    least = _MIN_SECONDS_OF_A_PART if breaks_off else MIN_SECONDS
+    if stream.duration < least - _CODEC_ROUNDING:
         reason = (
             f"{stream.duration:.1f} seconds of sound are too little to tell a key from: "
-            f"at least {MIN_SECONDS:g} are needed"
+            f"at least {least:g} are needed"
         )
         raise TooShort(_with_damage(reason, stream.warnings), stream.warnings)
     with stages.measure("cqt"):
