@@ -54,7 +54,14 @@ def server() -> Iterator[ServerProcess]:
         yield process
 
 
-def bytes_read(server: ServerProcess, path: Path) -> int:
+def bytes_read(server: ServerProcess) -> int:
+    """How much the worker has read in all."""
+    (worker,) = server.worker_pids()
+    counts = Path(f"/proc/{worker}/io").read_text()
+    return int(counts.partition("rchar:")[2].split()[0])
+
+
+def position(server: ServerProcess, path: Path) -> int:
     """How far a worker has come in the file that was at ``path``."""
     for pid in server.worker_pids():
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
@@ -91,11 +98,12 @@ def test_a_file_that_changes_while_it_is_read(
 ) -> None:
     """Deleted and replaced files live on until the last reader has closed them."""
     whole = slow.stat().st_size / BYTES_PER_SECOND
+    start = bytes_read(server)
     server.send(request(1, slow))
-    wait_for(lambda: bytes_read(server, slow) > 100_000_000)
+    wait_for(lambda: bytes_read(server) > start + 100_000_000)
     change(slow)
     reply = server.receive()
-    assert (reply["id"], reply["camelot"]) == (1, "8A")
+    assert (reply["id"], reply.get("camelot")) == (1, "8A"), reply
     assert [warning["code"] for warning in reply["warnings"]] == (["truncated"] if cut else [])
     assert (SECONDS / 2 < reply["duration"] < whole - 1) is cut
     assert (reply["duration"] == pytest.approx(whole, abs=0.01)) is not cut
@@ -142,7 +150,7 @@ def test_a_file_that_changes_while_it_waits(
     path.write_bytes(good.read_bytes())
     for name, file in (("slow", slow), ("next", path), ("late", late)):
         server.send(request(name, file))
-    wait_for(lambda: bytes_read(server, slow))
+    wait_for(lambda: position(server, slow))
     change(path)
     os.link(good, late)  # was not there when it was asked for
     server.send({"type": "cancel", "id": "slow"})

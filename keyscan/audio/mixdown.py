@@ -85,11 +85,14 @@ class Mixdown:
     def _look(self, channels: Sequence[NDArray[Any]], rate: int) -> None:
         """Add the powers of some short windows, fewer in long files."""
         self.channels = max(self.channels, len(channels))
-        if self._row or len(channels) == 1 or rate < _OCTAVES[-1]:
+        if self._row or len(channels) == 1 or rate < 2 * _OCTAVES[0]:
             return
-        width = 1 << round(math.log2(rate * _WINDOW_SECONDS))
+        frames = len(channels[0])
+        width = 1 << min(round(math.log2(rate * _WINDOW_SECONDS)), frames.bit_length() - 1)
+        if width < rate / _OCTAVES[1]:  # too few samples, or a damaged header
+            return
         window, bands = _window_and_bands(width, rate)
-        for first in self._windows(len(channels[0]), width, rate):
+        for first in self._windows(frames, width, rate):
             part = np.stack([channel[first : first + width] for channel in channels])
             scaled = part.astype(np.float32) / np.float32(_full_scale(part.dtype))
             spectra = np.fft.rfft(scaled * window)[:, : len(bands)]

@@ -22,7 +22,7 @@ from keyscan.audio.decoder import Block, Damage, Refused, StreamNumbers
 from keyscan.audio.formats import ADTS, ASF, BY_DEMUXER, MP3, MP4, ROWS_OF_FRAMES, UNKNOWN, Format
 from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.protection import protected_tracks
-from keyscan.audio.scale import PEEKS, full_scale
+from keyscan.audio.scale import PEEK_FRAMES, PEEKS, full_scale
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stems import StemSum
 from keyscan.audio.tags import behind_tags
@@ -340,6 +340,6 @@ def _peek(source: SourceFile, stream: int) -> list[NDArray[Any]]:
             with contextlib.suppress(av.error.FFmpegError, StopIteration):
                 container.seek((container.duration or 0) * place // PEEKS)
                 frame: Any = next(container.decode(container.streams[stream]))
-                parts.append(frame.to_ndarray())
+                parts.append(frame.to_ndarray()[:, :PEEK_FRAMES].copy())
     source.seek(position)
     return parts
