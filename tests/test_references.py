@@ -56,7 +56,7 @@ class Watched:
         self.process = ServerProcess("-w", "1", prefix=tracing(self.log))
 
     def answer(self, path, file=None):
-        """The reply to a request for ``path``; only ``file``, or that path, may be opened for it."""
+        """The reply to a request for ``path``; only that or ``file`` may be opened for it."""
         start = self.log.stat().st_size
         reply = self.process.ask(request("watched", path))
         assert self.process.ask({"type": "ping"})["type"] == "pong"  # all is written down by now
