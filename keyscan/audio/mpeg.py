@@ -112,7 +112,7 @@ def find_frames(data: bytes, reach: int, *, complete: bool) -> tuple[Kind, int] 
         alike = [chain for chain in chains[number:] if chain.kind == first.kind]
         if _are_most(alike, data[first.start : first.start + WINDOW], first.start):
             return first.kind, first.start
-    free = _free_chain(data, reach)
+    free = _free_chain(data)
     if free and _are_most([free], data[free.start : free.start + WINDOW], free.start):
         return free.kind, free.start
     return None
@@ -181,21 +181,19 @@ def _follow(data: bytes, start: int, parse: _Parse) -> tuple[int, int, int]:
     return last, end, count
 
 
-def _free_chain(data: bytes, reach: int) -> _Chain | None:
-    """The first chain in free format; a frame is as long as its header is from the next one."""
-    tries_left = _MAX_FALSE_HEADERS
-    for header in _FREE_HEADER.finditer(data, 0, reach):
-        start = header.start()
-        padding = data[start + 2] >> 1 & 1 if start + 2 < len(data) else 0
-        nearest = start + _SHORTEST_FREE_FRAME
-        for other in _FREE_HEADER.finditer(data, nearest, start + _LONGEST_FREE_FRAME):
-            parse = partial(mp3_frame, free_length=other.start() - start - padding)
-            last, end, count = _follow(data, start, parse)
-            if count >= _FREE_CHAIN:
-                return _Chain("free", start, last, end)
-            tries_left -= 1
-            if not tries_left:
-                return None
+def _free_chain(data: bytes) -> _Chain | None:
+    """The chain in free format with which ``data`` begins: samples behind a header may look alike.
+
+    A frame is as long as its header is from the next one.
+    """
+    if not _FREE_HEADER.match(data):
+        return None
+    padding = data[2] >> 1 & 1
+    for other in _FREE_HEADER.finditer(data, _SHORTEST_FREE_FRAME, _LONGEST_FREE_FRAME):
+        parse = partial(mp3_frame, free_length=other.start() - padding)
+        last, end, count = _follow(data, 0, parse)
+        if count >= _FREE_CHAIN:
+            return _Chain("free", 0, last, end)
     return None
 
 

@@ -49,6 +49,7 @@ def worker_main(connection: Connection, options: WorkerOptions, cache: str | Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
     open_missing_streams()
     nowhere = os.open(os.devnull, os.O_WRONLY)
+    mute_libraries(nowhere)
 
     def limit_time(sound: float) -> None:
         # ends the process if the server is gone and a decoder never returns
@@ -78,6 +79,12 @@ def worker_main(connection: Connection, options: WorkerOptions, cache: str | Non
                 faulthandler.cancel_dump_traceback_later()
     except (EOFError, OSError):
         return  # the server is gone
+
+
+def mute_libraries(nowhere: int) -> None:
+    """Drop what C libraries print, as mpg123 does; Python's ``sys.stderr`` goes where it went."""
+    sys.stderr = os.fdopen(os.dup(2), "w", 1, encoding="utf-8", errors="backslashreplace")
+    os.dup2(nowhere, 2)
 
 
 def _load(options: WorkerOptions, cache: str | None) -> tuple[Started, KnownFiles | None]:

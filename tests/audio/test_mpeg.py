@@ -18,7 +18,7 @@ from keyscan.audio.stream import AudioStream
 from keyscan.errors import UnsupportedFormat
 from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.audio.test_formats import lag_of, snr
-from tests.audio_files import FORMATS, music, valid
+from tests.audio_files import FORMATS, id3v2, music, valid
 
 NOISE = random.Random(1).randbytes(1 << 20)
 
@@ -61,6 +61,7 @@ JUNK = {
     "an MP3 in the midst of others": NOISE[:100_000] + valid("mp3")[:60_000] + NOISE,
     "the same in free format": NOISE[:100_000] + valid("mp3")[:60_000].replace(
         b"\xff\xfb\xe0", b"\xff\xfb\x00") + NOISE,
+    "samples of a tone": NOISE[:100] + (b"\xff\xfb\x00\x40" + NOISE[:196]) * 2_000,
     "a few headers": b"\xff\xfb\x90\x64" + NOISE[:5_000] + b"\xff\xfb\x90\x64" + NOISE[:5_000],
     "columns of numbers": b"1  2  3  4  5  6\n" * 6_000,
     "headers of a program stream": NOISE[:5_000] + (b"\0\0\1\xba" + b"\0\0\1\xc0\0\x20" * 9) * 900,
@@ -137,7 +138,7 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("before", [b"", NOISE[:100_000], bytes(100_000)])
+@pytest.mark.parametrize("before", [b"", bytes(100_000), id3v2()])
 @pytest.mark.parametrize(
     ("name", "rate"), [("none", 44100), ("none", 48000), ("Xing", 48000), ("Xing", 22050)]
 )
