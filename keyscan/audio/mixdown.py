@@ -7,6 +7,7 @@ of the channels. Row 0 is the mean; of two channels, row 1 is half their differe
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial, reduce
 from itertools import pairwise
@@ -19,9 +20,11 @@ Mono = NDArray[np.float32]
 
 _OCTAVES = (65.0, 130.0, 260.0, 520.0, 1040.0, 1400.0)  # Hz: edges of the bands that are compared
 _WINDOW_SECONDS = 0.09  # resolves an octave at the lowest edge
-_STEP_SHARE, _LEAST_STEP, _MOST_STEP = 0.125, 0.25, 10.0  # of the time so far; seconds
-_CANCELLED = 4.0  # times the power of the mean; recorded rooms and wide pads reach 1.5
-_AUDIBLE = 1e-3  # of the power of the loudest octave
+_STEP_SHARE, _LEAST_STEP, _MOST_STEP = 0.125, 0.25, 5.0  # of the time so far; seconds
+_PART_SECONDS = 15.0  # in which the powers are added up: single windows scatter
+_CANCELLED = 4.0  # times the power of the mean; recorded rooms and wide pads reach 2
+_LEAST_SHARE = 0.25  # of the parts: a mean without that much music is another piece
+_AUDIBLE = 1e-3  # of the power of the loudest octave, and of the loudest part
 
 # NaN and infinity are looked for later: numpy should not warn of them.
 _quiet = np.errstate(over="ignore", invalid="ignore")
@@ -38,19 +41,29 @@ class Mixdown:
         self.channels = 1
         self._row = row
         self._seconds = self._next_look = 0.0
-        self._mean_power = np.zeros(len(_OCTAVES) - 1)
-        self._rest_power = np.zeros(len(_OCTAVES) - 1)
+        # by part of the file: power of the mean and of the rest by octave, number of windows
+        self._powers: defaultdict[int, NDArray[np.float64]]
+        self._powers = defaultdict(lambda: np.zeros((2, len(_OCTAVES) - 1)))
+        self._windows_in: Counter[int] = Counter()
 
     @property
     def cancels(self) -> bool:
-        """Whether the mean loses most of an octave of the music.
+        """Whether the mean loses most of an octave of the music, for a good part of the time.
 
         Sounds that have nothing in common have ``channels - 1`` times the power of the mean in the
         other rows.
         """
-        total = self._mean_power + self._rest_power
-        lost = self._rest_power > _CANCELLED * (self.channels - 1) * self._mean_power
-        return bool(np.any(lost & (total > _AUDIBLE * total.max())))
+        if not self._powers:
+            return False
+        counts = np.array([self._windows_in[part] for part in self._powers])
+        mean, rest = np.stack(list(self._powers.values()), axis=1)
+        total = mean + rest
+        lost = (rest > _CANCELLED * (self.channels - 1) * mean) & (
+            total > _AUDIBLE * total.max(axis=1, keepdims=True)
+        )
+        loudness = total.sum(axis=1) / counts
+        audible = loudness >= _AUDIBLE * loudness.max()
+        return bool(np.mean(lost.any(axis=1)[audible]) >= _LEAST_SHARE)
 
     @_quiet
     def interleaved(self, samples: NDArray[Any], rate: int) -> Mono:
@@ -92,25 +105,25 @@ class Mixdown:
         if width < rate / _OCTAVES[1]:  # too few samples, or a damaged header
             return
         window, bands = _window_and_bands(width, rate)
-        for first in self._windows(frames, width, rate):
+        for first, part_number in self._windows(frames, width, rate):
             part = np.stack([channel[first : first + width] for channel in channels])
             scaled = part.astype(np.float32) / np.float32(_full_scale(part.dtype))
             spectra = np.fft.rfft(scaled * window)[:, : len(bands)]
             mean = _power(spectra.mean(0)) @ bands
             total = _power(spectra).mean(0) @ bands
             if np.isfinite(total).all():
-                self._mean_power += mean
-                self._rest_power += total - mean
+                self._powers[part_number] += mean, total - mean
+                self._windows_in[part_number] += 1
 
-    def _windows(self, frames: int, width: int, rate: int) -> Iterator[int]:
-        """The first frames of the windows in a block."""
+    def _windows(self, frames: int, width: int, rate: int) -> Iterator[tuple[int, int]]:
+        """The first frames of the windows in a block, each with the part of the file it is in."""
         start, self._seconds = self._seconds, self._seconds + frames / rate
         while True:
             first = max(math.ceil((self._next_look - start) * rate), 0)
             if first + width > frames:
                 return
-            yield first
             now = start + first / rate
+            yield first, int(now / _PART_SECONDS)
             self._next_look = now + min(max(_STEP_SHARE * now, _LEAST_STEP), _MOST_STEP)
 
 

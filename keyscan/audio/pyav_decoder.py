@@ -33,6 +33,7 @@ _BLOCK_SAMPLES = 1 << 17  # of all channels together
 _READ_SIZE = 1 << 18
 _LARGEST_ALLOCATION = 128 << 20  # bytes: the index of 24 hours of AAC in an MP4 takes 100 MB
 _NOT_READABLE = (av.error.FFmpegError, ValueError, OSError)  # what opening a file raises
+_HIGHEST_ADX_RATE = 1 << 20  # Hz
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 # Formats that name other files or addresses, devices, subtitles, text, scripts that make hours of
@@ -129,6 +130,8 @@ class PyavDecoder:
         protected: frozenset[int] = frozenset()
         if self._file is not None and known is MP4:
             protected = protected_tracks(self._file)
+        if self._file is not None and _overflows(self._file):
+            raise Refused("the sample rate is impossible")
         if demuxer is None and known in (MP3, ADTS):  # by bytes FFmpeg errs
             demuxer = known.demuxer
         try:
@@ -323,6 +326,12 @@ def _open(source: SourceFile | Readable, demuxer: str | None) -> InputContainer:
         buffer_size=_READ_SIZE,
         io_open=_refuse_to_open,
     )
+
+
+def _overflows(source: SourceFile) -> bool:
+    """Whether an ADX has a sample rate at which FFmpeg 8 divides by zero: its product wraps."""
+    head = source.read_at(source.start, 12)
+    return head[:2] == b"\x80\0" and int.from_bytes(head[8:12], "big") > _HIGHEST_ADX_RATE
 
 
 def _stores_floats(stream: av.AudioStream) -> bool:

@@ -39,7 +39,7 @@ def read_lines(
 def _line(text: bytes, dropped: int, limit: int) -> bytes | OversizedLine:
     if dropped + len(text) > limit:
         return OversizedLine(dropped + len(text))
-    return text.strip()
+    return text.strip(b" \t\r\n")  # what JSON calls whitespace
 
 
 def _nothing() -> None:

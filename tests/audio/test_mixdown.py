@@ -98,6 +98,16 @@ def test_what_only_sounds_wide_is_no_damage() -> None:
     assert not cancels(low + quiet, low - quiet)
 
 
+def test_music_that_cancels_for_a_good_part_of_the_time() -> None:
+    samples = np.tile(mid(), 10)  # a minute
+    second = np.arange(len(samples)) / SAMPLE_RATE
+    for start, end, expected in ((16, 60, True), (0, 60, True), (30, 60, True), (50, 58, False)):
+        sign = np.where((second >= start) & (second < end), -1, 1).astype(np.float32)
+        assert cancels(samples, sign * samples) == expected, (start, end)
+    silence = np.zeros(120 * SAMPLE_RATE, np.float32)
+    assert cancels(np.append(silence, samples), np.append(silence, -samples))
+
+
 def test_silence_and_nonsense_do_not_cancel() -> None:
     zeros = np.zeros(SAMPLE_RATE, np.float32)
     assert not cancels(zeros, zeros)

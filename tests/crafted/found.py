@@ -72,6 +72,13 @@ def caf_with_a_damaged_packet_table() -> Found:
     return Found(data[:at] + b"\xff" * 82 + data[at + 82 :], "decode_failed")
 
 
+def adx_of_an_impossible_rate() -> Found:
+    """FFmpeg divides by zero, and the process dies."""
+    head = b"\x80\0\0\x20\3\x12\4\2" + struct.pack(">II", 50_375_748, 141_120)
+    data = head + b"\1\xf4\3" + bytes(11) + b"(c)CRI" + bytes(18 * 2000)
+    return Found(data, "unsupported_format")
+
+
 FOUND = {
     make.__name__: make
     for make in (
@@ -82,5 +89,6 @@ FOUND = {
         mp3_with_headers_that_begin_no_frame,
         movie_whose_index_is_a_thousandth_of_its_size,
         caf_with_a_damaged_packet_table,
+        adx_of_an_impossible_rate,
     )
 }
