@@ -255,6 +255,17 @@ def test_version_and_help_need_no_library(tmp_path):
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("name", ["Key", "AnalysisError", "Analysis", "keys.KEYS", "errors.Silent"])
+def test_the_package_imports_its_names_on_first_use(name):
+    code = f"""
+import sys, keyscan
+assert not {{"typing", "re", "keyscan.keys"}} & sys.modules.keys()
+keyscan.{name}
+"""
+    done = run(sys.executable, "-S", "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @needs_linux
 @pytest.mark.parametrize("name", ["no torch", "no av", "torch, cut"])
 def test_a_program_gets_an_exception(name, tmp_path):
