@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 
 from keyscan.__main__ import run
 
 if __name__ == "__main__":
-    multiprocessing.freeze_support()
+    if getattr(sys, "frozen", False):
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     sys.exit(run())

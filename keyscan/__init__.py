@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from keyscan.analysis import Analysis
-from keyscan.errors import AnalysisError
-from keyscan.keys import Key
-
+TYPE_CHECKING = False  # that of typing, for which more must be loaded
 if TYPE_CHECKING:
+    from keyscan.analysis import Analysis
     from keyscan.api import analyze
+    from keyscan.errors import AnalysisError
+    from keyscan.keys import Key
 
 __all__ = ["Analysis", "AnalysisError", "Key", "analyze"]
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """Import numpy and torch on first use: the server sets thread variables before.
+_MODULES = {"Analysis": "analysis", "AnalysisError": "errors", "Key": "keys"}
+
+
+def __getattr__(name: str) -> object:
+    """Import on first use: the server sets thread variables and says what fails before.
 
     Raises:
         StartFailed: one of the libraries cannot be loaded.
     """
+    if name in _MODULES or name in _MODULES.values():
+        from importlib import import_module
+
+        module = import_module(f"keyscan.{_MODULES.get(name, name)}")
+        return getattr(module, name) if name in _MODULES else module
     if name != "analyze":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from keyscan.start import check_system, loading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import struct
 import sys
@@ -9,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 
 from keyscan.errors import LibraryNotLoaded, StartFailed
 
@@ -24,9 +26,11 @@ _REINSTALL = (
     "install the analyzer again; if a virus scanner has put a file in quarantine, restore it"
 )
 _MORE_MEMORY = "close other programs, or raise the limits of memory and processes (ulimit -v, -u)"
+_MORE_FILES = "close other programs, or raise the limit of open files (ulimit -n)"
 _MEMORY_SIGNS = (  # in the messages of systems and libraries, in lower case
     *("failed to map segment", "cannot allocate memory", "not enough memory", "bad_alloc"),
     *("start new thread", "paging file is too small"),
+    "resource temporarily unavailable",
 )
 _PACKAGES = ("numpy", "torch", "av", "soxr", "psutil", "_soundfile_data")
 _PATTERNS = ("*.so*", "_core/*.so*", "lib/*.so*")
@@ -44,27 +48,29 @@ def loading() -> Iterator[None]:
         yield
     except StartFailed:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise explained(error) from error
 
 
 def explained(error: BaseException) -> StartFailed:
     """Why the start failed, in one sentence; a ``LibraryNotLoaded`` if an import is to blame."""
-    library = _library(error)
+    library = _imported(error)
     while error.__cause__ is not None:  # numpy and torch put pages of advice around the reason
         error = error.__cause__
-    if library is None and isinstance(error, ModuleNotFoundError):
-        library = error.name
+    library = library or _named(error)
     name, reason = library or "the analyzer", _reason(error)
     if isinstance(error, MemoryError) or any(sign in reason.lower() for sign in _MEMORY_SIGNS):
         return LibraryNotLoaded(
             f"there is not enough memory to load {name} ({reason}): {_MORE_MEMORY}"
         )
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return StartFailed(f"too few files may be open ({reason}): {_MORE_FILES}")
     if library is None:
         return StartFailed(f"the analyzer cannot start ({reason}): {_REINSTALL}")
     return LibraryNotLoaded(f"{name} cannot be loaded ({reason}): {_REINSTALL}")
 
 
+@loading()
 def check_system() -> None:
     """Look for what would end the process when torch is imported, instead of raising an error.
 
@@ -131,14 +137,29 @@ def _package_folders() -> Iterator[Path]:
             yield from map(Path, (spec and spec.submodule_search_locations) or ())
 
 
-def _library(error: BaseException) -> str | None:
-    """The first package that the import went through, but for ours and the standard library."""
+def _imported(error: BaseException) -> str | None:
+    """The first package whose import failed, but for ours and the standard library."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        # "pyimod" begins the modules of the frozen app's importer
-        ours = name in ("", "keyscan", "__main__", "__mp_main__") or name.startswith("pyimod")
+        name = ""
+        if frame.f_code.co_name == "<module>":
+            name = frame.f_globals.get("__name__", "")
+        elif frame.f_code.co_name == "_find_and_load":  # importlib's: no line of the module has run
+            name = frame.f_locals.get("name", "")
+        name = name.partition(".")[0]
+        ours = name in ("", "keyscan", "__main__", "__mp_main__")
         if not ours and name not in sys.stdlib_module_names:
             return name
+    return None
+
+
+def _named(error: BaseException) -> str | None:
+    """The module that the error itself names, or the file of a syntax error."""
+    if isinstance(error, ImportError):
+        return error.name
+    if isinstance(error, SyntaxError):
+        return error.filename
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        return error.obj.__name__
     return None
 
 

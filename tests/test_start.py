@@ -128,6 +128,83 @@ threading.Thread.start = refuse_the_writer
     assert "can't start new thread" in error
 
 
+REFUSE = """
+import builtins, sys
+kind, names = {kind}, {names}
+def refuse(name):
+    if name in names:
+        raise kind
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        refuse(name)
+sys.meta_path.insert(0, Finder())
+for name in names:
+    sys.modules.pop(name, None)
+original = builtins.__import__
+def of_a_hook(name, *rest, **options):
+    return original(name, *rest, **options)
+builtins.__import__ = of_a_hook
+"""
+
+
+def refuse(root, name, kind):
+    """Let each import of ``name`` raise ``kind``, an expression; and look into all imports."""
+    (root / "sitecustomize.py").write_text(REFUSE.format(names=[name], kind=kind))
+
+
+@needs_python
+@pytest.mark.parametrize("start", [COMMAND, [sys.executable, "-m", "keyscan"]])
+@pytest.mark.parametrize(
+    "name", ["_ctypes", "_socket", "_struct", "math", "select", "unicodedata", "signal", "struct"]
+)
+def test_a_part_of_python_that_cannot_be_loaded(name, start, tmp_path):
+    reason = f"DLL load failed while importing {name}"
+    refuse(tmp_path, name, f"ImportError('{reason}')")
+    error = fatal_error(run(*start, "-w", "1", PYTHONPATH=str(tmp_path)))
+    assert f"({reason}): install the analyzer again" in error
+    done = run(*start, "analyze", "a.mp3", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert SENTENCE.fullmatch(done.stderr)
+    assert f"({reason})" in done.stderr
+
+
+@needs_python
+@pytest.mark.parametrize("name", ["torch", "av", "psutil", "keyscan.options", "_ctypes"])
+@pytest.mark.parametrize("kind", ["SystemExit(3)", "SystemExit", "OSError('a \\\\ \"b\"')"])
+def test_an_import_that_ends_the_process_or_raises_what_it_should_not(name, kind, tmp_path):
+    refuse(tmp_path, name, kind)
+    error = fatal_error(run(*COMMAND, "-w", "1", PYTHONPATH=str(tmp_path)))
+    assert "SystemExit" in error or 'a \\ "b"' in error
+
+
+@needs_python
+@pytest.mark.parametrize("name", ["torch", "numpy", "av"])
+def test_a_hook_is_not_to_blame(name, tmp_path):
+    message = f"No module named '{name}'"
+    refuse(tmp_path, name, f'ModuleNotFoundError("{message}", name="{name}")')
+    error = fatal_error(run(*COMMAND, "-w", "1", PYTHONPATH=str(tmp_path)))
+    assert f"{name} cannot be loaded ({message}): install" in error
+
+
+@needs_python
+@pytest.mark.parametrize("name", ["torch", "numpy", "psutil"])
+@pytest.mark.parametrize("content", [b"", b"def (", b"raise SystemExit(1)"])
+def test_a_package_whose_first_file_is_damaged(name, content, tmp_path):
+    (tmp_path / f"{name}.py").write_bytes(content)
+    error = fatal_error(run(*COMMAND, "-w", "1", PYTHONPATH=str(tmp_path)))
+    assert name in error
+    assert "install the analyzer again" in error
+
+
+@needs_linux
+@pytest.mark.parametrize("limit", [8, 10, 12])
+def test_too_few_files_may_be_open(limit):
+    command = ("sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *COMMAND)
+    error = fatal_error(run(*command, "-w", "1"))
+    assert "Too many open files" in error
+    assert "(ulimit -n)" in error
+
+
 @needs_linux
 def test_memory_that_is_enough():
     limits = f"ulimit -v {2 * LEAST_ADDRESS_SPACE >> 10}; ulimit -d {2 * LEAST_DATA >> 10}"
@@ -176,6 +253,17 @@ def test_version_and_help_need_no_library(tmp_path):
     for option in ("--version", "--help"):
         done = run(*COMMAND, option, PYTHONPATH=str(tmp_path))
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["Key", "AnalysisError", "Analysis", "keys.KEYS", "errors.Silent"])
+def test_the_package_imports_its_names_on_first_use(name):
+    code = f"""
+import sys, keyscan
+assert not {{"typing", "re", "keyscan.keys"}} & sys.modules.keys()
+keyscan.{name}
+"""
+    done = run(sys.executable, "-S", "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @needs_linux

@@ -83,10 +83,8 @@ class Worker:
                 reason = str(started)
         except EOFError:
             reason = f"{self._fate()}; if that happens again, install the analyzer again"
-        except ImportError as error:
-            reason = str(explained(error))
         except Exception as error:  # the system refuses, or the message is not a greeting
-            reason = str(error) or type(error).__name__
+            reason = str(explained(error))
         self._end()
         raise WorkerFailed(f"a decoding process could not be started: {reason}")
 
