@@ -76,8 +76,8 @@ class Key:
           is minor and ``M`` is major; the case of other words does not matter.
         - A note alone is major as a capital (``"A"``, ``"Ab"``, ``"D"``), minor as a small letter
           (``"a"``, ``"ab"``, ``"d"``).
-        - Several names of one key: ``"G# minor/Ab minor"``, ``"F#/Gb minor"``, ``"8A Am"``, ``"8A - Am"``,
-          ``"1m (Am)"``. Two different keys are refused.
+        - Several names of one key: ``"G# minor/Ab minor"``, ``"F#/Gb minor"``, ``"8A Am"``,
+          ``"8A - Am"``, ``"1m (Am)"``. Two different keys are refused.
         - A tuning in cents is ignored: ``"A#m +50"``, ``"Am+50"``, ``"8A (-12 cents)"``.
         - White space around it, and a NUL behind it, as in tags, are ignored.
 
