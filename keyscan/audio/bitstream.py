@@ -186,7 +186,7 @@ class _Words:
         self.incomplete |= len(words) < frames
         self._left = self._left - frames if len(words) == frames else 0
         if is_float:  # NaN and what is too large are no words of a bitstream
-            with np.errstate(invalid="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 words = (words * np.float32(1 << 15)).astype(np.int16)
         return bytes(words.astype("<i2", copy=False).tobytes())
 
