@@ -11,7 +11,7 @@ Mode = Literal["major", "minor"]
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SHIFTS = {"": 0, "#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
 _MODES: dict[str, Mode] = {
-    **dict.fromkeys(("m", "min", "minor", "moll"), "minor"),
+    **dict.fromkeys(("m", "mi", "min", "minor", "moll"), "minor"),
     **dict.fromkeys(("M", "maj", "major", "dur"), "major"),
 }
 _GERMAN_MODES = ("moll", "dur")
@@ -20,14 +20,18 @@ _LONGEST = 100  # characters
 _CASELESS = re.IGNORECASE | re.ASCII  # the Node client's expressions ignore the same cases
 _WHEEL = re.compile("(0?[1-9]|1[0-2]) ?([ABDabdm])")
 _NAME = re.compile(
-    r"([A-G])([#♯b♭]|[ -]?sharp|[ -]?flat)?(?: ?[:_-]? ?(m|min|minor|moll|maj|major|dur))?",
+    r"([A-G])([#♯b♭]|[ -]?sharp|[ -]?flat)?(?: ?[:_-]? ?(m|mi|min|minor|moll|maj|major|dur))?",
     _CASELESS,
 )
-_TUNING = re.compile(r" \(?[+\-−±]\d{1,3}(\.\d+)?( ?(c|ct|cents?))?\)?$", _CASELESS)
+_TUNING = re.compile(  # without a blank only a plus: "A-4" is a note in an octave
+    r"(?: \(?[+\-−±]|(?<=\w\w)\(?\+)\d{1,3}(\.\d+)?( ?(c|ct|cents?))?\)?$", _CASELESS
+)
 _PAIRS = (
     re.compile(r"(.+?) ?\((.+)\)"),
     re.compile(r"(.+?)(?: - | ?\| ?)(.+)"),
     re.compile(r"(.+?) ?/ ?(.+)"),
+    re.compile(r"([0-9]{1,2} ?[A-Za-z]) (.+)"),
+    re.compile(r"(.+) ([0-9]{1,2} ?[A-Za-z])"),
 )
 
 
@@ -38,7 +42,8 @@ def read_key(text: str) -> tuple[int, Mode] | None:
     """
     if len(text) > _LONGEST:
         return None
-    text = re.sub("[ \t\r\n]+", " ", unicodedata.normalize("NFKC", text)).strip(" ")
+    # a NUL ends a text in a tag
+    text = re.sub("[ \t\r\n\0]+", " ", unicodedata.normalize("NFKC", text)).strip(" ")
     return _read(_TUNING.sub("", text))
 
 

@@ -76,9 +76,10 @@ class Key:
           is minor and ``M`` is major; the case of other words does not matter.
         - A note alone is major as a capital (``"A"``, ``"Ab"``, ``"D"``), minor as a small letter
           (``"a"``, ``"ab"``, ``"d"``).
-        - Several names of one key: ``"G# minor/Ab minor"``, ``"F#/Gb minor"``, ``"8A - Am"``,
-          ``"1m (Am)"``. Two different keys are refused.
-        - A tuning in cents after a space is ignored: ``"A#m +50"``, ``"8A (-12 cents)"``.
+        - Several names of one key: ``"G# minor/Ab minor"``, ``"F#/Gb minor"``, ``"8A Am"``,
+          ``"8A - Am"``, ``"1m (Am)"``. Two different keys are refused.
+        - A tuning in cents is ignored: ``"A#m +50"``, ``"Am+50"``, ``"8A (-12 cents)"``.
+        - White space around it, and a NUL behind it, as in tags, are ignored.
 
         Notes have their English names: ``H`` is refused. ``B`` with ``moll`` or ``dur`` is refused
         too, because it is B flat in German.

@@ -14,7 +14,8 @@ KEY_TEXTS = {
     "E♭": "5B", "e♭": "2A", "Cb": "1B", "E#": "7B", "eb": "2A", "db": "12A",
     # names
     "A minor": "8A", "A Minor": "8A", "A MINOR": "8A", "a minor": "8A", "Aminor": "8A",
-    "Amin": "8A", "A min": "8A", "A Min": "8A", "AMIN": "8A", "Am": "8A", "A m": "8A", "am": "8A",
+    "Amin": "8A", "A min": "8A", "A Min": "8A", "AMIN": "8A", "Ami": "8A", "A mi": "8A",
+    "Am": "8A", "A m": "8A", "am": "8A",
     "A:min": "8A", "a:minor": "8A", "A-minor": "8A", "A_minor": "8A", "A - minor": "8A",
     "A-moll": "8A", "a-Moll": "8A", "A moll": "8A", "C-Dur": "8B", "d dur": "10B", "Es-Dur": None,
     "A major": "11B", "A Major": "11B", "a major": "11B", "Amaj": "11B", "A maj": "11B",
@@ -24,10 +25,14 @@ KEY_TEXTS = {
     "F sharp minor": "11A", "F-Sharp Minor": "11A", "Fsharp minor": "11A", "E flat major": "5B",
     "E-flat major": "5B", "E-Flat": "5B", "e-flat": "2A", "Cb major": "1B", "E# minor": "4A",
     # white space, and forms that Unicode calls compatible
-    "  F♯ maj ": "2B", "A\u00a0minor": "8A", "8A\n": "8A", "\tAm\r\n": "8A", "A  minor": "8A",
+    "  F♯ maj ": "2B", "A\u00a0minor": "8A", "8A\n": "8A", "\tAm\r\n": "8A", "Am\x00": "8A",
+    "8A\x00\x00": "8A",
+    "8A\x00Am": "8A", "Am\x00Bm": None, "A\x00m\x00in": None, "\x00": None, "A  minor": "8A",
     "８Ａ": "8A", "Ａｍ": "8A", "F＃m": "11A",
     # a tuning in cents
     "A#m +50": "3A", "Am -12": "8A", "Am +0": "8A", "8A +50": "8A", "Am (+12 cents)": "8A",
+    "Am+50": "8A", "8A+50": "8A", "Amin+5": "8A", "Bb+12.5 cents": "6B", "8A(+12)": "8A",
+    "8A Am+50": "8A", "Am-50": None, "8A-50": None, "C4+50": None, "12+50": None, "8+50": None,
     "A −7.5 c": "11B", "Am ±0 cents": "8A",
     # several names of one key
     "F# minor/Gb minor": "11A", "Gb minor/F# minor": "11A", "G# minor / Ab minor": "1A",
@@ -35,6 +40,9 @@ KEY_TEXTS = {
     "D♭/C♯": "3B", "f#/gb": "11A", "Ab/G#m": "1A", "F#m/Gbm": "11A", "8A - Am": "8A",
     "Am - 8A": "8A", "8A/Am": "8A", "8A | Am": "8A", "1m (Am)": "8A", "11B (F♯/G♭)": None,
     "11A (F#/Gb minor)": "11A", "Am (8A) +12": "8A", "2B (F♯/G♭)": "2B", "8A/8A": "8A",
+    "8A Am": "8A", "Am 8A": "8A", "8A A minor": "8A", "A minor 8 A": "8A", "1m Am": "8A",
+    "08A a": "8A", "8A Am +50": "8A", "8A 7A": None, "8A Bm": None, "Bm 8A": None, "8A 12": None,
+    "A Am": None, "C major minor 8B": None,
     "11A - F#/Gb minor": "11A", "4m (F# minor/Gb minor)": "11A",
     # no key, or perhaps two
     "": None, " ": None, "/": None, "()": None, "12": None, "0A": None, "00A": None, "008A": None,
@@ -44,7 +52,7 @@ KEY_TEXTS = {
     "C dorian": None, "minor": None, "C major minor": None, "Am7": None, "A7": None, "A-": None,
     "C-4": None, "C4": None, "A-12": None, "A+50": None, "Am/C": None, "8A/7A": None, "A/Am": None,
     "F#/F#m": None, "F#/Abm": None, "F#/gb": None, "Am (C)": None, "8A - 7": None, "All": None,
-    "off": None, "o": None, "Am\x00": None, "null": None, "8A" * 60: None, "Am/" * 30 + "Am": "8A",
+    "off": None, "o": None, "null": None, "8A" * 60: None, "Am/" * 30 + "Am": "8A",
     "Am/" * 40 + "Am": None, "٨A": None, "A m i n": None, "F ♯ m": None, "A(": None,
 }  # fmt: skip
 """None: the text names no key, or may name two."""

@@ -5,14 +5,21 @@
 
 const PITCHES = { C: 0, D: 2, E: 4, F: 5, G: 7, A: 9, B: 11 };
 const SHIFTS = { '': 0, '#': 1, '♯': 1, sharp: 1, b: -1, '♭': -1, flat: -1 };
-const MINOR = ['m', 'min', 'minor', 'moll'];
+const MINOR = ['m', 'mi', 'min', 'minor', 'moll'];
 const GERMAN_MODES = ['moll', 'dur'];
 const LONGEST = 100; // characters
 const WHEEL = /^(0?[1-9]|1[0-2]) ?([ABDabdm])$/;
 const NAME =
-  /^([A-G])([#♯b♭]|[ -]?sharp|[ -]?flat)?(?: ?[:_-]? ?(m|min|minor|moll|maj|major|dur))?$/i;
-const TUNING = / \(?[+\-−±]\d{1,3}(\.\d+)?( ?(c|ct|cents?))?\)?$/i;
-const PAIRS = [/^(.+?) ?\((.+)\)$/, /^(.+?)(?: - | ?\| ?)(.+)$/, /^(.+?) ?\/ ?(.+)$/];
+  /^([A-G])([#♯b♭]|[ -]?sharp|[ -]?flat)?(?: ?[:_-]? ?(m|mi|min|minor|moll|maj|major|dur))?$/i;
+// without a blank only a plus: "A-4" is a note in an octave
+const TUNING = /(?: \(?[+\-−±]|(?<=\w\w)\(?\+)\d{1,3}(\.\d+)?( ?(c|ct|cents?))?\)?$/i;
+const PAIRS = [
+  /^(.+?) ?\((.+)\)$/,
+  /^(.+?)(?: - | ?\| ?)(.+)$/,
+  /^(.+?) ?\/ ?(.+)$/,
+  /^([0-9]{1,2} ?[A-Za-z]) (.+)$/,
+  /^(.+) ([0-9]{1,2} ?[A-Za-z])$/,
+];
 
 /**
  * The Camelot code of a key that is written in Camelot (`8A`, `08a`), Open Key (`1m`, `12D`) or by
@@ -88,7 +95,7 @@ function smoothPath(texts) {
 
 function parse(text) {
   if (typeof text !== 'string') throw new TypeError('a key is a string');
-  const plain = text.normalize('NFKC').replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '');
+  const plain = text.normalize('NFKC').replace(/[ \t\r\n\0]+/g, ' ').replace(/^ | $/g, '');
   const key = text.length <= LONGEST ? read(plain.replace(TUNING, '')) : null;
   if (!key) throw new RangeError(`not a key: ${JSON.stringify(text)}`);
   return key;

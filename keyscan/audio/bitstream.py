@@ -1,13 +1,13 @@
-"""AC-3 and DTS in the samples of an uncompressed or lossless file, which sounds like noise.
+"""AC-3, DTS, MP3 or AAC in the samples of a lossless file, which sounds like noise.
 
 DTS CDs and recordings of a digital output are such files. Sources: IEC 61937-1 (S/PDIF: bursts,
 each with a preamble), ETSI TS 102 114 (DTS core frames, also in words of 14 bits) and ETSI
-TS 102 366 (AC-3 frames).
+TS 102 366 (AC-3 frames; E-AC-3 in annex E).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,20 +15,39 @@ import soundfile
 from numpy.typing import NDArray
 
 from keyscan.audio.decoder import Block, Refused
-from keyscan.audio.formats import Format
+from keyscan.audio.formats import ADTS, MP3, Format
 from keyscan.audio.mixdown import Mixdown
+from keyscan.audio.mpeg import leading_frames
 from keyscan.audio.pyav_decoder import PyavDecoder
 from keyscan.audio.source import SourceFile
+from keyscan.audio.tags import tag_length
 from keyscan.errors import AnalysisError
 
 _WordArray = NDArray[np.uint16]
 
-_SUBTYPES = ("PCM_16", "PCM_24")  # of 24 bits, the upper 16 are taken
+_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT")  # of more bits, the upper 16 are taken
 _BYTES_AT_ONCE = 1 << 16
 _WINDOW = 1 << 17  # bytes in which two frames must begin
 _MAX_SILENCE = 1 << 22  # bytes before that: 24 seconds of a CD
 
 _LITTLE, _BIG = "<u2", ">u2"
+_AC3_RATES = (48_000, 44_100, 32_000)
+_AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576,
+              640)  # fmt: skip
+
+
+def _ac3_words(second: int, third: int) -> int:
+    """The size of the AC-3 frame with these words (4.3); too large for none."""
+    rate, code, version = third >> 14, third >> 8 & 0x3F, third >> 3 & 0x1F
+    if rate >= len(_AC3_RATES) or code >> 1 >= len(_AC3_KBITS) or version not in (6, 8):
+        return _WINDOW
+    hertz = _AC3_RATES[rate]
+    return _AC3_KBITS[code >> 1] * 1000 * 1536 // (16 * hertz) + (code & 1 and hertz == 44_100)
+
+
+def _eac3_words(second: int, third: int) -> int:
+    """The size of the E-AC-3 frame with these words (E.1.2); too large for none."""
+    return (second & 0x7FF) + 1 if 11 <= third >> 3 & 0x1F <= 16 else _WINDOW
 
 
 @dataclass(frozen=True)
@@ -39,11 +58,13 @@ class _Kind:
         name: FFmpeg's, of a container.
         order: of bytes, that FFmpeg reads; they may be stored in the other.
         sync: masks and values of the words with which every frame begins.
+        words: the size of a frame by its second and third word, if no gap follows.
     """
 
     name: str
     order: str
     sync: tuple[tuple[int, int], ...]
+    words: Callable[[int, int], int] | None = None
 
 
 _ALL = 0xFFFF
@@ -52,15 +73,14 @@ _KINDS = (
     # Behind the sync word, in words of 16 or 14 bits, a normal frame has six set bits.
     _Kind("dts", _BIG, ((_ALL, 0x7FFE), (_ALL, 0x8001), (0xFC00, 0xFC00))),
     _Kind("dts", _BIG, ((_ALL, 0x1FFF), (_ALL, 0xE800), (0xFFF0, 0x07F0))),
-    _Kind("ac3", _BIG, ((_ALL, 0x0B77),)),
+    _Kind("ac3", _BIG, ((_ALL, 0x0B77),), _ac3_words),
+    _Kind("eac3", _BIG, ((_ALL, 0x0B77),), _eac3_words),
 )
-_AC3_RATES = (48_000, 44_100, 32_000)
-_AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576,
-              640)  # fmt: skip
+_MPEG = {"mp3": MP3.demuxer, "adts": ADTS.demuxer}
 
 
 class BitstreamDecoder(PyavDecoder):
-    """Decodes AC-3 or DTS in the samples of a file that libsndfile reads.
+    """Decodes AC-3, DTS, MP3 or AAC in the samples of a file that libsndfile reads.
 
     Raises:
         Refused: there is none, as in all but a few files.
@@ -127,6 +147,13 @@ class _Words:
                     self._swap = order != kind.order
                     self._pending = self._ordered(data[2 * first :])
                     return kind.name
+            self._swap = order == _BIG
+            found = self._ordered(data)
+            while size := tag_length(found[:32]):
+                found = found[size:]
+            if frames := leading_frames(found):
+                self._pending = found
+                return _MPEG[frames]
         raise Refused("the samples are sound")
 
     def read(self, count: int) -> bytes:
@@ -151,12 +178,16 @@ class _Words:
     def _next(self) -> bytes:
         """Little-endian words, as many as are read at once."""
         frames = min(self._left, max(_BYTES_AT_ONCE // (2 * self._file.channels), 1))
+        is_float = self._file.subtype == "FLOAT"
         try:
-            words = self._file.read(frames, np.int16, always_2d=True)
+            words = self._file.read(frames, np.float32 if is_float else np.int16, always_2d=True)
         except (soundfile.SoundFileError, RuntimeError):
             words = np.empty((0, 1), np.int16)
         self.incomplete |= len(words) < frames
         self._left = self._left - frames if len(words) == frames else 0
+        if is_float:  # NaN and what is too large are no words of a bitstream
+            with np.errstate(over="ignore", invalid="ignore"):
+                words = (words * np.float32(1 << 15)).astype(np.int16)
         return bytes(words.astype("<i2", copy=False).tobytes())
 
     def _ordered(self, data: bytes) -> bytes:
@@ -164,24 +195,15 @@ class _Words:
 
 
 def _first_frame(words: _WordArray, kind: _Kind) -> int | None:
-    """The word with which the first of two frames begins (of AC-3: of three without a gap)."""
+    """The word with which the first of two frames begins; of three where no gaps are between."""
     starts = np.flatnonzero(words[: len(words) - 2] == kind.sync[0][1])
     for offset, (mask, value) in enumerate(kind.sync):
         starts = starts[words[starts + offset] & mask == value]
-    if kind.name != "ac3":
+    if kind.words is None:
         return int(starts[0]) if len(starts) > 1 else None
-    known = set(starts.tolist())
-    for first in sorted(known):
-        second = first + _ac3_words(int(words[first + 2]))
-        if second in known and second + _ac3_words(int(words[second + 2])) in known:
+    size = kind.words
+    after = {at: at + size(int(words[at + 1]), int(words[at + 2])) for at in starts.tolist()}
+    for first in sorted(after):
+        if after.get(after[first]) in after:
             return int(first)
     return None
-
-
-def _ac3_words(third: int) -> int:
-    """The size of the frame with that third word (ETSI TS 102 366, 4.3); too large for none."""
-    rate, code, version = third >> 14, third >> 8 & 0x3F, third >> 3 & 0x1F
-    if rate >= len(_AC3_RATES) or code >> 1 >= len(_AC3_KBITS) or version not in (6, 8):
-        return _WINDOW
-    hertz = _AC3_RATES[rate]
-    return _AC3_KBITS[code >> 1] * 1000 * 1536 // (16 * hertz) + (code & 1 and hertz == 44_100)

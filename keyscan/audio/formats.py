@@ -113,8 +113,9 @@ OGG_CHAIN = replace(OGG, name="ogg chain", extensions="", magic=b"", demuxer="",
                     decoders=("chain", *_PYAV_FIRST))
 
 MP3 = Format(name="mp3", extensions="mp3 mp2 mpa mpga", samples=xing_samples, demuxer="mp3")
-# FFmpeg does not know this
-FREE_FORMAT_MP3 = Format(name="free-format mp3", samples=xing_samples, decoders=("soundfile",))
+# FFmpeg does not know this; libsndfile takes the first frame for all, some of which are padded
+FREE_FORMAT_MP3 = Format(name="free-format mp3", samples=xing_samples, decoders=("soundfile",),
+                         tolerance=0.01)
 ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
 MP4 = Format(name="mp4", extensions="m4a m4b m4p m4r mp4 m4v mov 3gp 3g2 f4v",
              magic=rb"(?:....(?:ftyp|moov|mdat)|\0...(?:wide|free|skip|pnot))", end=lengths.mp4_end)

@@ -25,6 +25,7 @@ _BITRATES = {  # kbit/s by (MPEG-1?, layer)
 _RATES = (44100, 48000, 32000)  # of MPEG-1; halved for MPEG-2, quartered for MPEG-2.5
 _HEADER_SIZE = 7  # bytes of ADTS, the longer one
 _CHAIN = 4  # frames in a row: in random bytes once in 2**44
+_LONG_CHAIN = 16  # the same where most files have samples
 _FREE_CHAIN = 8  # the same of frames whose length no header states
 _SHORTEST_FREE_FRAME, _LONGEST_FREE_FRAME = 24, 4096  # bytes; 640 kbit/s take 2,880
 _MAX_FALSE_HEADERS = 20_000  # that begin no chain: eight times as many as in 8 MiB of random bytes
@@ -112,9 +113,21 @@ def find_frames(data: bytes, reach: int, *, complete: bool) -> tuple[Kind, int] 
         alike = [chain for chain in chains[number:] if chain.kind == first.kind]
         if _are_most(alike, data[first.start : first.start + WINDOW], first.start):
             return first.kind, first.start
-    free = _free_chain(data)
-    if free and _are_most([free], data[free.start : free.start + WINDOW], free.start):
-        return free.kind, free.start
+    free = _free_chains(data)
+    if free:
+        joined = [chain for chain in chains if chain.start >= free[-1].end]
+        if _are_most(free + joined, data[:WINDOW], 0):
+            return "free", 0
+    return None
+
+
+def leading_frames(data: bytes) -> Kind | None:
+    """The kind of frames of which at least the first half of ``data``, and 16, is a row."""
+    kinds: tuple[tuple[Kind, _Parse], ...] = (("mp3", mp3_frame), ("adts", adts_frame))
+    for kind, parse in kinds:
+        _, end, count = _follow(data, 0, parse)
+        if count >= _LONG_CHAIN and 2 * end >= len(data):
+            return kind
     return None
 
 
@@ -181,20 +194,34 @@ def _follow(data: bytes, start: int, parse: _Parse) -> tuple[int, int, int]:
     return last, end, count
 
 
-def _free_chain(data: bytes) -> _Chain | None:
-    """The chain in free format with which ``data`` begins: samples behind a header may look alike.
+def starts_in_free_format(data: bytes) -> bool:
+    """Whether ``data`` begins with frames that do not state their length."""
+    return bool(_free_chains(data))
 
-    A frame is as long as its header is from the next one.
+
+def _free_chains(data: bytes) -> list[_Chain]:
+    """The chain in free format with which ``data`` begins, and those of such frames behind it.
+
+    Samples behind a header may look alike. A frame is as long as its header is from the next one.
     """
     if not _FREE_HEADER.match(data):
-        return None
+        return []
     padding = data[2] >> 1 & 1
     for other in _FREE_HEADER.finditer(data, _SHORTEST_FREE_FRAME, _LONGEST_FREE_FRAME):
         parse = partial(mp3_frame, free_length=other.start() - padding)
-        last, end, count = _follow(data, 0, parse)
-        if count >= _FREE_CHAIN:
-            return _Chain("free", 0, last, end)
-    return None
+        chains: list[_Chain] = []
+        for header in _FREE_HEADER.finditer(data):
+            start = header.start()
+            if chains and start < chains[-1].end:
+                continue
+            last, end, count = _follow(data, start, parse)
+            if count >= _FREE_CHAIN:
+                chains.append(_Chain("free", start, last, end))
+            elif not chains:
+                break
+        if chains:
+            return chains
+    return []
 
 
 def xing_samples(data: bytes) -> int | None:
@@ -203,15 +230,20 @@ def xing_samples(data: bytes) -> int | None:
     The encoder's delay and padding, which decoders leave out, are not counted where LAME's
     extension of the header states them; None without such a header.
     """
+    frame, at = mp3_frame(data) or mp3_frame(data, 0, _LONGEST_FREE_FRAME), xing_place(data)
+    if frame is None or at is None or not data[at + 7] & 1:
+        return None
+    trimmed = 0
+    if data[at + 120 : at + 124] in (b"LAME", b"Lavf", b"Lavc"):
+        delay_and_padding = int.from_bytes(data[at + 141 : at + 144], "big")
+        trimmed = (delay_and_padding >> 12) + (delay_and_padding & 0xFFF)
+    return int.from_bytes(data[at + 8 : at + 12], "big") * frame.samples - trimmed
+
+
+def xing_place(data: bytes) -> int | None:
+    """Offset of the Xing/Info header in the MP3 frame at the start of ``data``, or None."""
     frame = mp3_frame(data) or mp3_frame(data, 0, _LONGEST_FREE_FRAME)
     if frame is None:
         return None
-    for tag in (b"Xing", b"Info"):
-        at = data[: min(frame.length, 200)].find(tag, 4)
-        if at >= 0 and len(data) >= at + 144 and data[at + 7] & 1:
-            trimmed = 0
-            if data[at + 120 : at + 124] in (b"LAME", b"Lavf", b"Lavc"):
-                delay_and_padding = int.from_bytes(data[at + 141 : at + 144], "big")
-                trimmed = (delay_and_padding >> 12) + (delay_and_padding & 0xFFF)
-            return int.from_bytes(data[at + 8 : at + 12], "big") * frame.samples - trimmed
-    return None
+    places = (data[: min(frame.length, 200)].find(tag, 4) for tag in (b"Xing", b"Info"))
+    return next((at for at in places if 0 <= at <= len(data) - 144), None)

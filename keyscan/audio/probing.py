@@ -19,7 +19,14 @@ from keyscan.audio.formats import (
     DecoderName,
     Format,
 )
-from keyscan.audio.mpeg import WINDOW, FramesEnd, end_of_frames, find_frames
+from keyscan.audio.mpeg import (
+    WINDOW,
+    FramesEnd,
+    end_of_frames,
+    find_frames,
+    starts_in_free_format,
+    xing_place,
+)
 from keyscan.audio.ogg import check_pages
 from keyscan.audio.source import SourceFile
 from keyscan.audio.tags import before_tags, behind_tags, behind_zeros, next_id3v2
@@ -36,6 +43,16 @@ _BEGIN = re.compile(
     re.DOTALL,
 )
 
+# The same behind a tag that states too small a size, and WAV, AIFF and MP4.
+_BEGIN_IN_TAG = re.compile(
+    _BEGIN.pattern
+    + rb"|(?:RIF[FX]|RF64|BW64).{4}WAVE[ -~]{4}|FORM.{4}AIF[FC][A-Z]{4}"
+    + rb"|\0\0\0[\x10-\x40]ftyp[ -~]{4}",
+    re.DOTALL,
+)
+_RAW_SYNC = re.compile(rb"\x0b\x77|\x7f\xfe\x80\x01")  # AC-3 and DTS
+_ZEROS = bytes(1 << 16)  # so many between other bytes are looked behind
+
 _SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
 
 
@@ -50,7 +67,8 @@ class Probed:
         damaged_pages: places where Ogg pages are lost or damaged.
         ends_clean: the last MPEG frame is whole, and nothing but tags follow.
         announced_samples: per channel, by an MP3's or FLAC's header.
-        has_more: a WAV, AIFF or CAF has another chunk of sound, which is not decoded.
+        has_more: sound follows that is not decoded: another chunk of a WAV, AIFF or CAF, or
+            free-format MP3 behind ordinary MP3.
     """
 
     format: Format
@@ -73,7 +91,7 @@ def probe(source: SourceFile) -> Probed:
     """
     found = identify(source)
     known, source.start, source.end = found.format, found.start, found.end
-    end, has_more = None, False
+    end, has_more = None, found.has_more
     if known.header is not None:
         header = known.header(source)
         end, has_more = header.end, header.more_is_worth_telling
@@ -85,7 +103,10 @@ def probe(source: SourceFile) -> Probed:
         pages = check_pages(source)
         breaks_off, damaged_pages = not pages.complete, pages.damaged_parts
         known = OGG_CHAIN if len(pages.links) > 1 else known
-    samples = known.samples(source.read_at(source.start, 2048)) if known.samples else None
+    head = source.read_at(source.start, 2048)
+    samples = known.samples(head) if known.samples else None
+    if known is FREE_FORMAT_MP3 and (count := xing_place(head)) is not None:
+        source.patch(source.start + count, bytes(4))  # libsndfile reads no frame more
     intact = not (breaks_off or damaged_pages)
     decoders, clean = known.decoders_for(intact=intact), found.ends_clean
     return Probed(known, decoders, end, breaks_off, damaged_pages, clean, samples, has_more)
@@ -95,13 +116,15 @@ def probe(source: SourceFile) -> Probed:
 class Identified:
     """The format, and the bytes from which and up to which it lies.
 
-    ``ends_clean``: the last MPEG frame is whole, and nothing but tags follow.
+    ``ends_clean``: the last MPEG frame is whole, and nothing but tags follow. ``has_more``:
+    free-format MP3 follows.
     """
 
     format: Format
     start: int
     end: int
     ends_clean: bool = False
+    has_more: bool = False
 
 
 def identify(source: SourceFile) -> Identified:
@@ -115,14 +138,17 @@ def identify(source: SourceFile) -> Identified:
                 return Identified(known, place, end)
         for most in (1, scan_left):  # the sound of most files begins at once
             data = source.read_at(place, min(most + WINDOW, end - place))
-            tag = next_id3v2(data[:most])
-            reach = most if tag is None else tag
+            tag, zeros = next_id3v2(data[:most]), data.find(_ZEROS, 0, most + len(_ZEROS))
+            gap = min((gap for gap in (tag, zeros) if gap is not None and gap >= 0), default=None)
+            reach = most if gap is None else gap
             if found := _among_other_bytes(source, place, data, reach, end):
                 return found
-        if tag is None:
+        if gap is None:
             break
-        at, scan_left = behind_tags(source, place + tag), scan_left - tag
-    return Identified(UNKNOWN, start, end)
+        at, scan_left = behind_tags(source, place + gap), scan_left - gap
+    place = behind_zeros(source, start)
+    is_raw = _RAW_SYNC.match(source.read_at(place, 4))
+    return Identified(UNKNOWN, place if is_raw else start, end)
 
 
 def _by_magic(source: SourceFile, at: int, end: int) -> Format | None:
@@ -142,7 +168,8 @@ def _among_other_bytes(
     ``at``: the byte of the file where ``data`` begins.
     """
     frames = find_frames(data, reach, complete=at + len(data) >= end)
-    begin = _BEGIN.search(data, 0, frames[1] if frames else reach)
+    pattern = _BEGIN_IN_TAG if source.read_at(source.start, 3) == b"ID3" else _BEGIN
+    begin = pattern.search(data, 0, frames[1] if frames else reach)
     if begin is not None:
         start = at + begin.start()
         known = _by_magic(source, start, end)
@@ -153,7 +180,9 @@ def _among_other_bytes(
     if kind == "free":
         return Identified(FREE_FORMAT_MP3, start, end)
     last = _last_frame(source, start, end)
-    return Identified(MP3 if kind == "mp3" else ADTS, start, last.offset, last.is_clean)
+    behind = behind_zeros(source, behind_tags(source, last.offset))
+    has_more = starts_in_free_format(source.read_at(behind, WINDOW))
+    return Identified(MP3 if kind == "mp3" else ADTS, start, last.offset, last.is_clean, has_more)
 
 
 def _apply(header: riff.Header, known: Format, source: SourceFile) -> Format:

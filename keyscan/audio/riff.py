@@ -73,7 +73,7 @@ class Header:
         holds_mpeg: the sound of a WAV is MPEG audio.
         lost_size: the header of a WAV states an end before the real one.
         mended: a head without the chunks that lack their pad byte; None if none lacks it.
-        more: bytes of a second chunk of sound; None if there is no second one.
+        more: bytes of the chunks of sound behind the first; None if there is no second one.
     """
 
     end: int | None = None
@@ -85,7 +85,7 @@ class Header:
 
     @property
     def more_is_worth_telling(self) -> bool:
-        """Whether a listener would miss the second chunk: it has 1 % of the first."""
+        """Whether a listener would miss the further chunks: they have 1 % of the first."""
         return self.more is not None and self.more > _WORTH_TELLING * self.size
 
 
@@ -192,7 +192,10 @@ class _Needed:
         self._next = at + size + size % 2
         if name in _NEEDED and len(self._chunks) + size <= _LARGEST_HEAD:
             data = self._source.read_at(at, size)
-            self._chunks += struct.pack(self._head, name, size) + data + bytes(size % 2)
+            if size % 2:  # there may be no room for a pad byte
+                # half a field, or the end of a text, which is made an empty one
+                data = data[:22] + bytes(2) if name == b"COMM" and size > 22 else data[:-1]
+            self._chunks += struct.pack(self._head, name, len(data)) + data
 
     def mended(self, at: int) -> Head | None:
         """The head that ends where the chunk of sound begins, at byte ``at``."""
@@ -222,13 +225,14 @@ def _is_name(name: bytes) -> bool:
 
 
 def _size_of_more(source: SourceFile, walk: Iterator[tuple[bytes, int, int]]) -> int | None:
-    """Bytes of the next chunk of sound; None if there is none."""
+    """Bytes of all further chunks of sound; None if there is none."""
+    more = None
     for name, start, size in islice(walk, _MAX_CHUNKS_BEHIND_SOUND):
         if not _is_name(name[:4]):
-            return None
+            break
         if name[:4] in _SOUND:
-            return min(size, max(source.end - start, 0))
-    return None
+            more = (more or 0) + min(size, max(source.end - start, 0))
+    return more
 
 
 def _lost_size(source: SourceFile, at: int, size: int, head: str) -> LostSize | None:

@@ -53,9 +53,11 @@ class SoundfileDecoder:
             raise NoSuchStream.among(1, wanted)
         self.damage = Damage()
         self.samples: int = self._file.frames
-        # libsndfile takes the length of an Ogg file from its last page
+        # libsndfile takes the length of an Ogg file from its last page, and of free format, whose
+        # frames are of one length, from the bytes
         self.expected_seconds = self.samples / self._file.samplerate
-        self.announced_seconds = self.expected_seconds if known.paged else None
+        states_length = known.paged or known is FREE_FORMAT_MP3
+        self.announced_seconds = self.expected_seconds if states_length else None
         self.full_scale = full_scale(self._peek()) if self._file.subtype in _FLOATS else 1.0
         self._frames_at_once = max(_BLOCK_SAMPLES // self._file.channels, 1)
         self._order = known.byte_order and _BYTE_ORDERS.get(self._file.endian, known.byte_order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
@@ -13,15 +14,24 @@ from keyscan.errors import DecodeFailed, NoAudio, NoSuchStream, Protected, Unsup
 
 _NAME_KEYS = ("title", "name", "handler_name", "HANDLER_NAME")
 # fmt: off
-_STEM_WORDS = frozenset((
+_STEM_WORDS = frozenset((  # in small letters without accents
     "vocal", "vocals", "vox", "voice", "acapella", "acappella", "lead", "backing", "choir",
     "drum", "drums", "kick", "snare", "hihat", "hihats", "hi", "hat", "hats", "cymbals",
     "percussion", "perc", "rhythm", "beats", "bass", "bassline", "guitar", "guitars", "piano",
     "keys", "organ", "strings", "brass", "synth", "synths", "pad", "pads", "melody", "harmony",
     "chords", "fx", "instrument", "instruments", "instrumental", "accompaniment", "other", "others",
+    # German
+    "gesang", "stimme", "chor", "schlagzeug", "trommeln", "gitarre", "gitarren", "klavier",
+    "orgel", "streicher", "blaser", "melodie", "begleitung",
+    # French
+    "voix", "chant", "choeur", "chœur", "batterie", "percussions", "basse", "guitare", "guitares",
+    "claviers", "orgue", "cordes", "cuivres", "accompagnement", "autres",
+    # Spanish
+    "voz", "voces", "coro", "coros", "bateria", "percusion", "bajo", "guitarra", "guitarras",
+    "teclado", "teclados", "organo", "cuerdas", "metales", "melodia", "acompanamiento", "otros",
 ))
 # fmt: on
-_WORDS_BESIDE = frozenset(("stem", "stems", "track", "and"))
+_MIX_WORDS = frozenset(("mix", "mixed", "mixdown", "master", "mastered", "full", "original"))
 _ASIDE = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
 
 _MOST_OTHERS = 8  # a file may claim a thousand silent streams, and each takes a whole decoding
@@ -107,10 +117,12 @@ def _is_protected(stream: av.AudioStream, protected_ids: Container[int]) -> bool
 
 
 def _is_stem(stream: av.AudioStream) -> bool:
-    """Whether the stream is named like a part of the music: ``vocal``, ``Hi-Hat``, ``Drums 2``."""
+    """Whether the stream is named like a part of the music: ``mysong_drums.wav``, ``02 Hi-Hat``."""
     for key in _NAME_KEYS:
-        words = set(re.findall(r"[^\W\d_]+", stream.metadata.get(key, "").casefold()))
-        if words & _STEM_WORDS and words <= _STEM_WORDS | _WORDS_BESIDE:
+        name = unicodedata.normalize("NFKD", stream.metadata.get(key, "").casefold())
+        letters = "".join(letter for letter in name if not unicodedata.combining(letter))
+        words = set(re.findall(r"[^\W\d_]+", letters))
+        if words & _STEM_WORDS and not words & _MIX_WORDS:
             return True
     return False
 

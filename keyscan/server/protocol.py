@@ -114,9 +114,9 @@ def _request(value: dict[str, Any]) -> Request:
 
 
 def _stream(value: dict[str, Any], known_id: RequestId) -> int | None:
-    if "stream" not in value:
+    stream = value.get("stream")
+    if stream is None:  # as clients write a field that is not set
         return None
-    stream = value["stream"]
     if isinstance(stream, bool) or not isinstance(stream, int) or stream < 0:
         text = f'"stream" must be a whole number from 0 on, not {_shown(stream)}'
         raise BadRequest(text, known_id)

@@ -1,4 +1,4 @@
-"""AC-3 and DTS that look like 16-bit samples are decoded; samples never are."""
+"""Bitstreams that look like 16-bit samples are decoded; samples never are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from examples.track import encode
 from keyscan import analyze
 from keyscan.audio.stream import AudioStream
 from tests import dts
-from tests.audio_files import music
+from tests.audio_files import id3v2, music
 
 RATE = 48_000
 SECONDS = 6.0
@@ -25,9 +25,12 @@ CONTAINERS = {
     "wavex": ("WAVEX", "PCM_16", "FILE"),
     "rifx": ("WAV", "PCM_16", "BIG"),
     "wav-24": ("WAV", "PCM_24", "FILE"),
+    "wav-32": ("WAV", "PCM_32", "FILE"),
+    "wav-float": ("WAV", "FLOAT", "FILE"),
     "rf64": ("RF64", "PCM_16", "FILE"),
     "w64": ("W64", "PCM_16", "FILE"),
     "aiff": ("AIFF", "PCM_16", "FILE"),
+    "aiff-32": ("AIFF", "PCM_32", "FILE"),
     "aifc-sowt": ("AIFF", "PCM_16", "LITTLE"),
     "au": ("AU", "PCM_16", "FILE"),
     "caf": ("CAF", "PCM_16", "FILE"),
@@ -36,10 +39,10 @@ CONTAINERS = {
 }
 
 
-def encoded(codec: str, container: str, rate: int = RATE) -> bytes:
+def encoded(codec: str, container: str, rate: int = RATE, bit_rate: int = 448_000) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "sound")
-        encode(path, music(rate, SECONDS), rate, codec, container=container, bit_rate=448_000)
+        encode(path, music(rate, SECONDS), rate, codec, container=container, bit_rate=bit_rate)
         return path.read_bytes()
 
 
@@ -78,6 +81,13 @@ STREAMS: dict[str, Callable[[], bytes]] = {
     "raw dts in 14 bits": dts_14,
     "raw ac3": lambda: encoded("ac3", "ac3"),
     "raw ac3 44.1 kHz": lambda: encoded("ac3", "ac3", 44_100),
+    "raw eac3": lambda: encoded("eac3", "eac3"),
+    "raw eac3 44.1 kHz": lambda: encoded("eac3", "eac3", 44_100),
+    "mp3": lambda: encoded("libmp3lame", "mp3", bit_rate=320_000),
+    "mp3 of few frames": lambda: encoded("libmp3lame", "mp3", bit_rate=64_000),
+    "mp3 behind a tag": lambda: id3v2() + encoded("libmp3lame", "mp3", bit_rate=192_000),
+    "mp2": lambda: encoded("mp2", "mp2", bit_rate=192_000),
+    "adts": lambda: encoded("aac", "adts", bit_rate=192_000),
 }
 
 
@@ -86,6 +96,7 @@ def stream(name: str) -> bytes:
     """One of STREAMS, with or without ", swapped" behind its name: in the other order of bytes."""
     plain, _, order = name.partition(", ")
     data = STREAMS[plain]()
+    data += bytes(len(data) % 2)
     return swapped(data) if order else data
 
 
@@ -93,6 +104,7 @@ def write(path: Path, data: bytes, container: str = "wav") -> None:
     """``data`` as little-endian words of stereo samples."""
     kind, subtype, endian = CONTAINERS[container]
     words = np.frombuffer(data[: len(data) & ~3], "<i2").reshape(-1, 2)
+    words = words / 32768 if subtype == "FLOAT" else words
     soundfile.write(path, words, RATE, subtype, endian, kind)
 
 
@@ -112,23 +124,23 @@ def test_the_music_is_heard(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("name", ["ac3", "eac3", "raw dts in 14 bits"])
+@pytest.mark.parametrize("name", ["ac3", "eac3", "raw dts in 14 bits", "raw eac3", "mp3", "adts"])
 def test_every_lossless_container(name: str, container: str, tmp_path: Path) -> None:
     write(tmp_path / "a", stream(name), container)
     form, seconds, warnings = decode(tmp_path / "a")
-    assert form in ("spdif ac3", "spdif eac3", "dts dca")
+    assert form in ("spdif ac3", "spdif eac3", "dts dca", "eac3 eac3", "mp3 mp3float", "aac aac")
     assert seconds == pytest.approx(SECONDS, abs=0.1)
     assert warnings == []
 
 
 @pytest.mark.parametrize("silence", [0, 2, 100_000, 3_000_000])
-@pytest.mark.parametrize("name", ["ac3", "dts", "raw dts", "raw ac3"])
+@pytest.mark.parametrize("name", ["ac3", "dts", "raw dts", "raw ac3", "raw eac3"])
 def test_a_track_of_a_cd_begins_with_silence_and_ends_within_a_frame(
     name: str, silence: int, tmp_path: Path
 ) -> None:
     write(tmp_path / "a.wav", bytes(silence) + stream(name)[1000:-2000])
     form, seconds, warnings = decode(tmp_path / "a.wav")
-    assert form.split()[1] in ("ac3", "dca")
+    assert form.split()[1] in ("ac3", "eac3", "dca")
     assert seconds == pytest.approx(SECONDS, abs=0.2)
     assert warnings == []
 
@@ -151,18 +163,30 @@ NOT_BITSTREAMS: dict[str, np.ndarray] = {
     "loop with a preamble": np.tile(np.append([-1934, 19999], np.arange(998)), 1000),
     "loop with a sync word": np.tile(np.append([0x7FFE, -0x7FFF, -1], np.arange(997)), 1000),
     "constant": np.full(1_000_000, 0x0B77),
+    "constant like a header": np.tile([-1025, 0x6490], 500_000),
+    "loop with a header": np.tile(np.append([-1025, 0x6490], np.arange(190)), 5_000),
+    "small negative": np.random.default_rng(0).integers(-40, 0, 1_000_000),
     "silence": np.zeros(1_000_000, int),
 }
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_32", "FLOAT"])
 @pytest.mark.parametrize("name", NOT_BITSTREAMS)
-def test_samples_stay_samples(name: str, tmp_path: Path) -> None:
+def test_samples_stay_samples(name: str, subtype: str, tmp_path: Path) -> None:
     samples = NOT_BITSTREAMS[name].astype(np.int16).reshape(-1, 2)
-    soundfile.write(tmp_path / "a.wav", samples, RATE)
+    scaled = samples / 32768 if subtype == "FLOAT" else samples
+    soundfile.write(tmp_path / "a.wav", scaled, RATE, subtype)
     form, seconds, warnings = decode(tmp_path / "a.wav")
-    assert form == "WAV PCM_16"
+    assert form == f"WAV {subtype}"
     assert seconds == pytest.approx(len(samples) / RATE)
     assert warnings == []
+
+
+def test_floats_that_are_no_numbers_are_no_bitstream(tmp_path: Path) -> None:
+    samples = np.full((300_000, 2), np.nan, np.float32)
+    samples[::2] = 1e30
+    soundfile.write(tmp_path / "a.wav", samples, RATE, "FLOAT")
+    assert decode(tmp_path / "a.wav")[2] == ["bad_samples"]
 
 
 def test_bursts_that_cannot_be_decoded_are_samples(tmp_path: Path) -> None:

@@ -153,6 +153,44 @@ def test_free_format(name: str, rate: int, before: bytes, in_folder: Path) -> No
     assert snr(found, expected, lag) > 20
 
 
+def test_damage_in_free_format_is_told(in_folder: Path) -> None:
+    data = free_format("none", 48000)
+    half = len(data) // 2
+    for damaged in (
+        data[:half] + NOISE[:5_000] + data[half + 5_000 :],
+        data[:half] + bytes(30_000) + data[half + 30_000 :],
+        data[:half] + data[half + 30_000 :],
+        data[:200_000] + NOISE[:5_000] + data[205_000:half] + NOISE[:900] + data[half + 900 :],
+    ):
+        (in_folder / "free.mp3").write_bytes(damaged)
+        samples, warnings = decode(in_folder / "free.mp3")
+        assert 2 * SAMPLE_RATE < len(samples) < 11 * SAMPLE_RATE
+        assert warnings == ["1 damaged part(s) of the file were skipped"]
+
+
+@pytest.mark.parametrize("name", ["none", "Xing"])
+def test_joined_files_in_free_format(name: str, in_folder: Path) -> None:
+    data, path = free_format(name, 48000), in_folder / "free.mp3"
+    path.write_bytes(data + data)
+    samples, warnings = decode(path)
+    assert len(samples) == pytest.approx(24 * SAMPLE_RATE, rel=0.01)
+    assert warnings == []
+    path.write_bytes(data[: len(data) // 3] + valid("mp3"))
+    samples, warnings = decode(path)
+    assert len(samples) == pytest.approx(4 * SAMPLE_RATE, rel=0.05)
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("between", [b"", id3v2(), bytes(100)])
+@pytest.mark.parametrize("ordinary", ["mp3", "mp3-no-xing"])
+def test_free_format_behind_an_ordinary_mp3(ordinary: str, between: bytes, in_folder: Path) -> None:
+    path = in_folder / "joined.mp3"
+    path.write_bytes(valid(ordinary) + between + free_format("none", 48000))
+    samples, warnings = decode(path)
+    assert len(samples) == pytest.approx(4 * SAMPLE_RATE, rel=0.05)
+    assert any("second" in warning for warning in warnings)
+
+
 def test_free_format_that_no_decoder_knows(in_folder: Path) -> None:
     """libsndfile refuses it where the frame of the Xing header is in another stereo mode."""
     (in_folder / "free.mp3").write_bytes(free_format("Xing", 44100))

@@ -27,15 +27,16 @@ class Writer:
         padding = self.padding if len(data) % 2 else b""
         return name + struct.pack(self.order + "I", len(data)) + data + padding
 
-    def form(self) -> bytes:
+    def form(self, odd: bool = False) -> bytes:
         """What tells rate and width of the samples."""
         if self.kind in ("WAVE", "RIFX"):
             fields = (1, 2, RATE, 4 * RATE, 4, 16)
-            return self.chunk(b"fmt ", struct.pack(self.order + "HHIIHH", *fields))
+            return self.chunk(b"fmt ", struct.pack(self.order + "HHIIHH", *fields) + b"\0" * odd)
         rate = b"\x40\x0e\xac\x44" + bytes(6)
         common = struct.pack(">hIh", 2, len(SAMPLES), 16) + rate
         if self.kind == "AIFC":
-            return self.chunk(b"COMM", common + b"NONE\x0enot compressed\0")
+            text = b"\x0enot compressed" if odd else b"\x0enot compressed\0"
+            return self.chunk(b"COMM", common + b"NONE" + text)
         return self.chunk(b"COMM", common)
 
     def sound(self, samples: np.ndarray = SAMPLES, odd: bool = False) -> bytes:
@@ -83,6 +84,16 @@ def test_odd_chunks_before_the_sound(
         check(tmp_path / "a", id3v2() + writer.file(*chunks, sound))
 
 
+@pytest.mark.parametrize("padding", [b"", b"\0"])
+@pytest.mark.parametrize("kind", ["WAVE", "RIFX", "AIFC"])
+def test_an_odd_chunk_that_tells_rate_and_width(kind: str, padding: bytes, tmp_path: Path) -> None:
+    writer = Writer(kind, padding)
+    form, sound, odd = writer.form(odd=True), writer.sound(), writer.chunk(*ODD[0])
+    assert int.from_bytes(form[4:8], "little" if kind == "WAVE" else "big") % 2
+    for chunks in ((form,), (odd, form), (form, odd)):
+        check(tmp_path / "a", writer.file(*chunks, sound))
+
+
 @pytest.mark.parametrize("kind", CODES)
 def test_odd_chunks_behind_the_sound(kind: str, tmp_path: Path) -> None:
     writer = Writer(kind, b"")
@@ -113,6 +124,9 @@ def test_a_second_chunk_of_sound(kind: str, odd: bool, padding: bytes, tmp_path:
     check(tmp_path / "a", writer.file(form, sound, between, writer.sound()), more)
     check(tmp_path / "a", writer.file(form, between, sound, between, sound), more)
     check(tmp_path / "a", writer.file(form, sound, writer.sound(SAMPLES[:RATE])), more)
+    short = writer.sound(SAMPLES[:100])
+    check(tmp_path / "a", writer.file(form, sound, short, writer.sound()), more)
+    check(tmp_path / "a", writer.file(form, sound, short, between, short))
 
 
 @pytest.mark.parametrize("kind", ["RF64", "W64", "CAF"])

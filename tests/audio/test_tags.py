@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.track import encode
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import UnsupportedFormat
 from keyscan.spectrogram.constant_q import SAMPLE_RATE
@@ -55,6 +56,9 @@ BEFORE = {
     "zeros-behind-id3v2": id3v2() + bytes(300_000),
     "noise": NOISE,
     "zeros-and-noise": bytes(2_000_000) + NOISE,
+    "noise-and-zeros": NOISE[:200_000] + bytes(2_000_000),
+    "noise-zeros-noise-zeros": NOISE[:500_000] + bytes(700_000) + NOISE[500_000:] + bytes(900_000),
+    "noise-zeros-id3v2": NOISE[:200_000] + bytes(300_000) + id3v2(),
     "text": b"HTTP/1.0 200 OK\r\nicy-name: radio\r\n\r\n",
 }
 
@@ -100,6 +104,36 @@ def test_other_containers_behind_tags_and_zeros(name: str, before: str, tmp_path
     samples, codes = decode(tmp_path / "music")
     assert samples == pytest.approx(len(music()) / DECIMATION, abs=1)
     assert codes == []
+
+
+@pytest.mark.parametrize("name", ["wav", "wav-id3", "rf64", "aiff", "aifc-mulaw", "m4a", "alac"])
+@pytest.mark.parametrize("before", ["id3v2-of-size-zero", "id3v2-too-small"])
+def test_other_containers_behind_a_tag_of_a_wrong_size(
+    name: str, before: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "music"
+    path.write_bytes(valid(name))
+    expected = decode(path)
+    path.write_bytes(BEFORE[before] + valid(name))
+    assert decode(path) == expected
+
+
+@pytest.mark.parametrize("name", ["wav", "aiff", "m4a"])
+def test_other_containers_among_other_bytes_are_no_music(name: str, tmp_path: Path) -> None:
+    """Programs hold sounds."""
+    (tmp_path / "program").write_bytes(NOISE[:50_000] + valid(name) + NOISE)
+    with pytest.raises(UnsupportedFormat):
+        decode(tmp_path / "program")
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3"])
+@pytest.mark.parametrize("count", [0, 1, 33, 100_000, 3_000_000])
+def test_zeros_before_raw_frames(codec: str, count: int, tmp_path: Path) -> None:
+    path = tmp_path / "music"
+    encode(path, music(48000), 48000, codec, container=codec, bit_rate=192_000)
+    expected = decode(path)
+    path.write_bytes(bytes(count) + path.read_bytes())
+    assert decode(path) == expected
 
 
 @pytest.mark.parametrize("name", ["mp3", "flac", "aac"])

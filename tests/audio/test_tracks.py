@@ -131,7 +131,12 @@ def test_a_damaged_stream_hides_no_music(tmp_path: Path) -> None:
 @pytest.mark.parametrize("container", ["mp4", "matroska"])
 @pytest.mark.parametrize("names", [STEMS, ("Drums", "Bass", "Other", "Vocals"),
                                    ("Lead Vocals", "hi-hat", "Stem 3: Synth 1"),
-                                   ("Instrumental", "acapella")])  # fmt: skip
+                                   ("Instrumental", "acapella"),
+                                   ("mysong_drums.wav", "mysong_bass.wav", "mysong_vocals.wav"),
+                                   ("01 Drums", "02_Bass", "Vocals (dry)"), ("Main Vocals", "FX"),
+                                   ("vocals", "no_vocals"), ("Drums (stereo)", "Bass DI"),
+                                   ("Schlagzeug", "Klavier", "Bläser"), ("Voix", "Batterie"),
+                                   ("Batería", "Bajo", "Voz 1")])  # fmt: skip
 def test_stems_without_a_mix_are_added(
     container: str, names: tuple[str, ...], field: str, tmp_path: Path
 ) -> None:
@@ -174,7 +179,9 @@ def test_a_stem_that_ends_early_does_not_hold_the_others_back(tmp_path: Path) ->
     assert longest < 100 * 8000
 
 
-@pytest.mark.parametrize("name", ["Mix", "mixed track", "All", "Artist - Title", ""])
+@pytest.mark.parametrize("name", ["Mix", "mixed track", "All", "Artist - Title", "", "mysong.wav",
+                                  "mysong_master.wav", "Drums & Bass (Full Mix)", "Original",
+                                  "Full (with vocals)"])  # fmt: skip
 @pytest.mark.parametrize("place", [0, 2])
 def test_stems_beside_their_mix_are_left_out(name: str, place: int, tmp_path: Path) -> None:
     tones = [Tone(330, stem, DEFAULT) for stem in STEMS]
@@ -193,7 +200,7 @@ def test_a_stem_set_of_which_all_streams_are_enabled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [("English", "Commentary"), ("Voice", "Game"), ("", ""),
-                                   ("Bass Boosted", "Bass Guitar Cam"), ("Stereo", "Surround"),
+                                   ("Stereo", "Surround"), ("English Voice", "Commentary"),
                                    ("Drum & Bass Mix", "House Mix")])  # fmt: skip
 def test_other_names_are_no_stems(names: tuple[str, str], tmp_path: Path) -> None:
     write_streams(tmp_path / "video", [Tone(220, names[0]), Tone(330, names[1])], "matroska")

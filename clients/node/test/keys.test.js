@@ -14,7 +14,7 @@ const CALLS = [
 ];
 
 test('a string that is no key is out of range', () => {
-  const wrong = ['', '0A', '13A', '008A', '8', '8C', '8AB', '1M', 'H', 'Am/C', 'm', '8A\0'];
+  const wrong = ['', '0A', '13A', '008A', '8', '8C', '8AB', '1M', 'H', 'Am/C', 'm', '8A\0B'];
   for (const call of CALLS) {
     for (const key of wrong) {
       const message = `not a key: ${JSON.stringify(key)}`;
