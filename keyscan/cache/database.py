@@ -209,7 +209,8 @@ class Database:
     def _set_aside(self, damage: _Damaged) -> None:
         """Rename the file, and with it what SQLite keeps beside it."""
         names = (f"{self.path}.corrupt-{number}" for number in range(1, _MOST_ASIDE + 1))
-        aside = next((name for name in names if not os.path.lexists(name)), None)
+        suffixes = ("", *COMPANIONS)
+        aside = next((n for n in names if not any(os.path.lexists(n + s) for s in suffixes)), None)
         if aside is None:
             raise CacheUnusable(f"{damage}, like {_MOST_ASIDE} others that were set aside")
         try:
