@@ -17,7 +17,7 @@ from keyscan.locations import meant_path
 
 SYSTEM_FOLDERS = frozenset(
     {
-        *("$recycle.bin", "recycler", "system volume information"),  # Windows
+        *("$recycle.bin", "system volume information"),  # Windows
         *(f"found.{number:03}" for number in range(1000)),  # its disk check
         *(".trashes", ".spotlight-v100", ".fseventsd", "__macosx", "network trash folder"),  # macOS
         *("temporary items", "thevolumesettingsfolder"),  # macOS, on servers
@@ -28,6 +28,7 @@ SYSTEM_FOLDERS = frozenset(
 )
 """Names, in lower case, of folders that a system makes in others, and that hold no own files."""
 
+_OLD_BINS = ("RECYCLER", "RECYCLED")  # of Windows; in other letters these are names of albums
 _ON_WINDOWS = os.name == "nt"
 _DIGITS = re.compile(r"(\d+)")
 
@@ -128,7 +129,7 @@ class _Finder:
         wanted = []
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.casefold() in SYSTEM_FOLDERS and _is_folder(entry):
+                if _is_of_system(entry.name) and _is_folder(entry):
                     self._skipped["system_folders"] += 1
                 elif _is_hidden(entry):
                     self._skipped["hidden"] += 1
@@ -151,6 +152,10 @@ def natural(name: str) -> tuple[list[str | int], str]:
 
 def _inside(folder: str, entry: os.DirEntry[str]) -> str:
     return os.path.join(folder, entry.name)  # noqa: PTH118 - a name, byte by byte
+
+
+def _is_of_system(name: str) -> bool:
+    return name in _OLD_BINS or name.casefold() in SYSTEM_FOLDERS
 
 
 def _is_hidden(entry: os.DirEntry[str]) -> bool:

@@ -173,6 +173,34 @@ def test_a_file_that_cannot_be_read_is_not_ours():
         assert [path.name for path in Path(place).iterdir()] == ["keys"]
 
 
+@posix_only
+def test_in_a_folder_that_may_not_be_written_to_a_cache_is_read(caplog):
+    with tempfile.TemporaryDirectory() as place, not_root(place):
+        our_cache(Path(place, "keys"))
+        before = contents(Path(place))
+        Path(place).chmod(0o555)
+        cache = open_database(str(Path(place, "keys")))
+        assert cache.record_of(b"digest", b"settings") == b"record"
+        with pytest.raises(CacheUnusable, match="does not let this user write to it"):
+            cache.store([], [result_row()])
+        cache.close()
+        assert caplog.messages == []
+        assert contents(Path(place)) == before
+        Path(place).chmod(0o755)
+
+
+def test_a_damaged_cache_takes_no_other_files_place(tmp_path):
+    our_cache(tmp_path / "keys")
+    with (tmp_path / "keys").open("r+b") as file:
+        file.seek(100)
+        file.write(os.urandom(4000))
+    (tmp_path / "keys-wal").touch()
+    (tmp_path / "keys.corrupt-1-wal").write_text("Dear diary,")
+    open_database(str(tmp_path / "keys")).close()
+    assert (tmp_path / "keys.corrupt-1-wal").read_text() == "Dear diary,"
+    assert (tmp_path / "keys.corrupt-2").exists()
+
+
 def test_a_link_in_a_circle_leads_to_nothing(tmp_path):
     (tmp_path / "keys").symlink_to("keys")
     with pytest.raises(NoCache, match="it cannot be read"):
