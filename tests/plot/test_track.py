@@ -65,7 +65,7 @@ def test_a_modulation_is_a_band_of_two_colours_from_end_to_end(modulating):
     assert [segment.key.camelot for segment in segments] == ["8B", "12B"]
     assert parts == [(segment.start, segment.end) for segment in segments]
     assert [text for text in shown if text in ("8B", "12B")] == ["8B", "12B"]
-    assert any(re.fullmatch(r"begins in 8B \(.+ %\), ends in 12B \(.+ %\)", t) for t in shown)
+    assert any(re.fullmatch(r"begins in 8B \(.+%\), ends in 12B \(.+%\)", t) for t in shown)
     assert limits == (0, modulating.duration)
 
 
