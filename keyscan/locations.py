@@ -17,14 +17,19 @@ def meant_path(text: str) -> str:
     ``"/music/a.mp3"`` in single or double quotes is the path between them, and
     ``file:///music/a%20b.mp3`` (RFC 8089) is ``/music/a b.mp3``. A URL of another host remains.
     """
+    plain = written_path(text)
+    return text if plain == text or os.path.lexists(text) else plain
+
+
+def written_path(text: str) -> str:
+    """The same without a look at the disk, which may take long."""
     inner = text.strip()
     quoted = len(inner) > 2 and inner[0] == inner[-1] and inner[0] in "\"'"
     if quoted:
         inner = inner[1:-1]
-    is_url = inner[: len(_SCHEME)].lower() == _SCHEME
-    if not (quoted or is_url) or os.path.lexists(text):
-        return text
-    return (path_of_url(inner) or text) if is_url else inner
+    if inner[: len(_SCHEME)].lower() == _SCHEME:
+        return path_of_url(inner) or text
+    return inner if quoted else text
 
 
 def path_of_url(url: str, *, windows: bool = os.name == "nt") -> str | None:

@@ -127,6 +127,8 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     parser = _analyze_parser()
     found = parser.parse_args(arguments)
     output = None if found.output in (None, "-") else Path(found.output)
+    if found.output == "":
+        parser.error("argument -o/--output: a path must not be empty")
     if "" in found.paths:
         parser.error("argument FILE-OR-FOLDER: a path must not be empty")
     try:

@@ -81,10 +81,10 @@ def signed(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """``"87 %"`` for 0.87; only 0 is ``"0 %"``, only 1 is ``"100 %"``, and 0.992 is ``">99 %"``."""
+    """``"87%"`` for 0.87; only 0 is ``"0%"``, only 1 is ``"100%"``, and 0.992 is ``">99%"``."""
     if 0 < share < 0.01:
-        return "<1 %"
-    return ">99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
+        return "<1%"
+    return ">99%" if 0.99 < share < 1 else f"{100 * share:.0f}%"
 
 
 def write_text(parts: Iterable[str], descriptor: int) -> None:

@@ -90,6 +90,7 @@ def test_doctor():
         (parse_serve, "--frobnicate", "--frobnicate"),
         (parse_analyze, "", "FILE-OR-FOLDER"),
         (parse_analyze, "''", "argument FILE-OR-FOLDER: a path must not be empty"),
+        (parse_analyze, "a -o ''", "argument -o/--output: a path must not be empty"),
         (parse_analyze, "--json --csv a.mp3", "not allowed with"),
         (parse_analyze, "--stream -1 a.mp3", "--stream"),
         (parse_analyze, "--stream first a.mp3", "must be a whole number from 0 on, not 'first'"),

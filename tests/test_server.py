@@ -170,9 +170,10 @@ def test_relative_paths_are_relative_to_the_working_directory(track):
 def test_urls_and_quotes_stand_for_a_path(server, track, tmp_path):
     shutil.copy(track, tmp_path / "a b.flac")
     for path in ((tmp_path / "a b.flac").as_uri(), f'"{tmp_path / "a b.flac"}"'):
-        assert server.ask(request(1, path))["camelot"] == "11A"
+        reply = server.ask(request(1, path))
+        assert (reply["camelot"], reply["filename"]) == ("11A", "a b.flac")
     reply = server.ask(request(2, "file:///nowhere/a%20b.flac"))
-    assert (reply["code"], reply["filename"]) == ("file_not_found", "a%20b.flac")
+    assert (reply["code"], reply["filename"]) == ("file_not_found", "a b.flac")
     assert server.ask(request(3, "file:///music/a%00b.flac"))["code"] == "file_not_found"
 
 

@@ -17,12 +17,24 @@ from keyscan.batch.results import (
     RunSummary,
     analyses,
     failures,
+    left_out,
     ordered,
     summarize,
     summary_lines,
 )
 from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
-from keyscan.errors import NoCache, NothingToDraw, PlotError, StartFailed, TargetRefused
+from keyscan.errors import (
+    FileNotFound,
+    InvalidPath,
+    NoCache,
+    NotAFile,
+    NothingToDraw,
+    PermissionDenied,
+    PlotError,
+    ReadFailed,
+    StartFailed,
+    TargetRefused,
+)
 from keyscan.keys import KeyStyle
 from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, ThemeName
@@ -30,6 +42,8 @@ from keyscan.output import check_writable, replaced, shown, write_text
 from keyscan.runtime import profiling_enabled
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+_NOT_READ = (FileNotFound, InvalidPath, NotAFile, PermissionDenied, ReadFailed)
+"""Why a file was not reached: then a run tells nothing that an older output should give way to."""
 
 
 class Plot(Protocol):
@@ -89,16 +103,30 @@ def _report(
         leave_out_cached=options.changed_only,
         skipped=batch.skipped,
     )
-    _write(options, results, summary, stdout)
+    kept = [] if any(map(_was_read, results)) else _with_content(options.output, options.plot)
+    for path in kept:
+        progress.write(f"keyscan: {shown(str(path))} stays as it was: no file could be read\n")
+    if options.output not in kept:
+        _write(options, results, summary, stdout)
     if not batch.found and batch.signal is None:
-        folders = ", ".join(map(shown, options.paths))
-        progress.write(f"keyscan: no audio files in {folders}\n")
+        where = ", ".join(map(shown, options.paths))
+        text = "; ".join(filter(None, (f"no audio files in {where}", left_out(summary))))
+        progress.write(f"keyscan: {text}\n")
         return EXIT_FAILED
     if not options.quiet:
         progress.write("".join(f"{line}\n" for line in summary_lines(summary, options.style)))
-    if options.plot is not None:
+    if options.plot is not None and options.plot not in kept:
         draw_picture(options.plot, options, results, batch.track, plot)
     return EXIT_FAILED if summary.failed else EXIT_OK
+
+
+def _was_read(result: Result) -> bool:
+    return not (isinstance(result, Failed) and isinstance(result.error, _NOT_READ))
+
+
+def _with_content(*paths: Path | None) -> list[Path]:
+    """The files among ``paths`` that hold something."""
+    return [path for path in paths if path is not None and path.is_file() and path.stat().st_size]
 
 
 def _write(

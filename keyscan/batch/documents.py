@@ -93,7 +93,7 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
     tonal, cents, second = track.tonal, track.tuning_cents, _NOTHING
     if tonal and track.alternatives:
         other = track.alternatives[0]
-        second = f"{style.code(other.key)} {_percent(other.confidence)}"
+        second = f"{style.code(other.key)} {percent(other.confidence)}"
     marks = {
         "?": tonal and track.is_doubtful,
         "!": bool(track.warnings),
@@ -104,7 +104,7 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
     return {
         wheel: style.code(track.key) if tonal else _NOTHING,
         "key": _spelled(track.key, style) if tonal else "not tonal",
-        "sure": _percent(track.confidence) if tonal else _NOTHING,
+        "sure": percent(track.confidence) if tonal else _NOTHING,
         "": "".join(mark for mark, applies in marks.items() if applies),
         "or": second,
         "cents": _NOTHING if cents is None else signed(round(cents, 1)),  # as replies round it
@@ -135,10 +135,6 @@ def _spelled(key: Key, style: KeyStyle) -> str:
     return f"{first.split()[0]}/{second}" if slash else first
 
 
-def _percent(probability: float) -> str:
-    return percent(probability).replace(" ", "")  # narrow columns
-
-
 def _beneath(track: Analysis, style: KeyStyle) -> Iterator[str]:
     for warning in track.warnings:
         yield f"{_INDENT}! {shown(warning.message)}"
@@ -150,7 +146,7 @@ def _beneath(track: Analysis, style: KeyStyle) -> Iterator[str]:
         wheel, name, sure = _NOTHING, "not tonal", _NOTHING
         if part.key is not None:
             wheel, name = style.code(part.key), _spelled(part.key, style)
-            sure = _percent(part.confidence)
+            sure = percent(part.confidence)
         yield f"{_INDENT}{title:>15}  {wheel:3}  {name:{_LONGEST_KEY}}  {sure:>4}"
 
 
@@ -229,8 +225,11 @@ def harmless(path: str) -> str:
 
 
 def m3u_lines(results: Sequence[Result], style: KeyStyle) -> Iterator[str]:
-    """The files that have been analysed, each with its length and key, in UTF-8."""
-    yield "#EXTM3U\n"
+    """The files that have been analysed, each with its length and key, in UTF-8.
+
+    ``batch/earlier.py`` knows the starts of this and the other documents.
+    """
+    yield "#EXTM3U\n# made by openkeyscan-analyzer\n"  # by which a later run knows it
     for analysis in analyses(results):
         key = f"{style.code(analysis.key)} " if analysis.tonal else ""
         title = shown(PurePath(analysis.path).stem)

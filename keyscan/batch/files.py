@@ -18,19 +18,27 @@ from keyscan.locations import meant_path
 SYSTEM_FOLDERS = frozenset(
     {
         *("$recycle.bin", "system volume information"),  # Windows
+        *(f"found.{number:03}" for number in range(1000)),  # its disk check
         *(".trashes", ".spotlight-v100", ".fseventsd", "__macosx", "network trash folder"),  # macOS
-        *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),  # Synology, QNAP
+        *("temporary items", "thevolumesettingsfolder"),  # macOS, on servers
+        *("@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot"),  # Synology
+        *("@recycle", "@recently-snapshot"),  # QNAP
         "lost+found",  # Linux
     }
 )
 """Names, in lower case, of folders that a system makes in others, and that hold no own files."""
 
+_OLD_BINS = ("RECYCLER", "RECYCLED")  # of Windows; in other letters these are names of albums
 _ON_WINDOWS = os.name == "nt"
 _DIGITS = re.compile(r"(\d+)")
 
 
 def find_files(
-    paths: Sequence[str], *, recursive: bool, skipped: Counter[Skipped] | None = None
+    paths: Sequence[str],
+    *,
+    recursive: bool,
+    skipped: Counter[Skipped] | None = None,
+    playlists: list[str] | None = None,
 ) -> Iterator[str | Failed]:
     """The paths of all files, in the order given, each file once; folders that cannot be read.
 
@@ -38,9 +46,13 @@ def find_files(
     gives its files with an extension of music that are not hidden, in natural order (2 before 10),
     and then, if ``recursive``, those of its folders, but for those that belong to the system.
     Links are followed; a folder is searched once. A playlist gives its entries as if they were
-    named. ``skipped`` counts what is left out.
+    named. ``skipped`` counts what is left out, ``playlists`` gets the paths of all there are.
     """
-    walk = _Finder(recursive, Counter() if skipped is None else skipped)
+    walk = _Finder(
+        recursive,
+        Counter() if skipped is None else skipped,
+        [] if playlists is None else playlists,
+    )
     for path in _expanded(paths) if _ON_WINDOWS else paths:
         yield from walk.named(meant_path(path))
 
@@ -48,9 +60,10 @@ def find_files(
 class _Finder:
     """Remembers the real paths found so far: links lead to the same file again."""
 
-    def __init__(self, recursive: bool, skipped: Counter[Skipped]) -> None:
+    def __init__(self, recursive: bool, skipped: Counter[Skipped], playlists: list[str]) -> None:
         self._recursive = recursive
         self._skipped = skipped
+        self._playlists = playlists
         self._seen: set[str] = set()
 
     def named(self, path: str) -> Iterator[str | Failed]:
@@ -64,6 +77,7 @@ class _Finder:
             elif not self.is_new(os.path.realpath(item)):
                 self._skipped["repeated"] += 1
             elif is_playlist(item):
+                self._playlists.append(item)
                 try:
                     entries = read_playlist(item)
                 except AnalysisError as error:
@@ -115,7 +129,7 @@ class _Finder:
         wanted = []
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.casefold() in SYSTEM_FOLDERS and _is_folder(entry):
+                if _is_of_system(entry.name) and _is_folder(entry):
                     self._skipped["system_folders"] += 1
                 elif _is_hidden(entry):
                     self._skipped["hidden"] += 1
@@ -138,6 +152,10 @@ def natural(name: str) -> tuple[list[str | int], str]:
 
 def _inside(folder: str, entry: os.DirEntry[str]) -> str:
     return os.path.join(folder, entry.name)  # noqa: PTH118 - a name, byte by byte
+
+
+def _is_of_system(name: str) -> bool:
+    return name in _OLD_BINS or name.casefold() in SYSTEM_FOLDERS
 
 
 def _is_hidden(entry: os.DirEntry[str]) -> bool:

@@ -144,9 +144,8 @@ def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
     files = f"{summary.files:,} file{'' if summary.files == 1 else 's'}"
     speed = f"{_duration(summary.seconds)}, {summary.rate:.1f} files a second"
     yield f"{files}: {', '.join(texts)} ({speed})"
-    skipped = [f"{n:,} {_SKIPPED[kind][n > 1]}" for kind, n in summary.skipped.items()]
-    if skipped:
-        yield f"left out: {', '.join(skipped)}"
+    if summary.skipped:
+        yield left_out(summary)
     if summary.failed:
         yield "failed: " + ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
     if sum(summary.keys.values()) > 1:
@@ -154,6 +153,12 @@ def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
         yield from _histogram(summary.keys, style)
     if summary.not_tonal:
         yield f"  not tonal (drums, speech, noise): {summary.not_tonal:,}"
+
+
+def left_out(summary: RunSummary) -> str:
+    """What was left out while files were looked for, for people; empty if nothing was."""
+    skipped = [f"{n:,} {_SKIPPED[kind][n > 1]}" for kind, n in summary.skipped.items()]
+    return f"left out: {', '.join(skipped)}" if skipped else ""
 
 
 def _histogram(keys: dict[Key, int], style: KeyStyle) -> Iterator[str]:

@@ -172,11 +172,14 @@ class Batch:
         """
         paths, recursive = self._options.paths, self._options.recursive
         try:
-            finding = find_files(paths, recursive=recursive, skipped=self.skipped)
+            playlists: list[str] = []
+            finding = find_files(
+                paths, recursive=recursive, skipped=self.skipped, playlists=playlists
+            )
             for found in self._progress.finding(finding):
                 self.found.append(found)
             files = [found for found in self.found if isinstance(found, str)]
-            check_targets(self._options, [*map(meant_path, paths), *files])
+            check_targets(self._options, [*map(meant_path, paths), *playlists, *files])
             self._analyse(start_engine)
         except KeyboardInterrupt:
             self.kill()

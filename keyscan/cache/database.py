@@ -17,6 +17,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from keyscan.cache.lookup import FileRow, ResultRow, Stamp
@@ -57,7 +58,8 @@ class Database:
     renamed to ``FILE.corrupt-1`` (or a free higher number), and a fresh one takes its place;
     ``warn`` gets one line about it. Any other file, and the database of a newer version, is not
     touched. All methods raise ``CacheError`` if the file cannot be used now, ``NotACache`` if it
-    is not ours, and may be called again.
+    is not ours, and may be called again. Where the folder may not be written to, the file can
+    still be read.
     """
 
     def __init__(self, path: str, warn: Callable[[str], None], patience: float) -> None:
@@ -188,12 +190,22 @@ class Database:
                 lock.close()
 
     def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect(self.path)
+        except CacheUnusable:
+            folder, effective = Path(self.path).parent, os.access in os.supports_effective_ids
+            if os.access(folder, os.W_OK, effective_ids=effective):
+                raise
+            # SQLite cannot make the files that it needs to share it; what is stored can be read
+            return self._connect(f"{Path(self.path).as_uri()}?immutable=1", uri=True)
+
+    def _connect(self, name: str, *, uri: bool = False) -> sqlite3.Connection:
         with _explained():
             connection = sqlite3.connect(
-                self.path, timeout=self.patience, isolation_level=None, check_same_thread=False
+                name, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=uri
             )
             try:
-                _prepare(connection)
+                _prepare(connection, writable=not uri)
             except BaseException:
                 connection.close()
                 raise
@@ -209,7 +221,8 @@ class Database:
     def _set_aside(self, damage: _Damaged) -> None:
         """Rename the file, and with it what SQLite keeps beside it."""
         names = (f"{self.path}.corrupt-{number}" for number in range(1, _MOST_ASIDE + 1))
-        aside = next((name for name in names if not os.path.lexists(name)), None)
+        suffixes = ("", *COMPANIONS)
+        aside = next((n for n in names if not any(os.path.lexists(n + s) for s in suffixes)), None)
         if aside is None:
             raise CacheUnusable(f"{damage}, like {_MOST_ASIDE} others that were set aside")
         try:
@@ -224,7 +237,7 @@ class Database:
         self._warn(f"the cache {self.path} is damaged ({damage}): it is now {aside}")
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, *, writable: bool) -> None:
     """Make the tables, or see that they are there."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -242,7 +255,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
-    connection.execute("PRAGMA journal_mode = WAL")  # or what it was, where that cannot be
+    if writable:
+        connection.execute("PRAGMA journal_mode = WAL")  # or what it was, where that cannot be
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("SELECT path, size, modified_ns, changed_ns, digest FROM files LIMIT 1")
     connection.execute("SELECT digest, settings, checksum, record FROM results LIMIT 1")
@@ -277,4 +291,6 @@ def _explain(error: sqlite3.Error) -> Exception:
             return _Damaged(str(error))  # ERROR: our tables are not there
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return CacheBusy("another program keeps it locked")
+        case sqlite3.SQLITE_READONLY:
+            return CacheUnusable("the system does not let this user write to it")
     return CacheUnusable(str(error))

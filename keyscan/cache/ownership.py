@@ -16,7 +16,7 @@ _ZEROS = bytes(4)
 _STARTS = {  # of SQLite's own files beside a database: the log, its index, the rollback journal
     "-wal": (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", _ZEROS),
     "-shm": ((3007000).to_bytes(4, "little"), (3007000).to_bytes(4, "big"), _ZEROS),
-    "-journal": (b"\xd9\xd5\x05\xf9", _ZEROS),
+    "-journal": (b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", _ZEROS),
 }
 COMPANIONS = tuple(_STARTS)
 """Appended to the name of the cache: the files that SQLite keeps beside it."""
@@ -33,8 +33,8 @@ for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
 def check_ownership(path: str) -> None:
     """Check that there is no file at ``path``, an empty one, or a database of this program.
 
-    A database that is damaged behind its header passes. Beside a new one there must be no file that
-    SQLite would replace. Nothing is written.
+    A database that is damaged behind its header passes. Beside it there must be no file of another
+    program that SQLite would take for its own, and replace. Nothing is written.
 
     A process that has the database open must not call it: its locks on a file end when it closes
     the file once (fcntl(2)).
@@ -43,20 +43,20 @@ def check_ownership(path: str) -> None:
         NotACache: there is something else, or it cannot be read; the message says what.
     """
     head = _head(path, 100)
-    if not head:
-        _check_companions(path)
-    elif not head.startswith(_MAGIC):
+    if head and not head.startswith(_MAGIC):
         raise NotACache("it is no cache, but another kind of file")
     # earlier versions wrote the number into the log first, where it stays if they are killed
-    elif _OWN not in (head[_ID], _first_page_in_log(path + "-wal")[_ID]):
+    if head and _OWN not in (head[_ID], _first_page_in_log(path + "-wal")[_ID]):
         raise NotACache("it is another program's database")
+    for database in (path, path + LOCK):
+        _check_companions(database)
 
 
 def _check_companions(path: str) -> None:
-    """Raises NotACache if SQLite would replace files that are not its own beside a new database."""
+    """Raises NotACache if beside the database there are files with SQLite's names, but not its."""
     for suffix, starts in _STARTS.items():
-        start = _head(path + suffix, 4, path + suffix)
-        if start and start not in starts:
+        start = _head(path + suffix, 8, path + suffix)
+        if start and not start.startswith(starts):
             raise NotACache(f"{path}{suffix} is not SQLite's, which needs that name")
 
 

@@ -95,7 +95,8 @@ def save(figure: Figure, path: Path, title: str) -> None:
         PictureNotWritten: the system refuses.
     """
     kind = picture_format(path)
-    own = {"Creator": "openkeyscan-analyzer", "Date": None} if kind == "svg" else {"Software": None}
+    mark = "Creator" if kind == "svg" else "Software"  # by which a later run may replace it
+    own = {mark: "openkeyscan-analyzer", **({"Date": None} if kind == "svg" else {})}
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=_DOTS_PER_INCH, metadata={"Title": title, **own})
     try:

@@ -20,6 +20,7 @@ from typing import Any
 from keyscan.analysis import Analysis, Message, failure_fields, success_fields
 from keyscan.errors import AnalysisError, BadRequest
 from keyscan.keys import KeyStyle
+from keyscan.locations import written_path
 
 PROTOCOL_VERSION = 2
 MAX_LINE_BYTES = 1 << 20
@@ -157,7 +158,8 @@ def success(request: Analyze, generation: int, analysis: Analysis, style: KeySty
 
 def failure(request: Analyze, generation: int, error: AnalysisError) -> Message:
     """Why a file has no key."""
-    return {"id": request.id, **failure_fields(request.path, error), "generation": generation}
+    fields = failure_fields(written_path(request.path), error)
+    return {"id": request.id, **fields, "generation": generation}
 
 
 def rejection(error: BadRequest, generation: int) -> Message:

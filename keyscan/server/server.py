@@ -9,12 +9,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keyscan import __version__
 from keyscan.analysis import Analysis, Message
 from keyscan.engine.engine import Engine, Outcome
 from keyscan.errors import BadRequest
+from keyscan.locations import meant_path
 from keyscan.options import ServeOptions
 from keyscan.runtime import file_table, profiling_enabled
 from keyscan.server.protocol import (
@@ -167,6 +169,7 @@ class Server:
         """Exactly one reply for a job."""
         start, result = time.perf_counter(), outcome.result
         if isinstance(result, Analysis):
+            result = replace(result, path=meant_path(result.path))  # whose disk has just answered
             reply = success(job.request, job.generation, result, self._options.style)
         else:
             reply = failure(job.request, job.generation, result)

@@ -81,16 +81,16 @@ def test_failures_have_reasons_and_the_other_files_keys(library, bad_files):
 
 def test_a_playlist_in_a_file(library, tmp_path):
     target = tmp_path / "set.m3u8"
-    target.write_text("old")
+    target.write_text("#EXTM3U\n")
     target.chmod(0o640)
     link = tmp_path / "link.m3u8"
     link.symlink_to(target)
     done = run_analyze("--m3u", "--output", link, "--quiet", library)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     lines = target.read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "#EXTM3U"
-    assert {Path(line) for line in lines[2::2]} == {library / name for name in KEYS}
-    order = [line.split(",")[1].split()[0] for line in lines[1::2]]
+    assert lines[:2] == ["#EXTM3U", "# made by openkeyscan-analyzer"]
+    assert {Path(line) for line in lines[3::2]} == {library / name for name in KEYS}
+    order = [line.split(",")[1].split()[0] for line in lines[2::2]]
     assert order == ["8A", "8B", "9A", "11A"]
     assert link.is_symlink()
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
@@ -114,7 +114,7 @@ def test_a_folder_without_music_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("no music")
     done = run_analyze("--json", tmp_path)
     assert done.returncode == 1
-    assert done.stderr == f"keyscan: no audio files in {tmp_path}\n"
+    assert done.stderr == f"keyscan: no audio files in {tmp_path}; left out: 1 other file\n"
     assert json.loads(done.stdout)["tracks"] == []
 
 

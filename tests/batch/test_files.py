@@ -77,7 +77,8 @@ def test_music_of_shops_phones_and_stems(tmp_path):
     "name",
     [
         *("$RECYCLE.BIN", "$Recycle.Bin", "System Volume Information", ".Trashes", "@eaDir"),
-        *("#recycle", "@Recycle", "lost+found", "__MACOSX"),
+        *("#recycle", "@Recycle", "lost+found", "__MACOSX", "RECYCLER", "RECYCLED", "FOUND.000"),
+        *("@tmp", "@sharebin", "Temporary Items", "TheVolumeSettingsFolder"),
     ],
 )
 def test_folders_that_a_system_makes_are_left_out(music, name):
@@ -93,10 +94,15 @@ def test_folders_that_a_system_makes_are_left_out(music, name):
 
 
 def test_names_like_those_of_the_system_are_music(tmp_path):
-    for name in ("System Volume Information.mp3", "Recycler/a.mp3", "lost and found/a.mp3"):
+    for name in (
+        "System Volume Information.mp3",
+        "Recycler/a.mp3",
+        "Recycled/a.mp3",
+        "lost and found/a.mp3",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert len(found(tmp_path)) == 3
+    assert len(found(tmp_path)) == 4
     assert left_out(tmp_path) == {}
 
 

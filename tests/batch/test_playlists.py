@@ -41,11 +41,13 @@ def found(folder, content, name="set.m3u"):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "no mark le", "no mark be"]
+)
 def test_encodings_and_line_ends(folder, end, encoding):
     lines = ["#EXTM3U", "#EXTINF:123,Artist - Title", *NAMES, "", "# a comment", "  "]
-    content = (end.join(lines) + end).encode(encoding)
-    if encoding == "utf-16-be":
+    content = (end.join(lines) + end).encode(encoding.replace("no mark ", "utf-16-"))
+    if encoding == "utf-16-be":  # Python writes no mark
         content = codecs.BOM_UTF16_BE + content
     for name in ("set.m3u", "set.M3U8", "set"):
         expected = list(NAMES) if name != "set" else ["set"]
@@ -94,12 +96,46 @@ def test_what_is_there_literally_comes_first(folder):
         assert found(folder, name) == [name]
 
 
-@pytest.mark.parametrize("head", ["[playlist]", "[Playlist]\nNumberOfEntries=2\nVersion=2"])
+@pytest.mark.parametrize(
+    "head", ["[playlist]", "[Playlist]\nNumberOfEntries=2\nVersion=2", "; made by x\n\n [playlist]"]
+)
 def test_pls(folder, head):
     entries = "File10=sub\\d.wav\nTitle10=x\nLength10=-1\nfile2 = a.mp3\nFile3=b c.flac\nFile=x\n"
     for name in ("set.pls", "set.m3u"):
         expected = ["a.mp3", "b c.flac", "sub/d.wav"]
         assert found(folder, f"\n{head}\n{entries}", name) == expected
+
+
+def test_pls_without_a_head(folder):
+    entries = "NumberOfEntries=2\nFile2=b c.flac\nFile1=a.mp3\n"
+    assert found(folder, entries, "set.pls") == ["a.mp3", "b c.flac"]
+    assert found(folder, "a.mp3\nb c.flac\n", "set.pls") == ["a.mp3", "b c.flac"]
+    (folder / "file1=a.mp3").touch()
+    assert found(folder, "file1=a.mp3\n;b.mp3\n") == ["file1=a.mp3", ";b.mp3"]
+
+
+def test_a_linked_playlist(folder, tmp_path_factory):
+    place = tmp_path_factory.mktemp("place")
+    (folder / "set.m3u").write_text("a.mp3\nsub/d.wav\ngone.mp3\n")
+    (place / "set.m3u").symlink_to(folder / "set.m3u")
+    (place / "a.mp3").touch()
+    assert list(find_files([str(place / "set.m3u")], recursive=True)) == [
+        *(str(place / "a.mp3"), str(folder / "sub/d.wav"), str(place / "gone.mp3")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<!DOCTYPE html>\n<html>\n<body>\nNot found\n</body>\n",
+        '\n<?xml version="1.0"?>\n<playlist>\n',
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n1.ts\n2.ts\n",
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=128000\nlow.m3u8\n",
+    ],
+)
+def test_what_a_server_sent_instead_of_a_list_is_one_failure(folder, content):
+    (failure,) = found(folder, content)
+    assert failure == ("unsupported_format", str(folder / "set.m3u"))
 
 
 def test_entries_without_a_file_are_reported(folder):

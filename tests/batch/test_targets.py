@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import sqlite3
 import sys
 
 import pytest
 
+from keyscan.batch.documents import csv_lines, json_document, m3u_lines, table
+from keyscan.batch.results import analyses, summarize
 from keyscan.batch.targets import check_targets
 from keyscan.errors import TargetRefused
+from keyscan.keys import KeyStyle
 from keyscan.options import parse_analyze
 from keyscan.plot import draw_library
 from tests.audio_files import FORMATS, valid
 from tests.batch.analyze_process import run_analyze
 from tests.batch.conftest import KEYS
+from tests.batch.results import analysed, failed
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17) + b"\0\0\0\x09IDAT"
 SVG = b"<?xml version='1.0'?>\n<svg/>"
@@ -32,65 +35,133 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("option", "name", "content"),
-    [
-        ("-o", "keys.csv", b""),
-        ("-o", "keys.csv", b"path,status\r\n/music/caf\xc3\xa9.mp3,success\r\n"),
-        ("-o", "keys.csv", b"path;status\r\n/music/caf\xe9.mp3;success\r\n"),
-        ("-o", "keys.csv", codecs.BOM_UTF8 + b"path,status\r\n"),
-        ("-o", "keys.csv", "path,status\r\n音楽.mp3\r\n".encode("utf-16")),
-        ("-o", "keys.csv", codecs.BOM_UTF16_BE + "path\r\n".encode("utf-16-be")),
-        ("-o", "keys.txt", b"track\t\x1b[31mred\x0c\n" * 1000),
-        ("-o", "cut.txt", "音".encode() * 3000),
-        ("-o", "set.m3u8", b"#EXTM3U\n"),
-        ("-o", "a.svg", SVG),
-        ("--plot", "a.svg", b""),
-        ("--plot", "a.png", b""),
-    ],
-)
-def test_an_earlier_output_is_replaced(place, option, name, content):
-    (place / name).write_bytes(content)
-    check(option, name, "a.mp3")
+TRACKS = [
+    analysed("/m/music.wav", "8A", parts=((100.0, "8A"), (100.0, None))),
+    analysed("/m/drums.wav", tonal=False),
+    failed('/m/"gone".wav'),
+]
+STYLES = [KeyStyle(), KeyStyle("openkey", "sharps"), KeyStyle("camelot", "flats")]
+
+
+def documents(results, style):
+    summary = summarize(results, files=len(results), seconds=1.0, leave_out_cached=False)
+    yield "".join(json_document(results, summary, style))
+    yield "".join(csv_lines(results, style))
+    yield "".join(m3u_lines(results, style))
+    yield "".join(f"{line}\n" for line in table(analyses(results), style, None))
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("results", [TRACKS, TRACKS[::-1], TRACKS[2:], []])
+def test_an_earlier_output_of_any_format_is_replaced(place, results, style):
+    for text in documents(results, style):
+        shells = (text.encode("utf-8-sig"), text.replace("\n", "\r\n").encode("utf-16"))
+        for content in (text.encode(), *shells):
+            (place / "keys").write_bytes(content)
+            check("-o", "keys", "a.mp3")
+
+
+def test_an_output_with_a_long_path_is_known(place):
+    for text in documents([analysed("/" + "音/" * 1365 + "a.mp3")], KeyStyle()):
+        (place / "keys").write_text(text, encoding="utf-8")
+        check("-o", "keys", "a.mp3")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_playlist_of_version_0_1_had_no_mark(place, style):
+    tracks = [analysed("/m/a, b.mp3", "8A"), analysed("/m/c\n d.mp3", "12B")]
+    for results in (tracks, tracks[::-1], []):
+        text = "".join(m3u_lines(results, style)).replace("# made by openkeyscan-analyzer\n", "")
+        (place / "set.m3u8").write_text(text)
+        check("-o", "set.m3u8", "a.mp3")
 
 
 @pytest.mark.parametrize(
-    ("option", "name", "content", "reason"),
+    "content",
     [
-        ("-o", "keys", PNG, "is not text"),
-        ("-o", "keys.csv", b"PK\x03\x04" + os.urandom(500), "is not text"),
-        ("-o", "keys.csv", b"text, then\0", "is not text"),
-        ("-o", "keys.csv", codecs.BOM_UTF16_LE + b"a\0\1\0", "is not text"),
-        ("-o", "keys.csv", codecs.BOM_UTF16_LE + b"\0\xd8a\0", "is not text"),
-        ("--plot", "cover.png", PNG, "is not a picture of this program"),
-        ("--plot", "cover.png", b"\xff\xd8\xff\xe0 a photograph", "is not a picture of this"),
-        ("--plot", "a.png", b"notes", "is not a picture of this program"),
-        ("--plot", "a.svg", SVG, "is not a picture of this program"),
-        ("--plot", "a.svg", PNG, "is not a picture of this program"),
+        *(PNG, SVG, b"PK\x03\x04" + os.urandom(500), b"\xff\xd8\xff\xe0 a photograph", b"\0", b"x"),
+        b"import os\nprint('openkeyscan-analyzer')\n",
+        b"export PATH\n",
+        b"{\\rtf1\\ansi text}",
+        b"path,status\r\n/music/a.mp3,ok\r\n",
+        b'{"tracks": [\n{"path": "/music/a.mp3", "artist": "x"}\n]}\n',
+        b'{"tracks": [{"path": "/music/a.mp3", "status": "success"}]}',
+        b"track  artist  key\n",
+        b"#EXTM3U\n/music/a.mp3\n",
+        b"#EXTM3U\n#EXTINF:200,a\n/music/a.mp3\n",
+        b"#EXTM3U\n#EXTINF:200,8A Artist - Title\n/music/a.mp3\n",
+        b"#EXTM3U\n# comment\n",
+        b"<?xml version='1.0'?>\n<svg><title>openkeyscan-analyzer</title></svg>",
+        b"\xff\xfea\0\1\0",
+        b"\xff\xfe\0\xd8a\0",
     ],
 )
-def test_what_no_earlier_run_has_written_is_not(place, option, name, content, reason):
-    (place / name).write_bytes(content)
-    with pytest.raises(TargetRefused, match=f"{option.strip('-')}.* {name}: .*{reason}"):
-        check(option, name, "a.mp3")
+def test_what_no_earlier_run_has_written_is_not(place, content):
+    for option, name in (("-o", "keys"), ("--plot", "a.svg"), ("--plot", "a.png")):
+        (place / name).write_bytes(content)
+        with pytest.raises(TargetRefused, match=f"{name}: .* is no output of this program; delete"):
+            check(option, name, "a.mp3")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.svg"])
-@pytest.mark.parametrize("title", ["music", "müsic", "音楽"])
+@pytest.mark.parametrize("title", ["music", "müsic", "音楽", "x" * 300])
 def test_an_earlier_picture_is_replaced(place, name, title):
     pytest.importorskip("matplotlib")
     draw_library(place / name, title, [], ["silent"])
     check("--plot", name, "a.mp3")
-    other = "a.svg" if name != "a.svg" else "a.png"
-    (place / name).rename(place / other)
-    with pytest.raises(TargetRefused, match="is not a picture of this program"):
-        check("--plot", other, "a.mp3")
+    check("-o", name, "a.mp3")
+
+
+def test_another_programs_pictures_are_not(place):
+    """The same libraries make them: their metadata tells them apart."""
+    figure = pytest.importorskip("matplotlib.figure")
+    for name, metadata in {
+        "a.png": {"Title": "openkeyscan-analyzer"},
+        "b.png": {"Title": "keys", "Software": None},
+        "c.svg": {"Title": "openkeyscan-analyzer"},
+        "d.svg": {"Creator": "a friend of openkeyscan-analyzer"},
+    }.items():
+        figure.Figure().savefig(place / name, metadata=metadata)
+        with pytest.raises(TargetRefused, match="is no output of this program"):
+            check("--plot", name, "a.mp3")
+
+
+def test_the_same_command_twice(library, tmp_path):
+    for options in (["--csv"], ["--json", "--notation", "openkey"], ["--m3u"], ["--timeline"], []):
+        target, other = tmp_path / f"keys{len(options)}", tmp_path / "keys"
+        for path in (target, target, other):
+            assert run_analyze(*options, "-q", "-o", path, library).returncode == 0
+            assert path.read_text(encoding="utf-8")
+
+
+def test_a_nested_playlist_is_an_input(library, tmp_path):
+    (tmp_path / "inner.m3u8").write_text("#EXTM3U\n# made by openkeyscan-analyzer\ngone.mp3\n")
+    (tmp_path / "outer.m3u").write_text("inner.m3u8\n")
+    done = run_analyze("--m3u", "-o", tmp_path / "inner.m3u8", tmp_path / "outer.m3u")
+    assert done.returncode == 2
+    assert "that is an input of this run" in done.stderr
+    assert "gone.mp3" in (tmp_path / "inner.m3u8").read_text()
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv", "--m3u", "--sort=key"])
+def test_a_run_that_reads_no_file_keeps_the_older_output(tmp_path, option):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.m3u").write_text("gone.mp3\n")
+    text, target = next(documents(TRACKS, KeyStyle())), tmp_path / "keys"
+    for given in ("empty", "nope.wav", "list.m3u"):
+        target.write_text(text)
+        done = run_analyze("-q", option, "-o", target, tmp_path / given)
+        assert (done.returncode, target.read_text()) == (1, text)
+        assert f"keyscan: {target} stays as it was: no file could be read\n" in done.stderr
+    target.unlink()
+    assert run_analyze("-q", option, "-o", target, tmp_path / "nope.wav").returncode == 1
+    assert target.exists()
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_music_by_another_name(place, name):
     (place / "keys.csv").write_bytes(valid(name))
-    with pytest.raises(TargetRefused, match="is not text"):
+    with pytest.raises(TargetRefused, match="is no output of this program"):
         check("-o", "keys.csv", "a.mp3")
 
 

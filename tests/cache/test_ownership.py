@@ -117,9 +117,11 @@ def test_other_files_are_refused_and_stay_as_they_are(tmp_path, make, linked):
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
-def test_files_that_sqlite_would_take_for_its_own_are_kept(tmp_path, suffix):
-    """SQLite deletes or overwrites what has these names beside a new database."""
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal", "-lock-wal", "-lock-journal"])
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.touch(), our_cache])
+def test_files_that_sqlite_would_take_for_its_own_are_kept(tmp_path, make, suffix):
+    """SQLite deletes or overwrites what has these names beside a database."""
+    make(tmp_path / "diary")
     (tmp_path / f"diary{suffix}").write_text("Dear diary,")
     before = contents(tmp_path)
     with pytest.raises(NoCache, match=f"diary{suffix} is not SQLite's"):
@@ -127,10 +129,21 @@ def test_files_that_sqlite_would_take_for_its_own_are_kept(tmp_path, suffix):
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
-def test_beside_a_cache_they_are_its_own_though_damaged(tmp_path, suffix):
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [
+        ("-wal", "377f0682"),
+        ("-wal", "377f0683"),
+        ("-shm", "18e22d00"),
+        ("-journal", "d9d505f920a163d7"),
+        *((suffix, "0000000000000000") for suffix in ("-wal", "-shm", "-journal")),
+        *((suffix, None) for suffix in ("-wal", "-shm", "-journal")),
+    ],
+)
+def test_beside_a_cache_they_are_its_own_though_damaged(tmp_path, suffix, start):
     our_cache(tmp_path / "keys")
-    (tmp_path / f"keys{suffix}").write_bytes(os.urandom(5000))
+    content = b"" if start is None else bytes.fromhex(start) + os.urandom(5000)
+    (tmp_path / f"keys{suffix}").write_bytes(content)
     cache = open_database(str(tmp_path / "keys"))
     assert cache.record_of(b"digest", b"settings") == b"record"
     cache.close()
@@ -158,6 +171,34 @@ def test_a_file_that_cannot_be_read_is_not_ours():
         with pytest.raises(NoCache, match="cannot be read: Permission denied"):
             open_database(str(Path(place, "keys")))
         assert [path.name for path in Path(place).iterdir()] == ["keys"]
+
+
+@posix_only
+def test_in_a_folder_that_may_not_be_written_to_a_cache_is_read(caplog):
+    with tempfile.TemporaryDirectory() as place, not_root(place):
+        our_cache(Path(place, "keys"))
+        before = contents(Path(place))
+        Path(place).chmod(0o555)
+        cache = open_database(str(Path(place, "keys")))
+        assert cache.record_of(b"digest", b"settings") == b"record"
+        with pytest.raises(CacheUnusable, match="does not let this user write to it"):
+            cache.store([], [result_row()])
+        cache.close()
+        assert caplog.messages == []
+        assert contents(Path(place)) == before
+        Path(place).chmod(0o755)
+
+
+def test_a_damaged_cache_takes_no_other_files_place(tmp_path):
+    our_cache(tmp_path / "keys")
+    with (tmp_path / "keys").open("r+b") as file:
+        file.seek(100)
+        file.write(os.urandom(4000))
+    (tmp_path / "keys-wal").touch()
+    (tmp_path / "keys.corrupt-1-wal").write_text("Dear diary,")
+    open_database(str(tmp_path / "keys")).close()
+    assert (tmp_path / "keys.corrupt-1-wal").read_text() == "Dear diary,"
+    assert (tmp_path / "keys.corrupt-2").exists()
 
 
 def test_a_link_in_a_circle_leads_to_nothing(tmp_path):

@@ -45,8 +45,8 @@ def test_the_counts_are_those_of_the_tracks():
         shown = words(figure)
         head = figure.texts[1].get_text()
     assert re.split(r"\s{2,}", head) == ["16 tracks", "12 with a key"]
-    assert {"10 (62 %)", "2 (12 %)", "1 (6 %)", "3 (19 %)", "unsupported_format 2, …"} <= set(shown)
-    assert {"8 (67 %)", "4 (33 %)", "A minor", "G major"} <= set(shown)
+    assert {"10 (62%)", "2 (12%)", "1 (6%)", "3 (19%)", "unsupported_format 2, …"} <= set(shown)
+    assert {"8 (67%)", "4 (33%)", "A minor", "G major"} <= set(shown)
 
 
 def test_a_cell_is_filled_by_its_count_and_hatched_where_it_is_doubtful():

@@ -23,7 +23,7 @@ def test_the_head_has_name_key_confidence_tuning_and_length(song):
         head = [text.get_text() for text in figure.texts]
     assert head[0] == "Song.flac"
     assert head[1].startswith("11A · 4m · F# minor/Gb minor")
-    assert "confidence 9" in head[1] or "confidence >99 %" in head[1]
+    assert "confidence 9" in head[1] or "confidence >99%" in head[1]
     assert re.search(r"tuning (0|[+−]\d) cents? \(A = 440 Hz\)", head[1])
     assert head[1].endswith("0:30")
 
@@ -52,7 +52,7 @@ def test_a_probability_is_as_long_on_the_wheel_as_it_is_large(song):
         (*channels(theme.colour(key)), 1.0): pytest.approx(shares[key.class_id], abs=0.01)
         for key in (Key.parse("A minor"), Key.parse("C major"))
     }
-    assert {"75 %", "25 %"} <= set(shown)
+    assert {"75%", "25%"} <= set(shown)
 
 
 def test_a_modulation_is_a_band_of_two_colours_from_end_to_end(modulating):
@@ -65,7 +65,7 @@ def test_a_modulation_is_a_band_of_two_colours_from_end_to_end(modulating):
     assert [segment.key.camelot for segment in segments] == ["8B", "12B"]
     assert parts == [(segment.start, segment.end) for segment in segments]
     assert [text for text in shown if text in ("8B", "12B")] == ["8B", "12B"]
-    assert any(re.fullmatch(r"begins in 8B \(.+ %\), ends in 12B \(.+ %\)", t) for t in shown)
+    assert any(re.fullmatch(r"begins in 8B \(.+%\), ends in 12B \(.+%\)", t) for t in shown)
     assert limits == (0, modulating.duration)
 
 
