@@ -15,11 +15,21 @@ import av.logging
 import av.subtitles.stream  # PyAV would load it later, perhaps with no memory left
 import numpy as np
 from av.container import InputContainer
-from av.stream import Discard
+from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
 from keyscan.audio.decoder import Block, Damage, Refused, StreamNumbers
-from keyscan.audio.formats import ADTS, ASF, BY_DEMUXER, MP3, MP4, ROWS_OF_FRAMES, UNKNOWN, Format
+from keyscan.audio.formats import (
+    ADTS,
+    ASF,
+    AVI,
+    BY_DEMUXER,
+    MP3,
+    MP4,
+    ROWS_OF_FRAMES,
+    UNKNOWN,
+    Format,
+)
 from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.protection import protected_tracks
 from keyscan.audio.scale import PEEK_FRAMES, PEEKS, full_scale
@@ -182,7 +192,10 @@ class PyavDecoder:
         stream, container = self._stream, self._container
         if not self._demuxed.states_length or (stream.start_time or 0) > 0:
             return None
-        is_alone = len(container.streams) == 1  # else the file's length may be that of a video
+        if self._demuxed is AVI:  # FFmpeg states what is there
+            return float(stream.frames * (stream.time_base or 0)) or None
+        # else the file's length may be that of a video
+        is_alone = all(each is stream or _is_attached(each) for each in container.streams)
         if stream.duration and stream.time_base and (is_alone or self._demuxed is not ASF):
             return float(stream.duration * stream.time_base)
         if container.duration and is_alone:
@@ -255,7 +268,7 @@ class PyavDecoder:
 
         Counts the packets that cannot be decoded.
         """
-        damage, bad, last = self.damage, False, None
+        damage, bad, last, begun = self.damage, False, None, not self._ends_anywhere
         tag_end, in_tag = 0, False
         places = {stream.index: place for place, stream in enumerate(self._streams)}
         decoders = [stream.codec_context.decode for stream in self._streams]
@@ -275,6 +288,8 @@ class PyavDecoder:
                 continue
             in_tag = False
             for frame in frames:
+                if not begun:  # FFmpeg looked for frames in what lies before the sound
+                    damage.bad_packets, begun = 0, True
                 bad |= frame.is_corrupt
                 yield place, frame
         # A damaged last packet is the usual end of a broken download.
@@ -323,6 +338,11 @@ def _open(source: SourceFile | Readable, demuxer: str | None) -> InputContainer:
         buffer_size=_READ_SIZE,
         io_open=_refuse_to_open,
     )
+
+
+def _is_attached(stream: Any) -> bool:
+    """Whether the stream is a cover picture or an attached file."""
+    return stream.type == "attachment" or bool(stream.disposition & Disposition.attached_pic)
 
 
 def _stores_floats(stream: av.AudioStream) -> bool:
