@@ -33,8 +33,10 @@ class Format:
         codec: first bytes of the first Ogg packet in a file with one stream.
         decoders: in the order to try them.
         decoders_if_intact: those to try instead in a file whose Ogg pages are all intact.
-        header: reads the chunks of a WAV and its kin up to the sound.
-        end: reads the byte where the sound ends from an open file's headers, or None.
+        header: reads where the sound of a WAV and its kin lies.
+        end: reads the byte where the sound ends from an open file's headers; ``lengths.BEYOND``
+            or None: they do not say.
+        seconds: reads the length of the sound from an open file's headers, or None.
         samples: reads the number of samples per channel from the first 2,048 bytes, or None.
         byte_order: ``"<"`` or ``">"``, of uncompressed samples; empty if there are none.
         paged: consists of Ogg pages: each has a number and a checksum, the last counts samples.
@@ -52,6 +54,7 @@ class Format:
     decoders_if_intact: tuple[DecoderName, ...] = ()
     header: Callable[[SourceFile], riff.Header] | None = None
     end: Callable[[SourceFile], int | None] | None = None
+    seconds: Callable[[SourceFile], float | None] | None = None
     samples: Callable[[bytes], int | None] | None = None
     byte_order: str = ""
     paged: bool = False
@@ -91,7 +94,7 @@ AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
 AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC",
                decoders=("bitstream", *_PYAV_FIRST))
 AU = Format(name="au", extensions="au snd", magic=rb"\.snd", decoders=_LOSSLESS,
-            end=lengths.au_end, byte_order=">")
+            header=lengths.read_au, byte_order=">")
 CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff\0", header=riff.read_caf)
 CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
                         decoders=_PYAV)
@@ -118,13 +121,16 @@ FREE_FORMAT_MP3 = Format(name="free-format mp3", samples=xing_samples, decoders=
                          tolerance=0.01)
 ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
 MP4 = Format(name="mp4", extensions="m4a m4b m4p m4r mp4 m4v mov 3gp 3g2 f4v",
-             magic=rb"(?:....(?:ftyp|moov|mdat)|\0...(?:wide|free|skip|pnot))", end=lengths.mp4_end)
+             magic=rb"(?:....(?:ftyp|moov|mdat)|\0...(?:wide|free|skip|pnot))", end=lengths.mp4_end,
+             demuxer="mov,mp4,m4a,3gp,3g2,mj2", states_length=True,
+             tolerance=1)  # an edit list may leave out any part
 MATROSKA = Format(name="matroska", extensions="mka mkv webm weba vdjstems",
                   magic=rb"\x1a\x45\xdf\xa3", end=lengths.matroska_end,
                   demuxer="matroska,webm", resyncs=True, states_length=True)
 ASF = Format(name="asf", extensions="wma asf wmv",
              magic=re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
-             end=lengths.asf_end, demuxer="asf", resyncs=True, states_length=True)
+             end=lengths.asf_end, seconds=lengths.asf_seconds,
+             demuxer="asf", resyncs=True, states_length=True)
 # the length is a count at a mean rate that writers round
 AVI = Format(name="avi", extensions="avi", magic=rb"RIFF....AVI ", end=lengths.avi_end,
              demuxer="avi", states_length=True, tolerance=0.01)
@@ -132,16 +138,22 @@ AVI = Format(name="avi", extensions="avi", magic=rb"RIFF....AVI ", end=lengths.a
 # by its frames it would be taken for an MP3, and begin in the midst of a packet
 MPEG_PS = Format(name="mpeg ps", extensions="mpg mpeg vob", magic=rb"\0\0\x01\xba")
 
+DSF = Format(name="dsf", extensions="dsf", magic=rb"DSD \x1c\0{7}", header=lengths.read_dsf)
+DFF = Format(name="dff", extensions="dff", magic=rb"FRM8.{8}DSD ", header=lengths.read_dff)
+VOC = Format(name="voc", extensions="voc", magic=rb"Creative Voice File\x1a",
+             header=lengths.read_voc)
+WAVPACK = Format(name="wavpack", extensions="wv", demuxer="wv", states_length=True)
+TTA = Format(name="tta", extensions="tta", demuxer="tta", states_length=True)
+
 # What only FFmpeg tells. libsndfile finds MPEG audio in noise, and prints messages.
 # ".ts" is left out: most of these files are TypeScript.
-UNKNOWN = Format(extensions="voc ape wv tta tak shn dsf dff ac3 eac3 dts mpc amr ra rm rmvb "
-                            "flv m2ts mts")
+UNKNOWN = Format(extensions="ape tak shn ac3 eac3 dts mpc amr ra rm rmvb flv m2ts mts")
 # fmt: on
 
 FORMATS = (
     *(WAV, RF64, AIFF, AIFC, OGG_VORBIS, OGG_OPUS, OGG_FLAC, OGG_SPEEX, OGG, MP4, FLAC, AU),
-    *(CAF_WITH_ALAC, CAF, AVI, MATROSKA, ASF, MPEG_PS, W64, MP3, FREE_FORMAT_MP3, ADTS),
-    *(WAV_WITH_MPEG, LARGE_WAV, UNKNOWN),
+    *(CAF_WITH_ALAC, CAF, AVI, MATROSKA, ASF, MPEG_PS, W64, DSF, DFF, VOC, WAVPACK, TTA),
+    *(MP3, FREE_FORMAT_MP3, ADTS, WAV_WITH_MPEG, LARGE_WAV, UNKNOWN),
 )
 """In the order in which their magic is looked for."""
 

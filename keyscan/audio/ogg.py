@@ -21,17 +21,25 @@ _LAST, _FIRST = 4, 2  # flags of a stream's last and first page
 # if the bits of every byte and of the result are reversed.
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _ALL_ONES = 0xFFFFFFFF
+_NO_TIME = b"\xff" * 8  # no packet ends on the page
 
 
 @dataclass(frozen=True)
 class OggPages:
-    """``damaged_parts``: places where pages are missing or have a wrong checksum. ``complete``:
-    the last page is marked as the end of its stream. ``links``: the bytes at which the links of a
-    chain begin; a file that is no chain has one."""
+    """What the pages tell.
+
+    Attributes:
+        damaged_parts: places where pages are missing or have a wrong checksum.
+        complete: the last whole page is marked as the end of its stream.
+        links: the bytes at which the links of a chain begin; a file that is no chain has one.
+        lost_samples: in the last page, which is marked as the end of its stream but incomplete;
+            None: there is no such page, and of an incomplete file nothing is known.
+    """
 
     damaged_parts: int
     complete: bool
     links: tuple[int, ...]
+    lost_samples: int | None = None
 
 
 def check_pages(source: SourceFile) -> OggPages:
@@ -42,7 +50,7 @@ def check_pages(source: SourceFile) -> OggPages:
     walk = _Walk(source)
     while walk.next_page():
         pass
-    return OggPages(walk.damaged_parts, walk.complete, tuple(walk.links))
+    return OggPages(walk.damaged_parts, walk.complete, tuple(walk.links), walk.lost_samples)
 
 
 class _Walk:
@@ -53,6 +61,8 @@ class _Walk:
         self._source = source
         self._at = self._chunk_start = source.start
         self._chunk = b""
+        self.lost_samples: int | None = None
+        self._position: tuple[bytes, int] | None = None  # serial number and time of the last page
         self._in_damage = False
         self._in_first_pages = True
         self._failures = 0
@@ -63,6 +73,7 @@ class _Walk:
         offset = self._load()
         length = page_length(self._chunk, offset)
         if not length:
+            self.lost_samples = self._samples_in(self._chunk[offset : offset + 27])
             return self._skip_to_magic(offset)
         page = memoryview(self._chunk)[offset : offset + length]
         last = bool(page[5] & _LAST)
@@ -70,7 +81,9 @@ class _Walk:
             self._look_for_link(first=bool(page[5] & _FIRST))
             gap = self._misses_pages(page)
             self.damaged_parts += gap or self._in_damage
-            self._in_damage, self.complete = False, last
+            self._in_damage, self.complete, self.lost_samples = False, last, None
+            if page[6:14] != _NO_TIME:
+                self._position = bytes(page[14:18]), int.from_bytes(page[6:14], "little")
             self._at += length
             return True
         if self._chunk[offset + length : offset + length + 5] == _MAGIC:
@@ -87,6 +100,14 @@ class _Walk:
         if first and not self._in_first_pages and len(self.links) < _MAX_LINKS:
             self.links.append(self._at)
         self._in_first_pages = first
+
+    def _samples_in(self, head: bytes) -> int | None:
+        """Samples in the incomplete page with that head if it ends the stream of the one before."""
+        if not head.startswith(_MAGIC) or len(head) < 27 or not head[5] & _LAST:
+            return None
+        if self._position is None or head[14:18] != self._position[0] or head[6:14] == _NO_TIME:
+            return None
+        return int.from_bytes(head[6:14], "little") - self._position[1]
 
     def _load(self) -> int:
         """Read so far that the chunk holds the whole page; returns the page's offset in it."""

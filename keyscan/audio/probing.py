@@ -19,6 +19,7 @@ from keyscan.audio.formats import (
     DecoderName,
     Format,
 )
+from keyscan.audio.lengths import BEYOND
 from keyscan.audio.mpeg import (
     WINDOW,
     FramesEnd,
@@ -29,7 +30,7 @@ from keyscan.audio.mpeg import (
 )
 from keyscan.audio.ogg import check_pages
 from keyscan.audio.source import SourceFile
-from keyscan.audio.tags import before_tags, behind_tags, behind_zeros, next_id3v2
+from keyscan.audio.tags import before_tags, behind_tags, behind_zeros, breaks_off_in_tag, next_id3v2
 
 _SCAN = 1 << 20  # bytes other than tags and zeros before the sound; players look as far
 _TAILS = (1 << 15, 1 << 19, 1 << 23)  # bytes in which the last MPEG frame is looked for
@@ -56,15 +57,19 @@ _ZEROS = bytes(1 << 16)  # so many between other bytes are looked behind
 _SIZE_UNKNOWN = b"\xff\xff\xff\xff"  # in a WAV: FFmpeg reads up to the end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Probed:
     """Before decoding: the format, and what is known of the file's damage.
 
     Attributes:
         decoders: in the order to try them.
-        announced_end: the byte where the sound ends by the file's headers, or None.
+        announced_bytes: of the sound by the file's headers; 0 if they do not say.
+        missing_bytes: by which the file ends before its headers say.
+        announced_seconds: of the sound by the file's headers, or None.
         breaks_off: the file ends before its headers say.
+        ends_in_tag: the file ends within a tag at its start, and no sound is found.
         damaged_pages: places where Ogg pages are lost or damaged.
+        lost_samples: per channel, of an incomplete last Ogg page; None: see ``OggPages``.
         ends_clean: the last MPEG frame is whole, and nothing but tags follow.
         announced_samples: per channel, by an MP3's or FLAC's header.
         has_more: sound follows that is not decoded: another chunk of a WAV, AIFF or CAF, or
@@ -73,12 +78,16 @@ class Probed:
 
     format: Format
     decoders: tuple[DecoderName, ...]
-    announced_end: int | None
+    announced_bytes: int
+    missing_bytes: int
+    announced_seconds: float | None
     breaks_off: bool
+    ends_in_tag: bool
     damaged_pages: int
+    lost_samples: int | None
     ends_clean: bool
     announced_samples: int | None
-    has_more: bool = False
+    has_more: bool
 
 
 def probe(source: SourceFile) -> Probed:
@@ -91,25 +100,40 @@ def probe(source: SourceFile) -> Probed:
     """
     found = identify(source)
     known, source.start, source.end = found.format, found.start, found.end
-    end, has_more = None, found.has_more
+    end, size, has_more = None, 0, found.has_more
+    seconds = known.seconds(source) if known.seconds else None
     if known.header is not None:
         header = known.header(source)
-        end, has_more = header.end, header.more_is_worth_telling
+        end, size, has_more = header.end, header.size, header.more_is_worth_telling
         known = _apply(header, known, source)
     elif known.end is not None:
         end = known.end(source)
-    breaks_off, damaged_pages = end is not None and end > source.end, 0
+        size = 0 if end in (None, BEYOND) else end - source.start
+    breaks_off, damaged_pages, lost_samples = end is not None and end > source.end, 0, None
     if known.paged:
         pages = check_pages(source)
         breaks_off, damaged_pages = not pages.complete, pages.damaged_parts
+        lost_samples = pages.lost_samples
         known = OGG_CHAIN if len(pages.links) > 1 else known
     head = source.read_at(source.start, 2048)
     samples = known.samples(head) if known.samples else None
     if known is FREE_FORMAT_MP3 and (count := xing_place(head)) is not None:
         source.patch(source.start + count, bytes(4))  # libsndfile reads no frame more
     intact = not (breaks_off or damaged_pages)
-    decoders, clean = known.decoders_for(intact=intact), found.ends_clean
-    return Probed(known, decoders, end, breaks_off, damaged_pages, clean, samples, has_more)
+    return Probed(
+        format=known,
+        decoders=known.decoders_for(intact=intact),
+        announced_bytes=size,
+        missing_bytes=max(end - source.end, 0) if end is not None else 0,
+        announced_seconds=seconds,
+        breaks_off=breaks_off,
+        ends_in_tag=known is UNKNOWN and breaks_off_in_tag(source),
+        damaged_pages=damaged_pages,
+        lost_samples=lost_samples,
+        ends_clean=found.ends_clean,
+        announced_samples=samples,
+        has_more=has_more,
+    )
 
 
 @dataclass(frozen=True)

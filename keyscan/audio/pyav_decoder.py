@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any
 
 import av
 import av.error
-import av.logging
 import av.subtitles.stream  # PyAV would load it later, perhaps with no memory left
 import numpy as np
-from av.container import InputContainer
-from av.stream import Discard
+from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
 from keyscan.audio.decoder import Block, Damage, Refused, StreamNumbers
-from keyscan.audio.formats import ADTS, ASF, BY_DEMUXER, MP3, MP4, ROWS_OF_FRAMES, UNKNOWN, Format
+from keyscan.audio.ffmpeg import Readable, open_container
+from keyscan.audio.formats import (
+    ADTS,
+    ASF,
+    AVI,
+    BY_DEMUXER,
+    MP3,
+    MP4,
+    ROWS_OF_FRAMES,
+    UNKNOWN,
+    Format,
+)
 from keyscan.audio.mixdown import Mixdown
 from keyscan.audio.protection import protected_tracks
 from keyscan.audio.scale import PEEK_FRAMES, PEEKS, full_scale
@@ -30,76 +36,12 @@ from keyscan.audio.tracks import choose
 
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _BLOCK_SAMPLES = 1 << 17  # of all channels together
-_READ_SIZE = 1 << 18
-_LARGEST_ALLOCATION = 128 << 20  # bytes: the index of 24 hours of AAC in an MP4 takes 100 MB
 _NOT_READABLE = (av.error.FFmpegError, ValueError, OSError)  # what opening a file raises
 _HIGHEST_ADX_RATE = 1 << 20  # Hz
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
-# Formats that name other files or addresses, devices, subtitles, text, scripts that make hours of
-# tones out of a line, raw video, which has no sound and which FFmpeg finds in random bytes, and AMR
-# without its header, which it finds in columns of numbers.
-_DENIED_WORDS = ("_pipe", "image2", "jpeg", "webp", "gif", "png")
-_DENIED = frozenset(
-    (
-        *("concat", "concatf", "hls", "applehttp", "dash", "smoothstreaming", "imf"),
-        *("rtp", "rtsp", "sdp", "sap", "rtp_mpegts", "ffmetadata"),
-        *("lavfi", "alsa", "oss", "pulse", "sndio", "jack", "fbdev", "x11grab", "xcbgrab"),
-        *("kmsgrab", "v4l2", "video4linux2,v4l2", "dshow", "gdigrab", "vfwcap", "avfoundation"),
-        *("ass", "srt", "webvtt", "lrc", "microdvd", "mpl2", "mpsub", "jacosub", "sami", "stl"),
-        *("subviewer", "subviewer1", "vplayer", "pjs", "realtext", "tedcaptions", "aqtitle"),
-        *("scc", "mcc", "sup", "vobsub", "dvbsub", "dvbtxt", "ttml"),
-        *("tty", "ico", "cdg", "bin", "adf", "idf", "xbin", "tiertexseq"),
-        *("data", "rawvideo", "yuv4mpegpipe", "sbg", "amrnb", "amrwb"),
-        *("h261", "h263", "h264", "hevc", "vvc", "evc", "av1", "obu", "vc1", "vc1test", "m4v"),
-        *("mpegvideo", "cavsvideo", "avs2", "avs3", "dirac", "dnxhd", "mjpeg", "apv", "ivf"),
-    )
-)
-
+_PRIMING = 0.1  # seconds: what an encoder puts before the sound
 _SMALLEST_GAP = 0.02  # seconds: more than the rounding of time stamps in milliseconds
-
-
-def limit_allocations(size: int = _LARGEST_ALLOCATION) -> bool:
-    """Make FFmpeg refuse to allocate more than ``size`` bytes at once, in this process.
-
-    A file of 1 kB can claim as many samples as fill the memory, and a QuickTime index can be packed
-    a thousandfold. The function is ``av_max_alloc`` of libavutil/mem.h, which PyAV does not
-    expose. Returns False where it is not found.
-    """
-    libraries = [Path(av.logging.__file__)]  # linked with libavutil
-    if os.name == "nt":
-        libraries = list(Path(av.__file__).parent.parent.glob("av.libs/avutil-*.dll"))
-    for library in libraries:
-        function = getattr(ctypes.CDLL(str(library)), "av_max_alloc", None)
-        if function is not None:
-            function.argtypes, function.restype = [ctypes.c_size_t], None
-            function(size)
-            return True
-    return False
-
-
-av.logging.set_level(None)
-limit_allocations()
-
-
-_ALLOWED = sorted(
-    name
-    for name in av.formats_available - _DENIED
-    if not any(word in name for word in _DENIED_WORDS)
-)
-_CONTAINER_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": ",".join(_ALLOWED)}
-
-
-def _refuse_to_open(*_: object) -> NoReturn:
-    """A media file must not make FFmpeg open another file or an address."""
-    raise PermissionError("media files may not open other files")
-
-
-class Readable(Protocol):
-    """What FFmpeg reads that is no file."""
-
-    def read(self, count: int, /) -> bytes:
-        """Up to ``count`` bytes; none at the end."""
 
 
 class PyavDecoder:
@@ -135,7 +77,7 @@ class PyavDecoder:
         if demuxer is None and known in (MP3, ADTS):  # by bytes FFmpeg errs
             demuxer = known.demuxer
         try:
-            self._container = _open(source, demuxer)
+            self._container = open_container(source, demuxer)
         except _NOT_READABLE as error:
             raise Refused(getattr(error, "strerror", None) or str(error)) from error
         demuxer = self._container.format.name
@@ -183,9 +125,13 @@ class PyavDecoder:
 
     def _announced_seconds(self) -> float | None:
         stream, container = self._stream, self._container
-        if not self._demuxed.states_length or (stream.start_time or 0) > 0:
+        start = float((stream.start_time or 0) * (stream.time_base or 0))
+        if not self._demuxed.states_length or start > _PRIMING:
             return None
-        is_alone = len(container.streams) == 1  # else the file's length may be that of a video
+        if self._demuxed is AVI:  # FFmpeg states what is there
+            return float(stream.frames * (stream.time_base or 0)) or None
+        # else the file's length may be that of a video
+        is_alone = all(each is stream or _is_attached(each) for each in container.streams)
         if stream.duration and stream.time_base and (is_alone or self._demuxed is not ASF):
             return float(stream.duration * stream.time_base)
         if container.duration and is_alone:
@@ -258,7 +204,7 @@ class PyavDecoder:
 
         Counts the packets that cannot be decoded.
         """
-        damage, bad, last = self.damage, False, None
+        damage, bad, last, begun = self.damage, False, None, not self._ends_anywhere
         tag_end, in_tag = 0, False
         places = {stream.index: place for place, stream in enumerate(self._streams)}
         decoders = [stream.codec_context.decode for stream in self._streams]
@@ -278,6 +224,8 @@ class PyavDecoder:
                 continue
             in_tag = False
             for frame in frames:
+                if not begun:  # FFmpeg looked for frames in what lies before the sound
+                    damage.bad_packets, begun = 0, True
                 bad |= frame.is_corrupt
                 yield place, frame
         # A damaged last packet is the usual end of a broken download.
@@ -314,18 +262,9 @@ class PyavDecoder:
         self._container.close()
 
 
-def _open(source: SourceFile | Readable, demuxer: str | None) -> InputContainer:
-    if isinstance(source, SourceFile):
-        source.seek(0)
-    return av.open(
-        source,
-        mode="r",
-        format=demuxer,
-        container_options=_CONTAINER_OPTIONS,
-        metadata_errors="replace",
-        buffer_size=_READ_SIZE,
-        io_open=_refuse_to_open,
-    )
+def _is_attached(stream: Any) -> bool:
+    """Whether the stream is a cover picture or an attached file."""
+    return stream.type == "attachment" or bool(stream.disposition & Disposition.attached_pic)
 
 
 def _overflows(source: SourceFile) -> bool:
@@ -344,7 +283,7 @@ def _stores_floats(stream: av.AudioStream) -> bool:
 def _peek(source: SourceFile, stream: int) -> list[NDArray[Any]]:
     """Samples from all over the file, through a container of their own."""
     position, parts = source.tell(), []
-    with contextlib.suppress(*_NOT_READABLE, IndexError), _open(source, None) as container:
+    with contextlib.suppress(*_NOT_READABLE, IndexError), open_container(source, None) as container:
         for place in range(PEEKS):
             with contextlib.suppress(av.error.FFmpegError, StopIteration):
                 container.seek((container.duration or 0) * place // PEEKS)

@@ -172,13 +172,18 @@ class AudioStream:
             return decoder
         self._source.check()
         file = f"the {known.name} file" if known.name else "the file"
+        if self._probed.ends_in_tag:
+            message = "the file breaks off within the tag at its start, before any sound"
+            raise DecodeFailed(message, [AnalysisWarning("truncated", message)])
         if self._probed.breaks_off or self._source.shrank:
             message = f"{file} breaks off before it can be decoded"
             raise DecodeFailed(message, [AnalysisWarning("truncated", message)])
         if known is FREE_FORMAT_MP3:
             raise UnsupportedFormat(f"free-format MP3 that libsndfile refuses: {reasons[0]}")
         if known.name:
-            raise DecodeFailed(f"{file} cannot be decoded: {reasons[0]}")
+            words = reasons[0].rstrip(".")
+            message = f"{file} cannot be decoded: its header is incomplete or damaged"
+            raise DecodeFailed(f'{message} (the decoder says "{words}")')
         if self._source.start:
             raise DecodeFailed("no sound that is known follows the tag at the file's start")
         raise UnsupportedFormat("the bytes are no audio format that is known")
@@ -271,9 +276,10 @@ class AudioStream:
             breaks_off |= probed.format is MP3 or not damage.bad_packets
             if self._samples:
                 announced = self.duration * probed.announced_samples / self._samples
-        elif not probed.format.paged:  # an Ogg file ends where its last page says
-            # by bytes first: of a truncated AVI, FFmpeg states a part of the length
-            announced = self._announced_by_bytes() or self._decoder.announced_seconds
+        elif not probed.format.paged:
+            announced = self._announced_by_headers()
+        elif probed.lost_samples is not None and self._samples:
+            announced = self.duration * (1 + probed.lost_samples / self._samples)
         if not breaks_off:
             return None
         if announced is None:
@@ -283,12 +289,16 @@ class AudioStream:
         whole = f"{announced:.1f}" if announced < 10 else f"{announced:.0f}"
         return f"the file breaks off before its end: {self.duration:.1f} s decoded of {whole} s"
 
-    def _announced_by_bytes(self) -> float | None:
-        """The whole length, if the missing bytes are as long as those that are there."""
-        (start, stop), end = self._range, self._probed.announced_end
-        if end is None or not self._samples:
+    def _announced_by_headers(self) -> float | None:
+        """Seconds of the whole sound; last, if the missing bytes are as long as the others."""
+        probed = self._probed
+        if probed.missing_bytes and not probed.announced_bytes:  # fragments may follow
             return None
-        return self.duration * (end - start) / (stop - start)
+        seconds = probed.announced_seconds or self._decoder.announced_seconds
+        if seconds or not (probed.announced_bytes and self._samples):
+            return seconds
+        present = probed.announced_bytes - probed.missing_bytes
+        return self.duration * probed.announced_bytes / present if present > 0 else None
 
 
 def _unheard(seconds: float) -> float:

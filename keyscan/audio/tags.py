@@ -6,6 +6,7 @@ Sources: id3.org (ID3v2.4 section 3; ID3v1) and the APEv2 specification (wiki.hy
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from keyscan.audio.source import SourceFile
 
@@ -36,16 +37,28 @@ def tag_length(head: bytes) -> int:
 
 def behind_tags(source: SourceFile, at: int = 0) -> int:
     """The first byte behind the tags that begin at byte ``at``, and behind zeros between them."""
+    for begin, end in _tags(source, at):
+        if end > source.end:  # a damaged size, or a truncated file
+            return begin + (10 if source.read_at(begin, 3) == b"ID3" else _HEAD)
+        at = end
+    return at
+
+
+def breaks_off_in_tag(source: SourceFile) -> bool:
+    """Whether the file ends before one of the tags at its start does."""
+    return any(end > source.end for _, end in _tags(source, 0))
+
+
+def _tags(source: SourceFile, at: int) -> Iterator[tuple[int, int]]:
+    """First byte and end of each tag from byte ``at`` on; the last may end behind the file."""
     for _ in range(_MAX_TAGS):
         begin = behind_zeros(source, at)
         head = source.read_at(begin, _HEAD)
         length = tag_length(head)
         if not length or (begin == 0 and head[:3] == b"TAG"):  # which may be a text
-            break
+            return
         at = begin + length
-        if at > source.end:  # a damaged size, or a truncated file
-            return begin + (10 if head[:3] == b"ID3" else _HEAD)
-    return at
+        yield begin, at
 
 
 def behind_zeros(source: SourceFile, at: int) -> int:

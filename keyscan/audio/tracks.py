@@ -98,7 +98,9 @@ def _require_any(streams: Sequence[av.AudioStream], protected_ids: Container[int
     if any(_is_protected(stream, protected_ids) for stream in streams):
         raise Protected("the sound is encrypted: it has a copy protection (DRM)")
     if any(stream.codec_context is not None for stream in streams):
-        raise DecodeFailed("the sound has no sample rate or no channels that can be")
+        raise DecodeFailed(
+            "the file states no valid sample rate or number of channels for its sound"
+        )
     raise UnsupportedFormat("the audio is in a codec that is not supported")
 
 

@@ -61,7 +61,8 @@ class Watch:
             with contextlib.suppress(OSError):
                 send(self._connection, Stop())
         if now > min(self._start + self._timeout, self._stop_deadline or math.inf):
-            text = f"no answer within {self._timeout:g} seconds; the file is given up"
+            seconds = f"{self._timeout:.1f}".removesuffix(".0")
+            text = f"no answer within {seconds} seconds; the file is given up"
             self.verdict = Cancelled() if stopping else TimedOut(text)
         elif resident_bytes(self._process.pid or 0) > self._options.memory_limit:
             self.verdict = out_of_memory(self._options)

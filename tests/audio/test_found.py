@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from keyscan.audio.ffmpeg import limit_allocations
 from keyscan.audio.mpeg import end_of_frames, find_frames
-from keyscan.audio.pyav_decoder import limit_allocations
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import AnalysisError

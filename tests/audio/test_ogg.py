@@ -102,8 +102,13 @@ def test_a_damaged_last_page_is_still_the_last(tmp_path: Path) -> None:
 
 def test_a_cut_file_breaks_off_and_is_not_damaged(tmp_path: Path) -> None:
     data = b"".join(pages_of("ogg-opus"))
-    for kept in (len(data) // 2, len(data) - len(pages_of("ogg-opus")[-1]), len(data) - 1):
+    last = pages_of("ogg-opus")[-1]
+    for kept in (len(data) // 2, len(data) - len(last), len(data) - len(last) + 26):
         assert check(tmp_path, data[:kept]) == OggPages(0, complete=False, links=(0,))
+    times = [int.from_bytes(page[6:14], "little") for page in pages_of("ogg-opus")[-2:]]
+    lost = times[1] - times[0]
+    expected = OggPages(0, complete=False, links=(0,), lost_samples=lost)
+    assert check(tmp_path, data[:-1]) == expected
 
 
 def test_other_bytes_behind_the_last_page_are_no_damage(tmp_path: Path) -> None:

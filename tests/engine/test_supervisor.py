@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from keyscan.engine.supervisor import Supervisor
+import multiprocessing
+import threading
+
+import pytest
+
+from keyscan.engine.supervisor import Supervisor, Watch
+from keyscan.options import WorkerOptions
 from tests.server_process import wait_for
 
 
@@ -33,3 +39,15 @@ def test_a_watch_that_has_ended_is_looked_at_no_more():
     with supervisor.watching(second):
         wait_for(lambda: second.count > 2)
     assert first.count == seen
+
+
+@pytest.mark.parametrize(("timeout", "text"), [(0.300001, "0.3"), (1.0, "1")])
+def test_the_time_limit_is_told_in_round_seconds(timeout, text):
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=theirs.recv)
+    process.start()
+    watch = Watch(process, ours, WorkerOptions(timeout=timeout), threading.Event())
+    while watch.verdict is None:
+        watch.look()
+    process.join()
+    assert str(watch.verdict) == f"no answer within {text} seconds; the file is given up"
