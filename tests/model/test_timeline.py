@@ -200,6 +200,34 @@ def test_noise_beside_music_has_no_key(model: KeyModel, place: str, seconds: int
         assert part.end - part.start == pytest.approx(30)
 
 
+@pytest.mark.parametrize("seconds", [6, 10])
+@pytest.mark.parametrize("noise_seconds", [20, 80])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_short_music_lends_no_key_to_long_noise(
+    model: KeyModel, place: str, noise_seconds: int, seconds: int
+) -> None:
+    music, other = piece(("A minor", seconds)), noise(noise_seconds)
+    parts = [other, music] if place == "before" else [music, other]
+    analysis = estimate_key(model, np.concatenate(parts, axis=1), timeline=True)
+    timeline = analysis.timeline
+    assert timeline is not None
+    assert keys_of(timeline) == (["-", "8A"] if place == "before" else ["8A", "-"])
+    assert (analysis.tonal, analysis.camelot) == (True, "8A")
+    (found,) = [segment for segment in timeline.segments if segment.tonal]
+    assert found.end - found.start == pytest.approx(seconds, abs=5)
+    for part in (timeline.intro, timeline.outro):
+        assert (part.start, part.end, part.key) == (found.start, found.end, found.key)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_quiet_short_music_that_does_not_pay_for_a_change(model: KeyModel, place: str) -> None:
+    """Its few blocks are found though the most probable path has none of them."""
+    music, other = piece(("A minor", 6)) * 0.3, noise(80)
+    parts = [other, music] if place == "before" else [music, other]
+    timeline = timeline_of(model, np.concatenate(parts, axis=1))
+    assert keys_of(timeline) == (["-", "8A"] if place == "before" else ["8A", "-"])
+
+
 def test_the_intro_is_half_a_minute_of_music_though_speech_interrupts_it(model: KeyModel) -> None:
     track = [noise(40), piece(("A minor", 20)), noise(40, 1), piece(("C minor", 60))]
     timeline = timeline_of(model, np.concatenate(track, axis=1))
