@@ -57,7 +57,7 @@ def find_parts(blocks: Blocks, change_cost: float = CHANGE_COST) -> list[Part]:
     states = np.column_stack([keys, keys.max(axis=1) - for_a_key])
     path = _most_probable_path(states, change_cost)
     ranges = _runs(path.tolist())
-    # beside music, a little of it would make a part tonal
+    # a part of noise beside music is not judged again: a little of the music would make it tonal
     candidates = [part for part in ranges if path[part[0]] != _NOT_TONAL]
     if not candidates:
         candidates = [_short_music(blocks, for_a_key)]
@@ -82,7 +82,11 @@ def find_parts(blocks: Blocks, change_cost: float = CHANGE_COST) -> list[Part]:
 
 
 def _short_music(blocks: Blocks, for_a_key: Floats) -> Range:
-    """The most tonal part of a track if the rest is not tonal, else the whole track."""
+    """The music of a track whose most probable path has none.
+
+    Six seconds may not pay for a change of state, but would make minutes of applause tonal. So the
+    music is the most tonal part if the rest is not tonal, and the whole track if it is.
+    """
     whole = (0, len(blocks))
     sums = np.append(0.0, np.cumsum(for_a_key))
     end = int((sums - np.minimum.accumulate(sums)).argmax())  # of the part with the largest sum

@@ -219,13 +219,22 @@ def test_short_music_lends_no_key_to_long_noise(
         assert (part.start, part.end, part.key) == (found.start, found.end, found.key)
 
 
-@pytest.mark.parametrize("place", ["before", "after"])
-def test_quiet_short_music_that_does_not_pay_for_a_change(model: KeyModel, place: str) -> None:
-    """Its few blocks are found though the most probable path has none of them."""
-    music, other = piece(("A minor", 6)) * 0.3, noise(80)
-    parts = [other, music] if place == "before" else [music, other]
-    timeline = timeline_of(model, np.concatenate(parts, axis=1))
-    assert keys_of(timeline) == (["-", "8A"] if place == "before" else ["8A", "-"])
+def applause(seconds: float) -> Spectrogram:
+    """Four hundred claps a second."""
+    bank, rng = load_filter_bank(), np.random.default_rng(0)
+    claps = np.zeros(int(seconds * bank.sample_rate))
+    struck = rng.integers(0, len(claps), int(400 * seconds))
+    np.add.at(claps, struck, rng.normal(0, 0.5, len(struck)))
+    burst = rng.normal(0, 1, 200) * np.exp(-np.arange(200) / 30)
+    return constant_q(np.convolve(claps, burst, "same").astype(np.float32), bank)
+
+
+@pytest.mark.parametrize("seconds", [20, 45])
+def test_music_too_short_for_a_change_of_state_lends_no_key(model: KeyModel, seconds: int) -> None:
+    track = np.concatenate([applause(seconds), piece(("A minor", 6)) * 0.7], axis=1)
+    timeline = timeline_of(model, track)
+    assert keys_of(timeline) == ["-", "8A"]
+    assert timeline.segments[0].end == pytest.approx(seconds, abs=7)
 
 
 def test_the_intro_is_half_a_minute_of_music_though_speech_interrupts_it(model: KeyModel) -> None:
