@@ -50,7 +50,8 @@ class Part:
 def find_parts(blocks: Blocks, change_cost: float = CHANGE_COST) -> list[Part]:
     """The parts of a track, neighbours in different keys; ``change_cost`` in nats.
 
-    Less than ten seconds of drums, speech or noise belong to the music beside them.
+    Less than ten seconds of drums, speech or noise belong to the music beside them, but a few
+    seconds of music lend no key to more of them.
     """
     keys = blocks.log_probabilities()
     for_a_key = np.clip(blocks.tonality(), -_SUREST_NOISE, _SUREST_MUSIC)
