@@ -27,7 +27,8 @@ HOME_SHARE = 0.5
 END_SECONDS = 30.0
 """The length of the intro and of the outro."""
 _NOT_TONAL = len(KEYS)  # the state after the keys
-_SUREST_BLOCK = 3.0  # nats: the most that the timbre of one block says for or against a key
+_SUREST_NOISE = 4.0  # nats: the most that the timbre of one block says against a key
+_SUREST_MUSIC = 8.0  # and for a key: two blocks of music are enough
 _LEAST_FRAMES = 48  # fewer of drums, speech or noise belong to the music beside them
 _DROPPED_SECONDS = 0.5  # at most, by the front end at a track's end
 
@@ -49,16 +50,18 @@ class Part:
 def find_parts(blocks: Blocks, change_cost: float = CHANGE_COST) -> list[Part]:
     """The parts of a track, neighbours in different keys; ``change_cost`` in nats.
 
-    Less than ten seconds of drums, speech or noise belong to the music beside them.
+    Less than ten seconds of drums, speech or noise belong to the music beside them, but a few
+    seconds of music lend no key to more of them.
     """
     keys = blocks.log_probabilities()
-    for_a_key = np.clip(blocks.tonality(), -_SUREST_BLOCK, _SUREST_BLOCK)
+    for_a_key = np.clip(blocks.tonality(), -_SUREST_NOISE, _SUREST_MUSIC)
     states = np.column_stack([keys, keys.max(axis=1) - for_a_key])
     path = _most_probable_path(states, change_cost)
     ranges = _runs(path.tolist())
-    # the network is more accurate on a whole part than on single blocks; but beside music, a little
-    # of that would make a part tonal
-    candidates = [part for part in ranges if path[part[0]] != _NOT_TONAL or len(ranges) == 1]
+    # a part of noise beside music is not judged again: a little of the music would make it tonal
+    candidates = [part for part in ranges if path[part[0]] != _NOT_TONAL]
+    if not candidates:
+        candidates = [_short_music(blocks, for_a_key)]
     judged = [(part, judgement) for part in candidates if (judgement := blocks.judge([part])).tonal]
     home = blocks.judge([part for part, _ in judged] or ranges).probabilities
     prior = HOME_SHARE * home + (1 - HOME_SHARE) / len(KEYS)
@@ -77,6 +80,22 @@ def find_parts(blocks: Blocks, change_cost: float = CHANGE_COST) -> list[Part]:
         )
         for part in _runs(found.tolist())
     ]
+
+
+def _short_music(blocks: Blocks, for_a_key: Floats) -> Range:
+    """The music of a track whose most probable path has none.
+
+    Six seconds may not pay for a change of state, but would make minutes of applause tonal. So the
+    music is the most tonal part if the rest is not tonal, and the whole track if it is.
+    """
+    whole = (0, len(blocks))
+    sums = np.append(0.0, np.cumsum(for_a_key))
+    end = int((sums - np.minimum.accumulate(sums)).argmax())  # of the part with the largest sum
+    first = int(sums[: end + 1].argmin())
+    rest = [part for part in ((0, first), (end, len(blocks))) if first < end and part[0] < part[1]]
+    if not rest or not blocks.judge([whole]).tonal or blocks.judge(rest).tonal:
+        return whole
+    return first, end
 
 
 def to_timeline(

@@ -200,6 +200,43 @@ def test_noise_beside_music_has_no_key(model: KeyModel, place: str, seconds: int
         assert part.end - part.start == pytest.approx(30)
 
 
+@pytest.mark.parametrize("seconds", [6, 10])
+@pytest.mark.parametrize("noise_seconds", [20, 80])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_short_music_lends_no_key_to_long_noise(
+    model: KeyModel, place: str, noise_seconds: int, seconds: int
+) -> None:
+    music, other = piece(("A minor", seconds)), noise(noise_seconds)
+    parts = [other, music] if place == "before" else [music, other]
+    analysis = estimate_key(model, np.concatenate(parts, axis=1), timeline=True)
+    timeline = analysis.timeline
+    assert timeline is not None
+    assert keys_of(timeline) == (["-", "8A"] if place == "before" else ["8A", "-"])
+    assert (analysis.tonal, analysis.camelot) == (True, "8A")
+    (found,) = [segment for segment in timeline.segments if segment.tonal]
+    assert found.end - found.start == pytest.approx(seconds, abs=5)
+    for part in (timeline.intro, timeline.outro):
+        assert (part.start, part.end, part.key) == (found.start, found.end, found.key)
+
+
+def applause(seconds: float) -> Spectrogram:
+    """Four hundred claps a second."""
+    bank, rng = load_filter_bank(), np.random.default_rng(0)
+    claps = np.zeros(int(seconds * bank.sample_rate))
+    struck = rng.integers(0, len(claps), int(400 * seconds))
+    np.add.at(claps, struck, rng.normal(0, 0.5, len(struck)))
+    burst = rng.normal(0, 1, 200) * np.exp(-np.arange(200) / 30)
+    return constant_q(np.convolve(claps, burst, "same").astype(np.float32), bank)
+
+
+@pytest.mark.parametrize("seconds", [20, 45])
+def test_music_too_short_for_a_change_of_state_lends_no_key(model: KeyModel, seconds: int) -> None:
+    track = np.concatenate([applause(seconds), piece(("A minor", 6)) * 0.7], axis=1)
+    timeline = timeline_of(model, track)
+    assert keys_of(timeline) == ["-", "8A"]
+    assert timeline.segments[0].end == pytest.approx(seconds, abs=7)
+
+
 def test_the_intro_is_half_a_minute_of_music_though_speech_interrupts_it(model: KeyModel) -> None:
     track = [noise(40), piece(("A minor", 20)), noise(40, 1), piece(("C minor", 60))]
     timeline = timeline_of(model, np.concatenate(track, axis=1))
