@@ -29,6 +29,7 @@ END_SECONDS = 30.0
 _NOT_TONAL = len(KEYS)  # the state after the keys
 _SUREST_NOISE = 4.0  # nats: the most that the timbre of one block says against a key
 _SUREST_MUSIC = 8.0  # and for a key: two blocks of music are enough
+_LEAST_SECONDS = 10.0  # of silence at an end: less belongs to the music
 _LEAST_FRAMES = 48  # fewer of drums, speech or noise belong to the music beside them
 _DROPPED_SECONDS = 0.5  # at most, by the front end at a track's end
 
@@ -101,7 +102,9 @@ def _short_music(blocks: Blocks, for_a_key: Floats) -> Range:
 def to_timeline(
     parts: Sequence[Part], blocks: Blocks, doubt: float, first: int, end: float
 ) -> Timeline:
-    """The timeline of a track; silence at its ends belongs to the segment next to it.
+    """The timeline of a track.
+
+    Less than ten seconds of silence at an end belong to the segment next to them; more has no key.
 
     Args:
         parts: of the track without the silence at its ends.
@@ -115,14 +118,21 @@ def to_timeline(
     start, stop = float(times[0]), float(times[-1])
     stop = end if end - stop < _DROPPED_SECONDS else stop
     times[0], times[-1] = 0.0, end
-    segments = tuple(
+    segments = [
         _segment(float(low), float(high), part, doubt)
         for (low, high), part in zip(pairwise(times), parts, strict=True)
-    )
+    ]
     sounding = [
         Segment(max(s.start, start), min(s.end, stop), s.key, s.confidence) for s in segments
     ]
-    return Timeline(segments, _first_half_minute(sounding), _last_half_minute(sounding))
+    intro, outro = _first_half_minute(sounding), _last_half_minute(sounding)
+    if start > _LEAST_SECONDS and segments[0].tonal:
+        segments[0] = replace(segments[0], start=start)
+        segments.insert(0, Segment(0.0, start, None, 0.0))
+    if end - stop > _LEAST_SECONDS and segments[-1].tonal:
+        segments[-1] = replace(segments[-1], end=stop)
+        segments.append(Segment(stop, end, None, 0.0))
+    return Timeline(tuple(segments), intro, outro)
 
 
 def _segment(start: float, end: float, part: Part, doubt: float) -> Segment:

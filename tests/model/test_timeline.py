@@ -84,13 +84,24 @@ def test_intro_and_outro(model: KeyModel) -> None:
     )
 
 
-def test_silence_belongs_to_the_music_beside_it_and_is_no_intro(model: KeyModel) -> None:
+def test_a_little_silence_belongs_to_the_music_beside_it_and_is_no_intro(model: KeyModel) -> None:
     music = piece(("A minor", 40), ("B minor", 40))
-    timeline = timeline_of(model, np.pad(music, ((0, 0), (100, 50))))
+    timeline = timeline_of(model, np.pad(music, ((0, 0), (45, 40))))
     assert keys_of(timeline) == ["8A", "10A"]
     first, second = timeline.segments
-    assert (first.start, second.end) == (0.0, pytest.approx(110, abs=0.01))
-    assert first.end == pytest.approx(60, abs=3)
+    assert (first.start, second.end) == (0.0, pytest.approx(97, abs=0.01))
+    assert first.end == pytest.approx(49, abs=3)
+    assert (timeline.intro.start, timeline.outro.end) == (9.0, pytest.approx(89, abs=0.5))
+
+
+def test_long_silence_has_no_key(model: KeyModel) -> None:
+    music = piece(("A minor", 40), ("B minor", 40))
+    timeline = timeline_of(model, np.pad(music, ((0, 0), (100, 3000))))
+    assert keys_of(timeline) == ["-", "8A", "10A", "-"]
+    silence, first, second, after = timeline.segments
+    assert (silence.start, silence.end, first.start) == (0.0, 20.0, 20.0)
+    assert (second.end, after.start) == (pytest.approx(100, abs=0.5),) * 2
+    assert (silence.tonal, silence.confidence) == (after.tonal, after.confidence) == (False, 0.0)
     assert (timeline.intro.start, timeline.outro.end) == (20.0, pytest.approx(100, abs=0.5))
 
 
