@@ -20,11 +20,13 @@ Mono = NDArray[np.float32]
 
 _OCTAVES = (65.0, 130.0, 260.0, 520.0, 1040.0, 1400.0)  # Hz: edges of the bands that are compared
 _WINDOW_SECONDS = 0.09  # resolves an octave at the lowest edge
-_STEP_SHARE, _LEAST_STEP, _MOST_STEP = 0.125, 0.25, 5.0  # of the time so far; seconds
-_PART_SECONDS = 15.0  # in which the powers are added up: single windows scatter
-_CANCELLED = 4.0  # times the power of the mean; recorded rooms and wide pads reach 2
-_LEAST_SHARE = 0.25  # of the parts: a mean without that much music is another piece
-_AUDIBLE = 1e-3  # of the power of the loudest octave, and of the loudest part
+_STEP_SHARE, _LEAST_STEP, _MOST_STEP = 0.125, 0.25, 10.0  # of the time so far; seconds
+_PART_SECONDS = 30.0  # in which the powers are added up: single windows scatter
+_PART_WINDOWS = 3  # of a whole part in a long file
+_CANCELLED = 6.0  # times the power of the mean; recorded rooms and wide pads reach 2
+_LEAST_SHARE = 0.3  # of the parts: a mean without that much music is another piece
+_LEAST_OCTAVE = 1e-2  # of the power of the loudest one
+_LEAST_PART = 1e-3  # of the loudest one
 
 # NaN and infinity are looked for later: numpy should not warn of them.
 _quiet = np.errstate(over="ignore", invalid="ignore")
@@ -59,11 +61,12 @@ class Mixdown:
         mean, rest = np.stack(list(self._powers.values()), axis=1)
         total = mean + rest
         lost = (rest > _CANCELLED * (self.channels - 1) * mean) & (
-            total > _AUDIBLE * total.max(axis=1, keepdims=True)
+            total > _LEAST_OCTAVE * total.max(axis=1, keepdims=True)
         )
         loudness = total.sum(axis=1) / counts
-        audible = loudness >= _AUDIBLE * loudness.max()
-        return bool(np.mean(lost.any(axis=1)[audible]) >= _LEAST_SHARE)
+        audible = loudness >= _LEAST_PART * loudness.max()
+        weights = audible * np.minimum(counts, _PART_WINDOWS)
+        return bool(weights @ lost.any(axis=1) >= _LEAST_SHARE * weights.sum())
 
     @_quiet
     def interleaved(self, samples: NDArray[Any], rate: int) -> Mono:

@@ -46,6 +46,7 @@ class Blocks:
         """``inference``: of ``x``."""
         self._model, self._x, self._whole = model, x, inference
         self._sums = inference.blocks
+        self._judged: dict[tuple[Range, ...], Judgement] = {}  # parts are judged more than once
         if frames < x.shape[-1]:
             self._sums = tuple(sums.sum(0, keepdim=True) for sums in self._sums)
         self.edges = np.append(np.arange(len(self)) * BLOCK_FRAMES, frames)
@@ -72,6 +73,12 @@ class Blocks:
 
     def judge(self, ranges: Sequence[Range]) -> Judgement:
         """The blocks of ``ranges``, which do not overlap, as one track."""
+        key = tuple(ranges)
+        if key not in self._judged:
+            self._judged[key] = self._judge(key)
+        return self._judged[key]
+
+    def _judge(self, ranges: Sequence[Range]) -> Judgement:
         frames = sum(map(self.frames, ranges))
         if frames == self.edges[-1]:
             whole = self._whole
