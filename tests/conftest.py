@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from unittest import mock
 
 import pytest
@@ -15,6 +14,7 @@ from keyscan.doctor.environment import PREFIXES
 from keyscan.keys import Key
 from tests.crafted.streams import Piece, write_streams
 from tests.server_process import ServerProcess
+from tests.sparse_files import write_silent_wav
 
 # a busy machine is no reason to fail
 settings.register_profile("patient", deadline=None)
@@ -54,13 +54,7 @@ def film(tmp_path_factory):
 def endless(tmp_path_factory):
     """A WAV of ten minutes that takes seconds to decode: 64 channels of silence, sparse on disk."""
     path = tmp_path_factory.mktemp("long") / "endless.wav"
-    frame, rate = 64 * 2, 44_100
-    size = frame * rate * 600
-    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 64,
-                         rate, frame * rate, frame, 16, b"data", size)  # fmt: skip
-    with path.open("wb") as file:
-        file.write(header)
-        file.truncate(size + len(header))
+    write_silent_wav(path, 64, 600)
     return path
 
 

@@ -113,3 +113,14 @@ def _far(name: bytes, body: bytes, shift: int) -> bytes:
         return _box(name, body)
     near: NDArray[np.uint32] = np.frombuffer(body[8:], ">u4")
     return _box(b"co64", body[:8] + (near.astype(np.uint64) + shift).astype(">u8").tobytes())
+
+
+def write_silent_wav(path: Path, channels: int, seconds: int) -> None:
+    """Silence in 16 bits: the more channels, the longer it takes to decode."""
+    frame = 2 * channels
+    size = frame * SAMPLE_RATE * seconds
+    form = struct.pack("<HHIIHH", 1, channels, SAMPLE_RATE, frame * SAMPLE_RATE, frame, 16)
+    head = struct.pack("<4sI8sI16s4sI", b"RIFF", size + 36, b"WAVEfmt ", 16, form, b"data", size)
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(size + len(head))

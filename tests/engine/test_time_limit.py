@@ -18,6 +18,7 @@ from keyscan.spectrogram.features import extract_features
 from tests.audio_files import FORMATS, music, valid
 from tests.crafted.claims import LENGTH_CLAIMS
 from tests.server_process import ServerProcess
+from tests.sparse_files import write_silent_wav
 
 
 class Process:
@@ -124,13 +125,8 @@ def test_a_long_file_has_its_time_in_the_server(tmp_path):
 
 def test_the_server_says_how_long_the_limit_was(tmp_path):
     """Twenty minutes of 32 channels, which take seconds."""
-    path, frame, rate = tmp_path / "long.wav", 64, 44_100
-    size = frame * rate * 1200
-    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 32,
-                         rate, frame * rate, frame, 16, b"data", size)  # fmt: skip
-    with path.open("wb") as file:
-        file.write(header)
-        file.truncate(size + len(header))
+    path = tmp_path / "long.wav"
+    write_silent_wav(path, 32, 1200)
     with ServerProcess("-w", "1", "--timeout", "0.2") as server:
         reply = server.ask({"id": 1, "path": str(path)})
     assert reply["code"] == "timeout"
