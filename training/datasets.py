@@ -83,7 +83,7 @@ def read_folder(folder: Path) -> TrackSet:
     """
     rows = read_rows(folder / "labels.tsv", ("file", "key"))
     tracks = [Track(folder / row["file"], parse_key(row["key"], where)) for where, row in rows]
-    return split_missing(folder.name, tracks)
+    return split_missing(folder.absolute().name, tracks)
 
 
 def read_features(path: Path) -> TrackSet:

@@ -100,9 +100,10 @@ def _examine(digests: Iterable[str], out: Path, cut: Cut) -> dict[str, _Examined
         if not outcome:
             wide = heard.spectrogram.astype(np.float32)
             row = row._replace(outcome="kept", excerpts=len(cut.excerpts(wide)))
-            known = outlines.find(row.seconds, outline_of(wide))
+            outline = outline_of(wide)
+            known = outlines.find(row.seconds, outline)
             original = digest if known is None else originals[known]
-            outlines.add(row.seconds, outline_of(wide))
+            outlines.add(row.seconds, outline)
             originals.append(original)
         examined[digest] = _Examined(row, original)
     return examined

@@ -311,8 +311,10 @@ def test_training_starts_from_a_checkpoint_and_is_judged_on_the_fold_left_out(
     recordings = "--recordings", out / "fold-1", "--recorded", "0.5"
     begin = "--corpus", start / "corpus", "--start", start / "start.pt"
     still = "--learning-rate", "1e-9"
-    run = command("train", *begin, *recordings, *few, *still, "--out", tmp_path / "run")
+    dev = "--dev", out / "fold-0.npz"
+    run = command("train", *begin, *recordings, *few, *still, *dev, "--out", tmp_path / "run")
     assert run.returncode == 0, run.stderr
+    assert 0 <= json.loads(run.stdout)["fold-0"]["exact"] <= 1
     checkpoint = tmp_path / "run" / "epoch-01.pt"
     info = load_model(checkpoint).info
     assert info.settings["architecture"]["ring"] == 6
