@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from keyscan.errors import ModelError
-from keyscan.model.checkpoint import load_model
+from training.checkpoints import read_checkpoint
 from training.files import write_whole
 
 
@@ -28,11 +28,7 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
         ModelError: a file is not a checkpoint of ``training.train``.
         ValueError: the checkpoints differ in architecture or in training settings.
     """
-    checkpoints = []
-    for path in paths:
-        if load_model(path).info.name != "keyscan":
-            raise ModelError(f"{path}: not a checkpoint of training.train")
-        checkpoints.append(torch.load(path, weights_only=True))
+    checkpoints = [read_checkpoint(path).content for path in paths]
     runs = [{**c["training"], "epoch": 0, "architecture": c["architecture"]} for c in checkpoints]
     if any(run != runs[0] for run in runs):
         raise ValueError("only epochs of one run can be averaged")

@@ -1,7 +1,7 @@
 """Fit a checkpoint's temperature to recordings with known keys.
 
-``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K] [--short-only]
---out FILE``
+``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K]
+[--features FILE...] [--short-only] --out FILE``
 
 Writes a copy of the checkpoint with ``temperature``, ``temperature_frames`` and
 ``temperature_shortest`` (see ``keyscan.model.confidence``), and with ``calibration``, which
@@ -31,7 +31,7 @@ from training.calibration import Outputs, fit_shortest, fit_temperature
 from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.files import write_whole
 from training.processes import single_threaded
-from training.sets import add_set_options, read_sets
+from training.sets import add_features_option, add_set_options, read_sets
 
 _EXCERPTS = (50, 100, 200)  # frames: 10, 20 and 40 seconds from the middle of a recording
 _SHORT = (6, 12, 18, 30)  # frames: files of 1.5 to 6 seconds
@@ -44,7 +44,7 @@ def outputs_of(
     """The model's outputs for every available recording, and for excerpts and short ones of each.
 
     Raises:
-        DatasetError: a set has no available recording, or one cannot be analysed.
+        DatasetError: a set has no available recording, or one cannot be read or analysed.
         OSError: the cache cannot be written.
     """
     whole, excerpts, short = _Collection(model), _Collection(model), _Collection(model)
@@ -129,6 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     add_set_options(parser)
+    add_features_option(parser)
     parser.add_argument("--short-only", action="store_true", help="keep the other temperatures")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="keep spectrograms here between runs")

@@ -1,15 +1,12 @@
-"""Recordings with known keys, for checkpoint selection and evaluation, never for training.
+"""Recordings with known keys, for checkpoint selection and evaluation, and how to load them.
 
-Supports three layouts: a folder with ``labels.tsv``, a checkout of the GiantSteps key dataset with
-its audio (Knees et al., "Two data sets for tempo estimation and key detection in electronic dance
-music annotated from user corrections", ISMIR 2015), and a table of votes on excerpts.
+``training.sources`` reads published data sets.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,59 +15,44 @@ import numpy as np
 import numpy.typing as npt
 
 from keyscan.keys import Key
-from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, load_filter_bank
+from keyscan.spectrogram.constant_q import FILTER_BANK_PATH, N_BINS, load_filter_bank
 from keyscan.spectrogram.features import extract_features
+from training.features import array_names, read_array
 from training.files import write_whole
 from training.processes import single_threaded
-
-_AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".m4a")
-
-
-class DatasetError(Exception):
-    """A data set that cannot be read; the message names the file and the line."""
+from training.shards import MARGIN_BINS
+from training.tables import DatasetError as DatasetError
+from training.tables import parse_key, read_rows
 
 
 @dataclass(frozen=True)
 class Track:
-    """A file, its true key, and the part that the label applies to (None: the whole file)."""
+    """A file, its true key, and the part that the label applies to (None: the whole file).
+
+    ``member``: the name of the track's array, if the file is a set of ``training.features``.
+    """
 
     path: Path
     key: Key
     start: float = 0.0
     length: float | None = None
+    member: str | None = None
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the file, or that of the array and the title."""
+        return self.path.name if self.member is None else f"{self.member} {self.title}".strip()
 
 
 @dataclass(frozen=True)
 class TrackSet:
-    """``missing``: labelled files without audio."""
+    """``missing``: labelled files without audio; ``skipped``: (name, reason) of unusable labels."""
 
     name: str
     tracks: tuple[Track, ...]
     missing: tuple[Path, ...] = ()
-
-
-def _parse_key(text: str, where: str) -> Key:
-    try:
-        return Key.parse(text)
-    except ValueError as error:
-        raise DatasetError(f"{where}: {error}") from error
-
-
-def _rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(where, row) of a tab-separated table with a header; quotes have no special meaning."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            lacking = set(columns) - set(reader.fieldnames or ())
-            if lacking:
-                raise DatasetError(f"{path}: no column {', '.join(sorted(lacking))}")
-            for row in reader:
-                where = f"{path}:{reader.line_num}"
-                if any(row[column] is None for column in columns):
-                    raise DatasetError(f"{where}: too few columns")
-                yield where, row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from error
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 def _is_file(path: Path) -> bool:
@@ -80,14 +62,17 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _split(name: str, tracks: Iterable[Track]) -> TrackSet:
+def split_missing(
+    name: str, tracks: Iterable[Track], skipped: Iterable[tuple[str, str]] = ()
+) -> TrackSet:
+    """The set of the tracks whose files exist; the others are ``missing``."""
     found, missing = [], []
     for track in tracks:
         if _is_file(track.path):
             found.append(track)
         else:
             missing.append(track.path)
-    return TrackSet(name, tuple(found), tuple(missing))
+    return TrackSet(name, tuple(found), tuple(missing), tuple(skipped))
 
 
 def read_folder(folder: Path) -> TrackSet:
@@ -96,38 +81,28 @@ def read_folder(folder: Path) -> TrackSet:
     Raises:
         DatasetError: the table is missing, or a line is invalid.
     """
-    rows = _rows(folder / "labels.tsv", ("file", "key"))
-    tracks = [Track(folder / row["file"], _parse_key(row["key"], where)) for where, row in rows]
-    return _split(folder.name, tracks)
+    rows = read_rows(folder / "labels.tsv", ("file", "key"))
+    tracks = [Track(folder / row["file"], parse_key(row["key"], where)) for where, row in rows]
+    return split_missing(folder.absolute().name, tracks)
 
 
-def read_giantsteps(checkout: Path, audio: Path | None = None) -> TrackSet:
-    """``annotations/key/ID.LOFI.key`` (or ``annotations/giantsteps/``), ``audio/ID.LOFI.mp3``.
-
-    ``audio``: the audio folder, if outside the checkout.
-    Annotations that do not name one of the 24 keys ("-", two keys, other modes) are left out, as
-    in the dataset's own evaluation.
+def read_features(path: Path) -> TrackSet:
+    """A set of ``training.features``: ``NAME.npz``, with ``NAME.tsv`` beside it.
 
     Raises:
-        DatasetError: the checkout has no annotations.
+        DatasetError: a file cannot be read, a line is invalid, or its array does not exist.
     """
-    folders = [checkout / "annotations" / name for name in ("key", "giantsteps")]
-    annotations = [path for folder in folders for path in sorted(folder.glob("*.key"))]
-    if not annotations:
-        raise DatasetError(f"{checkout}: no annotations/key/*.key: not a GiantSteps checkout")
-    tracks = []
-    for path in annotations:
-        try:
-            key = Key.parse(path.read_text(encoding="utf-8-sig").strip())
-        except ValueError:
-            continue
-        except OSError as error:
-            raise DatasetError(f"{path}: cannot be read: {error}") from error
-        stem = path.name.removesuffix(".key")
-        candidates = [(audio or checkout / "audio") / (stem + end) for end in _AUDIO_SUFFIXES]
-        found = next((c for c in candidates if c.is_file()), candidates[0])
-        tracks.append(Track(found, key))
-    return _split("giantsteps", tracks)
+    names = array_names(path)
+    tracks: dict[str, Track] = {}
+    for where, row in read_rows(path.with_suffix(".tsv"), ("id", "key")):
+        name = row["id"]
+        if name not in names:
+            raise DatasetError(f"{where}: {path.name} has no array {name!r}")
+        if name in tracks:
+            raise DatasetError(f"{where}: the id {name!r} again")
+        key, title = parse_key(row["key"], where), row.get("title") or ""
+        tracks[name] = Track(path, key, member=name, title=title)
+    return TrackSet(path.stem, tuple(tracks.values()))
 
 
 def read_votes(table: Path, root: Path, agree: int) -> TrackSet:
@@ -139,7 +114,7 @@ def read_votes(table: Path, root: Path, agree: int) -> TrackSet:
     columns = ("package", "path_end", "start_s", "length_s", "agree", "key")
     tracks = []
     files: dict[str, list[Path]] = {}
-    for where, row in _rows(table, columns):
+    for where, row in read_rows(table, columns):
         package = row["package"]
         if package not in files:
             files[package] = [p for p in (root / package).rglob("*") if p.is_file()]
@@ -151,8 +126,8 @@ def read_votes(table: Path, root: Path, agree: int) -> TrackSet:
             continue
         ending = "/" + row["path_end"]
         path = next((p for p in files[package] if str(p).endswith(ending)), root / row["path_end"])
-        tracks.append(Track(path, _parse_key(row["key"], where), start, length))
-    return _split(table.stem, tracks)
+        tracks.append(Track(path, parse_key(row["key"], where), start, length))
+    return split_missing(table.stem, tracks)
 
 
 @cache
@@ -168,23 +143,31 @@ def _cached_path(folder: Path, track: Track) -> Path:
     return folder / (hashlib.sha256(identity.encode()).hexdigest()[:24] + ".npy")
 
 
+def _part(spectrogram: npt.NDArray[np.float32], track: Track) -> npt.NDArray[np.float32]:
+    """The frames that the track's label applies to."""
+    bank = load_filter_bank()
+    frames_per_second = bank.sample_rate / bank.hop_length
+    first = round(track.start * frames_per_second)
+    last = None if track.length is None else first + round(track.length * frames_per_second)
+    return np.ascontiguousarray(spectrogram[:, first:last])
+
+
 @single_threaded
 def load_spectrogram(track: Track, cache_folder: Path | None = None) -> npt.NDArray[np.float32]:
     """The analyser's features of the track's part, shape ``(105, frames)``.
 
     Raises:
         AnalysisError: the file cannot be analysed.
+        DatasetError: the array of a set cannot be read; see ``read_array``.
         OSError: the cache cannot be written.
     """
+    if track.member is not None:
+        wide = read_array(track.path, track.member)
+        return _part(wide[MARGIN_BINS : MARGIN_BINS + N_BINS], track)
     stored = None if cache_folder is None else _cached_path(cache_folder, track)
     if stored is not None and stored.exists():
         return np.asarray(np.load(stored, allow_pickle=False))
-    spectrogram = extract_features(track.path).spectrogram
-    bank = load_filter_bank()
-    frames_per_second = bank.sample_rate / bank.hop_length
-    first = round(track.start * frames_per_second)
-    last = None if track.length is None else first + round(track.length * frames_per_second)
-    part = np.ascontiguousarray(spectrogram[:, first:last])
+    part = _part(extract_features(track.path).spectrogram, track)
     if stored is not None:
         stored.parent.mkdir(parents=True, exist_ok=True)
         with write_whole(stored) as file:

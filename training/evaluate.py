@@ -1,8 +1,10 @@
 """Evaluate a checkpoint on recordings with known keys.
 
-``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--reliability]``
+``python -m training.evaluate FOLDER... [--giantsteps CHECKOUT [--audio FOLDER]] [--features FILE]
+[--reliability]``
 
-Each folder holds ``labels.tsv`` (a header ``file<TAB>key``). The front end and the model are those
+Each folder holds ``labels.tsv`` (a header ``file<TAB>key``); ``--features`` takes sets of
+``training.features``. The front end and the model are those
 of the server. The tables have a column for all tracks and one for each mode; figures are per cent;
 brackets hold 95 % bootstrap intervals. ``--tracks`` lists every answer, ``--reliability`` prints
 the accuracy of the answers by tenths of confidence.
@@ -29,7 +31,7 @@ from training.calibration import (
 )
 from training.datasets import DatasetError, Track, TrackSet, load_spectrogram
 from training.scoring import Answer, Interval, Scores, recall_gap, score, score_modes
-from training.sets import add_set_options, read_sets
+from training.sets import add_features_option, add_set_options, read_sets
 
 _MISTAKES: tuple[Relation, ...] = ("fifth_up", "fifth_down", "relative", "parallel", "other")
 _ROWS = (
@@ -55,6 +57,7 @@ def run(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> Result:
     """Estimate the key of every track with audio.
 
     Raises:
+        DatasetError: an array of a set cannot be read.
         OSError: the cache cannot be written.
     """
     answers, failed = [], []
@@ -137,7 +140,7 @@ def report(name: str, answers: Sequence[Answer]) -> str:
 
 def _track_lines(result: Result) -> list[str]:
     return [
-        f"{result.name}\t{track.path.name}\t{answer.reference.name('sharps')}\t"
+        f"{result.name}\t{track.name}\t{answer.reference.name('sharps')}\t"
         f"{answer.estimate.name('sharps')}\t{answer.relation}"
         for track, answer in result.answers
     ]
@@ -146,6 +149,7 @@ def _track_lines(result: Result) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_set_options(parser)
+    add_features_option(parser)
     parser.add_argument("--model", type=Path, help="a checkpoint; default: the packaged one")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--cache", type=Path, help="keep spectrograms here between runs")
@@ -161,7 +165,7 @@ def main() -> None:
     for tracks in sets:
         try:
             result = run(model, tracks, arguments.cache)
-        except OSError as error:  # the result holds the errors of single files
+        except (DatasetError, OSError) as error:  # the result holds the errors of single files
             sys.exit(f"training.evaluate: {error}")
         answers = [answer for _, answer in result.answers]
         everything += answers

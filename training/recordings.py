@@ -15,14 +15,10 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import multiprocessing
-import signal
 import sys
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,20 +26,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
 
 from keyscan.errors import ModelError
+from keyscan.keys import Key
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.spectrogram.constant_q import FloatArray
+from training.excerpts import Outlines
 from training.files import write_whole
-from training.processes import single_threaded
-from training.shards import CorpusError, open_corpus, write_shard
+from training.processes import ProcessDied, exit_on_sigterm, run_all, single_threaded
+from training.shards import CorpusError, open_corpus, write_shards
 from training.synth import SHARD_SIZE
 from training.teachers import RULES_HELP, Heard, Rules, Verdict, hear, judge
 
 _SUFFIXES = frozenset((".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"))
-_COPY_SECONDS = 2.0  # encoders pad, editors trim silence
-_COPY_CORRELATION = 0.98  # of outlines; different music of the same length stays far below
 
 
 class Recording(NamedTuple):
@@ -74,13 +69,14 @@ def find_recordings(folders: Iterable[Path]) -> list[Recording]:
 
 
 @single_threaded
-def _hear_to_disk(recording: Recording, out: Path, teachers: tuple[Path, ...], rules: Rules) -> str:
+def _hear_to_disk(
+    recording: Recording, out: Path, teachers: tuple[Path, ...], rules: Rules
+) -> None:
     """Runs in a separate process."""
     torch.set_num_threads(1)
     heard = hear(recording.path, teachers, rules)
     with write_whole(_heard_path(out, recording)) as file:
         np.savez(file, **heard._asdict())
-    return recording.name
 
 
 def _heard_path(out: Path, recording: Recording) -> Path:
@@ -96,26 +92,8 @@ def _read_heard(path: Path) -> Heard:
         raise CorpusError(f"{path}: damaged, remove it: {error}") from error
 
 
-class Outlines:
-    """Detects copies of a recording by length and loudness over time."""
-
-    def __init__(self) -> None:
-        self._known: list[tuple[float, FloatArray]] = []
-
-    def add(self, heard: Heard) -> None:
-        self._known.append((float(heard.seconds[0]), _standardised(heard.outline)))
-
-    def has(self, heard: Heard) -> bool:
-        seconds, outline = float(heard.seconds[0]), _standardised(heard.outline)
-        return any(
-            abs(seconds - length) <= _COPY_SECONDS and float(outline @ known) >= _COPY_CORRELATION
-            for length, known in self._known
-        )
-
-
-def _standardised(outline: FloatArray) -> FloatArray:
-    centred = (outline - outline.mean()).ravel()
-    return np.asarray(centred / (np.linalg.norm(centred) + 1e-9), np.float32)
+def _outline(heard: Heard) -> tuple[float, FloatArray]:
+    return float(heard.seconds[0]), heard.outline
 
 
 def select(
@@ -130,39 +108,34 @@ def select(
     for recording in held_out:
         heard = _read_heard(_heard_path(out, recording))
         if heard.outline.size:
-            kept_out.add(heard)
+            kept_out.add(*_outline(heard))
     verdicts = []
     for recording in recordings:
         heard = _read_heard(_heard_path(out, recording))
         verdict = judge(heard, rules)
         if heard.outline.size:
-            if kept_out.has(heard):
+            if kept_out.find(*_outline(heard)) is not None:
                 verdict = verdict._replace(outcome="held out", excerpts=())
-            elif kept.has(heard):
+            elif kept.find(*_outline(heard)) is not None:
                 verdict = verdict._replace(outcome="copy", excerpts=())
-            kept.add(heard)
+            kept.add(*_outline(heard))
         verdicts.append((recording, verdict))
     return verdicts
 
 
+def _kept(
+    out: Path, verdicts: Sequence[tuple[Recording, Verdict]]
+) -> Iterator[tuple[npt.NDArray[np.float16], Key]]:
+    """The excerpts that the verdicts keep, each with its key."""
+    for recording, verdict in verdicts:
+        if verdict.excerpts and verdict.key:
+            excerpts = _read_heard(_heard_path(out, recording)).excerpts
+            yield from ((excerpts[number], verdict.key) for number in verdict.excerpts)
+
+
 def _write(out: Path, verdicts: Sequence[tuple[Recording, Verdict]]) -> None:
     """The shards, and a line a file in ``tracks.tsv``."""
-    excerpts: list[npt.NDArray[np.float16]] = []
-    keys: list[int] = []
-    number = 0
-    for recording, verdict in verdicts:
-        if not (verdict.excerpts and verdict.key):
-            continue
-        excerpts += list(_read_heard(_heard_path(out, recording)).excerpts[list(verdict.excerpts)])
-        keys += [verdict.key.class_id] * len(verdict.excerpts)
-        while len(keys) >= SHARD_SIZE:
-            write_shard(
-                out, number, np.stack(excerpts[:SHARD_SIZE]), np.array(keys[:SHARD_SIZE], np.int8)
-            )
-            del excerpts[:SHARD_SIZE], keys[:SHARD_SIZE]
-            number += 1
-    if keys:
-        write_shard(out, number, np.stack(excerpts), np.array(keys, np.int8))
+    write_shards(out, _kept(out, verdicts), SHARD_SIZE)
     with (out / "tracks.tsv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(("file", "outcome", "seconds", "key", "probability", "excerpts", "problem"))
@@ -226,7 +199,8 @@ def label(
     """Make the corpus ``out`` from the recordings in ``folders``.
 
     Raises:
-        CorpusError: no audio, ``out`` has other settings or a damaged file, or a decoder crashed.
+        CorpusError: no audio, or ``out`` has other settings or a damaged file.
+        ProcessDied: a decoder crashed.
         ModelError: a teacher cannot be loaded.
         OSError: a folder cannot be read, or ``out`` cannot be written.
     """
@@ -240,26 +214,8 @@ def label(
     labelled = {recording.digest for recording in recordings}
     asked |= {recording: () for recording in apart if recording.digest not in labelled}
     missing = [r for r in asked if not _heard_path(out, r).exists()]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context) as pool:
-        futures = [pool.submit(_hear_to_disk, r, out, asked[r], rules) for r in missing]
-        done = len(asked) - len(missing)
-        with tqdm(total=len(asked), initial=done, unit="track", disable=None) as progress:
-            try:
-                for number, future in enumerate(as_completed(futures), done + 1):
-                    name = future.result()
-                    progress.update()
-                    if progress.disable:
-                        print(f"{number} of {len(asked)}: {name}", flush=True)
-            except BrokenProcessPool as error:
-                unheard = [r.name for r in missing if not _heard_path(out, r).exists()]
-                raise CorpusError(
-                    f"a process died, probably at {' or '.join(unheard[:jobs])}: "
-                    "remove it, and run the same command to resume"
-                ) from error
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+    calls = [(r.name, (r, out, asked[r], rules)) for r in missing]
+    run_all(_hear_to_disk, calls, total=len(asked), jobs=jobs)
     verdicts = select(recordings, apart, out, rules)
     _write(out, verdicts)
     return verdicts
@@ -284,12 +240,11 @@ def main() -> None:
         rules = Rules(**{name: getattr(arguments, name) for name in asdict(Rules())})
     except ValueError as error:
         parser.error(f"--{str(error).replace('_', '-')}")
-    # An exception lets the pool stop its processes; a bare SIGTERM would orphan them.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    exit_on_sigterm()
     try:
         print(summary(label(arguments.folders, arguments.out, arguments.teachers,
                             arguments.held_out, rules, arguments.jobs)))  # fmt: skip
-    except (CorpusError, ModelError, OSError) as error:
+    except (CorpusError, ModelError, OSError, ProcessDied) as error:
         sys.exit(f"training.recordings: {error}")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.datasets import TrackSet, read_folder, read_giantsteps, read_votes
+from training.datasets import TrackSet, read_features, read_folder, read_votes
+from training.sources import read_giantsteps
 
 
 def add_set_options(parser: argparse.ArgumentParser) -> None:
@@ -17,18 +18,26 @@ def add_set_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agree", type=int, default=5, help="votes needed for an excerpt")
 
 
+def add_features_option(parser: argparse.ArgumentParser) -> None:
+    """``--features FILE...``, for the commands that need no audio."""
+    parser.add_argument("--features", type=Path, nargs="+", default=[], metavar="FILE",
+                        help="sets of spectrograms: NAME.npz, with NAME.tsv beside it")  # fmt: skip
+
+
 def read_sets(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[TrackSet]:
-    """The sets given by the options of ``add_set_options``; a usage error if there are none.
+    """The sets given by the options above; a usage error if there are none.
 
     Raises:
         DatasetError: a set cannot be read.
     """
-    if not (arguments.folders or arguments.giantsteps or arguments.votes):
-        parser.error("no recordings: give a FOLDER, --giantsteps or --votes")
+    features: list[Path] = getattr(arguments, "features", [])
+    if not (arguments.folders or arguments.giantsteps or arguments.votes or features):
+        parser.error("no recordings: give a FOLDER, or one of the options for sets")
     sets = [read_folder(folder) for folder in arguments.folders]
     if arguments.giantsteps:
         sets.append(read_giantsteps(arguments.giantsteps, arguments.audio))
     if arguments.votes:
         table, audio = arguments.votes
         sets.append(read_votes(table, audio, arguments.agree))
+    sets += [read_features(path) for path in features]
     return sets

@@ -7,14 +7,16 @@ A corpus is a folder with ``settings.json`` and, per shard, ``shard-00000.npy`` 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from keyscan.keys import Key
 from keyscan.spectrogram.constant_q import FilterBank, load_filter_bank
 from training.files import write_whole
 from training.filterbank import build_filter_bank
@@ -55,6 +57,22 @@ def write_shard(
     for part, array in ((path.with_suffix(".keys.npy"), keys), (path, spectrograms)):
         with write_whole(part) as file:
             np.save(file, array)
+
+
+def write_shards(
+    folder: Path, excerpts: Iterable[tuple[npt.NDArray[np.float16], Key]], size: int
+) -> None:
+    """Write spectrograms ``(WIDE_BINS, frames)`` of one length, with their keys.
+
+    ``size``: of a shard; the last one may be smaller.
+    """
+    remaining = iter(excerpts)
+    for number in count():
+        part = list(islice(remaining, size))
+        if not part:
+            break
+        keys = np.array([key.class_id for _, key in part], np.int8)
+        write_shard(folder, number, np.stack([spectrogram for spectrogram, _ in part]), keys)
 
 
 def open_corpus(folder: Path, settings: Mapping[str, Any]) -> None:

@@ -16,17 +16,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.audio.stream import AudioStream
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.spectrogram.constant_q import N_BINS, ConstantQ, FloatArray
+from keyscan.spectrogram.constant_q import N_BINS, FloatArray
 from keyscan.spectrogram.features import MIN_SECONDS
-from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, WIDE_BINS, wide_bank
+from training.excerpts import cut_excerpts, frames_of, outline_of, wide_spectrogram
+from training.shards import MARGIN_BINS, WIDE_BINS
 from training.synth import SECONDS
-
-_OUTLINE_PARTS = 16  # means over a track, enough to distinguish a copy from a remix
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Rules:
     @property
     def frames(self) -> int:
         """The frames of an excerpt, as ``constant_q`` returns for ``seconds``."""
-        return int(self.seconds * FRAMES_PER_SECOND) - 1
+        return frames_of(self.seconds)
 
 
 RULES_HELP = {
@@ -71,8 +69,8 @@ class Heard(NamedTuple):
     """The result for a file; if it cannot be used, all fields but ``problem`` are empty.
 
     ``track``: probabilities ``(teachers, 24)`` of the whole; ``parts``: ``(excerpts, teachers,
-    24)``; ``excerpts``: ``(excerpts, WIDE_BINS, frames)``; ``outline``: the means of the
-    spectrogram's ``_OUTLINE_PARTS`` parts; ``problem``: an error's code and message.
+    24)``; ``excerpts``: ``(excerpts, WIDE_BINS, frames)``; ``outline``: see
+    ``outline_of``; ``problem``: an error's code and message.
     """
 
     seconds: npt.NDArray[np.float64]
@@ -108,20 +106,6 @@ def _probabilities(teachers: Sequence[KeyModel], wide: FloatArray) -> list[tuple
     return [estimate_key(teacher, seen).probabilities for teacher in teachers]
 
 
-def _wide_spectrogram(path: Path) -> tuple[FloatArray, float]:
-    """``log1p(|C|)`` of the whole file, shape ``(WIDE_BINS, frames)``, and its length in seconds.
-
-    Decoded and resampled by the analyser's front end, transformed by the filters of the synthetic
-    corpus.
-    """
-    transform = ConstantQ(wide_bank())
-    with AudioStream(path, wide_bank().sample_rate) as stream:
-        for block in stream:
-            transform.push(block)
-        seconds = stream.duration
-    return transform.finish(), seconds
-
-
 def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
     """Decode a file, cut evenly spread excerpts, and run the teachers on both.
 
@@ -136,25 +120,21 @@ def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
         np.array(["", ""]),
     )
     try:
-        wide, seconds = _wide_spectrogram(path)
+        wide, seconds = wide_spectrogram(path)
     except AnalysisError as error:
         return nothing._replace(problem=np.array([error.code, str(error)]))
     length = np.array([seconds])
     if seconds < rules.shortest or wide.shape[1] < rules.frames:
         problem = np.array(["too_short", f"{seconds:.1f} s"])
         return nothing._replace(seconds=length, problem=problem)
-    count = min(rules.per_track, wide.shape[1] // rules.frames)
-    centres = (np.arange(count) + 0.5) * wide.shape[1] / count
-    starts = (centres - rules.frames / 2).astype(int)
-    cuts = [wide[:, start : start + rules.frames] for start in starts]
+    cuts = cut_excerpts(wide, rules.frames, rules.per_track)
     models = _teachers(teachers)
-    outline = [part.mean(1) for part in np.array_split(wide, _OUTLINE_PARTS, axis=1)]
     return Heard(
         length,
         np.array(_probabilities(models, wide)),
         np.array([_probabilities(models, cut) for cut in cuts]),
         np.stack(cuts).astype(np.float16),
-        np.stack(outline, axis=1),
+        outline_of(wide),
         np.array(["", ""]),
     )
 

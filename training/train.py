@@ -4,7 +4,8 @@
 
 After every epoch ``last.pt`` (for ``--resume``) and ``epoch-NN.pt`` (the averaged weights, as the
 analyser loads them) are written to ``--out``, with a line in ``log.jsonl``. An epoch has
-``--epoch-size`` excerpts; passes over the corpora repeat in a seeded random order.
+``--epoch-size`` excerpts; passes over the corpora repeat in a seeded random order. ``--start
+CHECKPOINT`` begins with the weights of a checkpoint, in its architecture.
 """
 
 from __future__ import annotations
@@ -23,17 +24,19 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from keyscan.errors import AnalysisError
+from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import CHECKPOINT_FORMAT
 from keyscan.model.network import EquivariantNetwork, NetworkSettings
 from keyscan.model.tuning import in_tune, normalise
 from training.batches import batches
-from training.datasets import DatasetError, TrackSet, load_spectrogram, read_folder, read_votes
+from training.checkpoints import Checkpoint, read_checkpoint
+from training.datasets import DatasetError, TrackSet, load_spectrogram, read_votes
 from training.files import write_whole
 from training.scoring import Answer, score, score_modes
 from training.settings import HELP, TrainingSettings
 from training.shards import Corpus, CorpusError
+from training.sources import read_source
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -64,11 +67,16 @@ class Trainer:
         corpus: Corpus,
         device: str,
         recordings: Corpus | None = None,
+        start: Checkpoint | None = None,
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.corpus, self.device = settings, corpus, device
         self.recordings = recordings
+        self.start = start.sha256 if start else None
         self.network = EquivariantNetwork(architecture).to(device)
+        if start:
+            weights = start.content["state_dict"]
+            self.network.load_state_dict(weights, strict=False)  # as load_model does
         self.average = EquivariantNetwork(architecture).to(device)
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(
@@ -92,12 +100,15 @@ class Trainer:
             "steps": self._steps,
             "torch_rng": torch.get_rng_state(),
             "settings": asdict(self.settings),
+            "start": self.start,
         }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Raises ValueError if the state is damaged, or is from a run with other settings."""
         if state.get("settings") != asdict(self.settings):
             raise ValueError(f"begun with other settings: {state.get('settings')}")
+        if state.get("start") != self.start:
+            raise ValueError(f"begun with another --start: SHA-256 {state.get('start')}")
         try:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
@@ -155,7 +166,8 @@ class Trainer:
             "format": CHECKPOINT_FORMAT,
             "architecture": self.network.settings.to_dict(),
             "state_dict": {name: t.cpu().clone() for name, t in self.average.state_dict().items()},
-            "training": asdict(self.settings) | {"epoch": self.epoch, "corpora": data},
+            "training": asdict(self.settings)
+            | {"epoch": self.epoch, "corpora": data, "start": self.start},
             "figures": figures,
         }
 
@@ -223,14 +235,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
     parser.add_argument(
-        "--recordings", type=Path, nargs="+", help="corpora of training.recordings; see --recorded"
-    )
+        "--recordings", type=Path, nargs="+",
+        help="corpora of training.recordings or training.labelled; see --recorded",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--dev", type=Path, nargs="*", default=[], help="folders with labels.tsv")
+    parser.add_argument("--dev", type=Path, nargs="*", default=[], metavar="SOURCE",
+                        help="folders with labels.tsv, or others of training.sources")  # fmt: skip
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
     parser.add_argument("--agree", type=int, default=5, help="votes needed for a dev excerpt")
     parser.add_argument("--cache", type=Path, help="cache for the features of recordings")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--start", type=Path, metavar="CHECKPOINT",
+                        help="begin with its weights, in its architecture")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="resume from last.pt in --out")
     numbers = asdict(NetworkSettings())
     del numbers["harmonics"]
@@ -249,22 +265,26 @@ def main() -> None:
         architecture = NetworkSettings(**{name: getattr(arguments, name) for name in numbers})
     except ValueError as error:
         parser.error(f"--{str(error).replace('_', '-')}")
+    if arguments.start and architecture != NetworkSettings():
+        parser.error(f"--start has its own architecture: no --{', --'.join(numbers)}")
     try:
-        dev = [read_folder(folder) for folder in arguments.dev]
+        start = read_checkpoint(arguments.start) if arguments.start else None
+        dev = [read_source(source) for source in arguments.dev]
         if arguments.votes:
             table, audio = arguments.votes
             dev.append(read_votes(table, audio, agree=arguments.agree))
         trainer = Trainer(
-            architecture,
+            start.architecture if start else architecture,
             settings,
             Corpus(arguments.corpus),
             arguments.device,
             Corpus(arguments.recordings) if arguments.recordings else None,
+            start,
         )
         if arguments.resume:
             trainer.resume(load_state(arguments.out / "last.pt"))
         train(trainer, arguments.out, dev, arguments.cache)
-    except (CorpusError, DatasetError, OSError, ValueError) as error:
+    except (CorpusError, DatasetError, ModelError, OSError, ValueError) as error:
         sys.exit(f"training.train: {error}")
 
 

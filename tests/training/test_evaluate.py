@@ -20,11 +20,11 @@ from training.datasets import (
     Track,
     load_spectrogram,
     read_folder,
-    read_giantsteps,
     read_votes,
 )
 from training.evaluate import reliability_table, report
 from training.scoring import Answer
+from training.sources import read_giantsteps
 
 
 def table_rows(text: str) -> dict[str, list[str]]:

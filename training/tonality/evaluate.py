@@ -1,7 +1,8 @@
 """Evaluate the tonality classifier on music in a key and on sounds without one.
 
-``python -m training.tonality.evaluate FOLDER... [--votes TABLE AUDIO --agree K] [--voices FOLDER...
---loops FOLDER... --kits FOLDER...] [--model CHECKPOINT] [--odds N...] [--tracks]``
+``python -m training.tonality.evaluate FOLDER... [--votes TABLE AUDIO --agree K]
+[--features FILE...] [--voices FOLDER... --loops FOLDER... --kits FOLDER...] [--model CHECKPOINT]
+[--odds N...] [--tracks]``
 
 Recordings with known keys are read as by ``training.evaluate``, the others as by
 ``training.tonality.recorded``. The table gives the share of tracks, and of 20-second pieces from
@@ -27,7 +28,7 @@ from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.spectrogram.constant_q import FloatArray
 from training.datasets import DatasetError, TrackSet, load_spectrogram
 from training.scoring import bootstrap
-from training.sets import add_set_options, read_sets
+from training.sets import add_features_option, add_set_options, read_sets
 from training.shards import FRAMES_PER_SECOND
 from training.tonality.recorded import KINDS, Item, read_recorded
 
@@ -73,13 +74,14 @@ def items_of(tracks: TrackSet, cache: Path | None = None) -> Iterator[Item]:
     """The recordings of a set that exist and can be analysed; the others are listed on stderr.
 
     Raises:
+        DatasetError: an array of a set cannot be read.
         OSError: the cache cannot be written.
     """
     for missing in tracks.missing:
         print(f"{tracks.name}: no such file: {missing}", file=sys.stderr)
     for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
         try:
-            yield Item(track.path.name, load_spectrogram(track, cache))
+            yield Item(track.name, load_spectrogram(track, cache))
         except AnalysisError as error:
             print(f"{tracks.name}: {track.path}: {error}", file=sys.stderr)
 
@@ -110,7 +112,7 @@ def _judge(
     parser: argparse.ArgumentParser, arguments: argparse.Namespace, model: KeyModel
 ) -> list[tuple[str, list[Judgement]]]:
     sets: list[tuple[str, list[Judgement]]] = []
-    if arguments.folders or arguments.giantsteps or arguments.votes:
+    if arguments.folders or arguments.giantsteps or arguments.votes or arguments.features:
         for tracks in read_sets(parser, arguments):
             items = items_of(tracks, arguments.cache)
             sets.append((tracks.name, [Judgement.of(model, item) for item in items]))
@@ -120,13 +122,16 @@ def _judge(
             made = read_recorded(kind, folders)
             sets.append((kind, [Judgement.of(model, item) for item in made]))
     if not sets:
-        parser.error(f"nothing to judge: give a FOLDER, --votes or --{', --'.join(KINDS)}")
+        parser.error(
+            f"nothing to judge: give a FOLDER, --votes, --features or --{', --'.join(KINDS)}"
+        )
     return sets
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_set_options(parser)
+    add_features_option(parser)
     for kind in KINDS:
         parser.add_argument(f"--{kind}", type=Path, nargs="+", metavar="FOLDER", default=[])
     parser.add_argument("--model", type=Path, help="a checkpoint; default: the packaged one")
