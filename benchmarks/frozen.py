@@ -1,8 +1,8 @@
 """Is the exe as fast as Python? Both servers side by side, from the first file on.
 
 ``pyinstaller openkeyscan-analyzer.spec``, then ``python -m benchmarks.frozen`` as root on an idle
-Linux machine reproduces the README's tables. It writes a track of its own in every format and
-starts both programs anew for each line of the table, in every round:
+Linux machine reproduces the tables of benchmarks/README.md. It writes a track of its own in every
+format and starts both programs anew for each line of the table, in every round:
 
 - *cold*: with an empty page cache, where the system permits it (Linux, as root; the output says
   if not), and with new, empty folders for HOME, caches and temporary files;

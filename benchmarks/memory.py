@@ -1,7 +1,7 @@
 """Peak resident size by the length of a track and by the length of the queue.
 
-``python -m benchmarks.memory`` prints the README's tables. Each line is a fresh server, and its
-sizes in MB (10^6 bytes) are maxima of a hundred samples a second, from ``ready`` on: *all* is the
+``python -m benchmarks.memory`` prints the tables of benchmarks/README.md. Each line is a fresh
+server, and its sizes in MB (10^6 bytes) are maxima of a hundred samples a second, from ``ready`` on: *all* is the
 sum of the server and its workers, in which shared pages count once for each process; *server* and
 *worker* are the largest single process. The music is our own, and the files stay in ``--folder`` if
 that is given, for the next run:

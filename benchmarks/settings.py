@@ -1,4 +1,4 @@
-"""The effect of the model's settings on speed and on the answers: the README's table.
+"""The effect of the model's settings on speed and on the answers: the table of docs/performance.md.
 
 ``python -m benchmarks.settings`` writes tracks of its own, one in each key, and measures every
 setting in a process of its own (the inter-op pool can be set once only), in turns with the default:

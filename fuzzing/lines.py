@@ -153,7 +153,7 @@ def _kind(answer: Message) -> str:
 
 
 def _wanted(line: bytes) -> list[list[str]]:
-    """The kinds of replies that the README documents for such a line."""
+    """The kinds of replies that docs/protocol.md documents for such a line."""
     if _is_blank(line):
         return [[]]
     if _may_be_too_deep(line):

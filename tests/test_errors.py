@@ -19,8 +19,8 @@ WITH_CODES = [found for found in CLASSES if found is not errors.AnalysisError]
 
 
 def test_the_table_of_codes_is_what_the_classes_say():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("| error code | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    page = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    table = page.partition("| error code | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE))
     assert rows == {found.code: " ".join(found.__doc__.split()) for found in WITH_CODES}
 

@@ -2,7 +2,7 @@
 
 The music is seeded, so the figures are the same on every run. Those of the checkpoint are beside
 each bound; a new checkpoint moves them here, and only here. With 48 pieces they guard against
-damage and regressions; how good the model is stands in the README.
+damage and regressions; how good the model is stands in docs/model-card.md.
 """
 
 from __future__ import annotations
