@@ -1,10 +1,10 @@
 """Peak resident size by the length of a track and by the length of the queue.
 
 ``python -m benchmarks.memory`` prints the tables of benchmarks/README.md. Each line is a fresh
-server, and its sizes in MB (10^6 bytes) are maxima of a hundred samples a second, from ``ready`` on: *all* is the
-sum of the server and its workers, in which shared pages count once for each process; *server* and
-*worker* are the largest single process. The music is our own, and the files stay in ``--folder`` if
-that is given, for the next run:
+server, and its sizes in MB (10^6 bytes) are maxima of a hundred samples a second, from ``ready``
+on: *all* is the sum of the server and its workers, in which shared pages count once for each
+process; *server* and *worker* are the largest single process. The music is our own, and the files
+stay in ``--folder`` if that is given, for the next run:
 
 - the track's length: one piece of music repeated on the disk, as 16-bit stereo WAV (RF64 above
   4 GB) and as MP3 of 128 kbit/s, without a bit reservoir, so that frames can be repeated;
