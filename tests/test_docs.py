@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import pytest
 from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan.keys import Key
 from tests.pages import PAGES, anchors, links, name, samples
-from tests.server_process import COMMAND, EXE, ROOT
+from tests.server_process import EXE, ROOT
 
 README = ROOT / "README.md"
 DOCS = [README, *(ROOT / "docs").glob("*.md")]
@@ -32,6 +31,14 @@ LIBRARY = {
 }
 TOO_MUCH = re.compile(r"pip install|apt-get|npm |pyinstaller|\.ci/|git ")
 """The network, root's rights or many minutes: commands that are not run."""
+INSTALLED = f"""#!{sys.executable}
+import sys
+from keyscan.__main__ import run
+
+if __name__ == "__main__":
+    sys.exit(run())
+"""
+"""The command as pip installs it."""
 HOME = "/home/you"
 """The home folder of transcripts."""
 
@@ -54,13 +61,11 @@ def home(tmp_path_factory):
     (home / "Downloads" / "Unfinished.mp3").write_text("<html>not found</html>")
     write_audio(home / "track.mp3", render_track(Key.parse("A minor"), 20.0), SAMPLE_RATE)
     write_audio(home / "mix.flac", render_track(Key.parse("A minor"), 20.0), SAMPLE_RATE)
-    keyscan = shlex.join(COMMAND)
-    for command, words in {
-        "keyscan": keyscan, "openkeyscan-analyzer": keyscan, "python": sys.executable
-    }.items():  # fmt: skip
-        script = home / "bin" / command
-        script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-        script.chmod(0o755)
+    scripts = {"python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
+    scripts["keyscan"] = f'#!/bin/sh\nexec {EXE} "$@"\n' if EXE else INSTALLED
+    for command, text in scripts.items():
+        (home / "bin" / command).write_text(text)
+        (home / "bin" / command).chmod(0o755)
     return home
 
 
