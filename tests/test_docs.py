@@ -224,6 +224,15 @@ def test_a_transcript_is_what_the_program_prints(sample, home):
                 assert comparable(one, home) == comparable(other, home), "\n".join(printed)
 
 
+def test_the_page_of_the_command_names_every_command(home):
+    printed = run(["keyscan", "--help"], home).stdout
+    listed = re.search(r"^Commands:\n((?:  .*\n)+)", printed, re.MULTILINE)[1]
+    commands = re.findall(r"^  (\w+)", listed, re.MULTILINE)
+    page = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| \[`keyscan (\w+)`\]", page, re.MULTILINE)
+    assert sorted(named) == sorted(commands)
+
+
 def rows(page):
     """The tables of a page: the first cell of each row, with the others."""
     for line in page.read_text(encoding="utf-8").splitlines():
