@@ -233,6 +233,23 @@ def test_the_page_of_the_command_names_every_command(home):
     assert sorted(named) == sorted(commands)
 
 
+def fields(schema):
+    """The names of all properties in a JSON Schema."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", ())
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from fields(part)
+
+
+def test_the_page_of_the_protocol_names_every_field():
+    schema = json.loads((ROOT / "docs" / "protocol.schema.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\"`](\w+)[\"`]", page))
+    assert {"camelot", "priority"} <= set(fields(schema)) <= named
+
+
 def rows(page):
     """The tables of a page: the first cell of each row, with the others."""
     for line in page.read_text(encoding="utf-8").splitlines():
