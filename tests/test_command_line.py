@@ -112,13 +112,3 @@ def test_the_bare_command_is_the_server_however_it_is_started():
         messages = [json.loads(line) for line in done.stdout.splitlines()]
         assert [message["type"] for message in messages] == ["ready", "pong"]
         assert done.returncode == 0
-
-
-def test_the_pages_explain_every_option():
-    names = ("command.md", "protocol.md", "troubleshooting.md")
-    pages = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in names)
-    commands = ([], ["doctor"], ["analyze"])
-    help_texts = "".join(run(*command, "--help").stdout for command in commands)
-    options = set(re.findall(r"--[a-z][a-z0-9-]+", help_texts))
-    assert {"--workers", "--self-test", "--m3u"} <= options
-    assert {option for option in options if option not in pages} == set()

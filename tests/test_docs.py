@@ -29,8 +29,8 @@ LIBRARY = {
     "Mira & Joon - Slow Engine.m4a": "D minor",
     "The Quiet Hours - Lantern.wav": "Bb major",
 }
-TOO_MUCH = re.compile(r"pip install|apt-get|npm |pyinstaller|\.ci/|git ")
-"""The network, root's rights or many minutes: commands that are not run."""
+TOO_MUCH = re.compile(r"pip install|apt-get|npm |pyinstaller|\.ci/|git |sysctl|keyscan watch")
+"""Commands that are not run: they take the network, root's rights, many minutes or no end."""
 INSTALLED = f"""#!{sys.executable}
 import sys
 from keyscan.__main__ import run
@@ -224,13 +224,18 @@ def test_a_transcript_is_what_the_program_prints(sample, home):
                 assert comparable(one, home) == comparable(other, home), "\n".join(printed)
 
 
-def test_the_page_of_the_command_names_every_command(home):
+def test_the_pages_explain_every_command_and_option(home):
     printed = run(["keyscan", "--help"], home).stdout
     listed = re.search(r"^Commands:\n((?:  .*\n)+)", printed, re.MULTILINE)[1]
     commands = re.findall(r"^  (\w+)", listed, re.MULTILINE)
-    page = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
-    named = re.findall(r"^\| \[`keyscan (\w+)`\]", page, re.MULTILINE)
+    names = ("command.md", "protocol.md", "troubleshooting.md")
+    pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in names]
+    named = re.findall(r"^\| \[`keyscan (\w+)`\]", pages[0], re.MULTILINE)
     assert sorted(named) == sorted(commands)
+    help_texts = "".join(run(["keyscan", name, "--help"], home).stdout for name in commands)
+    options = set(re.findall(r"--[a-z][a-z0-9-]+", help_texts))
+    assert {"--workers", "--self-test", "--format", "--settle"} <= options
+    assert {option for option in options if option not in "".join(pages)} == set()
 
 
 def fields(schema):
