@@ -10,13 +10,14 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from keyscan import __version__
 from keyscan.audio.formats import is_music
 from keyscan.errors import UnknownPictureFormat
 from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 from keyscan.runtime import usable_cores
+from keyscan.usage import PRODUCT, program, suggestion
 
 if TYPE_CHECKING:  # numpy, which --help does not wait for
     from keyscan.spectrogram.constant_q import CqtEngine
@@ -112,11 +113,11 @@ class DoctorOptions:
 
 def parse_serve(arguments: Sequence[str]) -> ServeOptions:
     """The options of the server."""
-    parser = _parser("Tell the musical key of audio files, over JSON lines.", _SERVE_EPILOG)
+    text = "Tell the musical key of audio files, over JSON lines."
+    parser = _parser(text, _SERVE_EPILOG, "serve")
     _add_engine_options(parser, "-w", "--workers")
     parser.add_argument("--heartbeat", type=seconds, default=30.0, metavar="SECONDS",
                         help="time between two heartbeats (default: 30)")  # fmt: skip
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     found = parser.parse_args(arguments)
     style = KeyStyle(found.notation, found.spelling)
     return ServeOptions(_engine(found), style, found.heartbeat)
@@ -154,7 +155,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
 def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
     """The options of the doctor."""
     text = "Tell what decides the speed here: versions, libraries, threads, timings."
-    parser = _parser(text, _DOCTOR_EPILOG, command=" doctor")
+    parser = _parser(text, _DOCTOR_EPILOG, "doctor")
     add = parser.add_mutually_exclusive_group().add_argument
     add("--compare", nargs=2, type=Path, metavar=("A", "B"),
         help="show two reports side by side, and what explains a difference in speed")  # fmt: skip
@@ -195,17 +196,45 @@ def picture_format(path: Path) -> Literal["svg", "png"]:
     raise UnknownPictureFormat(f"{path}: a picture's name must end in .svg or .png")
 
 
-def _parser(description: str, epilog: str, command: str = "") -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=f"openkeyscan-analyzer{command}", description=description, epilog=epilog,
+class _Parser(argparse.ArgumentParser):
+    """Its errors suggest which option or value a mistyped one may mean."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = [name for action in self._actions for name in action.option_strings]
+            mistyped = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            hint = suggestion(mistyped, known)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += suggestion([str(value)], map(str, action.choices or ()))
+            raise
+
+
+def _parser(
+    description: str, epilog: str, command: str, operands: str = ""
+) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"{program()} {command}", usage=f"%(prog)s [OPTION ...]{operands}",
+        description=description, epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
+    parser.add_argument(
+        "--version", action="version", version=f"{PRODUCT} {__version__}",
+        help="print the version and exit",
+    )  # fmt: skip
+    return parser
 
 
 # fmt: off
 def _analyze_parser() -> argparse.ArgumentParser:
     text = "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist."
-    parser = _parser(text, _ANALYZE_EPILOG, command=" analyze")
+    parser = _parser(text, _ANALYZE_EPILOG, "analyze", operands=" FILE-OR-FOLDER ...")
     add = parser.add_argument
     add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
     formats = parser.add_mutually_exclusive_group()
@@ -321,10 +350,6 @@ Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, with "timel
 key over time, "stream": 1 for the second audio stream of a file; {"type": "reset"},
 {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
 which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 shows where the time goes.
-
-"%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON, CSV or a playlist of
-their tracks' keys, or a picture: see analyze --help.
-"%(prog)s doctor" tells why it is slow here, and tests the installation: see doctor --help.
 
 Exit code: 0 when the input has ended and every request is answered, 1 when the server cannot
 start, 2 for a wrong option, 128 + n when signal n stopped it.

@@ -162,6 +162,7 @@ def test_a_part_of_python_that_cannot_be_loaded(name, start, tmp_path):
     refuse(tmp_path, name, f"ImportError('{reason}')")
     error = fatal_error(run(*start, "-w", "1", PYTHONPATH=str(tmp_path)))
     assert f"({reason}): install the analyzer again" in error
+    assert fatal_error(run(*start, "serve", PYTHONPATH=str(tmp_path))) == error
     done = run(*start, "analyze", "a.mp3", PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert SENTENCE.fullmatch(done.stderr)
