@@ -1,10 +1,9 @@
-"""``openkeyscan-analyzer analyze``: files in; results, a summary and an exit code out."""
+"""``keyscan analyze``: files in; results, a summary and an exit code out."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +39,7 @@ from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, ThemeName
 from keyscan.output import check_writable, replaced, shown, write_text
 from keyscan.runtime import profiling_enabled
+from keyscan.terminal import Paint, shows_colours, terminal_width
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 _NOT_READ = (FileNotFound, InvalidPath, NotAFile, PermissionDenied, ReadFailed)
@@ -114,7 +114,9 @@ def _report(
         progress.write(f"keyscan: {text}\n")
         return EXIT_FAILED
     if not options.quiet:
-        progress.write("".join(f"{line}\n" for line in summary_lines(summary, options.style)))
+        progress.write_lines(
+            summary_lines(summary, options.style, terminal_width(2), progress.paint)
+        )
     if options.plot is not None and options.plot not in kept:
         draw_picture(options.plot, options, results, batch.track, plot)
     return EXIT_FAILED if summary.failed else EXIT_OK
@@ -153,26 +155,11 @@ def _write(
             case "m3u":
                 text = m3u_lines(results, options.style)
             case "table":
-                lines = table(analyses(results), options.style, terminal_width(descriptor))
+                paint = Paint(options.output is None and shows_colours(descriptor))
+                width = terminal_width(descriptor)
+                lines = table(analyses(results), options.style, width, paint)
                 text = (f"{line}\n" for line in lines)
         write_text(text, descriptor)
-
-
-def terminal_width(descriptor: int) -> int | None:
-    """The columns of the terminal that ``descriptor`` is; None if it is none.
-
-    The variable ``COLUMNS`` overrides them, as in other programs.
-    """
-    if not os.isatty(descriptor):
-        return None
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns):
-        return int(columns)
-    for known in (descriptor, 2):  # Windows has a width for the standard streams only
-        with contextlib.suppress(OSError, ValueError):
-            if found := os.get_terminal_size(known).columns:
-                return found
-    return 80
 
 
 def draw_picture(

@@ -18,7 +18,7 @@ _SVG = re.compile(
 )
 _TEXTS = (
     re.compile(r"path,status,camelot,openkey,key,confidence,tonal,"),
-    re.compile(r"track +(Camelot|Open Key)  +key  +sure\b"),
+    re.compile(r"track +(Camelot|Open Key)  +key  +(confidence|sure)\b"),
     re.compile(r'\{"tracks": \[\n\{"path": "([^"\\]|\\.)*", "status": "'),
     re.compile(r'\{"tracks": \[\n\],\n"summary": \{"files": '),
     re.compile(r"#EXTM3U\n# made by openkeyscan-analyzer\n"),
