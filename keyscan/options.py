@@ -17,6 +17,7 @@ from keyscan.audio.formats import is_music
 from keyscan.errors import UnknownPictureFormat
 from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 from keyscan.runtime import usable_cores
+from keyscan.terminal import wrapped
 from keyscan.usage import PRODUCT, program, suggestion
 
 if TYPE_CHECKING:  # numpy, which --help does not wait for
@@ -216,13 +217,24 @@ class _Parser(argparse.ArgumentParser):
             raise
 
 
+class _Help(argparse.HelpFormatter):
+    """Fits paragraphs to the terminal, but for those with indented lines, which are examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        parts = text.strip().split("\n\n")
+        return "\n\n".join(
+            part if "\n  " in part else "\n".join(wrapped(" ".join(part.split()), width))
+            for part in parts
+        )
+
+
 def _parser(
     description: str, epilog: str, command: str, operands: str = ""
 ) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"{program()} {command}", usage=f"%(prog)s [OPTION ...]{operands}",
         description=description, epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        formatter_class=_Help, allow_abbrev=False,
     )  # fmt: skip
     parser.add_argument(
         "--version", action="version", version=f"{PRODUCT} {__version__}",
@@ -363,8 +375,11 @@ link, is analysed once. Failures and their reasons appear on stderr while the wo
 summary counts what was left out.
 
 The table shows for each track: the key on the Camelot wheel (Open Key with --notation openkey) and
-by name, its confidence, the second choice, cents above A = 440 Hz, the keys that mix well with it,
-the length. On a terminal it fits the width; in a file or pipe it is as wide as it needs to be.
+by name, its confidence, the second choice, the keys that mix well with it (the relative key, one
+step up and one down the wheel, two that lift the energy), cents above A = 440 Hz, the length. On a
+terminal it fits the width and has colours, but not with NO_COLOR=1; in a file or pipe it is as wide
+as it needs to be, and FORCE_COLOR=1 adds colours.
+
 --json is one document: {"tracks": [...], "summary": {...}}; a track is the server's reply with its
 path and compatible keys, or the error. --csv has a line for each file, failures too. --m3u is an
 extended M3U8 playlist with absolute paths, sorted by key, the key in front of each name; with
