@@ -251,8 +251,8 @@ def test_a_person_gets_a_sentence(name, command, tmp_path):
 def test_version_and_help_need_no_library(tmp_path):
     for name in ("numpy", "torch"):
         without_module(tmp_path, name)
-    for option in ("--version", "--help"):
-        done = run(*COMMAND, option, PYTHONPATH=str(tmp_path))
+    for words in ("--version", "--help", "help serve", "help analyze", "help doctor"):
+        done = run(*COMMAND, *words.split(), PYTHONPATH=str(tmp_path))
         assert (done.returncode, done.stderr) == (0, "")
 
 
