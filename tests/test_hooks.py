@@ -105,3 +105,12 @@ def test_of_librosa_what_a_constant_q_needs():
     files = {Path(source).name for source, _ in hook["datas"]}
     assert "__init__.pyi" in files  # where librosa finds the names of its modules
     assert not any(name.endswith((".ogg", ".pyc")) for name in files)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="wheels keep libraries elsewhere")
+def test_no_links_to_the_libraries_of_wheels():
+    (pattern,) = run_hook("keyscan")["bindepend_symlink_suppression"]
+    libraries = [*TORCH.parent.glob("numpy.libs/*"), *TORCH.parent.glob("av.libs/*")]
+    assert libraries
+    assert all(path.match(pattern) for path in libraries)
+    assert not (TORCH / "lib" / "libtorch_cpu.so").match(pattern)
