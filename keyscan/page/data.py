@@ -80,7 +80,7 @@ def _result_fields(result: Analysis | AnalysisError) -> Message:
         if result.changes_key:
             fields["changesKey"] = True
     else:
-        fields["keyless"] = "not tonal"
+        fields["keyless"] = "unsure" if result.tonal else "not tonal"
     if result.tuning_cents is not None:
         fields["cents"] = round(result.tuning_cents, 1) + 0.0  # no -0.0
     if result.timeline is not None:

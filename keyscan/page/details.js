@@ -13,7 +13,8 @@ function showDetails() {
 }
 
 function summary(track) {
-  const tuning = track.cents === undefined ? "tuning unknown" : `tuning ${signed(track.cents)} cents`;
+  const unit = Math.abs(Math.round(track.cents)) === 1 ? "cent" : "cents";
+  const tuning = track.cents === undefined ? "tuning unknown" : `tuning ${signed(track.cents)} ${unit}`;
   const rest = `${tuning} · ${clock(track.duration)}`;
   if (!hasKey(track)) return [`${track.keyless} · ${rest}`];
   const { name } = keys[track.key], doubt = isDoubtful(track) ? ", doubtful" : "";
@@ -31,7 +32,7 @@ function timeline(track) {
   if (!track.parts) return [];
   const parts = track.parts.map(([start, end, key, confidence]) => [
     key === null ? "–" : chip(key, confidence),
-    key === null ? "not tonal" : `${keys[key].name}, ${percent(confidence)}`,
+    key === null ? keyless(confidence) : `${keys[key].name}, ${percent(confidence)}`,
     `${clock(start)}–${clock(end)}`,
   ]);
   const ends = html("div", { class: "ends" }, html("span", {}, "0:00"),

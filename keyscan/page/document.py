@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from keyscan.errors import PageNotWritten
+from keyscan.errors import DamagedInstallation, PageNotWritten
 from keyscan.keys import KeyStyle
 from keyscan.output import check_writable, replaced, shown
 from keyscan.page.data import Entry, page_data
 from keyscan.stdio import write_all
+
+_FOLDER = Path(__file__).parent
+_SCRIPTS = ("library", "elements", "table", "wheel", "details", "page")  # in this order
 
 
 def check_page(path: Path) -> None:
     """Check before the work whether a page can be written to ``path``.
 
     Raises:
+        DamagedInstallation: a file that makes the page is missing.
         PageNotWritten: there can be no file.
     """
+    page_text("", [], KeyStyle())
     try:
         check_writable(path)
     except OSError as error:
@@ -36,6 +40,7 @@ def write_page(
     files that the run was stopped before.
 
     Raises:
+        DamagedInstallation: a file that makes the page is missing.
         PageNotWritten: the system refuses.
     """
     text = page_text(title, entries, style, not_reached)
@@ -47,7 +52,11 @@ def write_page(
 
 
 def page_text(title: str, entries: Sequence[Entry], style: KeyStyle, not_reached: int = 0) -> str:
-    """The page as text, the same for the same library."""
+    """The page as text, the same for the same library; the parameters are those of ``write_page``.
+
+    Raises:
+        DamagedInstallation: a file that makes the page is missing.
+    """
     return Template(_packaged("page.html")).substitute(
         title=html.escape(shown(title)),
         style=_packaged("page.css"),
@@ -56,11 +65,14 @@ def page_text(title: str, entries: Sequence[Entry], style: KeyStyle, not_reached
     )
 
 
-_SCRIPTS = ("library", "elements", "table", "wheel", "details", "page")  # in this order
-
-
 def _packaged(name: str) -> str:
-    return (files("keyscan.page") / name).read_text(encoding="utf-8")
+    path = _FOLDER / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DamagedInstallation(
+            f"{path}: {error.strerror}: install the analyzer again"
+        ) from error
 
 
 def _not_written(path: Path, error: OSError) -> PageNotWritten:

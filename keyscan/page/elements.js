@@ -30,6 +30,11 @@ function signed(value) {
   return `${whole < 0 ? "−" : whole > 0 ? "+" : ""}${Math.abs(whole)}`;
 }
 
+/** What a part without a key is called. */
+function keyless(confidence) {
+  return confidence > 0 ? "unsure" : "not tonal";
+}
+
 /** The name of a key with a mark behind its code where it is doubtful. */
 function code(key, confidence) {
   return keys[key].code + (confidence < doubtful ? "?" : "");
@@ -64,7 +69,7 @@ function chip(key, confidence = 1) {
 /** A band with a part for each key; with ``width`` in pixels, wide parts are labelled. */
 function strip(track, width = 0) {
   const texts = track.parts.map(([start, end, key, confidence]) => {
-    const named = key === null ? "not tonal" : `${code(key, confidence)} ${percent(confidence)}`;
+    const named = key === null ? keyless(confidence) : `${code(key, confidence)} ${percent(confidence)}`;
     return `${clock(start)}–${clock(end)} ${named}`;
   });
   const whole = track.parts.at(-1)[1] || 1;

@@ -23,7 +23,7 @@ const ORDERS = { // what the columns sort by; tracks without it come last
   cents: (track) => track.cents,
   length: (track) => track.duration,
   parts: (track) => track.parts?.length,
-  mix: (track) => HARMONY_ORDER.indexOf(harmony(track)), // only with a base, of those that mix
+  mix: (track) => track === state.base ? -1 : HARMONY_ORDER.indexOf(harmony(track)),
 };
 
 const state = {

@@ -160,6 +160,7 @@ def test_which_tracks_mix_with_the_chosen_one(page):
     }  # fmt: skip
     page.get_by_role("button", name="Show only tracks that mix with it").click()
     assert "Far.wav" not in names(page)
+    assert names(page)[0] == "2 Artist - Title.flac"
     assert names(page)[-1] == "Fifth.wav"  # the closest come first
     choose(page, "Fifth.wav")  # the list stays that of the first one
     assert "2 Artist - Title.flac" in names(page)

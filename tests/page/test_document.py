@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from keyscan.errors import PageNotWritten
+from keyscan.errors import DamagedInstallation, PageNotWritten
 from keyscan.keys import KeyStyle
-from keyscan.page import Entry, check_page, write_page
+from keyscan.page import Entry, check_page, document, write_page
 from keyscan.page.document import page_text
 from tests.batch.results import analysed
 from tests.page.names import STRANGE
@@ -70,6 +70,12 @@ def test_where_there_can_be_no_file(tmp_path):
             with pytest.raises(PageNotWritten, match=f"{path.name} cannot be written: "):
                 write(path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_installation_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(document, "_FOLDER", tmp_path)
+    with pytest.raises(DamagedInstallation, match=r"page\.html: .*: install the analyzer again"):
+        check_page(tmp_path / "a.html")
 
 
 def test_a_check_leaves_nothing_and_changes_nothing(tmp_path):
