@@ -71,10 +71,11 @@ def _result_fields(result: Analysis | AnalysisError) -> Message:
     if isinstance(result, AnalysisError):
         return {"error": f"{shown(str(result))} ({result.code})", "warnings": warnings}
     fields: Message = {"duration": round(result.duration, 3), "warnings": warnings}
+    if result.tonal:
+        fields["confidence"] = round(result.confidence, 4)
     if result.compatible:  # empty where there is no key to show
         fields |= {
             "key": result.key.class_id,
-            "confidence": round(result.confidence, 4),
             "others": [[a.key.class_id, round(a.confidence, 4)] for a in result.alternatives],
         }
         if result.changes_key:

@@ -39,7 +39,7 @@ function analysedCells(track) {
   return [
     cell("key", ...key),
     cell("musical", hasKey(track) ? keys[track.key].name : track.keyless),
-    cell("sure", hasKey(track) ? percent(track.confidence) : "–"),
+    cell("sure", track.confidence === undefined ? "–" : percent(track.confidence)),
     cell("cents", track.cents === undefined ? "–" : signed(track.cents)),
     cell("length", clock(track.duration)),
     cell("time", ...(track.parts ? [strip(track)] : [])),

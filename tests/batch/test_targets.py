@@ -119,7 +119,7 @@ def test_an_earlier_page_is_replaced(place, title):
     write_page(place / "a.html", title, [], KeyStyle())
     for option, name in (("--html", "a.html"), ("-o", "a.html")):
         check(option, name, "a.mp3")
-    (place / "keys.html").write_text("".join(csv_lines(TRACKS, KeyStyle())))
+    (place / "keys.html").write_text("path,status,camelot,openkey,key,confidence,tonal,\n")
     check("--html", "keys.html", "a.mp3")
 
 
