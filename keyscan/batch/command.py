@@ -125,7 +125,7 @@ def _report(
     if not options.quiet:
         progress.write("".join(f"{line}\n" for line in summary_lines(summary, options.style)))
     if options.html is not None and options.html not in kept:
-        entries = page_entries(results)
+        entries = page_entries(ordered(results, options.sort))
         title = library_name(options.paths)
         write_page(options.html, title, entries, options.style, summary.not_reached)
     if options.plot is not None and options.plot not in kept:
@@ -221,7 +221,7 @@ def library_name(paths: Sequence[str]) -> str:
 
 
 def page_entries(results: Sequence[Result]) -> list[Entry]:
-    """All results as the page shows them, in the order in which they were found."""
+    """All results as the page shows them, in their order."""
     names = names_of([result.path for result in results])
     return [
         Entry(result.path, name, result.error if isinstance(result, Failed) else result)

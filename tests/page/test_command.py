@@ -43,6 +43,14 @@ def test_the_timeline_is_in_the_page_but_in_the_table_only_if_asked_for(report):
     assert not re.search(r"^ +(intro|outro) ", report.stdout, re.MULTILINE)
 
 
+def test_the_page_has_the_order_that_was_asked_for(library, tmp_path):
+    run_analyze("-q", "--sort", "key", "--html", tmp_path / "a.html", library)
+    page = embedded(tmp_path / "a.html")
+    codes = [page["keys"][track["key"]]["code"] for track in page["tracks"] if "key" in track]
+    assert codes == sorted(codes, key=lambda code: (int(code[:-1]), code[-1]))
+    assert [track["name"] for track in page["tracks"]][-2:] == ["Drums.wav", "broken.mp3"]
+
+
 @pytest.mark.parametrize("option", ["--json", "--csv", "--m3u"])
 def test_documents_are_the_same_with_a_page_and_without(tmp_path, track, option):
     page = tmp_path / "report.html"
