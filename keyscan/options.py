@@ -85,7 +85,10 @@ class ServeOptions:
 
 @dataclass(frozen=True)
 class AnalyzeOptions:
-    """``output`` None is stdout; ``plot`` None: no picture is drawn; ``stream`` None: any."""
+    """``output`` None is stdout; ``plot``, ``html`` None: no picture, no page.
+
+    ``stream`` None: any.
+    """
 
     engine: EngineOptions
     style: KeyStyle
@@ -93,6 +96,7 @@ class AnalyzeOptions:
     format: OutputFormat
     output: Path | None
     plot: Path | None
+    html: Path | None
     theme: ThemeName
     sort: Order
     timeline: bool
@@ -138,6 +142,8 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
             picture_format(found.plot)
     except UnknownPictureFormat as error:
         parser.error(f"argument --plot: {error}")
+    if found.html is not None and found.html.suffix.lower() not in (".html", ".htm"):
+        parser.error(f"argument --html: {found.html}: a page's name must end in .html or .htm")
     if found.changed_only and found.cache is None:
         parser.error("--changed-only needs --cache FILE, which says what was analysed before")
     if found.timeline and found.format == "m3u":
@@ -148,6 +154,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     return AnalyzeOptions(
         engine=_engine(found), style=KeyStyle(found.notation, found.spelling),
         paths=tuple(found.paths), format=found.format, output=output, plot=found.plot,
+        html=found.html,
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
     )  # fmt: skip
@@ -259,6 +266,9 @@ def _analyze_parser() -> argparse.ArgumentParser:
     add("--plot", type=Path, metavar="FILE.svg|FILE.png",
         help="draw a picture as well: of a single file its spectrogram, its key over time and the "
         "probability of each key; otherwise the number of tracks in each key (needs matplotlib)")
+    add("--html", type=Path, metavar="FILE.html",
+        help="write a page as well: a table to sort and filter, each track's key over time, and "
+        "what mixes with it; one file for any browser, which needs no network")
     add("--theme", choices=get_args(ThemeName), default="light",
         help="of the picture (default: light)")
     add("--sort", choices=get_args(Order),
@@ -391,6 +401,7 @@ Examples:
   %(prog)s --csv *.mp3 > keys.csv
   %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
   %(prog)s --plot mix.svg mix.flac
+  %(prog)s --html library.html ~/Music
   %(prog)s --cache ~/keys.sqlite --changed-only ~/Music
 
 Exit code: 0 when every file has been analysed, 1 when one has failed, there is none, the analyzer

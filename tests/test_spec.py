@@ -79,7 +79,13 @@ def test_what_is_taken_along(build, platform):
     assert asked.arguments == (["openkeyscan_analyzer_server.py"],)
     assert asked.options.pop("hiddenimports") == ["keyscan.spectrogram.reference"]
     assert asked.options == {
-        "datas": [("keyscan/data", "keyscan/data"), *copy_metadata("typing_extensions")],
+        "datas": [
+            ("keyscan/data", "keyscan/data"),
+            ("keyscan/page/*.html", "keyscan/page"),
+            ("keyscan/page/*.css", "keyscan/page"),
+            ("keyscan/page/*.js", "keyscan/page"),
+            *copy_metadata("typing_extensions"),
+        ],
         "excludes": [*EXCLUDED, *UNCALLED],
         "hookspath": ["hooks"],
         "runtime_hooks": ["runtime_hooks/prepare.py"],

@@ -23,6 +23,10 @@ _TEXTS = (
     re.compile(r'\{"tracks": \[\n\],\n"summary": \{"files": '),
     re.compile(r"#EXTM3U\n# made by openkeyscan-analyzer\n"),
     _SVG,
+    re.compile(
+        r'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        r'<meta name="generator" content="openkeyscan-analyzer">'
+    ),
 )
 _EARLIER_M3U = re.compile(r"#EXTM3U\n(?:#EXTINF:\d+,(\d{1,2}[ABdm] )?(.+)\n(.+)\n)?")
 

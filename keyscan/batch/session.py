@@ -242,7 +242,7 @@ class Batch:
         """Have ``engine`` analyse the ``waiting`` files, and keep the results."""
         options, left = self._options, len(waiting)
         is_drawn = options.plot is not None and is_one_file(options.paths, len(self.found))
-        timeline = options.timeline or is_drawn
+        timeline = options.timeline or is_drawn or options.html is not None
 
         def next_task() -> _FileTask | None:
             try:
@@ -281,7 +281,8 @@ class Batch:
             return
         if task.spectrogram:
             self.track = result
-        timeline = result.timeline if self._options.timeline else None
+        options = self._options
+        timeline = result.timeline if options.timeline or options.html is not None else None
         self._keep(task.place, replace(result, timeline=timeline, spectrogram=None))
 
     def _keep(self, place: int, result: Result) -> None:
