@@ -255,6 +255,10 @@ class NothingToDraw(PlotError):
     code = "plot_no_track"
 
 
+class PageNotWritten(Exception):
+    """The system refuses to write the page of a library where it was asked for."""
+
+
 class DamagedInstallation(StartFailed):
     """A file of the installation is damaged; the message says which and what to do."""
 
