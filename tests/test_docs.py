@@ -185,7 +185,7 @@ def test_shell_commands_run(sample, home):
 def comparable(line, home):
     """A line of a table without what differs from run to run, and between tracks of any length."""
     line = line.replace(str(home), HOME)
-    line = re.sub(r"[<>]?\d+%", "N%", line)
+    line = re.sub(r"[<>]?\d+(\.\d+)?%", "N%", line)
     line = re.sub(r"\b\d+:\d\d\b", "M:SS", line)
     line = re.sub(r"\d+(\.\d+)?( files?| tracks?)? (a|per) second", "N a second", line)
     line = re.sub(r"\d+\.\d+ ?s\b", "N s", line)
