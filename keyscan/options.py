@@ -258,9 +258,10 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
         help="keep answers in this SQLite file, new or made by an earlier run, and analyse no "
         "content twice (default: no cache)")
     add("--notation", choices=NOTATIONS, default=KeyStyle.notation,
-        help="what the field 'key' holds: 'A minor', '8A' or '1m' (default: musical)")
+        help="what the field 'key' holds: 'A minor', 'Am', '8A', '08A' or '1m' (default: musical)")
     add("--spelling", choices=SPELLINGS, default=KeyStyle.spelling,
-        help="black keys as 'F# minor/Gb minor', or one of the two (default: both)")
+        help="black keys as 'F# minor/Gb minor', with sharps, with flats, or as the key signature "
+        "usually is, 'F# minor' and 'Eb minor' (default: both; usual in the short notation)")
     _add_model_options(parser)
 
 
