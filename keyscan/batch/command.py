@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 from collections.abc import Sequence
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 from keyscan.analysis import Analysis
-from keyscan.batch.documents import csv_lines, json_document, m3u_lines, table
 from keyscan.batch.results import (
     Failed,
     Result,
@@ -21,8 +21,11 @@ from keyscan.batch.results import (
     ordered,
     summarize,
     summary_lines,
+    withhold,
 )
 from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
+from keyscan.batch.writers import WRITERS
+from keyscan.batch.writers.report import Report
 from keyscan.errors import (
     FileNotFound,
     InvalidPath,
@@ -95,7 +98,7 @@ def _report(
     options: AnalyzeOptions, batch: Batch, progress: Progress, stdout: int, plot: Plot
 ) -> int:
     """Write the results, the summary and the picture; the exit code."""
-    results = batch.results
+    results = [withhold(result, options.min_confidence or 0.0) for result in batch.results]
     summary = summarize(
         results,
         files=len(batch.found),
@@ -106,8 +109,9 @@ def _report(
     kept = [] if any(map(_was_read, results)) else _with_content(options.output, options.plot)
     for path in kept:
         progress.write(f"keyscan: {shown(str(path))} stays as it was: no file could be read\n")
-    if options.output not in kept:
-        _write(options, results, summary, stdout)
+    omitted = [] if options.output in kept else _write(options, results, summary, stdout)
+    for name in map(shown, omitted):
+        progress.write(f"keyscan: {name} is left out: {options.format} cannot hold its name\n")
     if not batch.found and batch.signal is None:
         where = ", ".join(map(shown, options.paths))
         text = "; ".join(filter(None, (f"no audio files in {where}", left_out(summary))))
@@ -115,9 +119,17 @@ def _report(
         return EXIT_FAILED
     if not options.quiet:
         progress.write("".join(f"{line}\n" for line in summary_lines(summary, options.style)))
+        if summary.not_reached:
+            cache = options.engine.cache
+            hint = (
+                "with --cache FILE a further run goes on from here"
+                if cache is None
+                else ("the same command again goes on from here")
+            )
+            progress.write(f"{hint}\n")
     if options.plot is not None and options.plot not in kept:
         draw_picture(options.plot, options, results, batch.track, plot)
-    return EXIT_FAILED if summary.failed else EXIT_OK
+    return EXIT_FAILED if summary.failed or omitted else EXIT_OK
 
 
 def _was_read(result: Result) -> bool:
@@ -131,8 +143,10 @@ def _with_content(*paths: Path | None) -> list[Path]:
 
 def _write(
     options: AnalyzeOptions, results: Sequence[Result], summary: RunSummary, stdout: int
-) -> None:
+) -> list[str]:
     """Write the results to the descriptor ``stdout`` or the file that ``options`` name.
+
+    Returns the paths of tracks that the format cannot hold.
 
     Raises:
         OSError: they cannot be written.
@@ -145,17 +159,10 @@ def _write(
             descriptor = stdout
         else:
             descriptor = stack.enter_context(replaced(options.output)).fileno()
-        match options.format:
-            case "json":
-                text = json_document(results, summary, options.style)
-            case "csv":
-                text = csv_lines(results, options.style)
-            case "m3u":
-                text = m3u_lines(results, options.style)
-            case "table":
-                lines = table(analyses(results), options.style, terminal_width(descriptor))
-                text = (f"{line}\n" for line in lines)
-        write_text(text, descriptor)
+        report = Report(results, summary, options.style, terminal_width(descriptor))
+        text = WRITERS[options.format](report)
+        write_text(itertools.chain(["\ufeff"] if options.bom else [], text), descriptor)
+        return report.omitted
 
 
 def terminal_width(descriptor: int) -> int | None:
