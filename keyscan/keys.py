@@ -63,18 +63,16 @@ class Key:
     def name(self, spelling: Spelling = "both") -> str:
         """``"A minor"``; black keys as ``"F# minor/Gb minor"``, or in one spelling alone.
 
-        ``"usual"`` is the spelling whose key signature has fewer sharps or flats: ``"G# minor"``
-        (5 sharps, not 7 flats), ``"Ab major"``. Of the two with six, it is ``"F# major"`` and
-        ``"Eb minor"``. With ``"both"`` the sharp comes first but in ``"Ab minor/G# minor"`` and
-        ``"Ab major/G# major"``, as in the analyzer whose protocol the server speaks.
+        ``"usual"`` is the spelling whose key signature DJ software uses: sharps for ``"F# major"``,
+        ``"F# minor"`` and ``"C# minor"``, flats for the others, such as ``"Ab minor"``. With
+        ``"both"`` the sharp comes first but in ``"Ab minor/G# minor"`` and ``"Ab major/G# major"``,
+        as in the analyzer whose protocol the server speaks.
         """
         sharp, flat = (f"{names[self.tonic]} {self.mode}" for names in (_SHARPS, _FLATS))
         if spelling == "both" and sharp != flat:
             return f"{flat}/{sharp}" if self.tonic == _A_FLAT else f"{sharp}/{flat}"
-        if spelling == "usual":
-            sharps = (self.camelot_number - 8) % 12  # of the signature; its flats are 12 - sharps
-            return flat if sharps > (6 if self.mode == "major" else 5) else sharp
-        return flat if spelling == "flats" else sharp
+        is_sharp = spelling == "sharps" or (spelling == "usual" and self in _USUALLY_SHARP)
+        return sharp if is_sharp else flat
 
     def short(self, spelling: Spelling = "usual") -> str:
         """``"Am"``, ``"F#m"``, ``"Ebm"``, ``"C"``: at most three characters, as in ID3's ``TKEY``.
@@ -145,6 +143,9 @@ class Key:
         moves: dict[int, Harmony] = {7: "up", 5: "down", 2: "energy_boost", 1: "energy_boost"}
         moved = {self.transposed(interval): harmony for interval, harmony in moves.items()}
         return {self: "same", relative: "relative", **moved}
+
+
+_USUALLY_SHARP = (Key(6, "major"), Key(6, "minor"), Key(1, "minor"))
 
 
 @dataclass(frozen=True)

@@ -294,8 +294,8 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
     add("--notation", choices=NOTATIONS, default=KeyStyle.notation,
         help="what the field 'key' holds: 'A minor', 'Am', '8A', '08A' or '1m' (default: musical)")
     add("--spelling", choices=SPELLINGS, default=KeyStyle.spelling,
-        help="black keys as 'F# minor/Gb minor', with sharps, with flats, or as the key signature "
-        "usually is, 'F# minor' and 'Eb minor' (default: both; usual in the short notation)")
+        help="black keys as 'F# minor/Gb minor', with sharps, with flats, or by the key's "
+        "usual signature, 'F# minor' and 'Eb minor' (default: both; usual in the short notation)")
     _add_model_options(parser)
 
 

@@ -53,8 +53,8 @@ def test_there_are_24_different_keys():
     assert len(KEYS) == len(set(KEYS)) == 24
 
 
-USUAL = {  # the circle of fifths, as it is printed
-    "1A": "G#m", "2A": "Ebm", "3A": "Bbm", "4A": "Fm", "5A": "Cm", "6A": "Gm",
+USUAL = {  # as on the Camelot wheel, but for C#m
+    "1A": "Abm", "2A": "Ebm", "3A": "Bbm", "4A": "Fm", "5A": "Cm", "6A": "Gm",
     "7A": "Dm", "8A": "Am", "9A": "Em", "10A": "Bm", "11A": "F#m", "12A": "C#m",
     "1B": "B", "2B": "F#", "3B": "Db", "4B": "Ab", "5B": "Eb", "6B": "Bb",
     "7B": "F", "8B": "C", "9B": "G", "10B": "D", "11B": "A", "12B": "E",

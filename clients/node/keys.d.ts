@@ -26,8 +26,8 @@ export function parseKey(text: string): Camelot;
 export type Notation = 'musical' | 'short' | 'camelot' | 'camelot-padded' | 'openkey';
 
 /**
- * Black keys in both spellings, with sharps, with flats, or as the key signature with fewer sharps
- * or flats has them: `F# minor`, `Eb minor`.
+ * Black keys in both spellings, with sharps, with flats, or by the signature that DJ software uses:
+ * `F# minor`, `Eb minor`.
  */
 export type Spelling = 'both' | 'sharps' | 'flats' | 'usual';
 

@@ -7,6 +7,7 @@ const PITCHES = { C: 0, D: 2, E: 4, F: 5, G: 7, A: 9, B: 11 };
 const SHIFTS = { '': 0, '#': 1, '♯': 1, sharp: 1, b: -1, '♭': -1, flat: -1 };
 const SHARPS = ['C', 'C#', 'D', 'D#', 'E', 'F', 'F#', 'G', 'G#', 'A', 'A#', 'B'];
 const FLATS = ['C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B'];
+const USUALLY_SHARP = ['2B', '11A', '12A']; // F#, F#m, C#m
 const NOTATIONS = ['musical', 'short', 'camelot', 'camelot-padded', 'openkey'];
 const SPELLINGS = ['both', 'sharps', 'flats', 'usual'];
 const MINOR = ['m', 'mi', 'min', 'minor', 'moll'];
@@ -45,7 +46,7 @@ function parseKey(text) {
  *
  * Notations: `musical` (`F# minor/Gb minor`), `short` (`F#m`), `camelot` (`8A`), `camelot-padded`
  * (`08A`) and `openkey` (`1m`). Spellings of the first two: `both`, `sharps`, `flats`, and `usual`,
- * that of the key signature with fewer sharps or flats (`F#m`, `Ebm`). `short` has one spelling,
+ * by the signature that DJ software uses (`F#m`, `C#m`, `Ebm`, `Abm`). `short` has one spelling,
  * which is the usual one with `both`.
  *
  * @param {string} key in any notation that `parseKey` reads
@@ -178,12 +179,12 @@ function readTwice(first, second) {
   return key && same?.camelot === key.camelot ? key : null;
 }
 
-/** The tonic with a sharp, with a flat, and as the usual key signature has it. */
+/** The tonic with a sharp, with a flat, and as it is usual. */
 function tonics(hour, letter) {
-  const sharps = (hour + 4) % 12; // of the key signature; its flats are 12 - sharps
-  const pitch = (sharps * 7 + (letter === 'A' ? 9 : 0)) % 12;
+  const fifths = hour + 4; // from C
+  const pitch = (fifths * 7 + (letter === 'A' ? 9 : 0)) % 12;
   const [sharp, flat] = [SHARPS[pitch], FLATS[pitch]];
-  return [sharp, flat, sharps > (letter === 'A' ? 5 : 6) ? flat : sharp];
+  return [sharp, flat, USUALLY_SHARP.includes(`${hour}${letter}`) ? sharp : flat];
 }
 
 function onHour(hour, letter) {

@@ -81,7 +81,7 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
     marks = {
         "?": tonal and track.is_doubtful,
         "!": bool(track.warnings),
-        "~": track.changes_key,
+        "~": tonal and track.changes_key,
         "c": track.cached,
     }
     wheel = "Open Key" if style.notation == "openkey" else "Camelot"

@@ -46,7 +46,7 @@ test('a key is written in no notation or spelling but those of the server', () =
     assert.throws(() => writeKey('8A', style), { name: 'RangeError', message: /^not a / });
   }
   assert.equal(writeKey('1A'), 'Ab minor/G# minor');
-  assert.equal(writeKey('1A', { notation: 'short', spelling: undefined }), 'G#m');
+  assert.equal(writeKey('1A', { notation: 'short', spelling: undefined }), 'Abm');
   assert.equal(writeKey('Eb minor', { notation: 'short' }), 'Ebm');
 });
 

@@ -19,7 +19,7 @@ def json_document(report: Report) -> Iterator[str]:
     """
     yield '{"tracks": [\n'
     for number, result in enumerate(report.results, 1):
-        text = json.dumps(_track(result, report.style))
+        text = json.dumps(track_fields(result, report.style))
         yield text + (",\n" if number < len(report.results) else "\n")
     yield f'],\n"summary": {json.dumps(report.summary.fields())}}}\n'
 
@@ -27,10 +27,11 @@ def json_document(report: Report) -> Iterator[str]:
 def ndjson_lines(report: Report) -> Iterator[str]:
     """A line for each file, failures too: the same objects as in the document, without summary."""
     for result in report.results:
-        yield json.dumps(_track(result, report.style)) + "\n"
+        yield json.dumps(track_fields(result, report.style)) + "\n"
 
 
-def _track(result: Result, style: KeyStyle) -> Message:
+def track_fields(result: Result, style: KeyStyle) -> Message:
+    """One of the ``tracks`` of the document."""
     fields = {"path": result.path, **reply(result, style)}
     if isinstance(result, Analysis):
         fields["compatible"] = [

@@ -70,7 +70,7 @@ def test_the_root_and_its_playlist_have_the_documented_attributes():
 
 @pytest.mark.parametrize(
     ("notation", "spelling", "expected"),
-    [("musical", "both", "G#m"), ("musical", "flats", "Abm"), ("short", "sharps", "G#m"),
+    [("musical", "both", "Abm"), ("musical", "sharps", "G#m"), ("short", "flats", "Abm"),
      ("camelot", "both", "1A"), ("camelot-padded", "both", "01A"), ("openkey", "both", "6m")],
 )  # fmt: skip
 def test_the_key_is_written_as_asked_and_short_for_the_musical_notation(
