@@ -1,6 +1,7 @@
 """A collection for Traktor: NML 19, the format of its ``collection.nml`` since Traktor 2.
 
-Source: files that Traktor Pro 3 exports; Native Instruments publishes no description.
+Native Instruments publishes no description. Source: what Traktor's own files hold, as Mixxx,
+dj-data-converter and traktor-nml-utils read them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import sys
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import PurePath
 
 from keyscan.batch.results import analyses
@@ -41,20 +41,16 @@ def traktor_nml(report: Report) -> Iterator[str]:
         ET.SubElement(folder, "SUBNODES", COUNT="1"), "NODE", TYPE="PLAYLIST", NAME=_NAME
     )
     playlist = ET.SubElement(node, "PLAYLIST", ENTRIES=count, TYPE="LIST")
-    now, names = datetime.now(), []
+    names = []
     for track in tracks:
         titles = titles_of(track.path)
-        entry = ET.SubElement(
-            collection,
-            "ENTRY",
-            MODIFIED_DATE=f"{now:%Y}/{now.month}/{now.day}",  # an older entry gives way
-            MODIFIED_TIME=str((now.hour * 60 + now.minute) * 60 + now.second),
-            TITLE=cleaned(titles.title),
-            ARTIST=cleaned(titles.artist),
-        )
+        entry = ET.SubElement(collection, "ENTRY", TITLE=cleaned(titles.title))
         place = location(absolute(track.path), boot_volume)
         ET.SubElement(entry, "LOCATION", place)
-        ET.SubElement(entry, "ALBUM", TITLE=cleaned(titles.album))
+        if titles.artist:
+            entry.set("ARTIST", cleaned(titles.artist))
+        if titles.album:
+            ET.SubElement(entry, "ALBUM", TITLE=cleaned(titles.album))
         info = ET.SubElement(
             entry,
             "INFO",

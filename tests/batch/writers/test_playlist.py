@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
+from keyscan.batch.playlists import read_playlist
 from keyscan.batch.results import ordered, withhold
 from keyscan.batch.writers.playlist import m3u_lines
 from tests.batch.results import analysed, failed, report
@@ -40,6 +41,18 @@ def test_playlists_have_uris_for_names_that_no_line_can_hold(name):
         assert unquote_to_bytes(location[len("file://") :]) == os.fsencode(f"/m/{name}")
     else:
         assert location == f"/m/{name}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names")
+def test_our_own_reader_finds_the_files(tmp_path):
+    names = ["a b.mp3", "#1.mp3", "100%.mp3", "a\nb.mp3", "caf\udce9.mp3", " c .mp3", "日本 🎵.mp3"]
+    paths = [str(tmp_path / name) for name in names]
+    for path in paths:
+        with open(path, "wb"):  # noqa: PTH123
+            pass
+    text = "".join(m3u_lines(report([analysed(path) for path in paths])))
+    (tmp_path / "set.m3u8").write_text(text, encoding="utf-8")
+    assert read_playlist(str(tmp_path / "set.m3u8")) == paths
 
 
 def test_keys_in_front_of_titles_are_padded_or_withheld():

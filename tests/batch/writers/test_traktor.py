@@ -6,8 +6,11 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import PurePosixPath, PureWindowsPath
 
+import mutagen
 import pytest
+from traktor_nml_utils import TraktorCollection
 
+from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan.batch.results import withhold
 from keyscan.batch.writers.traktor import location, musical_key, traktor_nml
 from keyscan.keys import KEYS, Key
@@ -36,13 +39,35 @@ def test_the_document_has_the_parts_of_a_collection():
     ]  # fmt: skip
     assert root.find("COLLECTION").get("ENTRIES") == "2"
     first, second = root.findall("COLLECTION/ENTRY")
-    assert [child.tag for child in first] == ["LOCATION", "ALBUM", "INFO", "MUSICAL_KEY"]
-    assert first.get("TITLE") == "a"
+    assert [child.tag for child in first] == ["LOCATION", "INFO", "MUSICAL_KEY"]
+    assert first.attrib == {"TITLE": "a"}
     assert first.find("INFO").attrib == {
         "PLAYTIME": "200", "PLAYTIME_FLOAT": "200.000000", "KEY": "Am",
     }  # fmt: skip
     assert first.find("MUSICAL_KEY").attrib == {"VALUE": "21"}
     assert (second.find("INFO").get("KEY"), second.find("MUSICAL_KEY").get("VALUE")) == ("F#", "6")
+
+
+def test_a_librarys_own_reader_finds_the_tracks_and_their_playlist(tmp_path):
+    write_audio(tmp_path / "a.mp3", render_track(Key.parse("A minor"), 2.0), SAMPLE_RATE)
+    tags = mutagen.File(tmp_path / "a.mp3", easy=True)
+    tags.update({"title": ["Così"], "artist": ["A & B"], "album": ["C"]})
+    tags.save()
+    results = [analysed(str(tmp_path / "a.mp3")), analysed("/m/drums.mp3", tonal=False)]
+    (text,) = traktor_nml(report(results))
+    (tmp_path / "keys.nml").write_text(text, encoding="utf-8")
+    nml = TraktorCollection(tmp_path / "keys.nml").nml  # refuses what it does not know
+    assert (nml.version, nml.collection.entries) == (19, 2)
+    first, second = nml.collection.entry
+    assert (first.title, first.artist, first.album.title) == ("Così", "A & B", "C")
+    assert (first.info.key, first.musical_key.value_attribute) == ("Am", 21)
+    assert (second.title, second.artist, second.musical_key) == ("drums", None, None)
+    (playlist,) = nml.playlists.node.subnodes.node
+    places = [entry.primarykey.key for entry in playlist.playlist.entry]
+    assert places == [
+        entry.location.volume + entry.location.dir + entry.location.file
+        for entry in nml.collection.entry
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have volumes")
