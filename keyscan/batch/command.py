@@ -120,13 +120,9 @@ def _report(
     if not options.quiet:
         progress.write("".join(f"{line}\n" for line in summary_lines(summary, options.style)))
         if summary.not_reached:
-            cache = options.engine.cache
-            hint = (
-                "with --cache FILE a further run goes on from here"
-                if cache is None
-                else ("the same command again goes on from here")
-            )
-            progress.write(f"{hint}\n")
+            cached = options.engine.cache is not None
+            how = "run the same command again" if cached else "use --cache FILE the next time"
+            progress.write(f"to continue where this run stopped, {how}\n")
     if options.plot is not None and options.plot not in kept:
         draw_picture(options.plot, options, results, batch.track, plot)
     return EXIT_FAILED if summary.failed or omitted else EXIT_OK

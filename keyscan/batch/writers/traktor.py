@@ -13,10 +13,11 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from keyscan.analysis import Analysis
 from keyscan.batch.results import analyses
 from keyscan.batch.writers.report import Report, absolute, cleaned, dj_key, fits_xml, xml_text
 from keyscan.batch.writers.titles import titles_of
-from keyscan.keys import Key
+from keyscan.keys import Key, KeyStyle
 
 _NAME = "openkeyscan-analyzer"
 _SEPARATOR = "/:"
@@ -28,8 +29,12 @@ def traktor_nml(report: Report) -> Iterator[str]:
 
     A file whose path XML cannot hold joins ``report.omitted``: Traktor has no other way to name it.
     """
-    tracks = [track for track in analyses(report.results) if fits_xml(track.path)]
-    report.omitted.extend(t.path for t in analyses(report.results) if not fits_xml(t.path))
+    tracks = []
+    for track in analyses(report.results):
+        if fits_xml(str(absolute(track.path))):
+            tracks.append(track)
+        else:
+            report.omitted.append(track.path)
     count, boot_volume = str(len(tracks)), _boot_volume()
     root = ET.Element("NML", VERSION="19")
     ET.SubElement(root, "HEAD", COMPANY="OpenKeyScan", PROGRAM=_NAME)
@@ -37,33 +42,36 @@ def traktor_nml(report: Report) -> Iterator[str]:
     collection = ET.SubElement(root, "COLLECTION", ENTRIES=count)
     ET.SubElement(root, "SETS", ENTRIES="0")
     folder = ET.SubElement(ET.SubElement(root, "PLAYLISTS"), "NODE", TYPE="FOLDER", NAME="$ROOT")
-    node = ET.SubElement(
-        ET.SubElement(folder, "SUBNODES", COUNT="1"), "NODE", TYPE="PLAYLIST", NAME=_NAME
-    )
+    nodes = ET.SubElement(folder, "SUBNODES", COUNT="1")
+    node = ET.SubElement(nodes, "NODE", TYPE="PLAYLIST", NAME=_NAME)
     playlist = ET.SubElement(node, "PLAYLIST", ENTRIES=count, TYPE="LIST")
     names = []
     for track in tracks:
-        titles = titles_of(track.path)
-        entry = ET.SubElement(collection, "ENTRY", TITLE=cleaned(titles.title))
         place = location(absolute(track.path), boot_volume)
-        ET.SubElement(entry, "LOCATION", place)
-        if titles.artist:
-            entry.set("ARTIST", cleaned(titles.artist))
-        if titles.album:
-            ET.SubElement(entry, "ALBUM", TITLE=cleaned(titles.album))
-        info = ET.SubElement(
-            entry,
-            "INFO",
-            PLAYTIME=str(round(track.duration)),
-            PLAYTIME_FLOAT=f"{track.duration:.6f}",
-        )
-        if track.has_key:
-            info.set("KEY", dj_key(track, report.style))
-            ET.SubElement(entry, "MUSICAL_KEY", VALUE=str(musical_key(track.key)))
         names.append(place["VOLUME"] + place["DIR"] + place["FILE"])
+        _add_entry(collection, track, place, report.style)
         ET.SubElement(ET.SubElement(playlist, "ENTRY"), "PRIMARYKEY", TYPE="TRACK", KEY=names[-1])
     playlist.set("UUID", uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(names)).hex)
     yield xml_text(root)
+
+
+def _add_entry(
+    collection: ET.Element, track: Analysis, place: dict[str, str], style: KeyStyle
+) -> None:
+    titles = titles_of(track.path)
+    entry = ET.SubElement(collection, "ENTRY", TITLE=cleaned(titles.title))
+    ET.SubElement(entry, "LOCATION", place)
+    if titles.artist:
+        entry.set("ARTIST", cleaned(titles.artist))
+    if titles.album:
+        ET.SubElement(entry, "ALBUM", TITLE=cleaned(titles.album))
+    seconds = track.duration
+    info = ET.SubElement(
+        entry, "INFO", PLAYTIME=str(round(seconds)), PLAYTIME_FLOAT=f"{seconds:.6f}"
+    )
+    if track.has_key:
+        info.set("KEY", dj_key(track, style))
+        ET.SubElement(entry, "MUSICAL_KEY", VALUE=str(musical_key(track.key)))
 
 
 def musical_key(key: Key) -> int:

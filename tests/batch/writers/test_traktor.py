@@ -157,6 +157,16 @@ def test_a_name_that_xml_cannot_hold_is_left_out_and_told(name):
     assert ours.omitted == [f"/m/{name}.mp3"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no such names")
+def test_a_folder_counts_that_xml_cannot_hold(tmp_path, monkeypatch):
+    (tmp_path / "\x01").mkdir()
+    monkeypatch.chdir(tmp_path / "\x01")
+    ours = report([analysed("a.mp3")])
+    (text,) = traktor_nml(ours)
+    assert ET.fromstring(text.encode()).findall("COLLECTION/ENTRY") == []
+    assert ours.omitted == ["a.mp3"]
+
+
 def test_no_tracks_is_an_empty_collection():
     root = parsed([])
     assert root.find("COLLECTION").attrib == {"ENTRIES": "0"}
