@@ -114,7 +114,9 @@ def _layout(sizes: dict[str, int], longest: int, width: int | None) -> tuple[lis
 
 
 def _spelled(key: Key, style: KeyStyle) -> str:
-    """``F#/Gb minor``: shorter than in replies."""
+    """``F#/Gb minor``: shorter than in replies; ``F#m`` in the short notation."""
+    if style.notation == "short":
+        return key.short(style.spelling)
     first, slash, second = key.name(style.spelling).partition("/")
     return f"{first.split()[0]}/{second}" if slash else first
 

@@ -45,6 +45,21 @@ def test_columns_line_up_whatever_the_names():
         assert columns(line[: line.index("11A")]) == at
 
 
+@pytest.mark.parametrize(
+    ("style", "code", "key"),
+    [
+        (KeyStyle("short"), "2A", "Ebm"),
+        (KeyStyle("camelot-padded"), "02A", "D#/Eb minor"),
+        (KeyStyle("musical", "usual"), "2A", "Eb minor"),
+    ],
+)
+def test_notations(style, code, key):
+    track = analysed("/m/a.mp3", "2A", parts=[(60, "2A")])
+    _, line, part, *_ = rows([track], style=style)
+    for text, name in ((line, "a.mp3"), (part, "0:00-1:00")):
+        assert text.split()[: 2 + len(key.split())] == [name, code, *key.split()]
+
+
 def test_a_key_that_is_withheld_is_unsure():
     track = analysed("/m/a.mp3", confidence=0.4, changes_key=True,
                      parts=[(60, "8A"), (60, None)])  # fmt: skip
