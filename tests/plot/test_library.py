@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from keyscan.batch.results import withhold
 from keyscan.keys import KEYS, KeyStyle
 from keyscan.plot.library import Census, compose_library, draw_library
 from keyscan.plot.sheet import one_line
@@ -47,6 +48,16 @@ def test_the_counts_are_those_of_the_tracks():
     assert re.split(r"\s{2,}", head) == ["16 tracks", "12 with a key"]
     assert {"10 (62%)", "2 (12%)", "1 (6%)", "3 (19%)", "unsupported_format 2, …"} <= set(shown)
     assert {"8 (67%)", "4 (33%)", "A minor", "G major"} <= set(shown)
+
+
+def test_keys_that_are_withheld_are_counted_apart():
+    tracks = [withhold(track, 0.4) for track in SMALL]
+    census = Census.of(tracks, FAILURES)
+    assert (census.total, census.unsure, census.not_tonal) == (16, 2, 1)
+    assert {key.camelot: count for key, count in census.keys.items()} == {"8A": 6, "9B": 4}
+    with sheet(tracks, FAILURES) as figure:
+        assert {"unsure", "below --min-confidence", "2 (12%)"} <= set(words(figure))
+        assert overlaps(figure) == []
 
 
 def test_a_cell_is_filled_by_its_count_and_hatched_where_it_is_doubtful():
