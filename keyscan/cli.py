@@ -18,6 +18,7 @@ from keyscan.options import (
     ServeOptions,
     parse_analyze,
     parse_doctor,
+    parse_schema,
     parse_serve,
 )
 from keyscan.runtime import profiling_enabled, startup_line, threading_lines, usable_cores
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _doctor(parse_doctor(arguments[1:]))
     if arguments[:1] == ["analyze"]:
         return _analyze(parse_analyze(arguments[1:]))
+    if arguments[:1] == ["schema"]:
+        return _schema(arguments[1:])
     return _serve(parse_serve(arguments))
 
 
@@ -161,6 +164,19 @@ def _doctor(options: DoctorOptions) -> int:
         return code
     finally:
         STDERR.drain(timeout=1.0)
+
+
+def _schema(arguments: Sequence[str]) -> int:
+    parse_schema(arguments)
+    from keyscan.server.schema import schema_text
+
+    try:
+        write_all(1, schema_text().encode())
+    except OSError as error:
+        STDERR.write(f"keyscan: the schema cannot be written: {error.strerror}\n")
+        STDERR.drain(timeout=1.0)
+        return EXIT_FAILED
+    return EXIT_OK
 
 
 def _refuse(error: StartFailed) -> NoReturn:

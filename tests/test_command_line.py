@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -11,6 +10,7 @@ import sys
 import pytest
 
 from keyscan import __version__
+from tests.messages import replies
 from tests.server_process import COMMAND, ROOT, ServerProcess, request
 
 
@@ -54,7 +54,7 @@ def test_wrong_options_exit_with_2_and_say_which(command):
 def test_what_keeps_the_server_from_starting_is_said_to_app_and_person(options, message):
     result = run(*options)
     assert result.returncode == 1
-    (fatal,) = map(json.loads, result.stdout.splitlines())
+    (fatal,) = replies(result.stdout.splitlines())
     assert (fatal["type"], fatal["code"]) == ("fatal", "start_failed")
     assert message in fatal["error"]
     assert message in result.stderr
@@ -109,7 +109,7 @@ def test_the_bare_command_is_the_server_however_it_is_started():
             [*command, "-w", "1"], input=b'{"type": "ping", "id": 7}\n', capture_output=True,
             timeout=120, cwd=ROOT,
         )  # fmt: skip
-        messages = [json.loads(line) for line in done.stdout.splitlines()]
+        messages = replies(done.stdout.splitlines())
         assert [message["type"] for message in messages] == ["ready", "pong"]
         assert done.returncode == 0
 
