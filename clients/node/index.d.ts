@@ -140,13 +140,7 @@ export interface Failure {
 
 /** Types of requests, and fields of a request for a file. Later servers may have more. */
 export type Feature =
-  | 'cancel'
-  | 'ping'
-  | 'priority'
-  | 'reset'
-  | 'stream'
-  | 'timeline'
-  | (string & {});
+  'cancel' | 'ping' | 'priority' | 'reset' | 'stream' | 'timeline' | (string & {});
 
 /** The server's first message. */
 export interface Ready {
