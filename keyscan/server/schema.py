@@ -104,7 +104,11 @@ def _list(items: Schema, description: str, **more: Any) -> Schema:
 
 _ID = _ref("id")
 _ID_OR_NULL = {"anyOf": [_ID, {"type": "null"}]}
-_GENERATION = {"generation": _value("integer", "Resets before this message.", minimum=0)}
+_GENERATION = {
+    "generation": _value(
+        "integer", "A reset begins the next one; a reply has that of its request.", minimum=0
+    )
+}
 _FATAL = {
     "code": {"const": StartFailed.code},
     "error": _value("string", "Why, and what to do; for people."),
@@ -143,7 +147,7 @@ def _analyze() -> Schema:
         ),
         "priority": _value("boolean", "Put the request before all that wait.", default=False),
     }
-    path = _value("string", "Of a local file; may be a file: URL.", minLength=1)
+    path = _value("string", "The path of a file, or its file: URL.", minLength=1)
     return _object("Analyse a file.", {"id": _ID, "path": path}, wanted)
 
 
@@ -152,7 +156,7 @@ def _ready() -> Schema:
         "ready",
         "The first line of a server: it is warm and answers.",
         {
-            "version": _value("string", "Of the program."),
+            "version": _value("string", "The version of the program."),
             "protocol": {"description": "The protocol's version.", "const": PROTOCOL_VERSION},
             "model": _value("string", "The name of the model."),
             "workers": _value("integer", "Files decoded at a time.", minimum=1),
@@ -215,7 +219,7 @@ def _failure() -> Schema:
             "id": {"description": "Null if it could not be read.", **_ID_OR_NULL},
             "status": {"const": "error"},
             "code": {"enum": list(ERROR_CODES)},
-            "error": _value("string", "Why; for people.", minLength=1),
+            "error": _value("string", "Why there is no key; for people.", minLength=1),
             "filename": {"anyOf": [_ref("filename"), {"type": "null"}]},
             **_WARNINGS,
             **_GENERATION,
@@ -249,7 +253,10 @@ def _part(description: str, fields: Schema | None = None) -> Schema:
 
 _SECONDS = {"type": "number", "minimum": 0}
 _PARTS: Schema = {
-    "id": {"description": "Chosen by the client.", "type": ["string", "number"]},
+    "id": {
+        "description": "Chosen by the client.",
+        "anyOf": [{"type": "string"}, {"type": "number"}],
+    },
     "camelot": {"enum": [key.camelot for key in KEYS]},
     "openkey": {"enum": [key.open_key for key in KEYS]},
     "filename": _value("string", "The last part of the path."),
