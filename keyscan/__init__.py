@@ -6,14 +6,19 @@ TYPE_CHECKING = False  # that of typing, for which more must be loaded
 if TYPE_CHECKING:
     from keyscan.analysis import Analysis
     from keyscan.api import analyze
-    from keyscan.errors import AnalysisError
+    from keyscan.errors import AnalysisError, InvalidInput
     from keyscan.keys import Key
 
-__all__ = ["Analysis", "AnalysisError", "Key", "analyze"]
+__all__ = ["Analysis", "AnalysisError", "InvalidInput", "Key", "analyze"]
 __version__ = "0.1.0"
 
 
-_MODULES = {"Analysis": "analysis", "AnalysisError": "errors", "Key": "keys"}
+_MODULES = {
+    "Analysis": "analysis",
+    "AnalysisError": "errors",
+    "InvalidInput": "errors",
+    "Key": "keys",
+}
 
 
 def __getattr__(name: str) -> object:
