@@ -185,6 +185,26 @@ endless = [{str(endless)!r}] * 100
         assert errors == ""
 
 
+def test_a_source_that_waits_for_ever_does_not_keep_the_program(track):
+    code, output, errors = Program(f"""
+import asyncio, queue
+from keyscan import Analyzer
+
+async def main():
+    paths = queue.Queue()
+    paths.put({str(track)!r})
+    async with Analyzer(workers=1) as analyzer:
+        async for result in analyzer.analyze_all(iter(paths.get, None)):
+            print(result.camelot, flush=True)
+            asyncio.current_task().cancel()
+try:
+    asyncio.run(main())
+except asyncio.CancelledError:
+    print("cancelled")
+""").end()
+    assert (code, output, errors) == (0, "11A\ncancelled\n", "")
+
+
 @posix
 def test_a_fork_leaves_the_processes_to_its_parent(track):
     code, output, errors = Program(f"""
