@@ -1,6 +1,7 @@
 """Many files from a Python program, decoded in worker processes.
 
-The results are futures, an iterator, or an asynchronous iterator.
+The results are futures, an iterator, or an asynchronous iterator. ``keyscan.client`` has the server
+do the work instead: its program gets messages, and imports neither numpy nor torch.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ class Analyzer:
             ValueError: a number is out of range.
         """
         workers = usable_cores() if workers is None else workers
-        if workers < 1:
-            raise ValueError(f"workers must be at least 1, not {workers}")
+        if not isinstance(workers, int) or workers < 1:
+            raise ValueError(f"workers must be a whole number from 1 on, not {workers!r}")
         if not timeout > 0:
             raise ValueError(f"timeout must be a number of seconds above 0, not {timeout}")
         if memory_limit < 200:

@@ -253,8 +253,8 @@ def test_what_keeps_it_from_starting(nothing_left, tmp_path, track):
 
 
 @pytest.mark.parametrize(
-    "options", [{"workers": 0}, {"workers": -1}, {"timeout": 0}, {"timeout": float("nan")},
-                {"memory_limit": 199}]
+    "options", [{"workers": 0}, {"workers": -1}, {"workers": 2.5}, {"workers": "2"}, {"timeout": 0},
+                {"timeout": float("nan")}, {"memory_limit": 199}]
 )  # fmt: skip
 def test_numbers_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -19,6 +19,7 @@ from keyscan.options import WorkerOptions
 log = logging.getLogger(__name__)
 
 _PERIOD = 0.05  # seconds between two looks at a busy worker
+_END_SECONDS = 1.0
 _STOP_SECONDS = 1.0  # for a decoder to end a cancelled file; it looks between blocks
 
 
@@ -106,7 +107,7 @@ class Supervisor:
             self._closed = True
             self._changed.notify()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_END_SECONDS)  # a file that does not end is watched for ever
 
     def _run(self) -> None:
         while True:
