@@ -17,9 +17,9 @@ from keyscan.errors import AnalysisWarning, InvalidInput, NoAudio
 from keyscan.runtime import Stages
 
 AnySamples = NDArray[Any]
-"""(n,) or (n, channels), of uint8, int16, int32, float32 or float64."""
+"""(n,) or (n, channels), of uint8, int16, int32, float16, float32 or float64."""
 
-_TYPES = ("u1", "i2", "i4", "f4", "f8")
+_TYPES = ("u1", "i2", "i4", "f2", "f4", "f8")
 _SHAPES = "(n,) for mono or (n, channels) is needed"
 _MOST_CHANNELS = 1024  # of a file, in libsndfile
 
@@ -96,8 +96,8 @@ def _frames(samples: AnySamples) -> AnySamples:
     shape, kind = samples.shape, samples.dtype
     if kind.str[1:] not in _TYPES:
         raise InvalidInput(
-            f"samples of {kind} have no known scale: uint8, int16, int32, float32 or float64 is "
-            "needed"
+            f"samples of {kind} are not supported: uint8, int16, int32, float16, float32 or float64 "
+            "is needed"
         )
     if samples.ndim not in (1, 2):
         raise InvalidInput(f"samples of the shape {shape} are not supported: {_SHAPES}")
