@@ -94,7 +94,7 @@ def test_on_a_terminal_the_bare_command_explains_itself():
 @pytest.mark.parametrize("options", [("serve", "-w", "1"), ("-w", "1")])
 def test_on_a_terminal_it_serves_if_it_is_told_to(options):
     code, out, err = on_a_terminal(*options, typed=b'{"type": "ping", "id": 7}\n\x04')
-    assert [reply["type"] for reply in replies(out)] == ["ready", "pong"]
+    assert [reply["type"] for reply in replies(out.splitlines())] == ["ready", "pong"]
     assert code == 0
     assert err.startswith("keyscan: reading JSON lines from the terminal; see serve --help")
 
