@@ -38,7 +38,7 @@ _REQUEST = validator("request", SCHEMA)
 
 def check_reply(message: Message) -> Message:
     """A message from the server; an AssertionError tells what the schema does not allow."""
-    kind = str(message["type"] if "type" in message else _STATUS.get(message.get("status")))
+    kind = str(message["type"] if "type" in message else _STATUS.get(str(message.get("status"))))
     return _checked(message, kind)
 
 

@@ -96,8 +96,8 @@ def _frames(samples: AnySamples) -> AnySamples:
     shape, kind = samples.shape, samples.dtype
     if kind.str[1:] not in _TYPES:
         raise InvalidInput(
-            f"samples of {kind} are not supported: uint8, int16, int32, float16, float32 or float64 "
-            "is needed"
+            f"samples of {kind} are not supported: uint8, int16, int32, float16, float32 or "
+            "float64 is needed"
         )
     if samples.ndim not in (1, 2):
         raise InvalidInput(f"samples of the shape {shape} are not supported: {_SHAPES}")
