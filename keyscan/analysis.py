@@ -38,8 +38,8 @@ class Candidate:
 class Segment:
     """A part of a track in one key, or not tonal; ``start`` and ``end`` are in seconds.
 
-    ``key``: None for drums, speech and noise. ``confidence``: the probability, 0 to 1, that the
-    part is in that key; 0 without one.
+    ``key``: None for drums, speech and noise, and for a key that is withheld. ``confidence``: the
+    probability, 0 to 1, that the part is in its key; 0 for drums, speech and noise.
     """
 
     start: float
@@ -49,8 +49,8 @@ class Segment:
 
     @property
     def tonal(self) -> bool:
-        """Whether the part has a key."""
-        return self.key is not None
+        """Whether the part is in a key, also if that is withheld."""
+        return self.key is not None or self.confidence > 0
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Analysis:
     """The key of a track and all that is known with it.
 
     Attributes:
-        path: of the file, as it was given; empty for a spectrogram without a file.
+        path: of the file, as it was given; empty for file objects, samples and spectrograms.
         key: the most probable key; of music that changes it, that of the longest time.
         probabilities: of the 24 keys in the order of ``class_id``; they sum to 1.
         tuning_cents: how far the music lies above A = 440 Hz, -47 to 53, with respect to which the
@@ -86,6 +86,7 @@ class Analysis:
             of streams that were added (stems without a mix); None: the file has only one.
         timeline: the key over time, where it was asked for.
         cached: the answer comes from the cache.
+        withheld: the key is less sure than the user asks for: outputs leave it out.
         spectrogram: ``log1p(|C|)``, shape (105, frames), where it was asked for.
     """
 
@@ -100,6 +101,7 @@ class Analysis:
     stream: StreamNumbers | None = None
     timeline: Timeline | None = None
     cached: bool = False
+    withheld: bool = False
     spectrogram: FloatArray | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -119,14 +121,19 @@ class Analysis:
         return tuple(others[:_MOST_ALTERNATIVES])
 
     @property
+    def has_key(self) -> bool:
+        """Whether there is a key to show: the track is tonal, and the key is not withheld."""
+        return self.tonal and not self.withheld
+
+    @property
     def is_doubtful(self) -> bool:
         """The key is more likely wrong than right."""
         return self.confidence < DOUBTFUL
 
     @property
     def compatible(self) -> dict[Key, Harmony]:
-        """The keys that mix well with this one, and why; none for drums, speech and noise."""
-        return self.key.compatible() if self.tonal else {}
+        """The keys that mix well with this one, and why; none if there is no key to show."""
+        return self.key.compatible() if self.has_key else {}
 
     @property
     def is_between_keys(self) -> bool:
@@ -220,18 +227,19 @@ def _segment(row: list[Any]) -> Segment:
 def success_fields(analysis: Analysis, style: KeyStyle, *, timeline: bool) -> Message:
     """The key of a file and all that is known with it; ``timeline``: the key over time too.
 
-    Probabilities have 4 decimals, cents 1, the duration 3 (milliseconds), times of segments 2.
+    A key that is withheld is null, without alternatives; its confidence stays. Probabilities have
+    4 decimals, cents 1, the duration 3 (milliseconds), times of segments 2.
     """
-    tuning = analysis.tuning_cents
+    tuning, key = analysis.tuning_cents, None if analysis.withheld else analysis.key
     return {
         "status": "success",
         "code": "ok",
-        **key_fields(analysis.key, style),
-        "class_id": analysis.key.class_id,
+        **key_fields(key, style),
+        "class_id": None if key is None else key.class_id,
         "confidence": round(analysis.confidence, 4),
         "tonal": analysis.tonal,
         "changes_key": analysis.changes_key,
-        "alternatives": [_candidate(other, style) for other in analysis.alternatives],
+        "alternatives": [_candidate(other, style) for other in analysis.alternatives if key],
         "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
         "filename": PurePath(analysis.path).name,
         "duration": round(analysis.duration, 3),
@@ -253,8 +261,10 @@ def failure_fields(path: str, error: AnalysisError) -> Message:
     }
 
 
-def key_fields(key: Key, style: KeyStyle) -> Message:
-    """A key in Camelot, in Open Key, and as ``style`` writes it."""
+def key_fields(key: Key | None, style: KeyStyle) -> Message:
+    """A key in Camelot, in Open Key, and as ``style`` writes it; nulls where there is none."""
+    if key is None:
+        return {"camelot": None, "openkey": None, "key": None}
     return {"camelot": key.camelot, "openkey": key.open_key, "key": style.write(key)}
 
 
@@ -274,11 +284,12 @@ def _timeline_fields(timeline: Timeline, style: KeyStyle) -> Message:
 
 
 def _part(segment: Segment, style: KeyStyle) -> Message:
-    """The key of a part of a track; null where it is not tonal."""
-    key: Message = {"camelot": None, "openkey": None, "key": None}
-    if segment.key is not None:
-        key = key_fields(segment.key, style)
-    return {**key, "confidence": round(segment.confidence, 4), "tonal": segment.tonal}
+    """The key of a part of a track; null where it has none."""
+    return {
+        **key_fields(segment.key, style),
+        "confidence": round(segment.confidence, 4),
+        "tonal": segment.tonal,
+    }
 
 
 def _candidate(found: Candidate, style: KeyStyle) -> Message:

@@ -18,6 +18,7 @@ from keyscan.options import (
     ServeOptions,
     parse_analyze,
     parse_doctor,
+    parse_schema,
     parse_serve,
 )
 from keyscan.runtime import profiling_enabled, startup_line, threading_lines, usable_cores
@@ -208,6 +209,19 @@ def _doctor(arguments: Sequence[str]) -> int:
         STDERR.drain(timeout=1.0)
 
 
+def _schema(arguments: Sequence[str]) -> int:
+    parse_schema(arguments)
+    from keyscan.server.schema import schema_text
+
+    try:
+        write_all(1, schema_text().encode())
+    except OSError as error:
+        STDERR.write(f"keyscan: the schema cannot be written: {error.strerror}\n")
+        STDERR.drain(timeout=1.0)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
 def _refuse(error: StartFailed) -> NoReturn:
     """Say on stderr why nothing starts, and end."""
     STDERR.write(f"keyscan: {error}\n")
@@ -236,5 +250,6 @@ COMMANDS = (
     Command("analyze", "show or export the keys of files and folders", _analyze),
     Command("serve", "answer an app's requests: JSON lines on stdin and stdout", _serve),
     Command("doctor", "tell why it is slow here, and test the installation", _doctor),
+    Command("schema", "print the messages of the server as a JSON Schema", _schema),
 )
 _TEXTS = {command.name: command.text for command in COMMANDS}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from keyscan import __version__
@@ -24,10 +24,14 @@ if TYPE_CHECKING:  # numpy, which --help does not wait for
     from keyscan.spectrogram.constant_q import CqtEngine
 
 Precision = Literal["highest", "high", "medium"]
-OutputFormat = Literal["table", "json", "csv", "m3u"]
+OutputFormat = Literal["table", "csv", "json", "ndjson", "m3u", "rekordbox-xml", "traktor-nml"]
 Order = Literal["given", "key", "mix"]
 ThemeName = Literal["light", "dark"]
 
+_NO_TIMELINE = {
+    "m3u": "a playlist", "rekordbox-xml": "rekordbox's collection",
+    "traktor-nml": "Traktor's collection",
+}  # fmt: skip
 _MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
 _TIMEOUT_SOUND = 600.0  # seconds that --timeout is for
 _RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}  # MiB
@@ -88,6 +92,9 @@ class AnalyzeOptions:
     """``output`` None is stdout; ``plot``, ``html`` None: no picture, no page.
 
     ``stream`` None: any.
+    ``min_confidence``, 0 to 1: outputs leave out keys that are less sure; None: not given.
+    ``exclude``: glob patterns of files and folders to leave out. ``bom``: start with a byte order
+    mark.
     """
 
     engine: EngineOptions
@@ -104,6 +111,9 @@ class AnalyzeOptions:
     changed_only: bool
     quiet: bool
     stream: int | None = None
+    min_confidence: float | None = None
+    exclude: tuple[str, ...] = ()
+    bom: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,8 +156,10 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         parser.error(f"argument --html: {found.html}: a page's name must end in .html or .htm")
     if found.changed_only and found.cache is None:
         parser.error("--changed-only needs --cache FILE, which says what was analysed before")
-    if found.timeline and found.format == "m3u":
-        parser.error("--timeline: a playlist has no place for it")
+    if found.timeline and found.format in _NO_TIMELINE:
+        parser.error(f"--timeline: {_NO_TIMELINE[found.format]} has no place for it")
+    if found.bom and found.format != "csv":
+        parser.error("--bom is for --format csv")
     if output is not None and is_music(output.name):
         parser.error(f"--output {output}: that is the name of a music file")
     sort: Order = found.sort or ("key" if found.format == "m3u" else "given")
@@ -157,6 +169,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         html=found.html,
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
+        min_confidence=found.min_confidence, exclude=tuple(found.exclude), bom=found.bom,
     )  # fmt: skip
 
 
@@ -176,6 +189,12 @@ def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
     return DoctorOptions(_model(found), compare, found.self_test, found.json)
 
 
+def parse_schema(arguments: Sequence[str]) -> None:
+    """``schema`` has no options but ``--help``."""
+    text = "Print the line protocol of the server as a JSON Schema (draft 2020-12)."
+    _parser(text, _SCHEMA_EPILOG, command="schema").parse_args(arguments)
+
+
 def count(text: str) -> int:
     """The type of an option that is a number of workers or threads."""
     return _whole(text, 256, "from 1 to 256")
@@ -189,6 +208,17 @@ def seconds(text: str) -> float:
         value = 0.0
     if not 0 < value <= 1e6:  # the longest wait for a lock that every system allows
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    return value
+
+
+def share(text: str) -> float:
+    """The type of an option that is a probability."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
     return value
 
 
@@ -257,10 +287,15 @@ def _analyze_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
     formats = parser.add_mutually_exclusive_group()
-    for name, text in {"json": "print a JSON document instead of the table",
-                       "csv": "print CSV", "m3u": "print a playlist"}.items():
+    formats.add_argument("--format", choices=get_args(OutputFormat), default="table",
+                         help="what to write (default: table)")
+    for name in ("json", "csv", "m3u"):
         formats.add_argument(f"--{name}", action="store_const", const=name, default="table",
-                             dest="format", help=text)
+                             dest="format", help=f"the same as --format {name}")
+    add("--bom", action="store_true",
+        help="start CSV with a byte order mark, by which Excel knows UTF-8")
+    add("--min-confidence", type=share, metavar="P",
+        help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none)")
     add("-o", "--output", metavar="FILE",
         help="write there instead of to stdout; replaces an earlier output, but no other file")
     add("--plot", type=Path, metavar="FILE.svg|FILE.png",
@@ -280,6 +315,9 @@ def _analyze_parser() -> argparse.ArgumentParser:
         help="analyse this audio stream of every file, counted from 0 (default: the default one)")
     add("--recursive", action=argparse.BooleanOptionalAction, default=True,
         help="look into the folders of a folder (default: yes)")
+    add("--exclude", action="append", default=[], type=_pattern, metavar="PATTERN",
+        help="leave out files and folders of this name, with * and ? for other characters; with "
+        "slashes, the end of a path; may be given several times")
     add("--changed-only", action="store_true", help="leave out what the cache already knew")
     add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     _add_engine_options(parser, "-j", "--jobs")
@@ -309,9 +347,10 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
         help="keep answers in this SQLite file, new or made by an earlier run, and analyse no "
         "content twice (default: no cache)")
     add("--notation", choices=NOTATIONS, default=KeyStyle.notation,
-        help="what the field 'key' holds: 'A minor', '8A' or '1m' (default: musical)")
+        help="what the field 'key' holds: 'A minor', 'Am', '8A', '08A' or '1m' (default: musical)")
     add("--spelling", choices=SPELLINGS, default=KeyStyle.spelling,
-        help="black keys as 'F# minor/Gb minor', or one of the two (default: both)")
+        help="black keys as 'F# minor/Gb minor', with sharps, with flats, or by the key's "
+        "usual signature, 'F# minor' and 'Eb minor' (default: both; usual in the short notation)")
     _add_model_options(parser)
 
 
@@ -355,6 +394,12 @@ def _size(text: str) -> int:
     return _whole(text, 1 << 31, "from 1")  # files or MiB: no limit in practice
 
 
+def _pattern(text: str) -> str:
+    if not PurePath(text).parts:
+        raise argparse.ArgumentTypeError(f"must be the name of a file or folder, not {text!r}")
+    return text
+
+
 def _stream(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 on, not {text!r}")
@@ -369,9 +414,10 @@ def _whole(text: str, most: int, between: str) -> int:
 
 _SERVE_EPILOG = """\
 Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, with "timeline": true for the
-key over time, "stream": 1 for the second audio stream of a file; {"type": "reset"},
-{"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
-which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 shows where the time goes.
+key over time, "stream": 1 for the second audio stream of a file, "priority": true for a file that
+goes before all that wait; {"type": "reset"}, {"type": "cancel", "id": 1}, {"type": "ping"}. Replies
+are JSON lines on stdout, in the order in which they are ready; logs go to stderr.
+PROFILE_PERFORMANCE=1 shows where the time goes.
 
 Exit code: 0 when the input has ended and every request is answered, 1 when the server cannot
 start, 2 for a wrong option, 128 + n when signal n stopped it.
@@ -390,15 +436,19 @@ step up and one down the wheel, two that lift the energy), cents above A = 440 H
 terminal it fits the width and has colours, but not with NO_COLOR=1; in a file or pipe it is as wide
 as it needs to be, and FORCE_COLOR=1 adds colours.
 
---json is one document: {"tracks": [...], "summary": {...}}; a track is the server's reply with its
-path and compatible keys, or the error. --csv has a line for each file, failures too. --m3u is an
-extended M3U8 playlist with absolute paths, sorted by key, the key in front of each name; with
---sort mix neighbours mix well.
+json is one document: {"tracks": [...], "summary": {...}}; a track is the server's reply with its
+path and compatible keys, or the error; ndjson has the same tracks, one a line. csv has a line for
+each file, failures too. m3u is an extended M3U8 playlist with absolute paths, sorted by key, the
+key in front of each name; with --sort mix neighbours mix well. rekordbox-xml and traktor-nml are
+collections, with a playlist, for rekordbox and Traktor to import.
+
+With --cache, a run after Ctrl-C goes on where the last one stopped.
 
 Examples:
   %(prog)s ~/Music/techno
   %(prog)s --m3u --sort mix --output set.m3u8 ~/Music/techno
   %(prog)s --csv *.mp3 > keys.csv
+  %(prog)s --format rekordbox-xml -o keys.xml --exclude Samples ~/Music
   %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
   %(prog)s --plot mix.svg mix.flac
   %(prog)s --html library.html ~/Music
@@ -407,6 +457,13 @@ Examples:
 Exit code: 0 when every file has been analysed, 1 when one has failed, there is none, the analyzer
 cannot start or the results cannot be written, 2 for wrong usage, 130 after Ctrl-C, which still
 prints what is done (128 + n for signal n). A second Ctrl-C ends at once.
+"""
+
+_SCHEMA_EPILOG = """\
+Use it to check messages, or to generate types: a line that an app writes is $defs/request, a line
+that the server writes is $defs/reply.
+
+Exit code: 0; 1 if the schema cannot be written, 2 for a wrong option.
 """
 
 _DOCTOR_EPILOG = """\
