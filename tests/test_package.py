@@ -1,4 +1,4 @@
-"""What README and the package's metadata name exists, and CI runs README's commands."""
+"""The package's metadata names what exists, and CI runs the commands of the README."""
 
 from __future__ import annotations
 
