@@ -255,6 +255,22 @@ class NothingToDraw(PlotError):
     code = "plot_no_track"
 
 
+class TagError(Exception):
+    """The tags of a file cannot be read or written."""
+
+
+class NoTagsPossible(TagError):
+    """The file is in a format that holds no key, or only if more is changed; it stays as it is."""
+
+
+class TagsDamaged(TagError):
+    """The tags of the file are damaged; it stays as it is."""
+
+
+class MissingTagLibrary(TagError):
+    """mutagen cannot be imported: it is an optional extra, and the frozen app is without it."""
+
+
 class DamagedInstallation(StartFailed):
     """A file of the installation is damaged; the message says which and what to do."""
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from keyscan import __version__
+from keyscan.analysis import DOUBTFUL
 from keyscan.audio.formats import is_music
 from keyscan.errors import UnknownPictureFormat
-from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
+from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle, Spelling
 from keyscan.runtime import usable_cores
+from keyscan.tagging.notation import TAG_NOTATIONS, TagNotation
 
 if TYPE_CHECKING:  # numpy, which --help does not wait for
     from keyscan.spectrogram.constant_q import CqtEngine
@@ -27,6 +29,7 @@ Order = Literal["given", "key", "mix"]
 ThemeName = Literal["light", "dark"]
 
 _MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
+_NOTATION_GIVEN = [[notation] for notation in TAG_NOTATIONS]
 _TIMEOUT_SOUND = 600.0  # seconds that --timeout is for
 _RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}  # MiB
 
@@ -82,8 +85,24 @@ class ServeOptions:
 
 
 @dataclass(frozen=True)
+class TagOptions:
+    """How keys are written into tags; below ``min_confidence`` they are not."""
+
+    notation: TagNotation
+    spelling: Spelling
+    comment: bool
+    overwrite: bool
+    keep_times: bool
+    dry_run: bool
+    min_confidence: float
+
+
+@dataclass(frozen=True)
 class AnalyzeOptions:
-    """``output`` None is stdout; ``plot`` None: no picture is drawn; ``stream`` None: any."""
+    """``output`` None is stdout; ``plot`` None: no picture is drawn; ``stream`` None: any.
+
+    ``tags`` None: no tags are written.
+    """
 
     engine: EngineOptions
     style: KeyStyle
@@ -98,6 +117,7 @@ class AnalyzeOptions:
     changed_only: bool
     quiet: bool
     stream: int | None = None
+    tags: TagOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +145,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
 def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     """The options of ``analyze``; some combinations are refused."""
     parser = _analyze_parser()
-    found = parser.parse_args(arguments)
+    found = parser.parse_args(with_tag_notation(arguments))
     output = None if found.output in (None, "-") else Path(found.output)
     if found.output == "":
         parser.error("argument -o/--output: a path must not be empty")
@@ -148,6 +168,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         paths=tuple(found.paths), format=found.format, output=output, plot=found.plot,
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
+        tags=tag_options(parser, found),
     )  # fmt: skip
 
 
@@ -165,6 +186,55 @@ def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
     found = parser.parse_args(arguments)
     compare = None if found.compare is None else (found.compare[0], found.compare[1])
     return DoctorOptions(_model(found), compare, found.self_test, found.json)
+
+
+def add_tag_options(parser: argparse.ArgumentParser) -> None:
+    """The options for keys in tags."""
+    add = parser.add_argument
+    add(
+        "--min-confidence",
+        type=_share,
+        metavar="X",
+        help="write no key that is right with a probability below X, 0 to 1 (default for tags: "
+        f"{DOUBTFUL:g})",
+    )
+    add = parser.add_argument_group("keys in tags").add_argument
+    add(
+        "--write-tags",
+        choices=TAG_NOTATIONS,
+        metavar="|".join(TAG_NOTATIONS),
+        nargs="?",
+        const="short",
+        help="write each key into the file's tags, where DJ software reads it: as "
+        "8A, 1m, A minor (Am in ID3 tags) or Am (default: short); needs mutagen",
+    )
+    add("--overwrite", action="store_true", help="replace a key that is there already")
+    add("--comment", action="store_true", help="write the key into the comment as well")
+    add("--keep-times", action="store_true", help="keep the times of the files")
+    add("--dry-run", action="store_true", help="only say which tags would be written")
+
+
+def with_tag_notation(arguments: Sequence[str]) -> list[str]:
+    """``arguments`` with a notation behind ``--write-tags``: what follows may be a path."""
+    full = list(arguments)
+    for place, text in enumerate(arguments):
+        if text == "--write-tags" and arguments[place + 1 : place + 2] not in _NOTATION_GIVEN:
+            full[place] = "--write-tags=short"
+    return full
+
+
+def tag_options(parser: argparse.ArgumentParser, found: argparse.Namespace) -> TagOptions | None:
+    """What ``add_tag_options`` found; None: no tags are written."""
+    if found.write_tags is None:
+        for name in ("overwrite", "comment", "keep_times", "dry_run"):
+            if getattr(found, name):
+                parser.error(f"--{name.replace('_', '-')} needs --write-tags")
+        return None
+    least = DOUBTFUL if found.min_confidence is None else found.min_confidence
+    return TagOptions(
+        found.write_tags, found.spelling, found.comment, found.overwrite, found.keep_times,
+        found.dry_run, least,
+    )  # fmt: skip
 
 
 def count(text: str) -> int:
@@ -231,6 +301,7 @@ def _analyze_parser() -> argparse.ArgumentParser:
         help="look into the folders of a folder (default: yes)")
     add("--changed-only", action="store_true", help="leave out what the cache already knew")
     add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    add_tag_options(parser)
     _add_engine_options(parser, "-j", "--jobs")
     return parser
 
@@ -302,6 +373,16 @@ def _memory_limit(text: str) -> int:
 
 def _size(text: str) -> int:
     return _whole(text, 1 << 31, "from 1")  # files or MiB: no limit in practice
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
+    return value
 
 
 def _stream(text: str) -> int:

@@ -26,6 +26,7 @@ from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
 from keyscan.errors import (
     FileNotFound,
     InvalidPath,
+    MissingTagLibrary,
     NoCache,
     NotAFile,
     NothingToDraw,
@@ -78,7 +79,7 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
     except OSError as error:
         where = "stdout" if options.output is None else shown(str(options.output))
         progress.write(f"keyscan: {where} cannot be written: {error.strerror}\n")
-    except (NoCache, TargetRefused) as error:
+    except (MissingTagLibrary, NoCache, TargetRefused) as error:
         progress.write(f"keyscan: {shown(str(error))}\n")
         code = EXIT_USAGE
     except (PlotError, StartFailed) as error:
@@ -117,7 +118,7 @@ def _report(
         progress.write("".join(f"{line}\n" for line in summary_lines(summary, options.style)))
     if options.plot is not None and options.plot not in kept:
         draw_picture(options.plot, options, results, batch.track, plot)
-    return EXIT_FAILED if summary.failed else EXIT_OK
+    return EXIT_FAILED if summary.failed or summary.tags.get("failed") else EXIT_OK
 
 
 def _was_read(result: Result) -> bool:

@@ -9,7 +9,14 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from keyscan.analysis import Analysis, Message, failure_fields, key_fields, success_fields
+from keyscan.analysis import (
+    Analysis,
+    Message,
+    failure_fields,
+    key_fields,
+    success_fields,
+    tag_fields,
+)
 from keyscan.batch.results import Result, RunSummary, analyses
 from keyscan.keys import Harmony, Key, KeyStyle
 from keyscan.output import clock, columns, fitted, percent, shown, signed
@@ -21,12 +28,14 @@ CSV_COLUMNS = (
     *(f"alternative_{n}{part}" for n in (1, 2, 3) for part in ("", "_confidence")),
     *("tuning_cents", "duration", "compatible", "warnings", "cached"),
     *("intro_key", "outro_key", "timeline", "code", "error", "changes_key"),
+    *("tag", "tag_agrees", "tag_change", "tag_written"),
 )
 """The header; ``compatible`` and ``timeline`` hold several keys in Camelot, separated by ``;``."""
 _OF_A_KEY = ("camelot", "openkey", "key", "confidence")  # empty cells for drums, speech and noise
 
 _NAME = "track"  # the title of the first column
-_GIVE_WAY = (("cents",), ("boost",), ("rel.", "+1", "-1"), ("or",), ("length",))
+_TAG = "tag"  # the title of a column that is there if a file has a key in its tags
+_GIVE_WAY = (("cents",), ("boost",), ("rel.", "+1", "-1"), ("or",), ("length",), (_TAG,))
 """The columns that go, in this order, where there is no room; the others stay."""
 _RIGHT = ("sure", "cents", "length")  # these columns are aligned there
 _GAP = "  "
@@ -40,6 +49,7 @@ _LEGEND = {
     "!": "the file is damaged, or its tuning is between two keys: see the line beneath",
     "~": "changes key: this is the key of the longest time",
     "c": "from the cache",
+    "≠": "the tags of the file have another key",
 }
 
 
@@ -52,6 +62,8 @@ def table(tracks: Sequence[Analysis], style: KeyStyle, width: int | None) -> Ite
         return
     names = names_of([track.path for track in tracks])
     rows = [_table_row(track, style) for track in tracks]
+    if all(row[_TAG] == _NOTHING for row in rows):
+        rows = [{title: text for title, text in row.items() if title != _TAG} for row in rows]
     titles = {title: title for title in rows[0]}
     sizes = {title: max(columns(row[title]) for row in (titles, *rows)) for title in titles}
     chosen, size = _layout(sizes, max(map(columns, (_NAME, *names))), width)
@@ -99,12 +111,15 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
         "!": bool(track.warnings),
         "~": track.changes_key,
         "c": track.cached,
+        "≠": track.agrees_with_tag is False,
     }
+    tag = shown((track.tag and track.tag.text) or _NOTHING)
     wheel = "Open Key" if style.notation == "openkey" else "Camelot"
     return {
         wheel: style.code(track.key) if tonal else _NOTHING,
         "key": _spelled(track.key, style) if tonal else "not tonal",
         "sure": percent(track.confidence) if tonal else _NOTHING,
+        _TAG: fitted(tag, min(columns(tag), _LONGEST_KEY)),
         "": "".join(mark for mark, applies in marks.items() if applies),
         "or": second,
         "cents": _NOTHING if cents is None else signed(round(cents, 1)),  # as replies round it
@@ -158,18 +173,20 @@ def json_document(results: Sequence[Result], summary: RunSummary, style: KeyStyl
     """
     yield '{"tracks": [\n'
     for number, result in enumerate(results, 1):
-        text = json.dumps(_track(result, style))
+        text = json.dumps(track_fields(result, style))
         yield text + (",\n" if number < len(results) else "\n")
     yield f'],\n"summary": {json.dumps(summary.fields())}}}\n'
 
 
-def _track(result: Result, style: KeyStyle) -> Message:
+def track_fields(result: Result, style: KeyStyle) -> Message:
+    """One of the ``tracks`` of the JSON document."""
     fields = {"path": result.path, **_reply(result, style)}
     if isinstance(result, Analysis):
         fields["compatible"] = [
             {**key_fields(key, style), "relation": relation}
             for key, relation in result.compatible.items()
         ]
+        fields |= tag_fields(result)
     return fields
 
 
@@ -194,6 +211,7 @@ def _cells(result: Result, style: KeyStyle) -> Message:
     cells["compatible"] = ";".join(key.camelot for key in result.compatible)
     for name in ("tonal", "changes_key", "cached"):
         cells[name] = "true" if cells[name] else "false"
+    cells |= _tag_cells(result)
     if result.tonal:
         for number, other in enumerate(cells["alternatives"], 1):
             cells[f"alternative_{number}"] = other["camelot"]
@@ -208,6 +226,20 @@ def _cells(result: Result, style: KeyStyle) -> Message:
             for part in cells["timeline"]
         )
     return cells
+
+
+def _tag_cells(analysis: Analysis) -> Message:
+    tag = tag_fields(analysis).get("tag")
+    if tag is None:
+        return {}
+    agrees = {None: "", True: "true", False: "false"}[tag["agrees"]]
+    text = tag["key"] or ""
+    return {
+        "tag": f"'{text}" if text.startswith(_FORMULA) else text,  # OWASP's advice too
+        "tag_agrees": agrees,
+        "tag_change": tag.get("change", ""),
+        "tag_written": tag.get("written") or "",
+    }
 
 
 def _reply(result: Result, style: KeyStyle) -> Message:

@@ -30,6 +30,7 @@ from keyscan.options import AnalyzeOptions, EngineOptions
 from keyscan.output import shown
 from keyscan.runtime import file_table, profiling_enabled
 from keyscan.stdio import STDERR, write_all
+from keyscan.tagging.tagger import Tagger, change_line, open_tagger
 
 StartEngine = Callable[[EngineOptions, Callable[[Engine], None]], tuple[Engine, object]]
 """Gives an engine that is loaded; calls back as soon as the engine has a process to end."""
@@ -87,6 +88,8 @@ class Progress:
             error = result.error
             self.write(f"failed: {shown(result.path)}: {shown(str(error))} ({error.code})\n")
             self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        elif line := change_line(result):
+            self.write(line)
         with contextlib.suppress(OSError):
             self._bar.update()
 
@@ -154,6 +157,7 @@ class Batch:
         self._done: queue.SimpleQueue[tuple[_FileTask, Outcome] | None] = queue.SimpleQueue()
         self._works = False
         self._engine: Engine | None = None
+        self._tagger: Tagger | None = None
         self._signals = 0
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
@@ -169,7 +173,9 @@ class Batch:
         Raises:
             StartFailed: the engine cannot be loaded.
             TargetRefused: the results would replace a file that is not to be replaced.
+        MissingTagLibrary: tags are to be written, and mutagen is missing.
         """
+        self._tagger = open_tagger(self._options.tags)
         paths, recursive = self._options.paths, self._options.recursive
         try:
             playlists: list[str] = []
@@ -268,6 +274,10 @@ class Batch:
             return
         if task.spectrogram:
             self.track = result
+        if self._tagger is not None and not (result.cached and self._options.changed_only):
+            result = self._tagger.tagged(result)
+            if self._engine and result.tag and result.tag.change == "written":
+                self._engine.keep_again(result, task.stream)
         timeline = result.timeline if self._options.timeline else None
         self._keep(task.place, replace(result, timeline=timeline, spectrogram=None))
 
