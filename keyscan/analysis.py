@@ -291,12 +291,13 @@ def tag_fields(analysis: Analysis) -> Message:
     """The key in the tags of the file; empty where they were not read or hold none.
 
     ``{"tag": {"key": "8A", "agrees": true, "change": "kept", "written": null}}``; the last two only
-    if tags were to be written.
+    if tags were to be written, and a ``reason`` where they could not be.
     """
     tag = analysis.tag
     if tag is None or (tag.text is None and tag.change is None):
         return {}
     change = {} if tag.change is None else {"change": tag.change, "written": tag.written}
+    change |= {} if tag.reason is None else {"reason": tag.reason}
     return {"tag": {"key": tag.text, "agrees": analysis.agrees_with_tag, **change}}
 
 

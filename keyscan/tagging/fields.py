@@ -85,6 +85,18 @@ def write_fields(path: str, new: BinaryIO | None, fields: Fields) -> None:
     kind = _kind(path)
     with Path(path).open("rb") as file, _explained():
         kind.write(file, new, fields)
+        if new is not None:
+            new.seek(0)
+            _require(kind.read(new), fields)
+
+
+def _require(written: Fields, fields: Fields) -> None:
+    """mutagen writes behind a damaged chunk, where no program looks."""
+    if (fields.key or written.key, fields.comment or written.comment) != (
+        written.key,
+        written.comment,
+    ):
+        raise TagsDamaged("its tags cannot be written: its headers are damaged")
 
 
 @contextlib.contextmanager
@@ -155,7 +167,7 @@ def _id3(*, comment: bool) -> dict[str, Any]:
     return {"known_frames": frames, "translate": False, "load_v1": False}
 
 
-def _of_id3(tags: ID3 | None) -> Fields:
+def _of_id3(tags: Any) -> Fields:
     keys = [] if tags is None else tags.getall("TKEY")
     comments = [] if tags is None else [one for one in tags.getall("COMM") if not one.desc]
     key, comment = (
@@ -164,7 +176,7 @@ def _of_id3(tags: ID3 | None) -> Fields:
     return Fields(key, comment, LONGEST_ID3)
 
 
-def _set_id3(tags: ID3, fields: Fields) -> int:
+def _set_id3(tags: Any, fields: Fields) -> int:
     """Set the frames; the version of ID3v2 to be written."""
     version = tags.version[1]
     if version == 4 and tags.f_unsynch:  # mutagen writes the tag without that flag
@@ -178,6 +190,11 @@ def _set_id3(tags: ID3, fields: Fields) -> int:
         language = old[0].lang if old else "eng"
         tags.add(COMM(encoding=Encoding.LATIN1, lang=language, desc="", text=[fields.comment]))
     return 4 if version == 4 else 3
+
+
+def _new_id3(tags: Any) -> Any:
+    tags.version = (2, 3, 0)  # which more programs read than 2.4
+    return tags
 
 
 def _unsynchronised(frame: bytes) -> bytes:
@@ -194,11 +211,7 @@ class _Id3InMp3:
 
     def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
         tag = self._tag(file)
-        if tag:
-            tags = self._parsed(tag, comment=fields.comment is not None)
-        else:
-            tags: Any = ID3()
-            tags.version = (2, 3, 0)  # which more programs read than 2.4
+        tags = self._parsed(tag, comment=fields.comment is not None) if tag else _new_id3(ID3())
         version = _set_id3(tags, fields)
         if new is None:
             return
@@ -223,7 +236,7 @@ class _Id3InMp3:
         return tag
 
     @staticmethod
-    def _parsed(tag: bytes, *, comment: bool) -> ID3:
+    def _parsed(tag: bytes, *, comment: bool) -> Any:
         file = io.BytesIO(tag + _NOT_A_TAG)
         return _whole(ID3, file) if tag[3] == 2 else ID3(file, **_id3(comment=comment))
 
@@ -248,10 +261,10 @@ class _Id3InChunks:
 
     def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
         _require_whole(file)
-        audio: Any = self._parsed(file, comment=fields.comment is not None)
+        audio = self._parsed(file, comment=fields.comment is not None)
         if audio.tags is None:
             audio.add_tags()
-            audio.tags.version = (2, 3, 0)
+            _new_id3(audio.tags)
         version = _set_id3(audio.tags, fields)
         if new is None:
             return
