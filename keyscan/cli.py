@@ -16,9 +16,11 @@ from keyscan.options import (
     DoctorOptions,
     EngineOptions,
     ServeOptions,
+    WatchOptions,
     parse_analyze,
     parse_doctor,
     parse_serve,
+    parse_watch,
 )
 from keyscan.runtime import profiling_enabled, startup_line, threading_lines, usable_cores
 from keyscan.server.protocol import encode
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _doctor(parse_doctor(arguments[1:]))
     if arguments[:1] == ["analyze"]:
         return _analyze(parse_analyze(arguments[1:]))
+    if arguments[:1] == ["watch"]:
+        return _watch(parse_watch(arguments[1:]))
     return _serve(parse_serve(arguments))
 
 
@@ -135,6 +139,19 @@ def _analyze(options: AnalyzeOptions) -> int:
         _refuse(error)
     _, output = take_streams()
     code = command.run(options, output, start_engine, plot)
+    STDERR.drain(timeout=1.0)
+    os._exit(code)  # at once, as the server ends
+
+
+def _watch(options: WatchOptions) -> int:
+    try:
+        check_system()
+        with loading():
+            from keyscan.watch import command
+    except StartFailed as error:
+        _refuse(error)
+    _, output = take_streams()
+    code = command.run(options, output, start_engine)
     STDERR.drain(timeout=1.0)
     os._exit(code)  # at once, as the server ends
 

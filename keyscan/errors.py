@@ -271,6 +271,14 @@ class MissingTagLibrary(TagError):
     """mutagen cannot be imported: it is an optional extra, and the frozen app is without it."""
 
 
+class WatchError(Exception):
+    """The system cannot watch the folders."""
+
+
+class NotWatchable(WatchError):
+    """A path is no folder, or watchdog is missing: wrong usage."""
+
+
 class DamagedInstallation(StartFailed):
     """A file of the installation is damaged; the message says which and what to do."""
 

@@ -121,6 +121,18 @@ class AnalyzeOptions:
 
 
 @dataclass(frozen=True)
+class WatchOptions:
+    """``settle``: seconds without a change after which a file is analysed; ``tags`` as above."""
+
+    engine: EngineOptions
+    style: KeyStyle
+    folders: tuple[str, ...]
+    settle: float
+    timeline: bool
+    tags: TagOptions | None
+
+
+@dataclass(frozen=True)
 class DoctorOptions:
     """Two reports to ``compare``, or a ``self_test``; with neither, a report is made."""
 
@@ -170,6 +182,27 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
         tags=tag_options(parser, found),
     )  # fmt: skip
+
+
+def parse_watch(arguments: Sequence[str]) -> WatchOptions:
+    """The options of ``watch``."""
+    text = "Analyse what appears or changes in folders: a line of JSON for each file, as it comes."
+    parser = _parser(text, _WATCH_EPILOG, command=" watch")
+    add = parser.add_argument
+    add("folders", nargs="+", metavar="FOLDER", help="what to watch, with the folders in it")
+    add("--settle", type=seconds, default=2.0, metavar="SECONDS",
+        help="analyse a file when it has not changed for this long (default: 2)")  # fmt: skip
+    add("--timeline", action="store_true",
+        help="tell the key over time as well, and those of intro and outro")  # fmt: skip
+    add_tag_options(parser)
+    _add_engine_options(parser, "-j", "--jobs")
+    found = parser.parse_args(with_tag_notation(arguments))
+    if "" in found.folders:
+        parser.error("argument FOLDER: a path must not be empty")
+    style = KeyStyle(found.notation, found.spelling)
+    tags = tag_options(parser, found)
+    folders = tuple(found.folders)
+    return WatchOptions(_engine(found), style, folders, found.settle, found.timeline, tags)
 
 
 def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
@@ -437,6 +470,20 @@ Examples:
 Exit code: 0 when every file has been analysed, 1 when one has failed, there is none, the analyzer
 cannot start or the results cannot be written, 2 for wrong usage, 130 after Ctrl-C, which still
 prints what is done (128 + n for signal n). A second Ctrl-C ends at once.
+"""
+
+_WATCH_EPILOG = """\
+What is in the folders at the start is not analysed: "analyze" does that. A file that is being
+written, copied or downloaded is analysed when it has stopped growing, and again after each later
+change; hidden files and files without an extension of music are left out. Each line on stdout is
+an object as in the "tracks" of "analyze --json". What --write-tags writes is no change.
+
+Examples:
+  %(prog)s ~/Music/new > keys.ndjson
+  %(prog)s --write-tags --cache ~/keys.sqlite ~/Music
+
+Exit code: 0 when Ctrl-C or SIGTERM has ended it, 1 when the analyzer cannot start, the folders
+cannot be watched or a line cannot be written, 2 for wrong usage.
 """
 
 _DOCTOR_EPILOG = """\
