@@ -157,7 +157,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
 def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     """The options of ``analyze``; some combinations are refused."""
     parser = _analyze_parser()
-    found = parser.parse_args(with_tag_notation(arguments))
+    found = parser.parse_args(_with_tag_notation(arguments))
     output = None if found.output in (None, "-") else Path(found.output)
     if found.output == "":
         parser.error("argument -o/--output: a path must not be empty")
@@ -180,7 +180,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         paths=tuple(found.paths), format=found.format, output=output, plot=found.plot,
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
-        tags=tag_options(parser, found),
+        tags=_tag_options(parser, found),
     )  # fmt: skip
 
 
@@ -194,13 +194,13 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
         help="analyse a file when it has not changed for this long (default: 2)")  # fmt: skip
     add("--timeline", action="store_true",
         help="tell the key over time as well, and those of intro and outro")  # fmt: skip
-    add_tag_options(parser)
+    _add_tag_options(parser)
     _add_engine_options(parser, "-j", "--jobs")
-    found = parser.parse_args(with_tag_notation(arguments))
+    found = parser.parse_args(_with_tag_notation(arguments))
     if "" in found.folders:
         parser.error("argument FOLDER: a path must not be empty")
     style = KeyStyle(found.notation, found.spelling)
-    tags = tag_options(parser, found)
+    tags = _tag_options(parser, found)
     folders = tuple(found.folders)
     return WatchOptions(_engine(found), style, folders, found.settle, found.timeline, tags)
 
@@ -221,55 +221,6 @@ def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
     return DoctorOptions(_model(found), compare, found.self_test, found.json)
 
 
-def add_tag_options(parser: argparse.ArgumentParser) -> None:
-    """The options for keys in tags."""
-    add = parser.add_argument
-    add(
-        "--min-confidence",
-        type=_share,
-        metavar="X",
-        help="write no key that is right with a probability below X, 0 to 1 (default for tags: "
-        f"{DOUBTFUL:g})",
-    )
-    add = parser.add_argument_group("keys in tags").add_argument
-    add(
-        "--write-tags",
-        choices=TAG_NOTATIONS,
-        metavar="|".join(TAG_NOTATIONS),
-        nargs="?",
-        const="short",
-        help="write each key into the file's tags, where DJ software reads it: as "
-        "8A, 1m, A minor (Am in ID3 tags) or Am (default: short); needs mutagen",
-    )
-    add("--overwrite", action="store_true", help="replace a key that is there already")
-    add("--comment", action="store_true", help="write the key into the comment as well")
-    add("--keep-times", action="store_true", help="keep the times of the files")
-    add("--dry-run", action="store_true", help="only say which tags would be written")
-
-
-def with_tag_notation(arguments: Sequence[str]) -> list[str]:
-    """``arguments`` with a notation behind ``--write-tags``: what follows may be a path."""
-    full = list(arguments)
-    for place, text in enumerate(arguments):
-        if text == "--write-tags" and arguments[place + 1 : place + 2] not in _NOTATION_GIVEN:
-            full[place] = "--write-tags=short"
-    return full
-
-
-def tag_options(parser: argparse.ArgumentParser, found: argparse.Namespace) -> TagOptions | None:
-    """What ``add_tag_options`` found; None: no tags are written."""
-    if found.write_tags is None:
-        for name in ("overwrite", "comment", "keep_times", "dry_run"):
-            if getattr(found, name):
-                parser.error(f"--{name.replace('_', '-')} needs --write-tags")
-        return None
-    least = DOUBTFUL if found.min_confidence is None else found.min_confidence
-    return TagOptions(
-        found.write_tags, found.spelling, found.comment, found.overwrite, found.keep_times,
-        found.dry_run, least,
-    )  # fmt: skip
-
-
 def count(text: str) -> int:
     """The type of an option that is a number of workers or threads."""
     return _whole(text, 256, "from 1 to 256")
@@ -283,6 +234,17 @@ def seconds(text: str) -> float:
         value = 0.0
     if not 0 < value <= 1e6:  # the longest wait for a lock that every system allows
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    return value
+
+
+def share(text: str) -> float:
+    """The type of an option that is a probability."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
     return value
 
 
@@ -334,9 +296,25 @@ def _analyze_parser() -> argparse.ArgumentParser:
         help="look into the folders of a folder (default: yes)")
     add("--changed-only", action="store_true", help="leave out what the cache already knew")
     add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
-    add_tag_options(parser)
+    _add_tag_options(parser)
     _add_engine_options(parser, "-j", "--jobs")
     return parser
+
+
+def _add_tag_options(parser: argparse.ArgumentParser) -> None:
+    """The options for keys in tags."""
+    parser.add_argument("--min-confidence", type=share, metavar="P",
+        help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none, in "
+        f"tags {DOUBTFUL:g})")
+    add = parser.add_argument_group("keys in tags").add_argument
+    add("--write-tags", choices=TAG_NOTATIONS, metavar="|".join(TAG_NOTATIONS), nargs="?",
+        const="short", help="write each key into the file's tags, where DJ software reads it: as "
+        "8A, 1m, A minor (Am in ID3 tags) or Am (default: short); needs mutagen")
+    add("--overwrite", action="store_true",
+        help="replace the key that is there, with --comment the comment too")
+    add("--comment", action="store_true", help="write the key into the comment as well")
+    add("--keep-times", action="store_true", help="keep the times of the files")
+    add("--dry-run", action="store_true", help="only say which tags would be written")
 
 
 def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
@@ -397,6 +375,29 @@ def _engine(found: argparse.Namespace) -> EngineOptions:
     return EngineOptions(_model(found), worker, found.workers, found.cache)
 
 
+def _with_tag_notation(arguments: Sequence[str]) -> list[str]:
+    """``arguments`` with a notation behind ``--write-tags``: what follows may be a path."""
+    full = list(arguments)
+    for place, text in enumerate(arguments):
+        if text == "--write-tags" and arguments[place + 1 : place + 2] not in _NOTATION_GIVEN:
+            full[place] = "--write-tags=short"
+    return full
+
+
+def _tag_options(parser: argparse.ArgumentParser, found: argparse.Namespace) -> TagOptions | None:
+    """What ``_add_tag_options`` found; None: no tags are written."""
+    if found.write_tags is None:
+        for name in ("overwrite", "comment", "keep_times", "dry_run"):
+            if getattr(found, name):
+                parser.error(f"--{name.replace('_', '-')} needs --write-tags")
+        return None
+    least = DOUBTFUL if found.min_confidence is None else found.min_confidence
+    return TagOptions(
+        found.write_tags, found.spelling, found.comment, found.overwrite, found.keep_times,
+        found.dry_run, least,
+    )  # fmt: skip
+
+
 def _memory_limit(text: str) -> int:
     if (size := _size(text)) < (least := 200):
         message = f"must be at least {least}, which decoding takes, not {text!r}"
@@ -406,16 +407,6 @@ def _memory_limit(text: str) -> int:
 
 def _size(text: str) -> int:
     return _whole(text, 1 << 31, "from 1")  # files or MiB: no limit in practice
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
-    return value
 
 
 def _stream(text: str) -> int:

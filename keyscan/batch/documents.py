@@ -18,6 +18,7 @@ from keyscan.analysis import (
     tag_fields,
 )
 from keyscan.batch.results import Result, RunSummary, analyses
+from keyscan.batch.tags import OTHER_KEY, TAG_COLUMNS, tag_cells, tag_text
 from keyscan.keys import Harmony, Key, KeyStyle
 from keyscan.output import clock, columns, fitted, percent, shown, signed
 
@@ -28,7 +29,7 @@ CSV_COLUMNS = (
     *(f"alternative_{n}{part}" for n in (1, 2, 3) for part in ("", "_confidence")),
     *("tuning_cents", "duration", "compatible", "warnings", "cached"),
     *("intro_key", "outro_key", "timeline", "code", "error", "changes_key"),
-    *("tag", "tag_agrees", "tag_change", "tag_written"),
+    *TAG_COLUMNS,
 )
 """The header; ``compatible`` and ``timeline`` hold several keys in Camelot, separated by ``;``."""
 _OF_A_KEY = ("camelot", "openkey", "key", "confidence")  # empty cells for drums, speech and noise
@@ -49,7 +50,7 @@ _LEGEND = {
     "!": "the file is damaged, or its tuning is between two keys: see the line beneath",
     "~": "changes key: this is the key of the longest time",
     "c": "from the cache",
-    "≠": "the tags of the file have another key",
+    OTHER_KEY: "the tags of the file have another key",
 }
 
 
@@ -111,15 +112,14 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
         "!": bool(track.warnings),
         "~": track.changes_key,
         "c": track.cached,
-        "≠": track.agrees_with_tag is False,
+        OTHER_KEY: track.agrees_with_tag is False,
     }
-    tag = shown((track.tag and track.tag.text) or _NOTHING)
     wheel = "Open Key" if style.notation == "openkey" else "Camelot"
     return {
         wheel: style.code(track.key) if tonal else _NOTHING,
         "key": _spelled(track.key, style) if tonal else "not tonal",
         "sure": percent(track.confidence) if tonal else _NOTHING,
-        _TAG: fitted(tag, min(columns(tag), _LONGEST_KEY)),
+        _TAG: tag_text(track, _NOTHING),
         "": "".join(mark for mark, applies in marks.items() if applies),
         "or": second,
         "cents": _NOTHING if cents is None else signed(round(cents, 1)),  # as replies round it
@@ -211,7 +211,7 @@ def _cells(result: Result, style: KeyStyle) -> Message:
     cells["compatible"] = ";".join(key.camelot for key in result.compatible)
     for name in ("tonal", "changes_key", "cached"):
         cells[name] = "true" if cells[name] else "false"
-    cells |= _tag_cells(result)
+    cells |= tag_cells(result)
     if result.tonal:
         for number, other in enumerate(cells["alternatives"], 1):
             cells[f"alternative_{number}"] = other["camelot"]
@@ -226,20 +226,6 @@ def _cells(result: Result, style: KeyStyle) -> Message:
             for part in cells["timeline"]
         )
     return cells
-
-
-def _tag_cells(analysis: Analysis) -> Message:
-    tag = tag_fields(analysis).get("tag")
-    if tag is None:
-        return {}
-    agrees = {None: "", True: "true", False: "false"}[tag["agrees"]]
-    text = tag["key"] or ""
-    return {
-        "tag": f"'{text}" if text.startswith(_FORMULA) else text,  # OWASP's advice too
-        "tag_agrees": agrees,
-        "tag_change": tag.get("change", ""),
-        "tag_written": tag.get("written") or "",
-    }
 
 
 def _reply(result: Result, style: KeyStyle) -> Message:

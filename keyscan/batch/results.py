@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from keyscan.analysis import Analysis, Message, TagChange
+from keyscan.analysis import Analysis, Message
+from keyscan.batch.tags import tag_counts, tag_lines
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
 from keyscan.options import Order
-from keyscan.output import clock, percent
+from keyscan.output import clock
 
 Skipped = Literal["other_files", "hidden", "system_folders", "subfolders", "repeated"]
 """Why a file or a folder is not analysed; the names are those of the summary in JSON."""
@@ -23,15 +24,6 @@ _SKIPPED: dict[Skipped, tuple[str, str]] = {  # one, several
     "system_folders": ("folder of the system", "folders of the system"),
     "subfolders": ("subfolder", "subfolders"),
     "repeated": ("file found again", "files found again"),
-}
-_CHANGES: dict[TagChange, str] = {
-    "written": "written",
-    "to_write": "would be written",
-    "same": "there already",
-    "kept": "kept as they were (see --overwrite)",
-    "unsure": "not sure enough (see --min-confidence)",
-    "not_possible": "not possible",
-    "failed": "failed",
 }
 _LONGEST_BAR = 24
 
@@ -89,8 +81,7 @@ class RunSummary:
         keys: of what is tonal, in Camelot order.
         seconds: from the first file to the last.
         skipped: what was left out while files were looked for.
-        tags: how many files have a readable key in their tags (``keys``), how many of these keys
-            are those found (``agree``), and what was done with tags, by ``TagChange``.
+        tags: what ``tag_counts`` gives.
     """
 
     files: int
@@ -141,17 +132,8 @@ def summarize(
         keys={key: keys[key] for key in sorted(keys, key=_camelot_order)},
         seconds=seconds,
         skipped={kind: skipped[kind] for kind in _SKIPPED if skipped.get(kind)},
-        tags=_tags(analysed),
+        tags=tag_counts(analysed),
     )
-
-
-def _tags(analysed: Sequence[Analysis]) -> dict[str, int]:
-    """The counts that are not zero; ``agree`` is there if there are ``keys``."""
-    agreements = [analysis.agrees_with_tag for analysis in analysed]
-    keys = sum(agrees is not None for agrees in agreements)
-    counts = {"keys": keys, "agree": agreements.count(True)} if keys else {}
-    changes = Counter(analysis.tag.change for analysis in analysed if analysis.tag)
-    return counts | {change: changes[change] for change in _CHANGES if changes[change]}
 
 
 def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
@@ -170,21 +152,12 @@ def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
         yield left_out(summary)
     if summary.failed:
         yield "failed: " + ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
-    yield from _tag_lines(summary.tags)
+    yield from tag_lines(summary.tags)
     if sum(summary.keys.values()) > 1:
         yield "keys:"
         yield from _histogram(summary.keys, style)
     if summary.not_tonal:
         yield f"  not tonal (drums, speech, noise): {summary.not_tonal:,}"
-
-
-def _tag_lines(tags: Mapping[str, int]) -> Iterator[str]:
-    changes = [f"{tags[change]:,} {text}" for change, text in _CHANGES.items() if change in tags]
-    if changes:
-        yield f"tags: {', '.join(changes)}"
-    if keys := tags.get("keys"):
-        share = percent(tags["agree"] / keys)
-        yield f"keys found in tags: {keys:,}, of which {tags['agree']:,} agree ({share})"
 
 
 def left_out(summary: RunSummary) -> str:

@@ -66,7 +66,7 @@ def test_tags_are_shown_and_agreement_is_counted(songs):
     assert [line.split()[at] for line in lines[:4]] == ["-", "8A", "Cm", "-"]
     assert lines[2].split()[at + 1] == "≠"
     assert lines[-1] == "≠ the tags of the file have another key"
-    assert "keys found in tags: 2, of which 1 agree (50%)\n" in done.stderr
+    assert "keys found in tags: 2, of which 1 agrees (50%)\n" in done.stderr
     found = run_analyze("--json", songs)
     assert tracks(found) == {"1.mp3": None, "2.m4a": {"key": "8A", "agrees": True},
                              "3.flac": {"key": "Cm", "agrees": False}, "4.au": None}  # fmt: skip

@@ -126,8 +126,9 @@ def test_changes_moves_and_new_folders(tmp_path):
         (folder / "b.wav.part").rename(folder / "b.wav")  # as browsers do
         assert watch.reply()["path"] == str(folder / "b.wav")
         changing.unlink()
-        os.utime(folder / "b.wav", None)
-        assert watch.reply()["path"] == str(folder / "b.wav")
+        (folder / "b.wav").write_bytes(valid("wav", 8.0))
+        reply = watch.reply()
+        assert (reply["path"], reply["duration"]) == (str(folder / "b.wav"), 8.0)
         rest, code = watch.end(signal.SIGTERM)
     assert (rest, code) == ([], 0)
 
