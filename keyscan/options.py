@@ -16,9 +16,9 @@ from keyscan import __version__
 from keyscan.analysis import DOUBTFUL
 from keyscan.audio.formats import is_music
 from keyscan.errors import UnknownPictureFormat
-from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle, Spelling
+from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 from keyscan.runtime import usable_cores
-from keyscan.tagging.notation import TAG_NOTATIONS, TagNotation
+from keyscan.tagging.options import TAG_NOTATIONS, TagOptions
 
 if TYPE_CHECKING:  # numpy, which --help does not wait for
     from keyscan.spectrogram.constant_q import CqtEngine
@@ -82,19 +82,6 @@ class ServeOptions:
     engine: EngineOptions
     style: KeyStyle
     heartbeat: float
-
-
-@dataclass(frozen=True)
-class TagOptions:
-    """How keys are written into tags; below ``min_confidence`` they are not."""
-
-    notation: TagNotation
-    spelling: Spelling
-    comment: bool
-    overwrite: bool
-    keep_times: bool
-    dry_run: bool
-    min_confidence: float
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 from keyscan.keys import Key, Spelling
+from keyscan.tagging.options import TagNotation
 
-TagNotation = Literal["camelot", "openkey", "musical", "short"]
-TAG_NOTATIONS: tuple[TagNotation, ...] = get_args(TagNotation)
 LONGEST_ID3 = 3
 """Characters of a ``TKEY`` frame (id3.org, ID3v2.4 section 4.2.3)."""
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from keyscan.analysis import Analysis, KeyTag, TagChange
 from keyscan.errors import AnalysisError, MissingTagLibrary, NoTagsPossible, TagError
-from keyscan.options import TagOptions
 from keyscan.output import shown
 from keyscan.tagging.notation import key_text
+from keyscan.tagging.options import TagOptions
 from keyscan.tagging.replacing import edited
 
 if TYPE_CHECKING:  # mutagen, which may be missing

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from keyscan.keys import KEYS, Key
-from keyscan.tagging.notation import LONGEST_ID3, TAG_NOTATIONS, key_text
+from keyscan.tagging.notation import LONGEST_ID3, key_text
+from keyscan.tagging.options import TAG_NOTATIONS
 
 
 @pytest.mark.parametrize("notation", TAG_NOTATIONS)
