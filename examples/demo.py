@@ -15,6 +15,7 @@ from pathlib import Path
 from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan.client import Client, ServerEnded
 from keyscan.keys import Key
+from keyscan.output import clock, fitted, percent, shown
 
 FOLDER = Path("demo")
 KEY = Key.parse("A minor")
@@ -33,20 +34,35 @@ def write_demo_files(folder: Path) -> list[Path]:
 
 def print_keys(client: Client, paths: list[Path], own: list[Path]) -> bool:
     """Print a table; true if every file has a key, and each of ours the right one."""
-    print(f"{'file':30} {'Camelot':8} {'Open Key':9} {'key':20} {'length':>8}")
-    good = True
+    row = "{:28}  {:7}  {:8}  {:19}  {:>10}  {:>7}"
+    print(row.format("file", "Camelot", "Open Key", "key", "confidence", "length"))
+    good, start = True, time.perf_counter()
     for path, reply in client.analyze_all(paths):
-        name = Path(path).name
+        name = fitted(shown(Path(path).name), 28)
         if reply["status"] == "error":
-            print(f"{name:30} {reply['code']}: {reply['error']}")
+            print(f"{name}  {reply['code']}: {reply['error']}")
             good = False
             continue
-        length = f"{reply['duration']:.1f} s"
-        print(f"{name:30} {reply['camelot']:8} {reply['openkey']:9} {reply['key']:20} {length:>8}")
+        keys = ("-", "-", "not tonal", "-")
+        if reply["tonal"]:
+            sure = percent(reply["confidence"])
+            keys = (reply["camelot"], reply["openkey"], reply["key"], sure)
+        print(row.format(name, *keys, clock(reply["duration"])))
         for warning in reply["warnings"]:
-            print(f"{'':30} warning: {warning['message']}")
+            print(f"{'':28}  warning: {shown(warning['message'])}")
         good &= path not in own or reply["camelot"] == KEY.camelot
+    seconds = time.perf_counter() - start
+    print(f"\n{len(paths)} files in {seconds:.1f} s: {seconds / len(paths):.2f} s a file")
     return good
+
+
+def print_next_steps() -> None:
+    """Commands for the user's own music, as they work in this folder."""
+    folder, program = Path.cwd(), Path(sys.executable)
+    python = program.relative_to(folder) if program.is_relative_to(folder) else program
+    print("\nNext:")
+    print(f"  {python} -m keyscan analyze FOLDER  your own music")
+    print(f"  {python} -m keyscan help            all commands")
 
 
 def main() -> int:
@@ -68,10 +84,12 @@ def main() -> int:
     try:
         with Client() as client:
             print(f"server ready after {time.perf_counter() - start:.1f} s\n")
-            return 0 if print_keys(client, paths, own) else 1
+            good = print_keys(client, paths, own)
     except ServerEnded as error:
         print(error, file=sys.stderr)
         return 1
+    print_next_steps()
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

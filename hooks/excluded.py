@@ -1,4 +1,4 @@
-"""The packages that the exe leaves out, and why; the spec reads this."""
+"""What the exe leaves out, and why; the spec reads this."""
 
 EXCLUDED = {
     "numba": "a compiler: at the first call, for every new exe; see keyscan.spectrogram.reference",
@@ -37,6 +37,25 @@ EXCLUDED = {
     "charset_normalizer": "reads Fortran sources, for numpy",
     "pygments": "coloured tracebacks",
     "pdb": "a debugger",
+    "ssl": "the network, which the exe never uses",
+    "_hashlib": "OpenSSL's digests; Python has its own",
     "samplerate": "a resampler of librosa's that is not used",
     "resampy": "a resampler of librosa's that is not used",
 }
+
+UNCALLED = {
+    "scipy.interpolate": "splines, for scipy.signal and librosa's harmonics",
+    "scipy.linalg": "matrices, for filters of scipy.signal",
+    "scipy.ndimage": "images, for scipy.signal and librosa's local maxima",
+    "scipy.optimize": "minima, for filters of scipy.signal and librosa's least squares",
+    "scipy.sparse.csgraph": "graphs, for scipy.sparse",
+    "scipy.sparse.linalg": "solvers, for scipy.sparse",
+    "scipy.spatial": "nearest neighbours, for scipy.signal",
+    "scipy.spatial.distance": "distances, for librosa's alignments",
+    "scipy.special": "special functions, for scipy.signal and scipy.fft",
+    "scipy.stats": "percentiles, for peaks of scipy.signal",
+}
+"""What ``librosa.cqt`` imports but never calls: ``freezing/uncalled`` takes its place.
+
+Nothing else in the exe needs the OpenBLAS that comes with scipy.
+"""

@@ -1,7 +1,9 @@
 """torch: its libraries, and the Python modules that ``import torch`` and inference load.
 
-Replaces PyInstaller's own hook, which collects everything, including sources and tests.
+Replaces PyInstaller's own hook, which collects everything, including all sources and tests.
 """
+
+from pathlib import Path
 
 from PyInstaller import compat, isolated
 from PyInstaller.utils.hooks import (
@@ -54,23 +56,35 @@ excludedimports = [
 _TESTS = ("aoti_custom_ops", "backend_with_compiler", "jitbackend_test", "torchbind_test")
 
 
-def _loaded() -> list[str]:
-    """The modules that ``import torch`` loads; static analysis cannot find all of them."""
+def _loaded() -> tuple[list[str], list[str]]:
+    """The modules of torch that a model needs, and the source files that they read.
+
+    Static analysis cannot find all of them.
+    """
+    import linecache
     import sys
 
-    import torch  # noqa: F401
+    from keyscan.model.checkpoint import load_model
 
-    return [name for name in sys.modules if name.partition(".")[0] in ("torch", "torchgen")]
+    load_model(None)
+    modules = [name for name in sys.modules if name.partition(".")[0] in ("torch", "torchgen")]
+    return modules, list(linecache.cache)
 
 
 _MADE_AT_RUN_TIME = ("torch._C.", "torch.classes", "torch.ops")
-hiddenimports = [name for name in isolated.call(_loaded) if not name.startswith(_MADE_AT_RUN_TIME)]
-module_collection_mode = "pyz+py"  # import torch, torch.load and torch.jit read torch's sources
+_modules, _sources = isolated.call(_loaded)
+hiddenimports = [name for name in _modules if not name.startswith(_MADE_AT_RUN_TIME)]
 _wrong = {name for name in hiddenimports for prefix in excludedimports
           if f"{name}.".startswith(f"{prefix}.")}  # fmt: skip
 if _wrong:
     raise SystemExit(f"hook-torch excludes what this version of torch loads: {sorted(_wrong)}")
 
+_site, _torch = map(Path, get_package_paths("torch"))
+datas = [
+    (source, str(Path(source).parent.relative_to(_site)))
+    for source in _sources
+    if _torch in Path(source).parents
+]
 binaries = [
     (source, folder)
     for source, folder in collect_dynamic_libs(
@@ -79,6 +93,6 @@ binaries = [
     if not any(name in source for name in _TESTS)  # libraries of torch's own tests
 ]
 if not compat.is_win:  # torch does not start without this program, but never runs it
-    binaries.append((f"{get_package_paths('torch')[1]}/bin/torch_shm_manager", "torch/bin"))
+    binaries.append((str(_torch / "bin" / "torch_shm_manager"), "torch/bin"))
 # torch expects its libraries in one folder: links to them in another folder break the search
 bindepend_symlink_suppression = ["**/torch/lib/*.so*"]

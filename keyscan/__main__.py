@@ -39,7 +39,8 @@ def say_fatal(error: BaseException) -> None:
         text = f"the analyzer cannot start ({str(error) or type(error).__name__}): install the "
         text += "analyzer again; if a virus scanner has put a file in quarantine, restore it"
     text = " ".join(text.split())
-    if sys.argv[1:2] not in (["analyze"], ["watch"], ["doctor"], ["--multiprocessing-fork"]):
+    first = (sys.argv[1:2] or ["serve"])[0]
+    if first == "serve" or (first.startswith("-") and first != "--multiprocessing-fork"):
         quoted = text.replace("\\", "\\\\").replace('"', '\\"')  # json may be what is missing
         _write(1, f'{{"type": "fatal", "code": "start_failed", "error": "{quoted}"}}\n')
     _write(2, f"keyscan: {text}\n")

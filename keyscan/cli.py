@@ -8,15 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from keyscan.errors import NoCache, StartFailed
 from keyscan.options import (
-    AnalyzeOptions,
-    DoctorOptions,
     EngineOptions,
     ServeOptions,
-    WatchOptions,
     parse_analyze,
     parse_doctor,
     parse_serve,
@@ -26,6 +25,7 @@ from keyscan.runtime import profiling_enabled, startup_line, threading_lines, us
 from keyscan.server.protocol import encode
 from keyscan.start import check_system, loading
 from keyscan.stdio import STDERR, read_some, take_streams, write_all
+from keyscan.usage import overview, program, suggestion
 
 if TYPE_CHECKING:  # numpy and torch, whose imports may fail
     from keyscan.engine.engine import Engine
@@ -35,16 +35,53 @@ if TYPE_CHECKING:  # numpy and torch, whose imports may fail
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 
+@dataclass(frozen=True)
+class Command:
+    """``run`` gets the arguments after the name and returns the exit code; ``text`` is for help.
+
+    ``run`` itself imports numpy and the like, so that help waits for no library.
+    """
+
+    name: str
+    text: str
+    run: Callable[[Sequence[str]], int]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server until its input ends, or another command; returns the exit code."""
+    """Run the command that ``arguments`` name, without one the server; returns the exit code.
+
+    On a terminal, which sends no requests, the program explains itself instead of serving.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["doctor"]:
-        return _doctor(parse_doctor(arguments[1:]))
-    if arguments[:1] == ["analyze"]:
-        return _analyze(parse_analyze(arguments[1:]))
-    if arguments[:1] == ["watch"]:
-        return _watch(parse_watch(arguments[1:]))
-    return _serve(parse_serve(arguments))
+    if not arguments and os.isatty(0):
+        return _say_wrong(overview(_TEXTS))
+    first, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
+    if first == "help":
+        return main([*rest, "--help"])
+    if first in ("-h", "--help"):
+        sys.stdout.write(overview(_TEXTS))
+        return EXIT_OK
+    for command in COMMANDS:
+        if command.name == first:
+            return command.run(rest)
+    if first and not first.startswith("-"):
+        return _say_wrong(f"keyscan: {_unknown(first)}\n")
+    return _serve(arguments)
+
+
+def _unknown(word: str) -> str:
+    """Why ``word`` cannot be the command, and what to write instead."""
+    if Path(word).exists():
+        return f'{word!r} is a path, not a command; did you mean "{program()} analyze"?'
+    hint = suggestion([word], _TEXTS) or f": the commands are {', '.join(_TEXTS)}"
+    return f"unknown command {word!r}{hint}"
+
+
+def _say_wrong(text: str) -> int:
+    """Write what wrong usage gets to stderr; returns its exit code."""
+    STDERR.write(text)
+    STDERR.drain(timeout=1.0)
+    return EXIT_USAGE
 
 
 def start_engine(
@@ -77,10 +114,13 @@ def start_engine(
             raise
 
 
-def _serve(options: ServeOptions) -> int:
+def _serve(arguments: Sequence[str]) -> int:
+    options = parse_serve(arguments)
     logging.basicConfig(stream=STDERR, level=logging.WARNING, format="keyscan: %(message)s")
     if os.isatty(0):
-        STDERR.write("keyscan: reading JSON lines from the terminal; see --help; Ctrl-D ends\n")
+        STDERR.write(
+            "keyscan: reading JSON lines from the terminal; see serve --help; Ctrl-D ends\n"
+        )
     requests, replies = take_streams()
     stopped_by: list[int] = []
     try:
@@ -129,7 +169,8 @@ def _start_server(
         return server
 
 
-def _analyze(options: AnalyzeOptions) -> int:
+def _analyze(arguments: Sequence[str]) -> int:
+    options = parse_analyze(arguments)
     try:
         check_system()
         with loading():
@@ -143,7 +184,8 @@ def _analyze(options: AnalyzeOptions) -> int:
     os._exit(code)  # at once, as the server ends
 
 
-def _watch(options: WatchOptions) -> int:
+def _watch(arguments: Sequence[str]) -> int:
+    options = parse_watch(arguments)
     try:
         check_system()
         with loading():
@@ -156,7 +198,8 @@ def _watch(options: WatchOptions) -> int:
     os._exit(code)  # at once, as the server ends
 
 
-def _doctor(options: DoctorOptions) -> int:
+def _doctor(arguments: Sequence[str]) -> int:
+    options = parse_doctor(arguments)
     try:
         check_system()
         with loading():
@@ -202,3 +245,12 @@ def _end_on_signals(engine: Engine) -> None:
         os._exit(128 + number)
 
     _on_signals(end)
+
+
+COMMANDS = (
+    Command("analyze", "show or export the keys of files and folders", _analyze),
+    Command("serve", "answer an app's requests: JSON lines on stdin and stdout", _serve),
+    Command("watch", "analyse what appears or changes in folders", _watch),
+    Command("doctor", "tell why it is slow here, and test the installation", _doctor),
+)
+_TEXTS = {command.name: command.text for command in COMMANDS}

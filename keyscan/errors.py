@@ -279,6 +279,10 @@ class NotWatchable(WatchError):
     """A path is no folder, or watchdog is missing: wrong usage."""
 
 
+class PageNotWritten(Exception):
+    """The system refuses to write the page of a library where it was asked for."""
+
+
 class DamagedInstallation(StartFailed):
     """A file of the installation is damaged; the message says which and what to do."""
 

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from keyscan import __version__
 from keyscan.analysis import DOUBTFUL
@@ -19,6 +19,8 @@ from keyscan.errors import UnknownPictureFormat
 from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 from keyscan.runtime import usable_cores
 from keyscan.tagging.options import TAG_NOTATIONS, TagOptions
+from keyscan.terminal import wrapped
+from keyscan.usage import PRODUCT, program, suggestion
 
 if TYPE_CHECKING:  # numpy, which --help does not wait for
     from keyscan.spectrogram.constant_q import CqtEngine
@@ -86,9 +88,9 @@ class ServeOptions:
 
 @dataclass(frozen=True)
 class AnalyzeOptions:
-    """``output`` None is stdout; ``plot`` None: no picture is drawn; ``stream`` None: any.
+    """``output`` None is stdout; ``plot``, ``html`` None: no picture, no page.
 
-    ``tags`` None: no tags are written.
+    ``stream`` None: any. ``tags`` None: no tags are written.
     """
 
     engine: EngineOptions
@@ -97,6 +99,7 @@ class AnalyzeOptions:
     format: OutputFormat
     output: Path | None
     plot: Path | None
+    html: Path | None
     theme: ThemeName
     sort: Order
     timeline: bool
@@ -131,11 +134,11 @@ class DoctorOptions:
 
 def parse_serve(arguments: Sequence[str]) -> ServeOptions:
     """The options of the server."""
-    parser = _parser("Tell the musical key of audio files, over JSON lines.", _SERVE_EPILOG)
+    text = "Tell the musical key of audio files, over JSON lines."
+    parser = _parser(text, _SERVE_EPILOG, "serve")
     _add_engine_options(parser, "-w", "--workers")
     parser.add_argument("--heartbeat", type=seconds, default=30.0, metavar="SECONDS",
                         help="time between two heartbeats (default: 30)")  # fmt: skip
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     found = parser.parse_args(arguments)
     style = KeyStyle(found.notation, found.spelling)
     return ServeOptions(_engine(found), style, found.heartbeat)
@@ -155,6 +158,8 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
             picture_format(found.plot)
     except UnknownPictureFormat as error:
         parser.error(f"argument --plot: {error}")
+    if found.html is not None and found.html.suffix.lower() not in (".html", ".htm"):
+        parser.error(f"argument --html: {found.html}: a page's name must end in .html or .htm")
     if found.changed_only and found.cache is None:
         parser.error("--changed-only needs --cache FILE, which says what was analysed before")
     if found.timeline and found.format == "m3u":
@@ -165,6 +170,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     return AnalyzeOptions(
         engine=_engine(found), style=KeyStyle(found.notation, found.spelling),
         paths=tuple(found.paths), format=found.format, output=output, plot=found.plot,
+        html=found.html,
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
         tags=_tag_options(parser, found),
@@ -174,7 +180,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
 def parse_watch(arguments: Sequence[str]) -> WatchOptions:
     """The options of ``watch``."""
     text = "Analyse what appears or changes in folders: a line of JSON for each file, as it comes."
-    parser = _parser(text, _WATCH_EPILOG, command=" watch")
+    parser = _parser(text, _WATCH_EPILOG, "watch", operands=" FOLDER ...")
     add = parser.add_argument
     add("folders", nargs="+", metavar="FOLDER", help="what to watch, with the folders in it")
     add("--settle", type=seconds, default=2.0, metavar="SECONDS",
@@ -195,7 +201,7 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
 def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
     """The options of the doctor."""
     text = "Tell what decides the speed here: versions, libraries, threads, timings."
-    parser = _parser(text, _DOCTOR_EPILOG, command=" doctor")
+    parser = _parser(text, _DOCTOR_EPILOG, "doctor")
     add = parser.add_mutually_exclusive_group().add_argument
     add("--compare", nargs=2, type=Path, metavar=("A", "B"),
         help="show two reports side by side, and what explains a difference in speed")  # fmt: skip
@@ -247,17 +253,56 @@ def picture_format(path: Path) -> Literal["svg", "png"]:
     raise UnknownPictureFormat(f"{path}: a picture's name must end in .svg or .png")
 
 
-def _parser(description: str, epilog: str, command: str = "") -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=f"openkeyscan-analyzer{command}", description=description, epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+class _Parser(argparse.ArgumentParser):
+    """Its errors suggest which option or value a mistyped one may mean."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = [name for action in self._actions for name in action.option_strings]
+            mistyped = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            hint = suggestion(mistyped, known)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += suggestion([str(value)], map(str, action.choices or ()))
+            raise
+
+
+class _Help(argparse.HelpFormatter):
+    """Fits paragraphs to the terminal, but for those with indented lines, which are examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        parts = text.strip().split("\n\n")
+        return "\n\n".join(
+            part if "\n  " in part else "\n".join(wrapped(" ".join(part.split()), width))
+            for part in parts
+        )
+
+
+def _parser(
+    description: str, epilog: str, command: str, operands: str = ""
+) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"{program()} {command}", usage=f"%(prog)s [OPTION ...]{operands}",
+        description=description, epilog=epilog,
+        formatter_class=_Help, allow_abbrev=False,
     )  # fmt: skip
+    parser.add_argument(
+        "--version", action="version", version=f"{PRODUCT} {__version__}",
+        help="print the version and exit",
+    )  # fmt: skip
+    return parser
 
 
 # fmt: off
 def _analyze_parser() -> argparse.ArgumentParser:
     text = "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist."
-    parser = _parser(text, _ANALYZE_EPILOG, command=" analyze")
+    parser = _parser(text, _ANALYZE_EPILOG, "analyze", operands=" FILE-OR-FOLDER ...")
     add = parser.add_argument
     add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
     formats = parser.add_mutually_exclusive_group()
@@ -270,6 +315,9 @@ def _analyze_parser() -> argparse.ArgumentParser:
     add("--plot", type=Path, metavar="FILE.svg|FILE.png",
         help="draw a picture as well: of a single file its spectrogram, its key over time and the "
         "probability of each key; otherwise the number of tracks in each key (needs matplotlib)")
+    add("--html", type=Path, metavar="FILE.html",
+        help="write a page as well: a table to sort and filter, each track's key over time, and "
+        "what mixes with it; one file for any browser, which needs no network")
     add("--theme", choices=get_args(ThemeName), default="light",
         help="of the picture (default: light)")
     add("--sort", choices=get_args(Order),
@@ -414,10 +462,6 @@ key over time, "stream": 1 for the second audio stream of a file; {"type": "rese
 {"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
 which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 shows where the time goes.
 
-"%(prog)s analyze FILES-OR-FOLDERS" is for people: a table, JSON, CSV or a playlist of
-their tracks' keys, or a picture: see analyze --help.
-"%(prog)s doctor" tells why it is slow here, and tests the installation: see doctor --help.
-
 Exit code: 0 when the input has ended and every request is answered, 1 when the server cannot
 start, 2 for a wrong option, 128 + n when signal n stopped it.
 """
@@ -430,8 +474,11 @@ link, is analysed once. Failures and their reasons appear on stderr while the wo
 summary counts what was left out.
 
 The table shows for each track: the key on the Camelot wheel (Open Key with --notation openkey) and
-by name, its confidence, the second choice, cents above A = 440 Hz, the keys that mix well with it,
-the length. On a terminal it fits the width; in a file or pipe it is as wide as it needs to be.
+by name, its confidence, the second choice, the keys that mix well with it (the relative key, one
+step up and one down the wheel, two that lift the energy), cents above A = 440 Hz, the length. On a
+terminal it fits the width and has colours, but not with NO_COLOR=1; in a file or pipe it is as wide
+as it needs to be, and FORCE_COLOR=1 adds colours.
+
 --json is one document: {"tracks": [...], "summary": {...}}; a track is the server's reply with its
 path and compatible keys, or the error. --csv has a line for each file, failures too. --m3u is an
 extended M3U8 playlist with absolute paths, sorted by key, the key in front of each name; with
@@ -443,6 +490,7 @@ Examples:
   %(prog)s --csv *.mp3 > keys.csv
   %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
   %(prog)s --plot mix.svg mix.flac
+  %(prog)s --html library.html ~/Music
   %(prog)s --cache ~/keys.sqlite --changed-only ~/Music
 
 Exit code: 0 when every file has been analysed, 1 when one has failed, there is none, the analyzer

@@ -25,6 +25,8 @@ settings.load_profile("patient")
 for name in [name for name in os.environ if name.startswith(PREFIXES)]:
     if name != "OPENBLAS_CORETYPE":
         del os.environ[name]
+for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True)

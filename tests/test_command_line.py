@@ -7,11 +7,12 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from keyscan import __version__
-from tests.server_process import COMMAND, ROOT, ServerProcess, request
+from tests.server_process import COMMAND, EXE, ROOT, ServerProcess, request
 
 
 def run(*options, **environ):
@@ -25,13 +26,77 @@ def run(*options, **environ):
     )
 
 
+NAME = Path(EXE).stem if EXE else "python openkeyscan_analyzer_server.py"
+
+
 def test_version_and_help():
-    assert run("--version").stdout.split() == ["openkeyscan-analyzer", __version__]
-    text = run("--help").stdout
+    for command in ((), ("serve",), ("analyze",), ("doctor",)):
+        assert run(*command, "--version").stdout.split() == ["openkeyscan-analyzer", __version__]
+    text = run("serve", "--help").stdout
     for option in ("--workers", "--model-path", "--device", "--threads", "--interop-threads",
                    "--precision", "--spelling", "--timeout", "--heartbeat", "--cqt",
                    "--version"):  # fmt: skip
         assert option in text
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("help",), ("help", "help")])
+def test_help_lists_the_commands(arguments):
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {NAME} COMMAND [OPTION ...]\n")
+    listed = re.findall(r"^  (\w+) +\w+", done.stdout.split("Commands:")[1], re.MULTILINE)
+    assert {"analyze", "serve", "doctor"} <= set(listed)
+    for command in set(listed) - {NAME.split()[0]}:
+        for asked in (("help", command), (command, "--help")):
+            done = run(*asked)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout.startswith(f"usage: {NAME} {command} ")
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("analyse", "unknown command 'analyse'; did you mean analyze?"),
+        ("doctr", "unknown command 'doctr'; did you mean doctor?"),
+        ("no\nsuch\x1b[31m", r"unknown command 'no\nsuch\x1b[31m': the commands are analyze, "),
+        (str(ROOT), f'{str(ROOT)!r} is a path, not a command; did you mean "{NAME} analyze"?'),
+    ],
+)
+def test_a_mistyped_command(word, answer):
+    for arguments in ((word,), (word, "a.mp3"), ("help", word)):
+        done = run(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"keyscan: {answer}")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def on_a_terminal(*options, typed=b""):
+    """The exit code, stdout and stderr of the program whose stdin is a terminal."""
+    import pty  # Windows has none
+
+    main, terminal = pty.openpty()
+    process = subprocess.Popen([*COMMAND, *options], stdin=terminal, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    os.close(terminal)
+    os.write(main, typed)
+    out, err = process.communicate(timeout=120)
+    os.close(main)
+    return process.returncode, out, err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uses a pty")
+def test_on_a_terminal_the_bare_command_explains_itself():
+    code, out, err = on_a_terminal()
+    assert (code, out, err) == (2, "", run("--help").stdout)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uses a pty")
+@pytest.mark.parametrize("options", [("serve", "-w", "1"), ("-w", "1")])
+def test_on_a_terminal_it_serves_if_it_is_told_to(options):
+    code, out, err = on_a_terminal(*options, typed=b'{"type": "ping", "id": 7}\n\x04')
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["ready", "pong"]
+    assert code == 0
+    assert err.startswith("keyscan: reading JSON lines from the terminal; see serve --help")
 
 
 @pytest.mark.parametrize("command", [(), ("analyze", "a.mp3"), ("doctor",)])
@@ -104,7 +169,7 @@ def test_every_setting_of_torch_starts_a_server_that_answers(track):
 
 
 def test_the_bare_command_is_the_server_however_it_is_started():
-    for command in (COMMAND, [sys.executable, "-m", "keyscan"]):
+    for command in (COMMAND, [*COMMAND, "serve"], [sys.executable, "-m", "keyscan"]):
         done = subprocess.run(
             [*command, "-w", "1"], input=b'{"type": "ping", "id": 7}\n', capture_output=True,
             timeout=120, cwd=ROOT,
@@ -116,7 +181,7 @@ def test_the_bare_command_is_the_server_however_it_is_started():
 
 def test_readme_documents_every_option():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = ([], ["doctor"], ["analyze"])
+    commands = (["serve"], ["doctor"], ["analyze"])
     help_texts = "".join(run(*command, "--help").stdout for command in commands)
     options = set(re.findall(r"--[a-z][a-z0-9-]+", help_texts))
     assert {"--workers", "--self-test", "--m3u"} <= options

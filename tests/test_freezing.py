@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import ast
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from freezing import icon, version_resource
+from freezing import icon, uncalled, version_resource
 from keyscan import __version__
+from tests.server_process import ROOT
+
+# What the spec does to the exe, done to Python; prints the constant-Q of librosa.
+REFERENCE = """
+import importlib.util, sys
+import numpy as np
+from freezing import uncalled
+from hooks.excluded import UNCALLED
+if sys.argv[1] == "exe":
+    for name in UNCALLED:
+        spec = importlib.util.spec_from_file_location(name, uncalled.__file__)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+from keyscan.spectrogram.reference import LibrosaConstantQ
+engine = LibrosaConstantQ()
+engine.push(np.random.default_rng(18).standard_normal(132300, np.float32))
+print(engine.finish().tobytes().hex())
+"""
 
 
 def pixels(data):
@@ -55,3 +76,21 @@ def test_the_version_resource_is_an_expression_with_the_version_in_it(tmp_path):
     assert f'"ProductVersion", "{__version__}"' in text
     major, minor, patch = __version__.split(".")
     assert f"filevers=({major}, {minor}, {patch}, 0)" in text
+
+
+def test_a_stand_in_has_every_function_and_calls_none():
+    with pytest.raises(
+        NotImplementedError, match=r"the exe does without freezing\.uncalled\.solve"
+    ):
+        uncalled.solve([1.0], b=2.0)
+    assert not hasattr(uncalled, "__all__")  # a module would say with it what * imports
+
+
+def test_what_librosa_imports_but_never_calls_makes_no_difference_to_its_constant_q():
+    printed = []
+    for kind in ("exe", "python"):
+        command = [sys.executable, "-c", REFERENCE, kind]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        printed.append(done.stdout.strip())
+    assert len(printed[0]) > 1000
+    assert printed[0] == printed[1]

@@ -20,7 +20,7 @@ import soundfile
 from PyInstaller.archive.readers import CArchiveReader
 
 from examples.track import SAMPLE_RATE, render_track
-from hooks.excluded import EXCLUDED
+from hooks.excluded import EXCLUDED, UNCALLED
 from keyscan import __version__
 from keyscan.keys import Key
 from tests.audio_files import FORMATS
@@ -30,7 +30,7 @@ from tests.server_process import EXE, PATIENCE, ROOT, ServerProcess, request, wa
 
 INSTALLED = Path(EXE or ROOT / "dist" / "openkeyscan-analyzer" / "openkeyscan-analyzer").absolute()
 NOBODY = 65534
-LARGEST = 650_000_000  # bytes, with the CPU build of torch
+LARGEST = 545_000_000  # bytes, with the CPU build of torch
 LEFT_OUT = {  # what an analysis of the code would take along if the hooks let it
     "librosa": ["beat", "decompose", "display", "effects", "feature", "onset", "segment"],
     "torch": ["_dynamo", "_inductor", "_lazy", "_numpy", "onnx"],
@@ -289,9 +289,24 @@ def test_parts_of_packages_that_serving_never_needs_are_not_there(package, modul
         assert not [*path.rglob("*.py")]
 
 
-def test_the_folder_is_small_enough():
-    files = (path for path in INSTALLED.parent.rglob("*") if not path.is_symlink())
-    assert sum(path.stat().st_size for path in files if path.is_file()) < LARGEST
+def test_what_librosa_never_calls_of_scipy_is_not_there(modules):
+    assert UNCALLED.keys() <= modules
+    for name in UNCALLED:
+        parts = {module for module in modules if module.startswith(f"{name}.")}
+        assert parts <= UNCALLED.keys()
+        assert not (INSTALLED.parent / "_internal").joinpath(*name.split(".")).exists()
+    assert not (INSTALLED.parent / "_internal" / "scipy.libs").exists()  # a BLAS of its own
+
+
+def test_torch_has_no_sources_but_those_that_it_reads():
+    sources = [*(INSTALLED.parent / "_internal" / "torch").rglob("*.py")]
+    assert 0 < len(sources) < 40
+
+
+def test_the_folder_is_small_enough_and_has_no_links_that_a_copy_would_follow():
+    paths = [*INSTALLED.parent.rglob("*")]
+    assert not [path for path in paths if path.is_symlink()]
+    assert sum(path.stat().st_size for path in paths if path.is_file()) < LARGEST
 
 
 # A worker takes its orders from Python here, so that its features come back untouched. The exe's

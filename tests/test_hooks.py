@@ -41,6 +41,7 @@ def elsewhere(tmp_path, monkeypatch):
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, "torch", raising=False)
         monkeypatch.setattr(compat, "is_win", system == "win32")
+        monkeypatch.setattr(isolated, "call", lambda _: (["torch"], []))  # it loads no model
         taken = [*(pattern.format(name) for name in names), *others]
         return {(str(tmp_path / "torch" / name), str(Path("torch", name).parent)) for name in taken}
 
@@ -62,11 +63,18 @@ def torch_hook():
     return run_hook("torch")
 
 
-def test_all_that_import_torch_loads_is_taken_with_its_sources(torch_hook):
+def test_all_that_a_model_loads_is_taken(torch_hook):
     taken = torch_hook["hiddenimports"]
     assert {"torch", "torch.nn.functional", "torch.jit", "torch.serialization"} <= set(taken)
     assert not any(name.startswith(("torch._C.", "torch.ops")) for name in taken)
-    assert torch_hook["module_collection_mode"] == "pyz+py"
+
+
+def test_only_those_sources_are_taken_that_torch_reads(torch_hook):
+    sources = dict(torch_hook["datas"])
+    assert sources[str(TORCH / "nn" / "functional.py")] == str(Path("torch", "nn"))
+    assert str(TORCH / "utils" / "serialization" / "config.py") in sources  # read by torch.load
+    assert all(Path(source).is_relative_to(TORCH) for source in sources)
+    assert len(sources) < len(torch_hook["hiddenimports"]) / 10
 
 
 def test_every_library_that_torch_loads_here_is_taken(torch_hook):
@@ -84,7 +92,7 @@ def test_what_is_left_out_of_torch_is_there_to_be_left_out(torch_hook):
 
 
 def test_a_torch_that_needs_what_is_left_out_is_refused(monkeypatch):
-    monkeypatch.setattr(isolated, "call", lambda _: ["torch", "torch._dynamo.config"])
+    monkeypatch.setattr(isolated, "call", lambda _: (["torch", "torch._dynamo.config"], []))
     with pytest.raises(SystemExit, match=r"what this version of torch loads: .*_dynamo\.config"):
         run_hook("torch")
 
@@ -97,3 +105,12 @@ def test_of_librosa_what_a_constant_q_needs():
     files = {Path(source).name for source, _ in hook["datas"]}
     assert "__init__.pyi" in files  # where librosa finds the names of its modules
     assert not any(name.endswith((".ogg", ".pyc")) for name in files)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="wheels keep libraries elsewhere")
+def test_no_links_to_the_libraries_of_wheels():
+    (pattern,) = run_hook("keyscan")["bindepend_symlink_suppression"]
+    libraries = [*TORCH.parent.glob("numpy.libs/*"), *TORCH.parent.glob("av.libs/*")]
+    assert libraries
+    assert all(path.match(pattern) for path in libraries)
+    assert not (TORCH / "lib" / "libtorch_cpu.so").match(pattern)

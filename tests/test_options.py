@@ -87,7 +87,9 @@ def test_doctor():
         (parse_serve, "--recycle-memory much", "--recycle-memory"),
         (parse_serve, "--work 1", "--work"),
         (parse_serve, "--spelling german", "--spelling"),
-        (parse_serve, "--frobnicate", "--frobnicate"),
+        (parse_serve, "--frobnicate", "unrecognized arguments: --frobnicate\n"),
+        (parse_serve, "--worker=2", "arguments: --worker=2; did you mean --workers?\n"),
+        (parse_serve, "--spelling flat", "'flats'); did you mean flats?\n"),
         (parse_analyze, "", "FILE-OR-FOLDER"),
         (parse_analyze, "''", "argument FILE-OR-FOLDER: a path must not be empty"),
         (parse_analyze, "a -o ''", "argument -o/--output: a path must not be empty"),
@@ -101,21 +103,43 @@ def test_doctor():
         (parse_analyze, "--workers 1 a.mp3", "--workers"),
         (parse_analyze, "--plot k.jpg a.mp3", "argument --plot: k.jpg: a picture's name must end"),
         (parse_analyze, "--plot= a.mp3", "must end in .svg or .png"),
-        (parse_analyze, "--theme pink a.mp3", "invalid choice: 'pink'"),
+        (parse_analyze, "--theme pink a.mp3", "'pink' (choose from 'light', 'dark')\n"),
+        (parse_analyze, "--jsn --plto a.svg x", "--jsn --plto; did you mean --json, --plot?\n"),
+        (parse_analyze, "--sort Kye a.mp3", "; did you mean key?\n"),
         (parse_doctor, "--compare a.json", "--compare"),
         (parse_doctor, "--self-test --compare a b", "not allowed with"),
         (parse_doctor, "--precision low", "--precision"),
         (parse_doctor, "--interop-threads 0", "--interop-threads"),
-        (parse_doctor, "music.mp3", "music.mp3"),
+        (parse_doctor, "music.mp3", "unrecognized arguments: music.mp3\n"),
     ],
 )  # fmt: skip
-def test_wrong_usage_ends_with_2_and_says_what_is_wrong(parse, arguments, message, capsys):
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(
+    parse, arguments, message, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, "argv", ["/bin/keyscan"])
     with pytest.raises(SystemExit) as caught:
         parse([argument.strip("'") for argument in arguments.split()])
     assert caught.value.code == 2
     printed = capsys.readouterr()
-    assert (printed.out, printed.err.split()[:2]) == ("", ["usage:", "openkeyscan-analyzer"])
+    assert (printed.out, printed.err.split()[:2]) == ("", ["usage:", "keyscan"])
+    assert len(printed.err.splitlines()) == 2
     assert message in printed.err
+
+
+@pytest.mark.parametrize("parse", [parse_serve, parse_analyze, parse_doctor])
+def test_help_fits_the_terminal_and_keeps_examples(parse, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/bin/keyscan"])
+    texts = []
+    for width in (60, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        with pytest.raises(SystemExit):
+            parse(["--help"])
+        texts.append(capsys.readouterr().out)
+        prose = [line for line in texts[-1].splitlines() if not line.startswith("  ")]
+        assert max(map(len, prose)) <= width
+    assert len({" ".join(text.split()) for text in texts}) == 1
+    if parse is parse_analyze:
+        assert "\n  keyscan analyze --csv *.mp3 > keys.csv\n" in texts[0]
 
 
 def test_help_waits_for_no_library():

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from PyInstaller.utils.hooks import copy_metadata  # imported while the platform is the real one
 
-from hooks.excluded import EXCLUDED
+from hooks.excluded import EXCLUDED, UNCALLED
 from tests.server_process import ROOT
 
 SPEC = ROOT / "openkeyscan-analyzer.spec"
@@ -79,8 +79,14 @@ def test_what_is_taken_along(build, platform):
     assert asked.arguments == (["openkeyscan_analyzer_server.py"],)
     assert asked.options.pop("hiddenimports") == ["keyscan.spectrogram.reference"]
     assert asked.options == {
-        "datas": [("keyscan/data", "keyscan/data"), *copy_metadata("typing_extensions")],
-        "excludes": list(EXCLUDED),
+        "datas": [
+            ("keyscan/data", "keyscan/data"),
+            ("keyscan/page/*.html", "keyscan/page"),
+            ("keyscan/page/*.css", "keyscan/page"),
+            ("keyscan/page/*.js", "keyscan/page"),
+            *copy_metadata("typing_extensions"),
+        ],
+        "excludes": [*EXCLUDED, *UNCALLED],
         "hookspath": ["hooks"],
         "runtime_hooks": ["runtime_hooks/prepare.py"],
     }
@@ -101,14 +107,18 @@ def test_the_data_are_the_model_and_the_filter_bank():
 def test_what_serving_never_needs_is_named_with_a_reason():
     named = {"numba", "llvmlite", "sklearn", "joblib", "pooch", "matplotlib", "nvidia", "triton"}
     assert named <= EXCLUDED.keys()
-    assert all(EXCLUDED.values())
+    assert all({**EXCLUDED, **UNCALLED}.values())
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_the_exe(build, platform):
     built = build(platform)
     pyz, exe, collect = (built.asked[name] for name in ("PYZ", "EXE", "COLLECT"))
-    assert pyz.arguments == (built.analysis.pure,)
+    pure, stand_ins = pyz.arguments
+    assert pure is built.analysis.pure
+    assert [name for name, _, _ in stand_ins] == list(UNCALLED)
+    assert {kind for _, _, kind in stand_ins} == {"PYMODULE"}
+    assert {Path(path) for _, path, _ in stand_ins} == {ROOT / "freezing/uncalled/__init__.py"}
     assert exe.arguments == (
         built.results["PYZ"],
         built.analysis.scripts,

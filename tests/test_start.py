@@ -162,6 +162,7 @@ def test_a_part_of_python_that_cannot_be_loaded(name, start, tmp_path):
     refuse(tmp_path, name, f"ImportError('{reason}')")
     error = fatal_error(run(*start, "-w", "1", PYTHONPATH=str(tmp_path)))
     assert f"({reason}): install the analyzer again" in error
+    assert fatal_error(run(*start, "serve", PYTHONPATH=str(tmp_path))) == error
     done = run(*start, "analyze", "a.mp3", PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert SENTENCE.fullmatch(done.stderr)
@@ -250,8 +251,8 @@ def test_a_person_gets_a_sentence(name, command, tmp_path):
 def test_version_and_help_need_no_library(tmp_path):
     for name in ("numpy", "torch"):
         without_module(tmp_path, name)
-    for option in ("--version", "--help"):
-        done = run(*COMMAND, option, PYTHONPATH=str(tmp_path))
+    for words in ("--version", "--help", "help serve", "help analyze", "help doctor"):
+        done = run(*COMMAND, *words.split(), PYTHONPATH=str(tmp_path))
         assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -1,16 +1,16 @@
-"""``openkeyscan-analyzer analyze``: files in; results, a summary and an exit code out."""
+"""``keyscan analyze``: files in; results, a summary and an exit code out."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from keyscan.analysis import Analysis
-from keyscan.batch.documents import csv_lines, json_document, m3u_lines, table
+from keyscan.batch.documents import csv_lines, json_document, m3u_lines, names_of, table
 from keyscan.batch.results import (
     Failed,
     Result,
@@ -30,6 +30,7 @@ from keyscan.errors import (
     NoCache,
     NotAFile,
     NothingToDraw,
+    PageNotWritten,
     PermissionDenied,
     PlotError,
     ReadFailed,
@@ -40,7 +41,9 @@ from keyscan.keys import KeyStyle
 from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, ThemeName
 from keyscan.output import check_writable, replaced, shown, write_text
+from keyscan.page import Entry, check_page, write_page
 from keyscan.runtime import profiling_enabled
+from keyscan.terminal import Paint, shows_colours, terminal_width
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 _NOT_READ = (FileNotFound, InvalidPath, NotAFile, PermissionDenied, ReadFailed)
@@ -73,6 +76,8 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
             check_writable(options.output)
         if options.plot is not None:
             plot.check_picture(options.plot)
+        if options.html is not None:
+            check_page(options.html)
         batch.run(start_engine)
         progress.close()
         code = _report(options, batch, progress, stdout, plot)
@@ -82,7 +87,7 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
     except (MissingTagLibrary, NoCache, TargetRefused) as error:
         progress.write(f"keyscan: {shown(str(error))}\n")
         code = EXIT_USAGE
-    except (PlotError, StartFailed) as error:
+    except (PageNotWritten, PlotError, StartFailed) as error:
         progress.write(f"keyscan: {shown(str(error))}\n")
     except KeyboardInterrupt:
         pass  # the signal's number is the exit code
@@ -95,7 +100,7 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
 def _report(
     options: AnalyzeOptions, batch: Batch, progress: Progress, stdout: int, plot: Plot
 ) -> int:
-    """Write the results, the summary and the picture; the exit code."""
+    """Write the results, the summary, the page and the picture; the exit code."""
     results = batch.results
     summary = summarize(
         results,
@@ -104,7 +109,11 @@ def _report(
         leave_out_cached=options.changed_only,
         skipped=batch.skipped,
     )
-    kept = [] if any(map(_was_read, results)) else _with_content(options.output, options.plot)
+    kept = (
+        []
+        if any(map(_was_read, results))
+        else _with_content(options.output, options.plot, options.html)
+    )
     for path in kept:
         progress.write(f"keyscan: {shown(str(path))} stays as it was: no file could be read\n")
     if options.output not in kept:
@@ -115,7 +124,13 @@ def _report(
         progress.write(f"keyscan: {text}\n")
         return EXIT_FAILED
     if not options.quiet:
-        progress.write("".join(f"{line}\n" for line in summary_lines(summary, options.style)))
+        progress.write_lines(
+            summary_lines(summary, options.style, terminal_width(2), progress.paint)
+        )
+    if options.html is not None and options.html not in kept:
+        entries = page_entries(ordered(results, options.sort))
+        title = library_name(options.paths)
+        write_page(options.html, title, entries, options.style, summary.not_reached)
     if options.plot is not None and options.plot not in kept:
         draw_picture(options.plot, options, results, batch.track, plot)
     return EXIT_FAILED if summary.failed or summary.tags.get("failed") else EXIT_OK
@@ -140,6 +155,11 @@ def _write(
     """
     if options.changed_only:
         results = [result for result in results if isinstance(result, Failed) or not result.cached]
+    if options.html is not None and not options.timeline:  # it is for the page alone
+        results = [
+            replace(result, timeline=None) if isinstance(result, Analysis) else result
+            for result in results
+        ]
     results = ordered(results, options.sort)
     with contextlib.ExitStack() as stack:
         if options.output is None:
@@ -154,26 +174,11 @@ def _write(
             case "m3u":
                 text = m3u_lines(results, options.style)
             case "table":
-                lines = table(analyses(results), options.style, terminal_width(descriptor))
+                paint = Paint(options.output is None and shows_colours(descriptor))
+                width = terminal_width(descriptor)
+                lines = table(analyses(results), options.style, width, paint)
                 text = (f"{line}\n" for line in lines)
         write_text(text, descriptor)
-
-
-def terminal_width(descriptor: int) -> int | None:
-    """The columns of the terminal that ``descriptor`` is; None if it is none.
-
-    The variable ``COLUMNS`` overrides them, as in other programs.
-    """
-    if not os.isatty(descriptor):
-        return None
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns):
-        return int(columns)
-    for known in (descriptor, 2):  # Windows has a width for the standard streams only
-        with contextlib.suppress(OSError, ValueError):
-            if found := os.get_terminal_size(known).columns:
-                return found
-    return 80
 
 
 def draw_picture(
@@ -193,8 +198,20 @@ def draw_picture(
     elif is_one_file(options.paths, len(results)):
         raise NothingToDraw(f"{path} is not drawn: there is no key")
     else:
-        # a folder by its own name, even if it was given as "."
-        paths = map(meant_path, options.paths)
-        name = ", ".join(Path(given).resolve().name or given for given in paths)
+        name = library_name(options.paths)
         codes = [failure.error.code for failure in failures(results)]
         plot.draw_library(path, name, analyses(results), codes, options.theme, options.style)
+
+
+def library_name(paths: Sequence[str]) -> str:
+    """A folder by its own name, even if it was given as ``.``; several are separated by commas."""
+    return ", ".join(Path(given).resolve().name or given for given in map(meant_path, paths))
+
+
+def page_entries(results: Sequence[Result]) -> list[Entry]:
+    """All results as the page shows them, in their order."""
+    names = names_of([result.path for result in results])
+    return [
+        Entry(result.path, name, result.error if isinstance(result, Failed) else result)
+        for result, name in zip(results, names, strict=True)
+    ]

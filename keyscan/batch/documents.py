@@ -19,8 +19,9 @@ from keyscan.analysis import (
 )
 from keyscan.batch.results import Result, RunSummary, analyses
 from keyscan.batch.tags import OTHER_KEY, TAG_COLUMNS, tag_cells, tag_text
-from keyscan.keys import Harmony, Key, KeyStyle
+from keyscan.keys import Key, KeyStyle
 from keyscan.output import clock, columns, fitted, percent, shown, signed
+from keyscan.terminal import Paint, wrapped
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -36,15 +37,18 @@ _OF_A_KEY = ("camelot", "openkey", "key", "confidence")  # empty cells for drums
 
 _NAME = "track"  # the title of the first column
 _TAG = "tag"  # the title of a column that is there if a file has a key in its tags
-_GIVE_WAY = (("cents",), ("boost",), ("rel.", "+1", "-1"), ("or",), ("length",), (_TAG,))
+_WHEELS = ("Camelot", "Open Key")  # the titles of the second
+_MARKS = ""  # the title of the column between confidence and second choice
+_GIVE_WAY = ("cents", "length", "2nd choice", "mixes with", "confidence", _TAG)
 """The columns that go, in this order, where there is no room; the others stay."""
-_RIGHT = ("sure", "cents", "length")  # these columns are aligned there
+_RIGHT = ("confidence", "cents", "length")  # these columns are aligned there
 _GAP = "  "
-_NAME_ROOM = 26  # columns of the terminal; names get so many before other columns stay
+_NAME_ROOM = 20  # columns of the terminal; names get so many before other columns stay
 _LEAST_NAME = 8
 _INDENT = "    "
 _NOTHING = "-"
 _LONGEST_KEY = len("F#/Gb minor")
+_PLAIN = Paint()
 _LEGEND = {
     "?": "doubtful: more likely wrong than right",
     "!": "the file is damaged, or its tuning is between two keys: see the line beneath",
@@ -54,7 +58,9 @@ _LEGEND = {
 }
 
 
-def table(tracks: Sequence[Analysis], style: KeyStyle, width: int | None) -> Iterator[str]:
+def table(
+    tracks: Sequence[Analysis], style: KeyStyle, width: int | None, paint: Paint = _PLAIN
+) -> Iterator[str]:
     """The lines of the table; the warnings and the timeline of a track follow its line.
 
     ``width`` is that of the terminal in columns, None where there is none.
@@ -69,21 +75,36 @@ def table(tracks: Sequence[Analysis], style: KeyStyle, width: int | None) -> Ite
     sizes = {title: max(columns(row[title]) for row in (titles, *rows)) for title in titles}
     chosen, size = _layout(sizes, max(map(columns, (_NAME, *names))), width)
 
-    def line(first: str, row: dict[str, str]) -> str:
-        texts = [fitted(first, size)]
+    def cells(first: str, row: dict[str, str]) -> dict[str, str]:
+        padded = {_NAME: fitted(first, size)}
         for title in chosen:
             space = " " * (sizes[title] - columns(row[title]))
-            texts.append(space + row[title] if title in _RIGHT else row[title] + space)
-        return _GAP.join(texts).rstrip()
+            padded[title] = space + row[title] if title in _RIGHT else row[title] + space
+        *_, last = padded
+        return {**padded, last: padded[last].rstrip()}
 
-    yield line(_NAME, titles)
+    yield _GAP.join(map(paint.title, cells(_NAME, titles).values()))
     for track, name, row in zip(tracks, names, rows, strict=True):
-        yield line(name, row)
-        yield from _beneath(track, style)
-    seen = {mark for row in rows for mark in row[""]}
+        yield _GAP.join(_painted(cells(name, row), track, paint))
+        for line in _beneath(track, style):
+            yield from wrapped(line, width, 2 * _INDENT)
+    seen = {mark for row in rows for mark in row[_MARKS]}
     if seen:
         yield ""
-        yield from (f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in seen)
+        for mark, meaning in _LEGEND.items():
+            if mark in seen:
+                yield from wrapped(f"{mark} {meaning}", width, "  ")
+
+
+def _painted(cells: dict[str, str], track: Analysis, paint: Paint) -> Iterator[str]:
+    """The texts of a row: the key in its colour, what is doubtful and what is no key apart."""
+    for title, text in cells.items():
+        if title in (*_WHEELS, "key"):
+            yield paint.key(text, track.key) if track.tonal else paint.aside(text)
+        elif title == _MARKS or (title == "confidence" and track.is_doubtful):
+            yield paint.doubt(text)
+        else:
+            yield text
 
 
 def names_of(paths: Sequence[str]) -> list[str]:
@@ -98,11 +119,6 @@ def names_of(paths: Sequence[str]) -> list[str]:
 
 def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
     """The cells after the name, by the titles of their columns."""
-
-    def mixing(harmony: Harmony) -> str:
-        keys = [key for key, relation in track.compatible.items() if relation == harmony]
-        return " ".join(map(style.code, keys)) or _NOTHING
-
     tonal, cents, second = track.tonal, track.tuning_cents, _NOTHING
     if tonal and track.alternatives:
         other = track.alternatives[0]
@@ -114,19 +130,16 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
         "c": track.cached,
         OTHER_KEY: track.agrees_with_tag is False,
     }
-    wheel = "Open Key" if style.notation == "openkey" else "Camelot"
+    mixing = [key for key, relation in track.compatible.items() if relation != "same"]
     return {
-        wheel: style.code(track.key) if tonal else _NOTHING,
+        _WHEELS[style.notation == "openkey"]: style.code(track.key) if tonal else _NOTHING,
         "key": _spelled(track.key, style) if tonal else "not tonal",
-        "sure": percent(track.confidence) if tonal else _NOTHING,
+        "confidence": percent(track.confidence) if tonal else _NOTHING,
         _TAG: tag_text(track, _NOTHING),
-        "": "".join(mark for mark, applies in marks.items() if applies),
-        "or": second,
+        _MARKS: "".join(mark for mark, applies in marks.items() if applies),
+        "2nd choice": second,
+        "mixes with": " ".join(map(style.code, mixing)) or _NOTHING,
         "cents": _NOTHING if cents is None else signed(round(cents, 1)),  # as replies round it
-        "rel.": mixing("relative"),
-        "+1": mixing("up"),
-        "-1": mixing("down"),
-        "boost": mixing("energy_boost"),
         "length": clock(track.duration),
     }
 
@@ -136,8 +149,8 @@ def _layout(sizes: dict[str, int], longest: int, width: int | None) -> tuple[lis
     chosen = [title for title, size in sizes.items() if size]  # that of the marks may be empty
     if width is None:
         return chosen, longest
-    for titles in ((), *_GIVE_WAY):
-        chosen = [title for title in chosen if title not in titles]
+    for title in (None, *_GIVE_WAY):
+        chosen = [other for other in chosen if other != title]
         room = width - sum(sizes[title] + len(_GAP) for title in chosen)
         if room >= min(longest, _NAME_ROOM):
             break

@@ -18,11 +18,15 @@ _SVG = re.compile(
 )
 _TEXTS = (
     re.compile(r"path,status,camelot,openkey,key,confidence,tonal,"),
-    re.compile(r"track +(Camelot|Open Key)  +key  +sure\b"),
+    re.compile(r"track +(Camelot|Open Key)  +key  +(confidence|sure)\b"),
     re.compile(r'\{"tracks": \[\n\{"path": "([^"\\]|\\.)*", "status": "'),
     re.compile(r'\{"tracks": \[\n\],\n"summary": \{"files": '),
     re.compile(r"#EXTM3U\n# made by openkeyscan-analyzer\n"),
     _SVG,
+    re.compile(
+        r'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        r'<meta name="generator" content="openkeyscan-analyzer">'
+    ),
 )
 _EARLIER_M3U = re.compile(r"#EXTM3U\n(?:#EXTINF:\d+,(\d{1,2}[ABdm] )?(.+)\n(.+)\n)?")
 

@@ -14,6 +14,7 @@ from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
 from keyscan.options import Order
 from keyscan.output import clock
+from keyscan.terminal import Paint, wrapped
 
 Skipped = Literal["other_files", "hidden", "system_folders", "subfolders", "repeated"]
 """Why a file or a folder is not analysed; the names are those of the summary in JSON."""
@@ -26,6 +27,8 @@ _SKIPPED: dict[Skipped, tuple[str, str]] = {  # one, several
     "repeated": ("file found again", "files found again"),
 }
 _LONGEST_BAR = 24
+_INDENT = "  "
+_PLAIN = Paint()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,10 @@ def summarize(
     )
 
 
-def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
-    """For people, the keys last."""
+def summary_lines(
+    summary: RunSummary, style: KeyStyle, width: int | None = None, paint: Paint = _PLAIN
+) -> Iterator[str]:
+    """For people, the keys last; ``width`` is that of the terminal in columns, if there is one."""
     counts = {
         "analysed": summary.analysed,
         f"from the cache{', not listed' if summary.left_out else ''}": summary.from_cache,
@@ -147,17 +152,20 @@ def summary_lines(summary: RunSummary, style: KeyStyle) -> Iterator[str]:
     texts = [f"{n:,} {name}" for name, n in counts.items() if n or name == "analysed"]
     files = f"{summary.files:,} file{'' if summary.files == 1 else 's'}"
     speed = f"{_duration(summary.seconds)}, {summary.rate:.1f} files a second"
-    yield f"{files}: {', '.join(texts)} ({speed})"
+    yield from wrapped(f"{files}: {', '.join(texts)} ({speed})", width, _INDENT)
     if summary.skipped:
-        yield left_out(summary)
+        yield from wrapped(left_out(summary), width, _INDENT)
     if summary.failed:
-        yield "failed: " + ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
-    yield from tag_lines(summary.tags)
+        codes = ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
+        yield from map(paint.failure, wrapped(f"failed: {codes}", width, _INDENT))
+    for line in tag_lines(summary.tags):
+        yield from wrapped(line, width, _INDENT)
     if sum(summary.keys.values()) > 1:
         yield "keys:"
-        yield from _histogram(summary.keys, style)
+        yield from _histogram(summary.keys, style, width, paint)
     if summary.not_tonal:
-        yield f"  not tonal (drums, speech, noise): {summary.not_tonal:,}"
+        text = f"{_INDENT}not tonal (drums, speech, noise): {summary.not_tonal:,}"
+        yield from wrapped(text, width, 2 * _INDENT)
 
 
 def left_out(summary: RunSummary) -> str:
@@ -166,18 +174,25 @@ def left_out(summary: RunSummary) -> str:
     return f"left out: {', '.join(skipped)}" if skipped else ""
 
 
-def _histogram(keys: dict[Key, int], style: KeyStyle) -> Iterator[str]:
+def _histogram(
+    keys: dict[Key, int], style: KeyStyle, width: int | None, paint: Paint
+) -> Iterator[str]:
     """A line for each Camelot number that has a track, minor and major side by side."""
     most = max(keys.values())
     digits = len(f"{most:,}")
+    longest = _LONGEST_BAR
+    if width is not None:
+        longest = max(1, min(longest, width // 2 - len(_INDENT) - digits - 5))
     bars = {}
     for key, count in keys.items():
-        length = -(-count * min(_LONGEST_BAR, most) // most)  # rounded up: at least one
+        length = -(-count * min(longest, most) // most)  # rounded up: at least one
         bars[key] = f"{style.code(key):>3} {count:{digits},} {'#' * length}"
     for minor, major in zip(KEYS[:12], KEYS[12:], strict=True):
-        if minor in bars or major in bars:
-            size = _LONGEST_BAR + digits + 5
-            yield f"  {bars.get(minor, ''):{size}}  {bars.get(major, '')}".rstrip()
+        if major in bars:
+            left = f"{bars.get(minor, ''):{longest + digits + 5}}"
+            yield f"{_INDENT}{paint.key(left, minor)}{_INDENT}{paint.key(bars[major], major)}"
+        elif minor in bars:
+            yield f"{_INDENT}{paint.key(bars[minor], minor)}"
 
 
 def _duration(seconds: float) -> str:

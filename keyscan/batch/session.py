@@ -31,14 +31,17 @@ from keyscan.output import shown
 from keyscan.runtime import file_table, profiling_enabled
 from keyscan.stdio import STDERR, write_all
 from keyscan.tagging.tagger import Tagger, change_line, open_tagger
+from keyscan.terminal import Paint, shows_colours, terminal_width
 
 StartEngine = Callable[[EngineOptions, Callable[[Engine], None]], tuple[Engine, object]]
 """Gives an engine that is loaded; calls back as soon as the engine has a process to end."""
 
-_BAR_FORMAT = (
-    "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} files "
-    "[{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
-)
+_BAR = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}"
+_BARS = {  # by the columns that each needs
+    72: _BAR + " files [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]",
+    52: _BAR + " [{elapsed}<{remaining}{postfix}]",
+    0: _BAR + "{postfix}",
+}
 _SMOOTHING = 0.1  # files differ in length, and those from the cache take no time
 _TICK_SECONDS = 1.0
 _LAST_ROWS_SECONDS = 5.0  # for a locked cache
@@ -47,7 +50,7 @@ _MOST_SIGNALS = 3
 
 
 class Progress:
-    """A bar on stderr, if that is a terminal, and messages above it.
+    """A bar on stderr, if that is a terminal, and messages above it, painted with ``paint``.
 
     Also a text stream for ``logging``: each ``write`` appears in one piece. Thread-safe. A stderr
     that is closed, or a terminal that is gone, does no harm.
@@ -59,6 +62,7 @@ class Progress:
         if isinstance(self._stream, io.TextIOWrapper):
             self._stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         self._draws = bar and self._stream.isatty()
+        self.paint = Paint(shows_colours(2))
         self._failed = 0
         # tqdm's own lock is shared between processes, for which macOS starts one more process
         tqdm.set_lock(threading.RLock())
@@ -72,21 +76,24 @@ class Progress:
         yield from self._new_bar(items, desc="looking for files", unit=" found", delay=1.0)
 
     def start(self, total: int) -> None:
-        """Draw the bar for ``total`` files."""
+        """Say that ``total`` files wait for the engine."""
         self._bar = self._new_bar(
-            total=total, unit=" files", bar_format=_BAR_FORMAT, smoothing=_SMOOTHING
-        )
+            total=total, unit=" files", smoothing=_SMOOTHING,
+            bar_format=f"{total:,} file{'' if total == 1 else 's'}: starting the analyzer ...",
+        )  # fmt: skip
 
-    def restart_clock(self) -> None:
-        """The first file starts now: the time to load the engine is no part of the rate."""
+    def begin(self) -> None:
+        """Draw the bar: the first file starts now, and the time until here is not in the rate."""
         self._bar.unpause()
+        self.tick()
 
     def done(self, result: Result) -> None:
         """Count one more file; if it has failed, write why."""
         if isinstance(result, Failed):
             self._failed += 1
             error = result.error
-            self.write(f"failed: {shown(result.path)}: {shown(str(error))} ({error.code})\n")
+            label = self.paint.failure("failed:")
+            self.write(f"{label} {shown(result.path)}: {shown(str(error))} ({error.code})\n")
             self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
         elif line := change_line(result):
             self.write(line)
@@ -94,7 +101,9 @@ class Progress:
             self._bar.update()
 
     def tick(self) -> None:
-        """Redraw the bar, whose clock moves on though no file is done."""
+        """Redraw the bar, whose clock moves on though no file is done, to the terminal's width."""
+        width = terminal_width(2) or 0
+        self._bar.bar_format = next(bar for least, bar in _BARS.items() if width >= least)
         with contextlib.suppress(OSError):
             self._bar.refresh()
 
@@ -113,6 +122,10 @@ class Progress:
                 self._stream.flush()
             else:  # without a lock: if the reader waits, Ctrl-C still ends the program
                 write_all(self._stream.fileno(), text.encode("utf-8", "backslashreplace"))
+
+    def write_lines(self, lines: Iterable[str]) -> None:
+        """Write lines that have no line ends yet."""
+        self.write("".join(f"{line}\n" for line in lines))
 
     def flush(self) -> None:
         """For ``logging``; there is no buffer."""
@@ -217,7 +230,7 @@ class Batch:
         if not waiting:
             return
         engine, _ = start_engine(self._options.engine, self._own)
-        self._progress.restart_clock()
+        self._progress.begin()
         since = time.monotonic()
         try:
             self._works = True
@@ -235,7 +248,7 @@ class Batch:
         """Have ``engine`` analyse the ``waiting`` files, and keep the results."""
         options, left = self._options, len(waiting)
         is_drawn = options.plot is not None and is_one_file(options.paths, len(self.found))
-        timeline = options.timeline or is_drawn
+        timeline = options.timeline or is_drawn or options.html is not None
 
         def next_task() -> _FileTask | None:
             try:
@@ -274,11 +287,12 @@ class Batch:
             return
         if task.spectrogram:
             self.track = result
-        if self._tagger is not None and not (result.cached and self._options.changed_only):
+        options = self._options
+        if self._tagger is not None and not (result.cached and options.changed_only):
             result = self._tagger.tagged(result)
             if self._engine and result.tag and result.tag.change == "written":
                 self._engine.keep_again(result, task.stream)
-        timeline = result.timeline if self._options.timeline else None
+        timeline = result.timeline if options.timeline or options.html is not None else None
         self._keep(task.place, replace(result, timeline=timeline, spectrogram=None))
 
     def _keep(self, place: int, result: Result) -> None:

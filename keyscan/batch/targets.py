@@ -18,10 +18,10 @@ from keyscan.options import AnalyzeOptions
 def check_targets(options: AnalyzeOptions, inputs: Iterable[str]) -> None:
     """Check that to write the results costs no other file.
 
-    A file at the path of ``--output`` or ``--plot`` is replaced if it is empty or an earlier output
-    of this program, in any of its formats. The inputs of this run, its model and its cache are
-    never replaced, by whatever name or link they are reached. ``inputs`` are the paths of all files
-    of this run.
+    A file at the path of ``--output``, ``--plot`` or ``--html`` is replaced if it is empty or an
+    earlier output of this program, in any of its formats. The inputs of this run, its model and its
+    cache are never replaced, by whatever name or link they are reached. ``inputs`` are the paths of
+    all files of this run.
 
     Raises:
         TargetRefused: a file is not to be replaced; the message names it.
@@ -33,13 +33,14 @@ def check_targets(options: AnalyzeOptions, inputs: Iterable[str]) -> None:
             taken[_folded(options.engine.cache + suffix)] = "that is the cache"
     if options.engine.model.path is not None:
         inputs.append(str(options.engine.model.path))
-    for option, path in (("--output", options.output), ("--plot", options.plot)):
+    targets = {"--output": options.output, "--plot": options.plot, "--html": options.html}
+    for option, path in targets.items():
         if path is None:
             continue
         reason = taken.get(_folded(str(path))) or _reason(path, inputs)
         if reason:
             raise TargetRefused(f"{option} {path}: {reason}")
-        taken[_folded(str(path))] = "--output is the same file"
+        taken[_folded(str(path))] = f"{option} is the same file"
 
 
 def _folded(path: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from keyscan.doctor.report import SCHEMA
 from keyscan.errors import ReportError
+from keyscan.usage import program
 
 MEASURED = "speed"
 _WARNINGS = "warnings"
@@ -84,7 +85,7 @@ def read_report(path: Path) -> dict[str, Any]:
     Raises:
         ReportError: the file cannot be read, or holds something else.
     """
-    how = "make one with: openkeyscan-analyzer doctor --json > report.json"
+    how = f"make one with: {program()} doctor --json > report.json"
     try:
         report = json.loads(path.read_bytes())
     except OSError as error:

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 _STYLE = KeyStyle()
 _WIDTH, _HEIGHT = 12.0, 7.6  # inches
 _WHEEL = (0.02, 0.02, 0.53, 0.80)  # this and what follows: shares of the width or the height
-_BARS = ((0.60, 0.59, 0.38, 0.23), (0.60, 0.035, 0.38, 0.48))  # outcomes, keys
+_BARS_LEFT, _BARS_TOP, _BARS_ACROSS = 0.60, 0.82, 0.38
+_LINE = 0.048  # the height of a bar with its share of the space between bars
+_LEAST_BOTTOM = 0.02
 _CODE_SIZE = 12.0  # points
 _MOST_KEYS = 10
+_LINES_BETWEEN = 2  # the space between the two lists of bars
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,17 @@ def compose_library(
     tracks = f"{census.total:,} {'track' if census.total == 1 else 'tracks'}"
     write_head(figure, name, [tracks, f"{census.keys.total():,} with a key"])
     _draw_keys(figure.add_axes(_WHEEL), census, theme, style)
-    _draw_outcomes(figure.add_axes(_BARS[0]), census, theme)
-    _draw_most_common(figure.add_axes(_BARS[1]), census, theme, style)
+    outcomes = _outcomes(census, theme)
+    lines = len(outcomes) + _LINES_BETWEEN + _MOST_KEYS
+    line = min(_LINE, (_BARS_TOP - _LEAST_BOTTOM) / lines)  # narrower for many reasons of failures
+
+    def column(first: int, count: int) -> Axes:
+        bottom = _BARS_TOP - (first + count) * line
+        return figure.add_axes((_BARS_LEFT, bottom, _BARS_ACROSS, count * line))
+
+    write_caption(upper := column(0, len(outcomes)), "How sure the keys are", theme)
+    draw_bars(upper, outcomes, len(outcomes), theme)
+    _draw_most_common(column(lines - _MOST_KEYS, _MOST_KEYS), census, theme, style)
 
 
 def _draw_keys(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> None:
@@ -102,25 +114,22 @@ def _draw_keys(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> Non
     write_hub(axes, f"{census.keys.total():,}", "in a key")
 
 
-def _draw_outcomes(axes: Axes, census: Census, theme: Theme) -> None:
+def _outcomes(census: Census, theme: Theme) -> list[Bar]:
+    """What became of the tracks, and below that the failures by code, all of them."""
     colour = theme.fainter(theme.muted, 0.45)
     doubtful = census.doubtful.total()
-    codes = [f"{code} {count:,}" for code, count in census.failed.most_common(1)]
-    if len(census.failed) > 1:
-        codes.append("…")
     total = census.total or 1
 
     def bar(label: str, words: str, count: int, hatched: int = 0) -> Bar:
         return Bar(label, words, _counted(count, total), colour, count / total, hatched / total)
 
-    write_caption(axes, "How sure the keys are", theme)
-    bars = [
+    return [
         bar("likely", f"{percent(DOUBTFUL)} or more", census.keys.total() - doubtful),
         bar("doubtful", f"below {percent(DOUBTFUL)}, hatched", doubtful, doubtful),
         bar("not tonal", "drums, speech, noise", census.not_tonal),
-        bar("failed", ", ".join(codes), census.failed.total()),
+        bar("failed", "", census.failed.total()),
+        *(bar("", code, count) for code, count in census.failed.most_common()),
     ]
-    draw_bars(axes, bars, len(bars), theme)
 
 
 def _draw_most_common(axes: Axes, census: Census, theme: Theme, style: KeyStyle) -> None:

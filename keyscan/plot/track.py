@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keyscan.analysis import Analysis, Segment
-from keyscan.keys import KEYS, KeyStyle
+from keyscan.analysis import DOUBTFUL, Analysis, Segment
+from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.options import ThemeName
 from keyscan.output import clock, percent, signed
 from keyscan.plot.sheet import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 13.0, 7.6  # inches
 _LEFT, _ACROSS = 0.045, 0.615  # this and what follows: shares of the width or the height
-_PANELS = ((0.43, 0.395), (0.215, 0.15), (0.06, 0.085))  # bottom and height
+_PANELS = ((0.505, 0.32), (0.215, 0.225), (0.06, 0.085))  # bottom and height
 _WHEEL = (0.69, 0.345, 0.29, 0.48)
 _BARS = (0.69, 0.06, 0.29, 0.24)
 _WORTH_A_NOTE = 0.02
@@ -40,9 +40,8 @@ _MOST_BARS = 5
 
 _A4 = 440.0  # Hz
 _MOST_COLUMNS = 1200  # of an image: screens show no more
-_NOTES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-_EVERY_OTHER = range(0, 12, 2)  # notes of the chroma: there is no room for all names
-_CODE_SIZE, _KEY_SIZE, _SURE_SIZE = 9.0, 10.0, 8.5  # points
+_LABELLED = {"C": 0, "E": 4, "G": 7}  # notes of the spectrogram
+_CODE_SIZE, _KEY_SIZE, _SURE_SIZE, _NOTE_SIZE = 9.0, 10.0, 8.5, 7.0  # points
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600)  # seconds
 _MOST_TIMES = 10
 _NARROWEST = 9.0  # points, of a segment with a code in it
@@ -72,7 +71,7 @@ def compose_track(figure: Figure, analysis: Analysis, theme: Theme, style: KeySt
     _write_head(figure, analysis, style)
     panels = [figure.add_axes((_LEFT, bottom, _ACROSS, height)) for bottom, height in _PANELS]
     _draw_spectrogram(panels[0], analysis.spectrogram, theme)
-    _draw_chroma(panels[1], analysis.spectrogram, analysis.tuning_cents or 0.0, theme)
+    _draw_chroma(panels[1], analysis.spectrogram, analysis.tuning_cents or 0.0, theme, style)
     panels[2].set_xlim(0, analysis.duration)
     _draw_keys(panels[2], analysis, theme, style)
     _write_times(panels, analysis.duration)
@@ -87,11 +86,18 @@ def _title(analysis: Analysis) -> str:
 def _write_head(figure: Figure, analysis: Analysis, style: KeyStyle) -> None:
     key, facts = analysis.key, ["not tonal: drums, speech or noise"]
     if analysis.tonal:
-        words = f"{key.camelot} · {key.open_key} · {key.name(style.spelling)}"
-        facts = [words, f"confidence {percent(analysis.confidence)}"]
+        mark = _mark(analysis.confidence)
+        words = f"{key.camelot}{mark} · {key.open_key} · {key.name(style.spelling)}"
+        doubt = " (doubtful)" if mark else ""
+        facts = [words, f"confidence {percent(analysis.confidence)}{doubt}"]
     if analysis.changes_key:
         facts.append("changes key")
     write_head(figure, _title(analysis), [*facts, _tuning(analysis), clock(analysis.duration)])
+
+
+def _mark(confidence: float) -> str:
+    """``"?"`` behind a key that is more likely wrong than right, as in the table."""
+    return "?" if confidence < DOUBTFUL else ""
 
 
 def _tuning(analysis: Analysis) -> str:
@@ -109,19 +115,27 @@ def _draw_spectrogram(axes: Axes, spectrogram: FloatArray, theme: Theme) -> None
     write_caption(axes, "Constant-Q spectrogram: loudness by pitch", theme)
     _draw_image(axes, spectrogram, fewer_columns(spectrogram, _MOST_COLUMNS), theme)
     notes = {
-        f"{_NOTES[note]}{octave}": bin_of(12 * (octave + 1) + note)
+        f"{name}{octave}": bin_of(12 * (octave + 1) + note)
         for octave in range(10)
-        for note in (0, 4, 7)
+        for name, note in _LABELLED.items()
     }
     there = {name: at for name, at in notes.items() if 0 <= at <= len(spectrogram) - 1}
     axes.set_yticks(list(there.values()), list(there))
 
 
-def _draw_chroma(axes: Axes, spectrogram: FloatArray, cents: float, theme: Theme) -> None:
+def _draw_chroma(
+    axes: Axes, spectrogram: FloatArray, cents: float, theme: Theme, style: KeyStyle
+) -> None:
     write_caption(axes, "Chroma: the twelve notes, whatever their octave", theme)
     notes = chroma(fewer_columns(spectrogram, _MOST_COLUMNS), cents)
     _draw_image(axes, spectrogram, notes, theme)
-    axes.set_yticks(_EVERY_OTHER, [_NOTES[note] for note in _EVERY_OTHER])
+    names = [tonic_name(Key(note, "major"), style) for note in range(12)]
+    axes.set_yticks(range(12), names, size=_NOTE_SIZE)
+
+
+def tonic_name(key: Key, style: KeyStyle) -> str:
+    """``"C#/Db"``: the tonic as the name of ``key`` has it."""
+    return "/".join(name.split()[0] for name in key.name(style.spelling).split("/"))
 
 
 def _draw_image(axes: Axes, spectrogram: FloatArray, image: FloatArray, theme: Theme) -> None:
@@ -145,7 +159,7 @@ def _draw_keys(axes: Axes, analysis: Analysis, theme: Theme, style: KeyStyle) ->
     if timeline is not None:
         write_caption(axes, "Key over time: the fainter, the less sure", theme)
         ends = [
-            f"{verb} in {style.code(part.key)} ({percent(part.confidence)})"
+            f"{verb} in {style.code(part.key)}{_mark(part.confidence)} ({percent(part.confidence)})"
             for verb, part in (("begins", timeline.intro), ("ends", timeline.outro))
             if part.key is not None
         ]
@@ -168,7 +182,8 @@ def _draw_segment(
     width = length * points_a_second
     name, sure, colour = "not tonal", "", theme.tint(theme.muted)
     if segment.key is not None:
-        name, sure = style.code(segment.key), percent(segment.confidence)
+        name = style.code(segment.key) + _mark(segment.confidence)
+        sure = percent(segment.confidence)
         colour = theme.fainter(theme.colour(segment.key), segment.confidence)
     edge: dict[str, Any] = {"edgecolor": theme.background, "linewidth": min(0.8, width / 4)}
     axes.add_patch(Rectangle((segment.start, 0), length, 1, facecolor=colour, **edge))
@@ -208,7 +223,8 @@ def _draw_probabilities(axes: Axes, analysis: Analysis, theme: Theme, style: Key
     write_caption(axes, "Probability of each key", theme)
     write_caption(axes, rings(style), theme, right=True)
     if analysis.tonal:
-        write_hub(axes, style.code(analysis.key), percent(analysis.confidence))
+        name = style.code(analysis.key) + _mark(analysis.confidence)
+        write_hub(axes, name, percent(analysis.confidence))
     else:
         write_hub(axes, "?", "not tonal")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _RINGS = {"minor": (0.30, 0.64), "major": (0.655, 0.995)}  # radii; the wheel's own is 1
 _GAP = 0.7  # degrees on either side of a cell
+_GAUGE = 0.36  # the inner share of a cell's depth that is filled; the text is outside it
 
 _SIZE = 10.0  # points, of the text of bars
 _SPACE = 10.0  # points
@@ -25,10 +26,10 @@ _THICKNESS = 0.62  # of a line
 
 @dataclass(frozen=True)
 class Cell:
-    """How the cell of a key is filled from the inside out, and the text in it.
+    """The gauge in the inner part of a key's cell, and the text in the outer part.
 
-    ``filled`` is the coloured share of its depth, 0 to 1; the last ``doubtful`` part of that is
-    hatched. ``note`` is written below the key's code.
+    ``filled`` is the coloured share of the gauge, 0 to 1, from the inside out; the last
+    ``doubtful`` part of that is hatched. ``note`` is written below the key's code.
     """
 
     filled: float = 0.0
@@ -71,7 +72,7 @@ def draw_wheel(
         middle = 90.0 - 30 * int(name[:-1])  # degrees
         _draw_cell(axes, key, cell, middle, theme)
         inner, outer = _RINGS[key.mode]
-        radius = inner + 0.57 * (outer - inner)  # cells are wider there than in the middle
+        radius = inner + (1 + _GAUGE) / 2 * (outer - inner)  # the middle of what is outside it
         angle = math.radians(middle)
         at = (radius * math.cos(angle), radius * math.sin(angle))
         above = 0.55 * size if cell.note else 0
@@ -102,12 +103,12 @@ def _draw_cell(axes: Axes, key: Key, cell: Cell, middle: float, theme: Theme) ->
         low, high = (inner + (outer - inner) * share for share in (start, stop))
         axes.add_patch(Wedge((0, 0), high, first, last, width=high - low, **style))
 
-    sure = cell.filled - cell.doubtful
+    filled, sure = _GAUGE * cell.filled, _GAUGE * (cell.filled - cell.doubtful)
     part(0, 1, facecolor=theme.tint(colour), edgecolor="none")
     if sure > 0:
         part(0, sure, facecolor=colour, edgecolor="none")
     if cell.doubtful > 0:
-        part(sure, cell.filled, **theme.hatched(colour))
+        part(sure, filled, **theme.hatched(colour))
     if cell.is_marked:
         part(0, 1, facecolor="none", edgecolor=theme.text, linewidth=2.0, zorder=3)
     else:

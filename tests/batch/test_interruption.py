@@ -124,8 +124,9 @@ def on_a_terminal(columns, *arguments, ctrl_c_after=None, **environ):
 
 
 def test_a_terminal_gets_a_bar_that_goes_away_and_a_table_that_fits(library, bad_files):
-    text, code = on_a_terminal(72, "--jobs", 1, bad_files, library)
+    text, code = on_a_terminal(72, "--jobs", 1, bad_files, library, NO_COLOR="1")
     assert code == 1
+    assert re.match(r"\r7 files: starting the analyzer \.\.\.\s*\r", text)
     states = re.findall(
         r"\r *(\d+)% \|[^|]*\| (\d)/7 files \[\d\d:\d\d<(?:\?|\d\d:\d\d), +(?:\?|[\d.]+) files/s",
         text,
@@ -144,18 +145,50 @@ def test_a_terminal_gets_a_bar_that_goes_away_and_a_table_that_fits(library, bad
 
 
 def test_a_terminal_is_not_steered_and_columns_can_be_chosen(library, bad_files):
-    text, _ = on_a_terminal(72, "--quiet", bad_files, library, COLUMNS="140")
+    text, _ = on_a_terminal(72, "--quiet", bad_files, library, COLUMNS="140", NO_COLOR="1")
     assert "\x1b" not in text
     assert "/7 files" not in text
-    assert "boost" in text
+    assert "2nd choice" in text
     assert "analysed" not in text
     assert text.count("failed: ") == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "bar"),
+    [(60, r"\|([^|]*)\| \d/7 \[\d\d:\d\d<[^\]]*\]"), (40, r"\|([^|]*)\| \d/7(?:, \d failed)?\r")],
+)
+def test_a_narrow_terminal_gets_a_bar_with_room_to_move(library, bad_files, columns, bar):
+    text, _ = on_a_terminal(columns, bad_files, library)
+    bars = re.findall(bar, text)
+    assert bars
+    assert min(map(len, bars)) >= 10
+
+
+def test_a_terminal_gets_colours_and_a_pipe_none(library, bad_files):
+    text, _ = on_a_terminal(100, bad_files, library, TERM="xterm")
+    assert "\x1b[31mfailed:\x1b[0m" in text
+    assert re.search(r"\x1b\[38;5;133m8A +\x1b\[0m", text)
+    assert "\x1b[38;5;133m 8A 1 #" in text  # of the summary
+    for shown, environ in ((False, {}), (True, {"FORCE_COLOR": "1"})):
+        done = run_analyze(bad_files, library, TERM="xterm", **environ)
+        assert ("\x1b[1mtrack" in done.stdout) == shown
+        assert ("\x1b[31mfailed:" in done.stderr) == shown
+    for option in ("--json", "--csv", "--m3u"):
+        assert "\x1b" not in run_analyze(option, library, FORCE_COLOR="1").stdout
+
+
+def test_a_file_gets_no_colours(library, tmp_path):
+    file = tmp_path / "keys.txt"
+    for _ in range(2):  # the second run knows what the first wrote
+        assert run_analyze("-o", file, library, FORCE_COLOR="1").returncode == 0
+    assert "\x1b" not in file.read_text(encoding="utf-8")
 
 
 def test_ctrl_c_at_a_terminal_wipes_the_bar_and_prints_the_table(library, endless):
     """It is pressed when the bar's clock has moved, though no file was done meanwhile."""
     track, ticked = library / next(iter(KEYS)), r"2/3 files \[00:0[2-9]<"
-    text, code = on_a_terminal(100, "--jobs", 1, track, "missing", endless, ctrl_c_after=ticked)
+    arguments = ("--jobs", 1, track, "missing", endless)
+    text, code = on_a_terminal(100, *arguments, ctrl_c_after=ticked, NO_COLOR="1")
     assert code == 130
     *_, after = re.split(r"\r +\r", text)
     header, line, summary, *_ = after.splitlines()

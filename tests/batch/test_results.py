@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from keyscan.batch.results import ordered, summarize, summary_lines
-from keyscan.errors import Silent
+from keyscan.errors import DecodeFailed, Silent, TimedOut, TooShort
 from keyscan.keys import KeyStyle
+from keyscan.terminal import Paint
 from tests.batch.results import analysed, failed
 
 
-def lines(tracks, *, files=None, seconds=2.0, leave_out_cached=False, notation="camelot"):
+def lines(tracks, *shown, files=None, seconds=2.0, leave_out_cached=False, notation="camelot"):
+    """``shown`` are the width and the paint."""
     files = len(tracks) if files is None else files
     summary = summarize(tracks, files=files, seconds=seconds, leave_out_cached=leave_out_cached)
-    return list(summary_lines(summary, KeyStyle(notation)))
+    return list(summary_lines(summary, KeyStyle(notation), *shown))
 
 
 def test_everything_is_counted():
@@ -52,6 +58,26 @@ def test_the_keys_stand_in_camelot_order_with_bars_in_proportion():
         "   2A 24 ############",
         "  10A  1 #                         10B 48 ########################",
     ]
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 120])
+def test_a_terminal_breaks_no_word(width):
+    keys = ["10B"] * 4000 + ["10A"] * 30 + ["2A"]
+    tracks = [*(analysed("x", key) for key in keys), analysed("drums", tonal=False),
+              failed("d"), *[failed("e", Silent("s"))] * 3, failed("f", TooShort("s")),
+              failed("g", DecodeFailed("s")), failed("h", TimedOut("s"))]  # fmt: skip
+    whole, shown = lines(tracks, files=9999), lines(tracks, width, files=9999)
+    assert max(map(len, shown)) <= width
+    assert re.sub("#+", "#", " ".join(shown)).split() == re.sub("#+", "#", " ".join(whole)).split()
+    assert any("10A    30 #" in line and "10B 4,000 ##" in line for line in shown)
+
+
+def test_colours():
+    tracks = [analysed("a"), analysed("b", "11B"), failed("c")]
+    plain, painted = lines(tracks), lines(tracks, None, Paint(on=True))
+    assert [re.sub(r"\x1b\[[\d;]*m", "", line) for line in painted] == plain
+    assert "\x1b[31mfailed: 1 file_not_found\x1b[0m" in painted
+    assert "  \x1b[38;5;133m 8A 1 #\x1b[0m" in painted
 
 
 def test_open_key():

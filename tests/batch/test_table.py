@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from keyscan.batch.documents import names_of, table
@@ -9,6 +11,7 @@ from keyscan.batch.results import analyses
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KeyStyle
 from keyscan.output import columns
+from keyscan.terminal import Paint
 from tests.batch.results import analysed, failed
 
 NAMES = ["/music/01 - Artist - Some Title (Original Mix).mp3", "/music/sub/音楽 🎵.flac"]
@@ -18,12 +21,17 @@ def rows(tracks, width=None, style=None):
     return list(table(analyses(tracks), style or KeyStyle(), width))
 
 
+def titles(header):
+    """The cells of a line, between which there are at least two spaces."""
+    return re.split(r"  +", header)
+
+
 def test_a_line_has_all_that_a_dj_needs():
     header, line = rows([analysed("/m/a.mp3", "8A", confidence=0.93, duration=303)])
-    assert header.split() == ["track", "Camelot", "key", "sure", "or", "cents", "rel.", "+1", "-1",
-                              "boost", "length"]  # fmt: skip
-    assert line.split() == ["a.mp3", "8A", "A", "minor", "93%", "9A", "7%", "+3", "8B", "9A", "7A",
-                            "10A", "3A", "5:03"]  # fmt: skip
+    assert titles(header) == ["track", "Camelot", "key", "confidence", "2nd choice", "mixes with",
+                              "cents", "length"]  # fmt: skip
+    assert titles(line) == ["a.mp3", "8A", "A minor", "93%", "9A 7%", "8B 9A 7A 10A 3A", "+3",
+                            "5:03"]  # fmt: skip
 
 
 def test_open_key_and_one_spelling():
@@ -55,14 +63,51 @@ def test_no_line_is_wider_than_the_terminal(width):
 
 
 def test_the_least_important_columns_give_way_to_names_first():
-    tracks = [analysed("/music/" + "x" * 60)]
-    kept = [rows(tracks, width)[0].split() for width in (140, 92, 80, 72, 60, 48)]
-    titles = [set(row) for row in kept]
-    assert titles == sorted(titles, key=len, reverse=True)
-    assert "cents" in titles[0]
-    assert "cents" not in titles[1]
-    assert {"rel.", "+1", "-1"} <= titles[2]
-    assert titles[-1] == {"track", "Camelot", "key", "sure"}
+    tracks = [analysed("/music/" + "x" * 60, "11A", second="12B")]
+    kept = [titles(rows(tracks, width)[0])[2:] for width in (140, 98, 92, 80, 72, 60, 48, 40)]
+    assert kept == [
+        ["key", "confidence", "2nd choice", "mixes with", "cents", "length"],
+        ["key", "confidence", "2nd choice", "mixes with", "length"],
+        ["key", "confidence", "2nd choice", "mixes with"],
+        ["key", "confidence", "mixes with"],
+        ["key", "confidence"],
+        ["key", "confidence"],
+        ["key"],
+        ["key"],
+    ]
+
+
+def test_the_keys_that_mix_and_a_name_of_use_fit_into_80_columns():
+    damaged = (AnalysisWarning("truncated", "the file breaks off"),)
+    tracks = [analysed(f"/music/{'x' * 90}.mp3", "11A", confidence=0.4, warnings=damaged,
+                       changes_key=True, cached=True)]  # fmt: skip
+    _, line, *_ = rows(tracks, 80)
+    assert titles(line)[3:] == ["40%", "?!~c", "11B 12A 10A 1A 6A"]
+    assert columns(titles(line)[0]) >= 20
+
+
+def test_marks_and_warnings_break_between_words():
+    damaged = (AnalysisWarning("truncated", "12.3 of 60 seconds are there, the rest is missing"),)
+    lines = rows([analysed("/m/a.mp3", warnings=damaged)], 44)
+    assert lines[2:] == [
+        "    ! 12.3 of 60 seconds are there, the rest",
+        "        is missing",
+        "",
+        "! the file is damaged, or its tuning is",
+        "  between two keys: see the line beneath",
+    ]
+
+
+def test_colours_change_no_width():
+    tracks = [analysed("/m/a.mp3", "11A"), analysed("/m/b.mp3", confidence=0.4),
+              analysed("/m/drums.wav", tonal=False)]  # fmt: skip
+    plain = rows(tracks, 100)
+    painted = list(table(analyses(tracks), KeyStyle(), 100, Paint(on=True)))
+    assert [re.sub(r"\x1b\[[\d;]*m", "", line) for line in painted] == plain
+    assert "\x1b[38;5;68m11A" in painted[1]
+    assert "\x1b[33m       40%\x1b[0m" in painted[2]
+    assert "\x1b[2mnot tonal" in painted[3]
+    assert painted[0].startswith("\x1b[1mtrack")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from keyscan.batch.targets import check_targets
 from keyscan.errors import TargetRefused
 from keyscan.keys import KeyStyle
 from keyscan.options import parse_analyze
+from keyscan.page import write_page
 from keyscan.plot import draw_library
 from tests.audio_files import FORMATS, valid
 from tests.batch.analyze_process import run_analyze
@@ -97,7 +98,8 @@ def test_a_playlist_of_version_0_1_had_no_mark(place, style):
     ],
 )
 def test_what_no_earlier_run_has_written_is_not(place, content):
-    for option, name in (("-o", "keys"), ("--plot", "a.svg"), ("--plot", "a.png")):
+    targets = (("-o", "keys"), ("--plot", "a.svg"), ("--plot", "a.png"), ("--html", "a.html"))
+    for option, name in targets:
         (place / name).write_bytes(content)
         with pytest.raises(TargetRefused, match=f"{name}: .* is no output of this program; delete"):
             check(option, name, "a.mp3")
@@ -110,6 +112,45 @@ def test_an_earlier_picture_is_replaced(place, name, title):
     draw_library(place / name, title, [], ["silent"])
     check("--plot", name, "a.mp3")
     check("-o", name, "a.mp3")
+
+
+@pytest.mark.parametrize("title", ["music", "müsic", "<music>", "x" * 300])
+def test_an_earlier_page_is_replaced(place, title):
+    write_page(place / "a.html", title, [], KeyStyle())
+    for option, name in (("--html", "a.html"), ("-o", "a.html")):
+        check(option, name, "a.mp3")
+    (place / "keys.html").write_text("path,status,camelot,openkey,key,confidence,tonal,\n")
+    check("--html", "keys.html", "a.mp3")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<p>openkeyscan-analyzer</p>',
+        '<html><meta name="generator" content="openkeyscan-analyzer"></html>',
+        '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="generator" content="another openkeyscan-analyzer">',
+    ],
+)
+def test_another_programs_page_is_not(place, content):
+    (place / "a.html").write_text(content)
+    with pytest.raises(TargetRefused, match=r"--html a\.html: .* is no output"):
+        check("--html", "a.html", "a.mp3")
+
+
+def test_a_page_is_no_other_output_and_no_input(place):
+    (place / "song.html").write_text("text")
+    for others, reason in {
+        ("-o", "a.html"): "--output is the same file",
+        ("--plot", "a.svg"): "--plot is the same file",
+        ("--cache", "a.html"): "that is the cache",
+        ("song.html",): "that is an input of this run",
+    }.items():
+        page = {"a.svg": "link.html", "song.html": "song.html"}.get(others[-1], "a.html")
+        if page == "link.html":
+            (place / page).symlink_to("a.svg")
+        with pytest.raises(TargetRefused, match=f"--html {page}: {reason}"):
+            check("--html", page, *others, "a.mp3")
 
 
 def test_another_programs_pictures_are_not(place):

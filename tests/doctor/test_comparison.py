@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -349,13 +350,14 @@ def test_a_report_with_any_value_can_be_compared(report, junk):
         (b'{"schema": 1, "speed": {}, "warnings": 3}', "no report"),
     ],
 )
-def test_a_file_that_is_no_report(tmp_path, content, message):
+def test_a_file_that_is_no_report(tmp_path, content, message, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/bin/keyscan"])
     path = tmp_path / "a.json"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ReportError, match=message) as caught:
         read_report(path)
-    assert "make one with: openkeyscan-analyzer doctor --json" in str(caught.value)
+    assert "make one with: keyscan doctor --json" in str(caught.value)
 
 
 def test_a_file_that_is_no_report_is_a_usage_error(tmp_path):

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 from matplotlib.image import imread
+from matplotlib.patches import Wedge
 from matplotlib.text import Text
 
 from keyscan.analysis import Segment, Timeline
@@ -75,6 +76,23 @@ def overlaps(figure):
     outside = [(text, "the edge") for text, box in boxes
                if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height]  # fmt: skip
     return pairs + outside
+
+
+def texts_on_fills(axes):
+    """Texts of a wheel that touch the filled part of a cell, all but those in its middle.
+
+    Tints of whole cells do not count.
+    """
+    cells = [patch for patch in axes.patches if isinstance(patch, Wedge)]
+    depth = max(cell.width for cell in cells)
+    filled = [cell for cell in cells if cell.width < 0.99 * depth]
+    shapes = [cell.get_transform().transform_path(cell.get_path()) for cell in filled]
+    return [
+        text.get_text()
+        for text in axes.texts
+        if getattr(text, "xy", None) != (0, 0)
+        and any(shape.intersects_bbox(text.get_window_extent().padded(-1)) for shape in shapes)
+    ]
 
 
 def svg_words(path):

@@ -63,7 +63,7 @@ def test_a_folder_is_drawn_as_a_library_failures_and_all(tmp_path, track):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1  # the failure
     words = svg_words(picture)
-    assert {"Müsic", "2 tracks\u2003\u20031 with a key", "unsupported_format 1"} <= set(words)
+    assert {"Müsic", "2 tracks\u2003\u20031 with a key", "unsupported_format"} <= set(words)
     assert f"fill: {THEMES['dark'].background}" in picture.read_text(encoding="utf-8")
 
 

@@ -7,12 +7,13 @@ import re
 import numpy as np
 import pytest
 
+from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, KeyStyle
 from keyscan.plot.library import Census, compose_library, draw_library
 from keyscan.plot.sheet import one_line
 from keyscan.plot.theme import THEMES, channels
 from tests.batch.results import analysed
-from tests.plot.pictures import composed, overlaps, pixels, svg_words, words
+from tests.plot.pictures import composed, overlaps, pixels, svg_words, texts_on_fills, words
 
 
 def sheet(analyses, failures, name="Music", theme="light", style=None):
@@ -45,15 +46,38 @@ def test_the_counts_are_those_of_the_tracks():
         shown = words(figure)
         head = figure.texts[1].get_text()
     assert re.split(r"\s{2,}", head) == ["16 tracks", "12 with a key"]
-    assert {"10 (62%)", "2 (12%)", "1 (6%)", "3 (19%)", "unsupported_format 2, …"} <= set(shown)
+    assert {"10 (62%)", "2 (12%)", "1 (6%)", "3 (19%)", "unsupported_format", "silent"} <= set(
+        shown
+    )
     assert {"8 (67%)", "4 (33%)", "A minor", "G major"} <= set(shown)
+
+
+def test_failures_are_listed_by_code_however_many_and_none_is_cut():
+    """The most common first, each with its count."""
+    codes = sorted({error.code for error in subclasses(AnalysisError)})
+    failures = [code for number, code in enumerate(codes, 1) for _ in range(number)]
+    with sheet(SMALL, failures) as figure:
+        assert overlaps(figure) == []
+        texts = [text.get_text() for text in figure.axes[1].texts]
+        shown = words(figure)
+    assert len(codes) > 15
+    assert [text for text in texts if text in codes] == codes[::-1]
+    counts = [text.split()[0] for text in texts if re.fullmatch(r"\d+ \([<>]?\d+%\)", text)]
+    assert counts[-len(codes) :] == [str(number) for number in range(len(codes), 0, -1)]
+    assert not [text for text in shown if "…" in text]
+    assert "8 (67%)" in shown  # the keys are below
+
+
+def subclasses(error):
+    return [error, *(deeper for lower in error.__subclasses__() for deeper in subclasses(lower))]
 
 
 def test_a_cell_is_filled_by_its_count_and_hatched_where_it_is_doubtful():
     with sheet(SMALL, FAILURES) as figure:
         wedges = [patch for patch in figure.axes[0].patches if patch.width < 0.339]
+        gauge = max(patch.width for patch in wedges) / 0.75  # of which 8A has three quarters
         filled = {
-            (patch.get_hatch(), round(patch.width / 0.34, 2), round(patch.theta1 + 14.3) % 360)
+            (patch.get_hatch(), round(patch.width / gauge, 2), round(patch.theta1 + 14.3) % 360)
             for patch in wedges
         }
     at_eight, at_nine = (90 - 30 * 8) % 360, (90 - 30 * 9) % 360
@@ -75,6 +99,7 @@ LIBRARIES = {
 def test_no_text_touches_another_or_leaves_the_sheet(case, style):
     with sheet(*LIBRARIES[case], "A folder with a long name " * 10, style=style) as figure:
         assert overlaps(figure) == []
+        assert texts_on_fills(figure.axes[0]) == []
         shown = words(figure)
     assert set(map(style.code, KEYS)) <= set(shown)
 

@@ -15,7 +15,19 @@ from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.plot.theme import THEMES, channels
 from keyscan.plot.track import bin_of, chroma, draw_track, fewer_columns
 from keyscan.spectrogram.constant_q import constant_q, load_filter_bank
-from tests.plot.pictures import SVG, drawn, in_parts, overlaps, pixels, repeated, svg_words, words
+from tests.plot.pictures import (
+    SVG,
+    drawn,
+    in_parts,
+    overlaps,
+    pixels,
+    repeated,
+    svg_words,
+    texts_on_fills,
+    words,
+)
+
+GAUGE = 0.34 * 0.36  # how long a certain key is on the wheel, whose radius is 1
 
 
 def test_the_head_has_name_key_confidence_tuning_and_length(song):
@@ -41,7 +53,7 @@ def test_a_probability_is_as_long_on_the_wheel_as_it_is_large(song):
     track = replace(song, probabilities=tuple(shares), key=Key.parse("C major"))
     with drawn(track) as figure:
         filled = {
-            patch.get_facecolor(): patch.width / 0.34
+            patch.get_facecolor(): patch.width / GAUGE
             for axes in figure.axes
             for patch in axes.patches
             if type(patch).__name__ == "Wedge" and 0 < patch.width < 0.33
@@ -120,6 +132,43 @@ def test_a_part_without_music_has_no_key(modulating):
     assert any(text.startswith("begins in 12B") for text in shown)
 
 
+def test_a_doubtful_key_has_a_question_mark_wherever_it_stands_for_the_track(song):
+    shares = [0.85 / 23] * 24
+    shares[song.key.class_id] = 0.15
+    with drawn(in_parts(replace(song, probabilities=tuple(shares)), 3)) as figure:
+        head, shown = figure.texts[1].get_text(), words(figure)
+        band = [text.get_text() for text in figure.axes[2].texts]
+        sures = [segment.confidence for segment in in_parts(song, 3).timeline.segments]
+    assert head.startswith("11A? · 4m · ")
+    assert "confidence 15% (doubtful)" in head
+    assert shown.count("11A?") == 1  # in the middle of the wheel
+    marks = [text.endswith("?") for text in band if re.fullmatch(r"\d+[AB]\??", text)]
+    assert marks == [sure < 0.5 for sure in sures] == [True, True, True]
+    assert any(re.match(r"begins in \d+[AB]\? \(", text) for text in shown)
+
+
+def test_a_sure_key_has_none(song):
+    with drawn(song) as figure:
+        assert not [text for text in words(figure) if "?" in text or "doubtful" in text]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "black"),
+    [
+        ("both", {"C#/Db", "D#/Eb", "F#/Gb", "Ab/G#", "A#/Bb"}),
+        ("sharps", {"C#", "D#", "F#", "G#", "A#"}),
+        ("flats", {"Db", "Eb", "Gb", "Ab", "Bb"}),
+    ],
+)
+def test_all_twelve_notes_are_named_as_the_keys_are(song, spelling, black):
+    with drawn(song, style=KeyStyle(spelling=spelling)) as figure:
+        labels = [label.get_text() for label in figure.axes[1].get_yticklabels()]
+        shown = words(figure)
+    assert (len(labels), labels[0], labels[9], labels[11]) == (12, "C", "A", "B")
+    assert set(labels) == {*"CDEFGAB", *black}
+    assert not [text for text in shown if "♯" in text or "♭" in text]
+
+
 def test_a_change_of_key_is_told(song):
     for changes in (True, False):
         with drawn(replace(song, changes_key=changes)) as figure:
@@ -165,6 +214,7 @@ EXTREMES = {
     "certain": lambda song, drums: replace(
         song, key=KEYS[23], probabilities=(0.0,) * 23 + (1.0,), tuning_cents=-47.0
     ),
+    "every cell full": lambda song, drums: replace(song, probabilities=(0.995,) * 24),
     "a long name": lambda song, drums: replace(song, path="A very long name " * 20 + "(mix).flac"),
     "wide letters": lambda song, drums: replace(song, path=50 * "曲名" + ".flac"),
     "one word": lambda song, drums: replace(song, path=255 * "W"),
@@ -175,6 +225,7 @@ EXTREMES = {
 def test_no_text_touches_another_or_leaves_the_sheet(case, song, drums):
     with drawn(EXTREMES[case](song, drums)) as figure:
         assert overlaps(figure) == []
+        assert texts_on_fills(figure.axes[3]) == []
 
 
 def test_overlaps_would_be_found(song):
@@ -191,7 +242,7 @@ def test_overlaps_would_be_found(song):
 def test_parts_too_short_for_a_code_have_none_and_longer_ones_stand_upright(song):
     with drawn(in_parts(repeated(song, 2), 60)) as figure:
         band = figure.axes[2]
-        codes = [text for text in band.texts if re.fullmatch(r"\d+[AB]", text.get_text())]
+        codes = [text for text in band.texts if re.fullmatch(r"\d+[AB]\??", text.get_text())]
         assert 12 <= len(codes) < 60
         assert {text.get_rotation() for text in codes} == {0.0, 90.0}
         for text in codes:
