@@ -86,7 +86,7 @@ class KeyTag:
         change: what was done with it; None: tags are only read.
         written, comment: the new texts, where ``change`` is ``written`` or ``to_write``; None: that
             field stays.
-        reason: why it was not written, where ``change`` is ``not_possible`` or ``failed``.
+        reason: why it was not written, or what a user should know of the file that was.
     """
 
     text: str | None
@@ -291,7 +291,7 @@ def tag_fields(analysis: Analysis) -> Message:
     """The key in the tags of the file; empty where they were not read or hold none.
 
     ``{"tag": {"key": "8A", "agrees": true, "change": "kept", "written": null}}``; the last two only
-    if tags were to be written, and a ``reason`` where they could not be.
+    if tags were to be written, and sometimes a ``reason``.
     """
     tag = analysis.tag
     if tag is None or (tag.text is None and tag.change is None):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # mutagen, which may be missing
     from keyscan.tagging.fields import Fields
 
 
+_OTHER_LINKS = "its other hard links keep the old content"
+
+
 def open_tagger(options: TagOptions | None) -> Tagger | None:
     """What reads tags, and writes them if there are ``options``; None: only mutagen could.
 
@@ -66,11 +69,13 @@ class Tagger:
             text = key_text(analysis.key, options.notation, options.spelling, found.longest)
             return KeyTag(found.key, "same" if found.key == text else "kept")
         try:
+            links = Path(path).stat().st_nlink
             _write(path, new, options)
         except (AnalysisError, OSError, TagError) as error:
             return replace(_refused(error), text=found.key)
         change: TagChange = "to_write" if options.dry_run else "written"
-        return KeyTag(found.key, change, new.key, new.comment)
+        reason = _OTHER_LINKS if links > 1 and not options.dry_run else None
+        return KeyTag(found.key, change, new.key, new.comment, reason)
 
 
 def _to_write(analysis: Analysis, found: Fields, options: TagOptions) -> Fields:
@@ -112,7 +117,8 @@ def change_line(analysis: Analysis) -> str:
             texts[0] += f" instead of {shown(tag.text)}"
         if tag.comment:
             texts.append(f"comment {tag.comment}")
-        return f"{done}: {path}: {', '.join(texts)}\n"
+        text = f"{', '.join(texts)} ({tag.reason})" if tag.reason else ", ".join(texts)
+        return f"{done}: {path}: {text}\n"
     if tag.reason is not None:
         return f"not tagged: {path}: {shown(tag.reason)}\n"
     return ""

@@ -161,6 +161,16 @@ def test_a_cache_knows_the_files_after_their_tags_have_changed(songs, tmp_path):
     assert tracks(done)["1.mp3"] == {"key": "8A", "agrees": True}
 
 
+def test_another_hard_link_keeps_its_content_and_the_report_says_so(songs, tmp_path):
+    other = tmp_path / "other.mp3"
+    other.hardlink_to(songs / "1.mp3")
+    content = other.read_bytes()
+    done = run_analyze("--write-tags", songs / "1.mp3")
+    assert "1.mp3: key Am (its other hard links keep the old content)\n" in done.stderr
+    assert key_of(songs / "1.mp3") == "Am"
+    assert other.read_bytes() == content
+
+
 def test_the_target_of_a_link_is_tagged(songs, tmp_path):
     link = tmp_path / "link.mp3"
     link.symlink_to(songs / "1.mp3")
