@@ -38,8 +38,8 @@ class Candidate:
 class Segment:
     """A part of a track in one key, or not tonal; ``start`` and ``end`` are in seconds.
 
-    ``key``: None for drums, speech and noise. ``confidence``: the probability, 0 to 1, that the
-    part is in that key; 0 without one.
+    ``key``: None for drums, speech and noise, and for a key that is withheld. ``confidence``: the
+    probability, 0 to 1, that the part is in its key; 0 for drums, speech and noise.
     """
 
     start: float
@@ -49,8 +49,8 @@ class Segment:
 
     @property
     def tonal(self) -> bool:
-        """Whether the part has a key."""
-        return self.key is not None
+        """Whether the part is in a key, also if that is withheld."""
+        return self.key is not None or self.confidence > 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ class Analysis:
             of streams that were added (stems without a mix); None: the file has only one.
         timeline: the key over time, where it was asked for.
         cached: the answer comes from the cache.
+        withheld: the key is less sure than the user asks for: outputs leave it out.
         spectrogram: ``log1p(|C|)``, shape (105, frames), where it was asked for.
         tag: the key in the tags of the file, where they were read.
     """
@@ -137,6 +138,7 @@ class Analysis:
     stream: StreamNumbers | None = None
     timeline: Timeline | None = None
     cached: bool = False
+    withheld: bool = False
     spectrogram: FloatArray | None = field(default=None, compare=False, repr=False)
     tag: KeyTag | None = None
 
@@ -157,6 +159,11 @@ class Analysis:
         return tuple(others[:_MOST_ALTERNATIVES])
 
     @property
+    def has_key(self) -> bool:
+        """Whether there is a key to show: the track is tonal, and the key is not withheld."""
+        return self.tonal and not self.withheld
+
+    @property
     def is_doubtful(self) -> bool:
         """The key is more likely wrong than right."""
         return self.confidence < DOUBTFUL
@@ -164,14 +171,14 @@ class Analysis:
     @property
     def agrees_with_tag(self) -> bool | None:
         """Whether ``key`` is that of the tags; None: one of them is not known."""
-        if self.tag is None or self.tag.key is None or not self.tonal:
+        if self.tag is None or self.tag.key is None or not self.has_key:
             return None
         return self.tag.key == self.key
 
     @property
     def compatible(self) -> dict[Key, Harmony]:
-        """The keys that mix well with this one, and why; none for drums, speech and noise."""
-        return self.key.compatible() if self.tonal else {}
+        """The keys that mix well with this one, and why; none if there is no key to show."""
+        return self.key.compatible() if self.has_key else {}
 
     @property
     def is_between_keys(self) -> bool:
@@ -265,18 +272,19 @@ def _segment(row: list[Any]) -> Segment:
 def success_fields(analysis: Analysis, style: KeyStyle, *, timeline: bool) -> Message:
     """The key of a file and all that is known with it; ``timeline``: the key over time too.
 
-    Probabilities have 4 decimals, cents 1, the duration 3 (milliseconds), times of segments 2.
+    A key that is withheld is null, without alternatives; its confidence stays. Probabilities have
+    4 decimals, cents 1, the duration 3 (milliseconds), times of segments 2.
     """
-    tuning = analysis.tuning_cents
+    tuning, key = analysis.tuning_cents, None if analysis.withheld else analysis.key
     return {
         "status": "success",
         "code": "ok",
-        **key_fields(analysis.key, style),
-        "class_id": analysis.key.class_id,
+        **key_fields(key, style),
+        "class_id": None if key is None else key.class_id,
         "confidence": round(analysis.confidence, 4),
         "tonal": analysis.tonal,
         "changes_key": analysis.changes_key,
-        "alternatives": [_candidate(other, style) for other in analysis.alternatives],
+        "alternatives": [_candidate(other, style) for other in analysis.alternatives if key],
         "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
         "filename": PurePath(analysis.path).name,
         "duration": round(analysis.duration, 3),
@@ -312,8 +320,10 @@ def failure_fields(path: str, error: AnalysisError) -> Message:
     }
 
 
-def key_fields(key: Key, style: KeyStyle) -> Message:
-    """A key in Camelot, in Open Key, and as ``style`` writes it."""
+def key_fields(key: Key | None, style: KeyStyle) -> Message:
+    """A key in Camelot, in Open Key, and as ``style`` writes it; nulls where there is none."""
+    if key is None:
+        return {"camelot": None, "openkey": None, "key": None}
     return {"camelot": key.camelot, "openkey": key.open_key, "key": style.write(key)}
 
 
@@ -333,11 +343,12 @@ def _timeline_fields(timeline: Timeline, style: KeyStyle) -> Message:
 
 
 def _part(segment: Segment, style: KeyStyle) -> Message:
-    """The key of a part of a track; null where it is not tonal."""
-    key: Message = {"camelot": None, "openkey": None, "key": None}
-    if segment.key is not None:
-        key = key_fields(segment.key, style)
-    return {**key, "confidence": round(segment.confidence, 4), "tonal": segment.tonal}
+    """The key of a part of a track; null where it has none."""
+    return {
+        **key_fields(segment.key, style),
+        "confidence": round(segment.confidence, 4),
+        "tonal": segment.tonal,
+    }
 
 
 def _candidate(found: Candidate, style: KeyStyle) -> Message:

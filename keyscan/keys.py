@@ -11,13 +11,13 @@ from typing import Literal
 from keyscan.key_text import Mode as Mode
 from keyscan.key_text import read_key
 
-Spelling = Literal["both", "sharps", "flats"]
-Notation = Literal["musical", "camelot", "openkey"]
+Spelling = Literal["both", "sharps", "flats", "usual"]
+Notation = Literal["musical", "short", "camelot", "camelot-padded", "openkey"]
 Relation = Literal["exact", "fifth_up", "fifth_down", "relative", "parallel", "other"]
 Harmony = Literal["same", "relative", "up", "down", "energy_boost"]
 
-NOTATIONS: tuple[Notation, ...] = ("musical", "camelot", "openkey")
-SPELLINGS: tuple[Spelling, ...] = ("both", "sharps", "flats")
+NOTATIONS: tuple[Notation, ...] = ("musical", "short", "camelot", "camelot-padded", "openkey")
+SPELLINGS: tuple[Spelling, ...] = ("both", "sharps", "flats", "usual")
 _SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 _A_FLAT = 8
@@ -46,6 +46,11 @@ class Key:
         return f"{self.camelot_number}{'B' if self.mode == 'major' else 'A'}"
 
     @property
+    def camelot_padded(self) -> str:
+        """``"08A"`` for A minor: Camelot with two digits, in whose order texts sort."""
+        return f"{self.camelot:0>3}"
+
+    @property
     def open_key(self) -> str:
         """``"1m"`` for A minor, ``"1d"`` for C major."""
         return f"{(self.camelot_number + 4) % 12 + 1}{'d' if self.mode == 'major' else 'm'}"
@@ -58,13 +63,24 @@ class Key:
     def name(self, spelling: Spelling = "both") -> str:
         """``"A minor"``; black keys as ``"F# minor/Gb minor"``, or in one spelling alone.
 
-        The sharp comes first but in ``"Ab minor/G# minor"`` and ``"Ab major/G# major"``, as in the
-        analyzer whose protocol the server speaks.
+        ``"usual"`` is the spelling whose key signature DJ software uses: sharps for ``"F# major"``,
+        ``"F# minor"`` and ``"C# minor"``, flats for the others, such as ``"Ab minor"``. With
+        ``"both"`` the sharp comes first but in ``"Ab minor/G# minor"`` and ``"Ab major/G# major"``,
+        as in the analyzer whose protocol the server speaks.
         """
         sharp, flat = (f"{names[self.tonic]} {self.mode}" for names in (_SHARPS, _FLATS))
         if spelling == "both" and sharp != flat:
             return f"{flat}/{sharp}" if self.tonic == _A_FLAT else f"{sharp}/{flat}"
-        return flat if spelling == "flats" else sharp
+        is_sharp = spelling == "sharps" or (spelling == "usual" and self in _USUALLY_SHARP)
+        return sharp if is_sharp else flat
+
+    def short(self, spelling: Spelling = "usual") -> str:
+        """``"Am"``, ``"F#m"``, ``"Ebm"``, ``"C"``: at most three characters, as in ID3's ``TKEY``.
+
+        There is room for one spelling: ``"both"`` is the usual one, too.
+        """
+        tonic, mode = self.name("usual" if spelling == "both" else spelling).split()
+        return f"{tonic}m" if mode == "minor" else tonic
 
     @classmethod
     def parse(cls, text: str) -> Key:
@@ -129,19 +145,26 @@ class Key:
         return {self: "same", relative: "relative", **moved}
 
 
+_USUALLY_SHARP = (Key(6, "major"), Key(6, "minor"), Key(1, "minor"))
+
+
 @dataclass(frozen=True)
 class KeyStyle:
-    """How keys are written for people; ``spelling`` is for the musical notation."""
+    """How keys are written for people; ``spelling`` is for the musical and the short notation."""
 
     notation: Notation = "musical"
     spelling: Spelling = "both"
 
     def write(self, key: Key) -> str:
         """The key as replies have it in the field ``key``."""
-        return key.name(self.spelling) if self.notation == "musical" else self.code(key)
+        if self.notation == "musical":
+            return key.name(self.spelling)
+        return key.short(self.spelling) if self.notation == "short" else self.code(key)
 
     def code(self, key: Key) -> str:
-        """The place on the wheel: Open Key if that is the notation, Camelot otherwise."""
+        """The place on the wheel: in Open Key or padded Camelot if asked for, else in Camelot."""
+        if self.notation == "camelot-padded":
+            return key.camelot_padded
         return key.open_key if self.notation == "openkey" else key.camelot
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from keyscan import __version__
@@ -26,10 +26,14 @@ if TYPE_CHECKING:  # numpy, which --help does not wait for
     from keyscan.spectrogram.constant_q import CqtEngine
 
 Precision = Literal["highest", "high", "medium"]
-OutputFormat = Literal["table", "json", "csv", "m3u"]
+OutputFormat = Literal["table", "csv", "json", "ndjson", "m3u", "rekordbox-xml", "traktor-nml"]
 Order = Literal["given", "key", "mix"]
 ThemeName = Literal["light", "dark"]
 
+_NO_TIMELINE = {
+    "m3u": "a playlist", "rekordbox-xml": "rekordbox's collection",
+    "traktor-nml": "Traktor's collection",
+}  # fmt: skip
 _MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
 _NOTATION_GIVEN = [[notation] for notation in TAG_NOTATIONS]
 _TIMEOUT_SOUND = 600.0  # seconds that --timeout is for
@@ -91,6 +95,9 @@ class AnalyzeOptions:
     """``output`` None is stdout; ``plot``, ``html`` None: no picture, no page.
 
     ``stream`` None: any. ``tags`` None: no tags are written.
+    ``min_confidence``, 0 to 1: outputs leave out keys that are less sure; None: not given.
+    ``exclude``: glob patterns of files and folders to leave out. ``bom``: start with a byte order
+    mark.
     """
 
     engine: EngineOptions
@@ -107,18 +114,22 @@ class AnalyzeOptions:
     changed_only: bool
     quiet: bool
     stream: int | None = None
+    min_confidence: float | None = None
+    exclude: tuple[str, ...] = ()
+    bom: bool = False
     tags: TagOptions | None = None
 
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """``settle``: seconds without a change after which a file is analysed; ``tags`` as above."""
+    """``settle``: seconds without a change after which a file is analysed; the others as above."""
 
     engine: EngineOptions
     style: KeyStyle
     folders: tuple[str, ...]
     settle: float
     timeline: bool
+    min_confidence: float | None
     tags: TagOptions | None
 
 
@@ -162,8 +173,10 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         parser.error(f"argument --html: {found.html}: a page's name must end in .html or .htm")
     if found.changed_only and found.cache is None:
         parser.error("--changed-only needs --cache FILE, which says what was analysed before")
-    if found.timeline and found.format == "m3u":
-        parser.error("--timeline: a playlist has no place for it")
+    if found.timeline and found.format in _NO_TIMELINE:
+        parser.error(f"--timeline: {_NO_TIMELINE[found.format]} has no place for it")
+    if found.bom and found.format != "csv":
+        parser.error("--bom is for --format csv")
     if output is not None and is_music(output.name):
         parser.error(f"--output {output}: that is the name of a music file")
     sort: Order = found.sort or ("key" if found.format == "m3u" else "given")
@@ -173,6 +186,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         html=found.html,
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
+        min_confidence=found.min_confidence, exclude=tuple(found.exclude), bom=found.bom,
         tags=_tag_options(parser, found),
     )  # fmt: skip
 
@@ -187,6 +201,9 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
         help="analyse a file when it has not changed for this long (default: 2)")  # fmt: skip
     add("--timeline", action="store_true",
         help="tell the key over time as well, and those of intro and outro")  # fmt: skip
+    add("--min-confidence", type=share, metavar="P",
+        help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none, in "
+        f"tags below {DOUBTFUL:g})")  # fmt: skip
     _add_tag_options(parser)
     _add_engine_options(parser, "-j", "--jobs")
     found = parser.parse_args(_with_tag_notation(arguments))
@@ -195,7 +212,9 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
     style = KeyStyle(found.notation, found.spelling)
     tags = _tag_options(parser, found)
     folders = tuple(found.folders)
-    return WatchOptions(_engine(found), style, folders, found.settle, found.timeline, tags)
+    return WatchOptions(
+        _engine(found), style, folders, found.settle, found.timeline, found.min_confidence, tags
+    )
 
 
 def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
@@ -306,10 +325,16 @@ def _analyze_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
     formats = parser.add_mutually_exclusive_group()
-    for name, text in {"json": "print a JSON document instead of the table",
-                       "csv": "print CSV", "m3u": "print a playlist"}.items():
+    formats.add_argument("--format", choices=get_args(OutputFormat), default="table",
+                         help="what to write (default: table)")
+    for name in ("json", "csv", "m3u"):
         formats.add_argument(f"--{name}", action="store_const", const=name, default="table",
-                             dest="format", help=text)
+                             dest="format", help=f"the same as --format {name}")
+    add("--bom", action="store_true",
+        help="start CSV with a byte order mark, by which Excel knows UTF-8")
+    add("--min-confidence", type=share, metavar="P",
+        help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none, in "
+        f"tags below {DOUBTFUL:g})")
     add("-o", "--output", metavar="FILE",
         help="write there instead of to stdout; replaces an earlier output, but no other file")
     add("--plot", type=Path, metavar="FILE.svg|FILE.png",
@@ -329,6 +354,9 @@ def _analyze_parser() -> argparse.ArgumentParser:
         help="analyse this audio stream of every file, counted from 0 (default: the default one)")
     add("--recursive", action=argparse.BooleanOptionalAction, default=True,
         help="look into the folders of a folder (default: yes)")
+    add("--exclude", action="append", default=[], type=_pattern, metavar="PATTERN",
+        help="leave out files and folders of this name, with * and ? for other characters; with "
+        "slashes, the end of a path; may be given several times")
     add("--changed-only", action="store_true", help="leave out what the cache already knew")
     add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     _add_tag_options(parser)
@@ -338,9 +366,6 @@ def _analyze_parser() -> argparse.ArgumentParser:
 
 def _add_tag_options(parser: argparse.ArgumentParser) -> None:
     """The options for keys in tags."""
-    parser.add_argument("--min-confidence", type=share, metavar="P",
-        help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none, in "
-        f"tags {DOUBTFUL:g})")
     add = parser.add_argument_group("keys in tags").add_argument
     add("--write-tags", choices=TAG_NOTATIONS, metavar="|".join(TAG_NOTATIONS), nargs="?",
         const="short", help="write each key into the file's tags, where DJ software reads it: as "
@@ -375,9 +400,10 @@ def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
         help="keep answers in this SQLite file, new or made by an earlier run, and analyse no "
         "content twice (default: no cache)")
     add("--notation", choices=NOTATIONS, default=KeyStyle.notation,
-        help="what the field 'key' holds: 'A minor', '8A' or '1m' (default: musical)")
+        help="what the field 'key' holds: 'A minor', 'Am', '8A', '08A' or '1m' (default: musical)")
     add("--spelling", choices=SPELLINGS, default=KeyStyle.spelling,
-        help="black keys as 'F# minor/Gb minor', or one of the two (default: both)")
+        help="black keys as 'F# minor/Gb minor', with sharps, with flats, or by the key's "
+        "usual signature, 'F# minor' and 'Eb minor' (default: both; usual in the short notation)")
     _add_model_options(parser)
 
 
@@ -444,6 +470,12 @@ def _size(text: str) -> int:
     return _whole(text, 1 << 31, "from 1")  # files or MiB: no limit in practice
 
 
+def _pattern(text: str) -> str:
+    if not PurePath(text).parts:
+        raise argparse.ArgumentTypeError(f"must be the name of a file or folder, not {text!r}")
+    return text
+
+
 def _stream(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 on, not {text!r}")
@@ -479,15 +511,19 @@ step up and one down the wheel, two that lift the energy), cents above A = 440 H
 terminal it fits the width and has colours, but not with NO_COLOR=1; in a file or pipe it is as wide
 as it needs to be, and FORCE_COLOR=1 adds colours.
 
---json is one document: {"tracks": [...], "summary": {...}}; a track is the server's reply with its
-path and compatible keys, or the error. --csv has a line for each file, failures too. --m3u is an
-extended M3U8 playlist with absolute paths, sorted by key, the key in front of each name; with
---sort mix neighbours mix well.
+json is one document: {"tracks": [...], "summary": {...}}; a track is the server's reply with its
+path and compatible keys, or the error; ndjson has the same tracks, one a line. csv has a line for
+each file, failures too. m3u is an extended M3U8 playlist with absolute paths, sorted by key, the
+key in front of each name; with --sort mix neighbours mix well. rekordbox-xml and traktor-nml are
+collections, with a playlist, for rekordbox and Traktor to import.
+
+With --cache, a run after Ctrl-C goes on where the last one stopped.
 
 Examples:
   %(prog)s ~/Music/techno
   %(prog)s --m3u --sort mix --output set.m3u8 ~/Music/techno
   %(prog)s --csv *.mp3 > keys.csv
+  %(prog)s --format rekordbox-xml -o keys.xml --exclude Samples ~/Music
   %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
   %(prog)s --plot mix.svg mix.flac
   %(prog)s --html library.html ~/Music

@@ -7,7 +7,7 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from keyscan.keys import KEYS, SPELLINGS, Key, smooth_path
+from keyscan.keys import KEYS, SPELLINGS, Key, KeyStyle, smooth_path
 from tests.key_texts import KEY_TEXTS
 
 # class_id, Camelot, Open Key, tonic as a pitch class, mode, name in both spellings, sharps, flats
@@ -51,6 +51,55 @@ def test_every_notation_of_every_key(row):
 
 def test_there_are_24_different_keys():
     assert len(KEYS) == len(set(KEYS)) == 24
+
+
+USUAL = {  # as on the Camelot wheel, but for C#m
+    "1A": "Abm", "2A": "Ebm", "3A": "Bbm", "4A": "Fm", "5A": "Cm", "6A": "Gm",
+    "7A": "Dm", "8A": "Am", "9A": "Em", "10A": "Bm", "11A": "F#m", "12A": "C#m",
+    "1B": "B", "2B": "F#", "3B": "Db", "4B": "Ab", "5B": "Eb", "6B": "Bb",
+    "7B": "F", "8B": "C", "9B": "G", "10B": "D", "11B": "A", "12B": "E",
+}  # fmt: skip
+
+
+def test_short_names_have_the_usual_key_signature():
+    assert {key.camelot: key.short() for key in KEYS} == USUAL
+    for key in KEYS:
+        assert key.short("both") == key.short()
+        name = f"{key.short().removesuffix('m')} {key.mode}"
+        assert key.name("usual") == KeyStyle("musical", "usual").write(key) == name
+        assert Key.parse(key.short()) == Key.parse(name) == key
+
+
+def test_short_names_in_a_spelling_of_ones_own():
+    key = Key.parse("11A")
+    assert [key.short(spelling) for spelling in SPELLINGS] == ["F#m", "F#m", "Gbm", "F#m"]
+    assert max(len(key.short(spelling)) for key in KEYS for spelling in SPELLINGS) == 3
+
+
+def test_padded_camelot_sorts_as_numbers_do():
+    padded = [key.camelot_padded for key in KEYS]
+    assert padded[7:12] == ["08A", "09A", "10A", "11A", "12A"]
+    assert sorted(padded) == [key.camelot_padded for key in sorted(
+        KEYS, key=lambda key: (key.camelot_number, key.camelot)
+    )]  # fmt: skip
+    assert [Key.parse(text) for text in padded] == list(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("style", "written", "code"),
+    [
+        (KeyStyle(), "D# minor/Eb minor", "2A"),
+        (KeyStyle("musical", "usual"), "Eb minor", "2A"),
+        (KeyStyle("short"), "Ebm", "2A"),
+        (KeyStyle("short", "sharps"), "D#m", "2A"),
+        (KeyStyle("camelot"), "2A", "2A"),
+        (KeyStyle("camelot-padded"), "02A", "02A"),
+        (KeyStyle("openkey"), "7m", "7m"),
+    ],
+)
+def test_styles(style, written, code):
+    key = Key.parse("Eb minor")
+    assert (style.write(key), style.code(key)) == (written, code)
 
 
 @pytest.mark.parametrize("text", KEY_TEXTS, ids=repr)

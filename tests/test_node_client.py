@@ -16,7 +16,7 @@ import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.errors import ERROR_CODES
-from keyscan.keys import KEYS, SPELLINGS, smooth_path
+from keyscan.keys import KEYS, NOTATIONS, SPELLINGS, KeyStyle, smooth_path
 from tests.key_texts import KEY_TEXTS
 from tests.server_process import COMMAND, ROOT
 
@@ -123,6 +123,18 @@ def test_keys_that_mix_are_the_same_in_the_client():
         for key in KEYS
     ]
     assert ask_client("compatible", *([key.camelot] for key in KEYS)) == expected
+
+
+@needs_node
+def test_keys_are_written_as_the_server_writes_them():
+    styles = [(notation, spelling) for notation in NOTATIONS for spelling in SPELLINGS]
+    calls = [
+        [key.open_key, {"notation": notation, "spelling": spelling}]
+        for key in KEYS
+        for notation, spelling in styles
+    ]
+    expected = [KeyStyle(*style).write(key) for key in KEYS for style in styles]
+    assert ask_client("writeKey", *calls) == expected
 
 
 @needs_node

@@ -62,6 +62,21 @@ def test_analyze():
     assert parse_analyze(["--m3u", "--sort", "mix", "a.mp3"]).sort == "mix"
 
 
+def test_formats_and_what_is_left_out():
+    options = parse_analyze(["a"])
+    assert (options.min_confidence, options.exclude, options.bom) == (None, (), False)
+    for name in ("table", "csv", "json", "ndjson", "m3u", "rekordbox-xml", "traktor-nml"):
+        assert parse_analyze(["--format", name, "a"]).format == name
+    for name in ("csv", "json", "m3u"):
+        assert parse_analyze([f"--{name}", "a"]) == parse_analyze(["--format", name, "a"])
+    arguments = "--format csv --bom --min-confidence 0.6 --exclude *.wav --exclude a/b x"
+    options = parse_analyze(arguments.split())
+    assert (options.bom, options.min_confidence) == (True, 0.6)
+    assert (options.exclude, options.paths) == (("*.wav", "a/b"), ("x",))
+    assert parse_analyze(["--min-confidence", "0", "a"]).min_confidence == 0
+    assert parse_analyze(["--notation", "camelot-padded", "a"]).style.notation == "camelot-padded"
+
+
 def test_doctor():
     assert parse_doctor([]).compare is None
     options = parse_doctor(["--compare", "a", "b", "--json", "--threads", "2"])
@@ -97,6 +112,18 @@ def test_doctor():
         (parse_analyze, "--stream -1 a.mp3", "--stream"),
         (parse_analyze, "--stream first a.mp3", "must be a whole number from 0 on, not 'first'"),
         (parse_analyze, "--m3u --timeline a.mp3", "--timeline: a playlist has no place for it"),
+        (parse_analyze, "--format traktor-nml --timeline a", "Traktor's collection has no place"),
+        (parse_analyze, "--format rekordbox-xml --timeline a", "rekordbox's collection has no"),
+        (parse_analyze, "--format xml a", "argument --format: invalid choice: 'xml'"),
+        (parse_analyze, "--format json --csv a", "not allowed with"),
+        (parse_analyze, "--bom a", "--bom is for --format csv"),
+        (parse_analyze, "--json --bom a", "--bom is for --format csv"),
+        (parse_analyze, "--min-confidence 60 a", "must be a number from 0 to 1, not '60'"),
+        (parse_analyze, "--min-confidence nan a", "must be a number from 0 to 1, not 'nan'"),
+        (parse_analyze, "--min-confidence high a", "must be a number from 0 to 1, not 'high'"),
+        (parse_analyze, "--exclude '' a", "must be the name of a file or folder, not ''"),
+        (parse_analyze, "--exclude . a", "must be the name of a file or folder, not '.'"),
+        (parse_serve, "--notation padded", "--notation: invalid choice: 'padded'"),
         (parse_analyze, "--output b.mp3 a.mp3", "b.mp3: that is the name of a music file"),
         (parse_analyze, "--changed-only a.mp3", "--changed-only needs --cache FILE"),
         (parse_analyze, "--jobs 0 a.mp3", "--jobs"),

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 import torch
 
@@ -154,6 +155,17 @@ def test_a_file_name_that_is_not_utf8(track, tmp_path):
 def test_spelling(track):
     with ServerProcess("--spelling", "flats") as server:
         assert server.ask(request(1, track))["key"] == "Gb minor"
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [("--notation short", "F#m"), ("--notation short --spelling flats", "Gbm"),
+     ("--notation camelot-padded", "11A"), ("--spelling usual", "F# minor")],
+)  # fmt: skip
+def test_notations(track, options, key):
+    with ServerProcess("-w", "1", *options.split()) as server:
+        reply = server.ask(request(1, track))
+        assert (reply["camelot"], reply["openkey"], reply["key"]) == ("11A", "4m", key)
 
 
 def test_the_reference_engine_gives_the_same_key(track):

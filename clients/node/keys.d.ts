@@ -22,6 +22,27 @@ export type Harmony = 'same' | 'relative' | 'up' | 'down' | 'energy_boost';
  */
 export function parseKey(text: string): Camelot;
 
+/** `F# minor/Gb minor`, `F#m`, `8A`, `08A` or `1m`. */
+export type Notation = 'musical' | 'short' | 'camelot' | 'camelot-padded' | 'openkey';
+
+/**
+ * Black keys in both spellings, with sharps, with flats, or by the signature that DJ software uses:
+ * `F# minor`, `Eb minor`.
+ */
+export type Spelling = 'both' | 'sharps' | 'flats' | 'usual';
+
+/**
+ * A key as the server writes it with the options `--notation` (default: `musical`) and `--spelling`
+ * (default: `both`). The notation `short` has one spelling, which is the usual one with `both`.
+ *
+ * @throws TypeError for what is no string, RangeError for a string that is no key and for an
+ * unknown notation or spelling
+ */
+export function writeKey(
+  key: string,
+  style?: { notation?: Notation; spelling?: Spelling },
+): string;
+
 /**
  * The keys that mix well with one, the closest first. The key is read as `parseKey` reads it.
  *

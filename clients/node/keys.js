@@ -5,6 +5,11 @@
 
 const PITCHES = { C: 0, D: 2, E: 4, F: 5, G: 7, A: 9, B: 11 };
 const SHIFTS = { '': 0, '#': 1, '♯': 1, sharp: 1, b: -1, '♭': -1, flat: -1 };
+const SHARPS = ['C', 'C#', 'D', 'D#', 'E', 'F', 'F#', 'G', 'G#', 'A', 'A#', 'B'];
+const FLATS = ['C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B'];
+const USUALLY_SHARP = ['2B', '11A', '12A']; // F#, F#m, C#m
+const NOTATIONS = ['musical', 'short', 'camelot', 'camelot-padded', 'openkey'];
+const SPELLINGS = ['both', 'sharps', 'flats', 'usual'];
 const MINOR = ['m', 'mi', 'min', 'minor', 'moll'];
 const GERMAN_MODES = ['moll', 'dur'];
 const LONGEST = 100; // characters
@@ -34,6 +39,35 @@ const PAIRS = [
  */
 function parseKey(text) {
   return parse(text).camelot;
+}
+
+/**
+ * A key as the server writes it with the options `--notation` and `--spelling`.
+ *
+ * Notations: `musical` (`F# minor/Gb minor`), `short` (`F#m`), `camelot` (`8A`), `camelot-padded`
+ * (`08A`) and `openkey` (`1m`). Spellings of the first two: `both`, `sharps`, `flats`, and `usual`,
+ * by the signature that DJ software uses (`F#m`, `C#m`, `Ebm`, `Abm`). `short` has one spelling,
+ * which is the usual one with `both`.
+ *
+ * @param {string} key in any notation that `parseKey` reads
+ * @param {{ notation?: string, spelling?: string }} [style]
+ * @returns {string}
+ * @throws {TypeError} not a string; {RangeError} not a key, a notation or a spelling
+ */
+function writeKey(key, { notation = 'musical', spelling = 'both' } = {}) {
+  const { camelot, hour, letter } = parse(key);
+  if (!NOTATIONS.includes(notation)) throw new RangeError(`not a notation: ${notation}`);
+  if (!SPELLINGS.includes(spelling)) throw new RangeError(`not a spelling: ${spelling}`);
+  if (notation === 'camelot') return camelot;
+  if (notation === 'camelot-padded') return camelot.padStart(3, '0');
+  if (notation === 'openkey') return `${((hour + 4) % 12) + 1}${letter === 'A' ? 'm' : 'd'}`;
+  const [sharp, flat, usual] = tonics(hour, letter);
+  const one = { sharps: sharp, flats: flat }[spelling] ?? usual;
+  if (notation === 'short') return letter === 'A' ? `${one}m` : one;
+  const mode = letter === 'A' ? 'minor' : 'major';
+  if (spelling !== 'both' || sharp === flat) return `${one} ${mode}`;
+  const [first, second] = flat === 'Ab' ? [flat, sharp] : [sharp, flat];
+  return `${first} ${mode}/${second} ${mode}`;
 }
 
 /**
@@ -145,6 +179,14 @@ function readTwice(first, second) {
   return key && same?.camelot === key.camelot ? key : null;
 }
 
+/** The tonic with a sharp, with a flat, and as it is usual. */
+function tonics(hour, letter) {
+  const fifths = hour + 4; // from C
+  const pitch = (fifths * 7 + (letter === 'A' ? 9 : 0)) % 12;
+  const [sharp, flat] = [SHARPS[pitch], FLATS[pitch]];
+  return [sharp, flat, USUALLY_SHARP.includes(`${hour}${letter}`) ? sharp : flat];
+}
+
 function onHour(hour, letter) {
   return { camelot: `${hour}${letter}`, hour, letter };
 }
@@ -208,4 +250,4 @@ function steps(path) {
   return path.slice(1).reduce((sum, key, i) => sum + stepsBetween(path[i], key), 0);
 }
 
-module.exports = { compatible, distance, parseKey, smoothPath };
+module.exports = { compatible, distance, parseKey, smoothPath, writeKey };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from keyscan.analysis import Analysis
-from keyscan.batch.documents import csv_lines, json_document, m3u_lines, names_of, table
+from keyscan.batch.documents import names_of
 from keyscan.batch.results import (
     Failed,
     Result,
@@ -21,8 +22,11 @@ from keyscan.batch.results import (
     ordered,
     summarize,
     summary_lines,
+    withhold,
 )
 from keyscan.batch.session import Batch, Progress, StartEngine, is_one_file
+from keyscan.batch.writers import WRITERS
+from keyscan.batch.writers.report import Report
 from keyscan.errors import (
     FileNotFound,
     InvalidPath,
@@ -101,7 +105,7 @@ def _report(
     options: AnalyzeOptions, batch: Batch, progress: Progress, stdout: int, plot: Plot
 ) -> int:
     """Write the results, the summary, the page and the picture; the exit code."""
-    results = batch.results
+    results = [withhold(result, options.min_confidence or 0.0) for result in batch.results]
     summary = summarize(
         results,
         files=len(batch.found),
@@ -116,8 +120,9 @@ def _report(
     )
     for path in kept:
         progress.write(f"keyscan: {shown(str(path))} stays as it was: no file could be read\n")
-    if options.output not in kept:
-        _write(options, results, summary, stdout)
+    omitted = [] if options.output in kept else _write(options, results, summary, stdout)
+    for name in map(shown, omitted):
+        progress.write(f"keyscan: {name} is left out: {options.format} cannot hold its name\n")
     if not batch.found and batch.signal is None:
         where = ", ".join(map(shown, options.paths))
         text = "; ".join(filter(None, (f"no audio files in {where}", left_out(summary))))
@@ -127,13 +132,18 @@ def _report(
         progress.write_lines(
             summary_lines(summary, options.style, terminal_width(2), progress.paint)
         )
+        if summary.not_reached:
+            cached = options.engine.cache is not None
+            how = "run the same command again" if cached else "use --cache FILE the next time"
+            progress.write(f"to continue where this run stopped, {how}\n")
     if options.html is not None and options.html not in kept:
         entries = page_entries(ordered(results, options.sort))
         title = library_name(options.paths)
         write_page(options.html, title, entries, options.style, summary.not_reached)
     if options.plot is not None and options.plot not in kept:
         draw_picture(options.plot, options, results, batch.track, plot)
-    return EXIT_FAILED if summary.failed or summary.tags.get("failed") else EXIT_OK
+    failed = summary.failed or summary.tags.get("failed") or omitted
+    return EXIT_FAILED if failed else EXIT_OK
 
 
 def _was_read(result: Result) -> bool:
@@ -147,8 +157,10 @@ def _with_content(*paths: Path | None) -> list[Path]:
 
 def _write(
     options: AnalyzeOptions, results: Sequence[Result], summary: RunSummary, stdout: int
-) -> None:
+) -> list[str]:
     """Write the results to the descriptor ``stdout`` or the file that ``options`` name.
+
+    Returns the paths of tracks that the format cannot hold.
 
     Raises:
         OSError: they cannot be written.
@@ -166,19 +178,11 @@ def _write(
             descriptor = stdout
         else:
             descriptor = stack.enter_context(replaced(options.output)).fileno()
-        match options.format:
-            case "json":
-                text = json_document(results, summary, options.style)
-            case "csv":
-                text = csv_lines(results, options.style)
-            case "m3u":
-                text = m3u_lines(results, options.style)
-            case "table":
-                paint = Paint(options.output is None and shows_colours(descriptor))
-                width = terminal_width(descriptor)
-                lines = table(analyses(results), options.style, width, paint)
-                text = (f"{line}\n" for line in lines)
-        write_text(text, descriptor)
+        paint = Paint(options.output is None and shows_colours(descriptor))
+        report = Report(results, summary, options.style, terminal_width(descriptor), paint)
+        text = WRITERS[options.format](report)
+        write_text(itertools.chain(["\ufeff"] if options.bom else [], text), descriptor)
+        return report.omitted
 
 
 def draw_picture(

@@ -1,39 +1,15 @@
-"""Results as text: a table for people; JSON, CSV (RFC 4180) or a playlist for programs."""
+"""Results as a table for people; ``writers`` has the documents for programs."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 
-from keyscan.analysis import (
-    Analysis,
-    Message,
-    failure_fields,
-    key_fields,
-    success_fields,
-    tag_fields,
-)
-from keyscan.batch.results import Result, RunSummary, analyses
-from keyscan.batch.tags import OTHER_KEY, TAG_COLUMNS, tag_cells, tag_text
+from keyscan.analysis import Analysis
+from keyscan.batch.tags import OTHER_KEY, tag_text
 from keyscan.keys import Key, KeyStyle
 from keyscan.output import clock, columns, fitted, percent, shown, signed
 from keyscan.terminal import Paint, wrapped
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-CSV_COLUMNS = (
-    *("path", "status", "camelot", "openkey", "key", "confidence", "tonal"),
-    *(f"alternative_{n}{part}" for n in (1, 2, 3) for part in ("", "_confidence")),
-    *("tuning_cents", "duration", "compatible", "warnings", "cached"),
-    *("intro_key", "outro_key", "timeline", "code", "error", "changes_key"),
-    *TAG_COLUMNS,
-)
-"""The header; ``compatible`` and ``timeline`` hold several keys in Camelot, separated by ``;``."""
-_OF_A_KEY = ("camelot", "openkey", "key", "confidence")  # empty cells for drums, speech and noise
 
 _NAME = "track"  # the title of the first column
 _TAG = "tag"  # the title of a column that is there if a file has a key in its tags
@@ -119,22 +95,22 @@ def names_of(paths: Sequence[str]) -> list[str]:
 
 def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
     """The cells after the name, by the titles of their columns."""
-    tonal, cents, second = track.tonal, track.tuning_cents, _NOTHING
+    tonal, cents, second = track.has_key, track.tuning_cents, _NOTHING
     if tonal and track.alternatives:
         other = track.alternatives[0]
         second = f"{style.code(other.key)} {percent(other.confidence)}"
     marks = {
         "?": tonal and track.is_doubtful,
         "!": bool(track.warnings),
-        "~": track.changes_key,
+        "~": tonal and track.changes_key,
         "c": track.cached,
         OTHER_KEY: track.agrees_with_tag is False,
     }
     mixing = [key for key, relation in track.compatible.items() if relation != "same"]
     return {
         _WHEELS[style.notation == "openkey"]: style.code(track.key) if tonal else _NOTHING,
-        "key": _spelled(track.key, style) if tonal else "not tonal",
-        "confidence": percent(track.confidence) if tonal else _NOTHING,
+        "key": _spelled(track.key, style) if tonal else "unsure" if track.tonal else "not tonal",
+        "confidence": percent(track.confidence) if track.tonal else _NOTHING,
         _TAG: tag_text(track, _NOTHING),
         _MARKS: "".join(mark for mark, applies in marks.items() if applies),
         "2nd choice": second,
@@ -158,7 +134,9 @@ def _layout(sizes: dict[str, int], longest: int, width: int | None) -> tuple[lis
 
 
 def _spelled(key: Key, style: KeyStyle) -> str:
-    """``F#/Gb minor``: shorter than in replies."""
+    """``F#/Gb minor``: shorter than in replies; ``F#m`` in the short notation."""
+    if style.notation == "short":
+        return key.short(style.spelling)
     first, slash, second = key.name(style.spelling).partition("/")
     return f"{first.split()[0]}/{second}" if slash else first
 
@@ -172,104 +150,8 @@ def _beneath(track: Analysis, style: KeyStyle) -> Iterator[str]:
     parts += [("intro", track.timeline.intro), ("outro", track.timeline.outro)]
     for title, part in parts:
         wheel, name, sure = _NOTHING, "not tonal", _NOTHING
+        if part.tonal:
+            name, sure = "unsure", percent(part.confidence)
         if part.key is not None:
             wheel, name = style.code(part.key), _spelled(part.key, style)
-            sure = percent(part.confidence)
         yield f"{_INDENT}{title:>15}  {wheel:3}  {name:{_LONGEST_KEY}}  {sure:>4}"
-
-
-def json_document(results: Sequence[Result], summary: RunSummary, style: KeyStyle) -> Iterator[str]:
-    """``{"tracks": [...], "summary": {...}}``, a line a track: the server's reply, and the path.
-
-    All characters are ASCII. The byte ``0xff`` of a name that is not UTF-8 is ``"\\udcff"``, as in
-    Python's ``json`` and ``os``.
-    """
-    yield '{"tracks": [\n'
-    for number, result in enumerate(results, 1):
-        text = json.dumps(track_fields(result, style))
-        yield text + (",\n" if number < len(results) else "\n")
-    yield f'],\n"summary": {json.dumps(summary.fields())}}}\n'
-
-
-def track_fields(result: Result, style: KeyStyle) -> Message:
-    """One of the ``tracks`` of the JSON document."""
-    fields = {"path": result.path, **_reply(result, style)}
-    if isinstance(result, Analysis):
-        fields["compatible"] = [
-            {**key_fields(key, style), "relation": relation}
-            for key, relation in result.compatible.items()
-        ]
-        fields |= tag_fields(result)
-    return fields
-
-
-def csv_lines(results: Sequence[Result], style: KeyStyle) -> Iterator[str]:
-    """A header and a line a file, failures too."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, CSV_COLUMNS, restval="", extrasaction="ignore")
-    writer.writeheader()
-    yield text.getvalue()
-    for result in results:
-        text.seek(0)
-        text.truncate()
-        writer.writerow(_cells(result, style))
-        yield text.getvalue()
-
-
-def _cells(result: Result, style: KeyStyle) -> Message:
-    cells = {**_reply(result, style), "path": harmless(result.path)}
-    cells["warnings"] = ";".join(warning["code"] for warning in cells["warnings"])
-    if not isinstance(result, Analysis):
-        return cells
-    cells["compatible"] = ";".join(key.camelot for key in result.compatible)
-    for name in ("tonal", "changes_key", "cached"):
-        cells[name] = "true" if cells[name] else "false"
-    cells |= tag_cells(result)
-    if result.tonal:
-        for number, other in enumerate(cells["alternatives"], 1):
-            cells[f"alternative_{number}"] = other["camelot"]
-            cells[f"alternative_{number}_confidence"] = other["confidence"]
-    else:
-        cells |= dict.fromkeys(_OF_A_KEY, "")
-    if result.timeline is not None:
-        for name in ("intro_key", "outro_key"):
-            cells[name] = cells[name]["camelot"]
-        cells["timeline"] = ";".join(
-            f"{part['start']}-{part['end']} {part['camelot'] or _NOTHING}"
-            for part in cells["timeline"]
-        )
-    return cells
-
-
-def _reply(result: Result, style: KeyStyle) -> Message:
-    if isinstance(result, Analysis):
-        return success_fields(result, style, timeline=True)
-    return failure_fields(result.path, result.error)
-
-
-def harmless(path: str) -> str:
-    """The same file by a name that no spreadsheet reads as a formula: ``./=1+1.mp3``.
-
-    Source: OWASP, "CSV Injection".
-    """
-    return f"./{path}" if path.startswith(_FORMULA) else path
-
-
-def m3u_lines(results: Sequence[Result], style: KeyStyle) -> Iterator[str]:
-    """The files that have been analysed, each with its length and key, in UTF-8.
-
-    ``batch/earlier.py`` knows the starts of this and the other documents.
-    """
-    yield "#EXTM3U\n# made by openkeyscan-analyzer\n"  # by which a later run knows it
-    for analysis in analyses(results):
-        key = f"{style.code(analysis.key)} " if analysis.tonal else ""
-        title = shown(PurePath(analysis.path).stem)
-        yield f"#EXTINF:{round(analysis.duration)},{key}{title}\n"
-        yield f"{_location(analysis.path)}\n"
-
-
-def _location(path: str) -> str:
-    """The absolute path, or a ``file:`` URI where a line of UTF-8 cannot hold that."""
-    absolute = os.path.abspath(path)  # noqa: PTH100
-    line = absolute.encode(errors="ignore").decode().strip()
-    return absolute if line.splitlines() == [absolute] else PurePath(absolute).as_uri()

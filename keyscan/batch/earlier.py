@@ -22,6 +22,9 @@ _TEXTS = (
     re.compile(r'\{"tracks": \[\n\{"path": "([^"\\]|\\.)*", "status": "'),
     re.compile(r'\{"tracks": \[\n\],\n"summary": \{"files": '),
     re.compile(r"#EXTM3U\n# made by openkeyscan-analyzer\n"),
+    re.compile(r'\{"path": "([^"\\]|\\.)*", "status": "(success|error)", "code": "'),
+    re.compile(r"<\?xml [^\n]*\n<DJ_PLAYLISTS [^\n]*\n *<PRODUCT Name=\"openkeyscan-analyzer\""),
+    re.compile(r"<\?xml [^\n]*\n<NML [^\n]*\n *<HEAD [^\n]* PROGRAM=\"openkeyscan-analyzer\""),
     _SVG,
     re.compile(
         r'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'

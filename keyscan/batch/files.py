@@ -6,8 +6,10 @@ import glob
 import os
 import re
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 from keyscan.audio.formats import is_music
 from keyscan.batch.playlists import is_playlist, read_playlist
@@ -37,6 +39,7 @@ def find_files(
     paths: Sequence[str],
     *,
     recursive: bool,
+    exclude: Sequence[str] = (),
     skipped: Counter[Skipped] | None = None,
     playlists: list[str] | None = None,
 ) -> Iterator[str | Failed]:
@@ -45,25 +48,41 @@ def find_files(
     A path that is neither a folder nor a playlist is passed on, even if there is nothing. A folder
     gives its files with an extension of music that are not hidden, in natural order (2 before 10),
     and then, if ``recursive``, those of its folders, but for those that belong to the system.
-    Links are followed; a folder is searched once. A playlist gives its entries as if they were
-    named. ``skipped`` counts what is left out, ``playlists`` gets the paths of all there are.
+    Links are followed; a folder is searched once. A file that is below ``paths`` by its own name
+    comes by that name, not by that of a link; files that only links lead to come last. A playlist
+    gives its entries as if they were named.
+
+    What matches a pattern of ``exclude`` is left out, also if it is named. A pattern is a name, or
+    the end of a path, in upper or lower case and with the wildcards of a shell. ``skipped`` counts
+    what is left out, ``playlists`` gets the paths of all there are.
     """
+    named = [meant_path(path) for path in (_expanded(paths) if _ON_WINDOWS else paths)]
     walk = _Finder(
+        named,
         recursive,
+        [_folded(pattern) for pattern in exclude],
         Counter() if skipped is None else skipped,
         [] if playlists is None else playlists,
     )
-    for path in _expanded(paths) if _ON_WINDOWS else paths:
-        yield from walk.named(meant_path(path))
+    for path in named:
+        yield from walk.named(path)
+    yield from walk.linked()
 
 
 class _Finder:
     """Remembers the real paths found so far: links lead to the same file again."""
 
-    def __init__(self, recursive: bool, skipped: Counter[Skipped], playlists: list[str]) -> None:
+    def __init__(
+        self, roots: Sequence[str], recursive: bool, exclude: Sequence[str],
+        skipped: Counter[Skipped], playlists: list[str],
+    ) -> None:  # fmt: skip
+        self._roots = {os.path.realpath(root) for root in roots}
         self._recursive = recursive
+        self._exclude = exclude
         self._skipped = skipped
         self._playlists = playlists
+        self._file_links: list[tuple[str, str]] = []  # to what may still come by its own name
+        self._folder_links: list[tuple[str, str]] = []
         self._seen: set[str] = set()
 
     def named(self, path: str) -> Iterator[str | Failed]:
@@ -72,6 +91,8 @@ class _Finder:
             item = waiting.pop()
             if isinstance(item, Failed):
                 yield item
+            elif self._is_excluded(item):
+                self._skipped["excluded"] += 1
             elif os.path.isdir(item):  # noqa: PTH112 - pathlib changes some names
                 yield from self.folder(item)
             elif not self.is_new(os.path.realpath(item)):
@@ -103,18 +124,22 @@ class _Finder:
             except OSError as error:
                 yield Failed(path, ReadFailed(f"the folder cannot be read: {error.strerror}"))
                 continue
-            inner = []
+            inner: list[tuple[str, str]] = []
             own = {_inside(real, entry) for entry in entries if not entry.is_symlink()}
             for entry in entries:
-                target = _inside(real, entry)
+                target, later = _inside(real, entry), False
                 if entry.is_symlink():
                     target = os.path.realpath(target)
                     if target in own:  # it comes by its own name
                         continue
+                    later = self._is_below_a_root(target)
                 if _is_folder(entry):
-                    inner.append((entry.path, target))
+                    links = self._folder_links if later and self._recursive else inner
+                    links.append((entry.path, target))
                 elif not is_music(entry.name):
                     self._skipped["other_files"] += 1
+                elif later:
+                    self._file_links.append((entry.path, target))
                 elif self.is_new(target):
                     yield entry.path
                 else:
@@ -123,6 +148,17 @@ class _Finder:
                 waiting += reversed(inner)
             else:
                 self._skipped["subfolders"] += len(inner)
+
+    def linked(self) -> Iterator[str | Failed]:
+        """The files that only links lead to: their own names are hidden, excluded or no music's."""
+        self._roots.clear()  # no link waits any longer
+        for path, target in self._file_links:
+            if self.is_new(target):
+                yield path
+            else:
+                self._skipped["repeated"] += 1
+        for path, _ in self._folder_links:
+            yield from self.folder(path)
 
     def _wanted(self, folder: str) -> list[os.DirEntry[str]]:
         """In natural order, without what is hidden, such as the ``._name`` that macOS writes."""
@@ -133,6 +169,8 @@ class _Finder:
                     self._skipped["system_folders"] += 1
                 elif _is_hidden(entry):
                     self._skipped["hidden"] += 1
+                elif self._is_excluded(entry.path):
+                    self._skipped["excluded"] += 1
                 else:
                     wanted.append(entry)
         return sorted(wanted, key=lambda entry: natural(entry.name))
@@ -143,11 +181,26 @@ class _Finder:
         self._seen.add(name)
         return new
 
+    def _is_below_a_root(self, real: str) -> bool:
+        folders = map(str, (PurePath(real), *PurePath(real).parents))
+        return not self._roots.isdisjoint(folders)
+
+    def _is_excluded(self, path: str) -> bool:
+        if not self._exclude:
+            return False
+        place = PurePath(_folded(os.path.abspath(path)))  # noqa: PTH100
+        return any(map(place.match, self._exclude))
+
 
 def natural(name: str) -> tuple[list[str | int], str]:
     """The sort key of natural order: ``2.mp3`` before ``10.mp3``, ``a`` beside ``A``."""
     parts = _DIGITS.split(name.casefold())
     return [int(part) if index % 2 else part for index, part in enumerate(parts)], name
+
+
+def _folded(path: str) -> str:
+    """The same for names that differ in case, or in how Unicode composes their letters."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _inside(folder: str, entry: os.DirEntry[str]) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
-from keyscan.analysis import Analysis, Message
+from keyscan.analysis import Analysis, Message, Segment, Timeline
 from keyscan.batch.tags import tag_counts, tag_lines
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
 from keyscan.options import Order
-from keyscan.output import clock
+from keyscan.output import clock, shown
 from keyscan.terminal import Paint, wrapped
 
-Skipped = Literal["other_files", "hidden", "system_folders", "subfolders", "repeated"]
+Skipped = Literal["other_files", "hidden", "system_folders", "subfolders", "repeated", "excluded"]
 """Why a file or a folder is not analysed; the names are those of the summary in JSON."""
 
 _SKIPPED: dict[Skipped, tuple[str, str]] = {  # one, several
@@ -25,10 +25,12 @@ _SKIPPED: dict[Skipped, tuple[str, str]] = {  # one, several
     "system_folders": ("folder of the system", "folders of the system"),
     "subfolders": ("subfolder", "subfolders"),
     "repeated": ("file found again", "files found again"),
+    "excluded": ("excluded file or folder", "excluded files and folders"),
 }
 _LONGEST_BAR = 24
 _INDENT = "  "
 _PLAIN = Paint()
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,12 @@ def ordered(results: Sequence[Result], order: Order) -> list[Result]:
     if order == "given":
         return list(results)
     analysed = analyses(results)
-    tonal = [analysis for analysis in analysed if analysis.tonal]
+    tonal = [analysis for analysis in analysed if analysis.has_key]
     if order == "key":
         tonal.sort(key=lambda analysis: _camelot_order(analysis.key))
     else:
         tonal = [tonal[index] for index in smooth_path([analysis.key for analysis in tonal])]
-    others = [analysis for analysis in analysed if not analysis.tonal]
+    others = [analysis for analysis in analysed if not analysis.has_key]
     return [*tonal, *others, *failures(results)]
 
 
@@ -69,6 +71,22 @@ def failures(results: Sequence[Result]) -> list[Failed]:
     return [result for result in results if isinstance(result, Failed)]
 
 
+def withhold(result: Result, least: float) -> Result:
+    """``result`` without keys of a lower confidence, of the track and of parts of its timeline."""
+    if isinstance(result, Failed):
+        return result
+
+    def sure(part: Segment) -> Segment:
+        return part if part.confidence >= least else replace(part, key=None)
+
+    timeline = result.timeline
+    if timeline is not None:
+        parts = tuple(map(sure, timeline.segments))
+        timeline = Timeline(parts, sure(timeline.intro), sure(timeline.outro))
+    withheld = result.tonal and result.confidence < least
+    return replace(result, withheld=withheld, timeline=timeline)
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """The counts of one run.
@@ -79,9 +97,12 @@ class RunSummary:
         from_cache: answered from the cache.
         left_out: of those from the cache, not listed.
         not_tonal: drums, speech and noise.
+        unsure: tonal, with a key that is withheld.
+        doubtful: the paths of tracks whose key is shown, but more likely wrong than right.
+        warned: the paths of tracks with a warning.
         not_reached: before a signal.
         failed: by error code, the most common first.
-        keys: of what is tonal, in Camelot order.
+        keys: of what has a key, in Camelot order.
         seconds: from the first file to the last.
         skipped: what was left out while files were looked for.
         tags: what ``tag_counts`` gives.
@@ -97,6 +118,9 @@ class RunSummary:
     keys: dict[Key, int]
     seconds: float
     skipped: dict[Skipped, int]
+    unsure: int = 0
+    doubtful: Sequence[str] = ()
+    warned: Sequence[str] = ()
     tags: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -112,6 +136,8 @@ class RunSummary:
             "keys": {key.camelot: number for key, number in self.keys.items()},
             "seconds": round(self.seconds, 3),
             "files_per_second": round(self.rate, 3),
+            "doubtful": len(self.doubtful),
+            "warned": len(self.warned),
         }
 
 
@@ -123,7 +149,7 @@ def summarize(
     analysed = analyses(results)
     cached = sum(analysis.cached for analysis in analysed)
     failed = Counter(failure.error.code for failure in failures(results))
-    keys = Counter(analysis.key for analysis in analysed if analysis.tonal)
+    keys = Counter(analysis.key for analysis in analysed if analysis.has_key)
     return RunSummary(
         files=files,
         analysed=len(analysed) - cached,
@@ -135,6 +161,9 @@ def summarize(
         keys={key: keys[key] for key in sorted(keys, key=_camelot_order)},
         seconds=seconds,
         skipped={kind: skipped[kind] for kind in _SKIPPED if skipped.get(kind)},
+        unsure=sum(analysis.withheld for analysis in analysed),
+        doubtful=[a.path for a in analysed if a.has_key and a.is_doubtful],
+        warned=[analysis.path for analysis in analysed if analysis.warnings],
         tags=tag_counts(analysed),
     )
 
@@ -158,14 +187,32 @@ def summary_lines(
     if summary.failed:
         codes = ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
         yield from map(paint.failure, wrapped(f"failed: {codes}", width, _INDENT))
-    for line in tag_lines(summary.tags):
-        yield from wrapped(line, width, _INDENT)
+    for line in (
+        *tag_lines(summary.tags),
+        _look_at(summary.doubtful, "doubtful key (?)", "doubtful keys (?)"),
+        _look_at(summary.warned, "file with a warning (!)", "files with a warning (!)"),
+    ):
+        if line:
+            yield from wrapped(line, width, _INDENT)
     if sum(summary.keys.values()) > 1:
         yield "keys:"
         yield from _histogram(summary.keys, style, width, paint)
     if summary.not_tonal:
         text = f"{_INDENT}not tonal (drums, speech, noise): {summary.not_tonal:,}"
         yield from wrapped(text, width, 2 * _INDENT)
+    if summary.unsure:
+        text = f"{_INDENT}unsure (below --min-confidence): {summary.unsure:,}"
+        yield from wrapped(text, width, 2 * _INDENT)
+
+
+def _look_at(paths: Sequence[str], one: str, several: str) -> str:
+    """What a person should look at, with the first few names and the mark in the table."""
+    if not paths:
+        return ""
+    names = [shown(path) for path in paths[:_MOST_NAMES]]
+    if more := len(paths) - len(names):
+        names.append(f"{more:,} more")
+    return f"look at {len(paths):,} {several if len(paths) > 1 else one}: {', '.join(names)}"
 
 
 def left_out(summary: RunSummary) -> str:

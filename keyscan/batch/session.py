@@ -193,8 +193,9 @@ class Batch:
         try:
             playlists: list[str] = []
             finding = find_files(
-                paths, recursive=recursive, skipped=self.skipped, playlists=playlists
-            )
+                paths, recursive=recursive, exclude=self._options.exclude,
+                skipped=self.skipped, playlists=playlists,
+            )  # fmt: skip
             for found in self._progress.finding(finding):
                 self.found.append(found)
             files = [found for found in self.found if isinstance(found, str)]

@@ -35,28 +35,30 @@ _LINES_BETWEEN = 2  # the space between the two lists of bars
 class Census:
     """The tracks of a library, counted: by key where there is one, by error code where not.
 
-    ``keys`` counts doubtful ones, too.
+    ``keys`` counts doubtful ones, too; ``unsure`` are tracks whose key is withheld.
     """
 
     keys: Counter[Key]
     doubtful: Counter[Key]
     not_tonal: int
     failed: Counter[str]
+    unsure: int = 0
 
     @classmethod
     def of(cls, analyses: Sequence[Analysis], failures: Sequence[str]) -> Census:
         """``failures`` are error codes, one for each failed file."""
-        tonal = sorted((a for a in analyses if a.tonal), key=lambda a: a.key.class_id)
+        tonal = sorted((a for a in analyses if a.has_key), key=lambda a: a.key.class_id)
         return cls(
             keys=Counter(analysis.key for analysis in tonal),
             doubtful=Counter(analysis.key for analysis in tonal if analysis.is_doubtful),
-            not_tonal=len(analyses) - len(tonal),
+            not_tonal=sum(not analysis.tonal for analysis in analyses),
             failed=Counter(failures),
+            unsure=sum(analysis.withheld for analysis in analyses),
         )
 
     @property
     def total(self) -> int:
-        return self.keys.total() + self.not_tonal + self.failed.total()
+        return self.keys.total() + self.unsure + self.not_tonal + self.failed.total()
 
 
 def draw_library(
@@ -126,6 +128,7 @@ def _outcomes(census: Census, theme: Theme) -> list[Bar]:
     return [
         bar("likely", f"{percent(DOUBTFUL)} or more", census.keys.total() - doubtful),
         bar("doubtful", f"below {percent(DOUBTFUL)}, hatched", doubtful, doubtful),
+        *([bar("unsure", "below --min-confidence", census.unsure)] if census.unsure else []),
         bar("not tonal", "drums, speech, noise", census.not_tonal),
         bar("failed", "", census.failed.total()),
         *(bar("", code, count) for code, count in census.failed.most_common()),

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from keyscan.batch.documents import track_fields
-from keyscan.batch.results import Failed, Result
+from keyscan.batch.results import Failed, Result, withhold
+from keyscan.batch.writers.json_documents import track_fields
 from keyscan.engine.engine import Engine, Outcome, Task
 from keyscan.errors import (
     AnalysisError,
@@ -243,5 +243,6 @@ class Watch:
         self._write(replace(found, timeline=found.timeline if task.timeline else None))
 
     def _write(self, result: Result) -> None:
+        result = withhold(result, self._options.min_confidence or 0.0)
         line = json.dumps(track_fields(result, self._options.style))
         write_all(self._stdout, line.encode("ascii") + b"\n")

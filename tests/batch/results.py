@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from keyscan.analysis import Analysis, Segment, Timeline
-from keyscan.batch.results import Failed
+from keyscan.batch.results import Failed, summarize
+from keyscan.batch.writers.report import Report
 from keyscan.errors import FileNotFound
-from keyscan.keys import Key
+from keyscan.keys import Key, KeyStyle
 
 
 def analysed(path, camelot="8A", *, confidence=0.9, second="9A", parts=(), **fields):
@@ -25,6 +26,12 @@ def analysed(path, camelot="8A", *, confidence=0.9, second="9A", parts=(), **fie
 
 def failed(path, error=None):
     return Failed(path, error or FileNotFound("File not found: there is no file at the path"))
+
+
+def report(results, notation="musical", spelling="both", **fields):
+    """What a writer gets of ``results``."""
+    summary = summarize(results, files=len(results), seconds=2.0, leave_out_cached=False)
+    return Report(results, summary, KeyStyle(notation, spelling), **fields)
 
 
 def _timeline(parts):

@@ -110,6 +110,58 @@ def test_only_what_has_changed(library, tmp_path):
     assert "5 files: 2 analysed, 2 from the cache, not listed, 1 failed (" in done.stderr
 
 
+def test_keys_that_are_less_sure_than_asked_for_are_left_out(library, tmp_path):
+    options = ("--no-recursive", "--timeline", "--cache", tmp_path / "cache", library)
+    run_analyze("--json", *options)  # the cache keeps the keys
+    done = run_analyze("--json", "--min-confidence", "1", *options)
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    for track in document["tracks"]:
+        assert (track["status"], track["tonal"], track["cached"]) == ("success", True, True)
+        assert track["camelot"] is track["key"] is track["class_id"] is None
+        assert 0.5 < track["confidence"] < 1
+        assert (track["alternatives"], track["compatible"]) == ([], [])
+        assert [part["key"] for part in track["timeline"]] == [None]
+    assert (document["summary"]["unsure"], document["summary"]["keys"]) == (2, {})
+    assert "  unsure (below --min-confidence): 2\n" in done.stderr
+    table = run_analyze("--min-confidence", "1", *options).stdout.splitlines()
+    assert sum("unsure" in line for line in table) == 8  # a track, its part, intro and outro
+    done = run_analyze("--json", "--min-confidence", "0.5", *options)
+    assert [track["camelot"] for track in json.loads(done.stdout)["tracks"]] == ["8A", "8B"]
+
+
+def test_patterns_leave_out_files_and_folders(library):
+    done = run_analyze("--csv", "--exclude", "*.WAV", "--exclude", "deep", library)
+    assert done.returncode == 0
+    rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
+    assert [Path(row["path"]).name for row in rows] == ["10 音楽 🎵.flac", "träck.mp3"]
+    assert "left out: 1 other file, 2 excluded files and folders\n" in done.stderr
+
+
+def test_a_linked_file_has_its_own_name_unless_the_link_is_named(library, tmp_path):
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z" / "song.wav").hardlink_to(library / next(iter(KEYS)))
+    link = tmp_path / "a.wav"
+    link.symlink_to("z/song.wav")
+    for given, expected in ((tmp_path, tmp_path / "z" / "song.wav"), (link, link)):
+        done = run_analyze("-q", "--csv", given)
+        (row,) = csv.DictReader(io.StringIO(done.stdout, newline=""))
+        assert (row["path"], row["camelot"]) == (str(expected), "8A")
+
+
+def test_noise_has_no_key_in_csv(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = 0.1 * rng.standard_normal((10 * SAMPLE_RATE, 1))
+    write_audio(tmp_path / "noise.wav", noise, SAMPLE_RATE)
+    done = run_analyze("-q", "--csv", "--timeline", tmp_path)
+    (row,) = csv.DictReader(io.StringIO(done.stdout, newline=""))
+    assert (row["status"], row["tonal"]) == ("success", "false")
+    of_a_key = ("camelot", "openkey", "key", "confidence", "alternative_1", "compatible",
+                "intro_key", "outro_key")  # fmt: skip
+    assert [row[name] for name in of_a_key] == [""] * 8
+    assert row["timeline"] == "0.0-10.0 -"
+
+
 def test_a_folder_without_music_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("no music")
     done = run_analyze("--json", tmp_path)
@@ -172,7 +224,8 @@ def test_help_is_complete():
     done = run_analyze("--help")
     assert done.returncode == 0
     for word in ("--json", "--csv", "--m3u", "--jobs", "--no-recursive", "--changed-only",
-                 "--timeline", "--stream", "--cache", "--output", "Examples:",
+                 "--timeline", "--stream", "--cache", "--output", "--format", "--min-confidence",
+                 "--exclude", "--bom", "Examples:",
                  "Exit code:"):  # fmt: skip
         assert word in done.stdout
 

@@ -41,13 +41,14 @@ def music(tmp_path):
     return tmp_path
 
 
-def found(*paths, recursive=True):
-    return list(find_files([str(path) for path in paths], recursive=recursive))
+def found(*paths, recursive=True, exclude=()):
+    return list(find_files([str(path) for path in paths], recursive=recursive, exclude=exclude))
 
 
-def left_out(*paths, recursive=True):
+def left_out(*paths, **options):
     skipped = Counter()
-    list(find_files([str(path) for path in paths], recursive=recursive, skipped=skipped))
+    options = {"recursive": True, **options}
+    list(find_files([str(path) for path in paths], skipped=skipped, **options))
     return skipped
 
 
@@ -224,3 +225,81 @@ def test_a_link_beside_its_file_does_not_take_its_place(tmp_path):
     assert list(find_files([str(tmp_path)], recursive=True)) == [
         str(tmp_path / name) for name in ("m.flac", "z.flac")
     ]
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """Files, and links to files and folders that come before them or are elsewhere."""
+    for name in ("z/song.mp3", "z/deep/other.mp3", "z/.hidden/h.mp3", "z/data.bin"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "far.mp3").touch()
+    links = tmp_path / "in" / "a"
+    links.mkdir()
+    (links / "1.mp3").symlink_to("../z/song.mp3")
+    (links / "2.mp3").symlink_to("../z/.hidden/h.mp3")
+    (links / "3.mp3").symlink_to("../z/data.bin")
+    (links / "4.mp3").symlink_to("../../out/far.mp3")
+    (links / "5").symlink_to("../z/deep")
+    (links / "6").symlink_to("../z/.hidden")
+    return tmp_path
+
+
+def test_a_file_comes_by_its_own_name_and_only_then_by_a_link(linked):
+    assert names(linked, found(linked / "in")) == [
+        "in/a/4.mp3", "in/z/song.mp3", "in/z/deep/other.mp3", "in/a/2.mp3", "in/a/3.mp3",
+    ]  # fmt: skip
+    # 1.mp3, and h.mp3 again through the second link to its folder
+    assert left_out(linked / "in") == {"repeated": 2, "hidden": 1, "other_files": 1}
+
+
+def test_the_name_that_is_given_stays(linked):
+    link, song = linked / "in" / "a" / "1.mp3", linked / "in" / "z" / "song.mp3"
+    far = linked / "out" / "far.mp3"
+    assert found(link) == [str(link)]
+    assert found(link, song) == [str(link)]
+    assert str(far) in found(linked / "in", far)
+    assert names(linked, found(linked / "in" / "a", recursive=False)) == [
+        "in/a/1.mp3", "in/a/2.mp3", "in/a/3.mp3", "in/a/4.mp3",
+    ]  # fmt: skip
+    assert left_out(linked / "in" / "a", recursive=False) == {"subfolders": 2}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["*.mp3"], ["1.flac", "video.mp4", "a/y.ogg", "a/deep/x.m4a", "B/z.wav"]),
+        (["A"], ["1.flac", "2 a.MP3", "10 b.mp3", "video.mp4", "B/z.wav"]),
+        (["deep/", "B"], ["1.flac", "2 a.MP3", "10 b.mp3", "video.mp4", "a/y.ogg"]),
+        (["a/*.ogg", "?.flac"], ["2 a.MP3", "10 b.mp3", "video.mp4", "a/deep/x.m4a", "B/z.wav"]),
+        (["[0-9]*"], ["video.mp4", "a/y.ogg", "a/deep/x.m4a", "B/z.wav"]),
+        (["*/deep/*", "./B", "vide"], ["1.flac", "2 a.MP3", "10 b.mp3", "video.mp4", "a/y.ogg"]),
+        (["*"], []),
+    ],
+)  # fmt: skip
+def test_patterns_leave_out_files_and_whole_folders(music, patterns, expected):
+    upper = [pattern.upper() for pattern in patterns]
+    assert names(music, found(music, exclude=upper)) == expected
+    assert names(music, found(music, exclude=patterns)) == expected
+
+
+def test_what_is_excluded_is_counted_also_if_it_is_named(music):
+    assert found(music / "1.flac", music / "a", exclude=["1.flac", "deep"]) == [
+        str(music / "a" / "y.ogg")
+    ]
+    assert left_out(music / "1.flac", music / "a", exclude=["1.flac", "deep"]) == {"excluded": 2}
+    whole = str(music / "a")
+    assert names(music, found(music, exclude=[whole]))[-1] == "B/z.wav"
+    assert left_out(music, exclude=["*.jpg"])["excluded"] == 1
+
+
+def test_a_pattern_is_for_the_folder_one_is_in(music, monkeypatch):
+    monkeypatch.chdir(music / "a")
+    assert found(".", exclude=["deep"]) == [os.path.join(".", "y.ogg")]  # noqa: PTH118
+    assert found(".", exclude=["a"]) == []
+
+
+def test_patterns_know_a_name_however_unicode_composes_it(tmp_path):
+    (tmp_path / "cafe\u0301.mp3").touch()
+    assert found(tmp_path, exclude=["CAF\u00c9.*"]) == []

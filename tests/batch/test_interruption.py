@@ -54,9 +54,28 @@ def test_ctrl_c_prints_what_is_done_and_leaves_no_process(library, endless):
     assert [t["code"] for t in document["tracks"]] == ["ok", *["file_not_found"] * 3]
     assert document["summary"]["not_reached"] == 3
     assert "7 files: 1 analysed, 3 failed, 3 not reached (" in err
+    assert "to continue where this run stopped, use --cache FILE the next time\n" in err
     assert "Traceback" not in err
     assert workers
     wait_for(lambda: not any(b"multiprocessing" in command_line(pid) for pid in workers))
+
+
+def test_after_ctrl_c_the_cache_has_what_is_done(library, endless, tmp_path):
+    track, missing = library / next(iter(KEYS)), ("a", "b", "c")
+    options = ("--jobs", 1, "--json", "--cache", tmp_path / "cache")
+    with start_analyze(*options, track, *missing, endless, library / "sub") as process:
+        while b"failed: c: " not in process.stderr.readline():
+            continue
+        _, err = interrupt(process)
+    assert process.returncode == 130
+    assert "to continue where this run stopped, run the same command again\n" in err
+    done = run_analyze(*options, track, library / "sub")
+    assert done.returncode == 0
+    tracks = json.loads(done.stdout)["tracks"]
+    assert [(t["code"], t["cached"]) for t in tracks] == [
+        ("ok", True), ("ok", False), ("ok", False),
+    ]  # fmt: skip
+    assert "3 files: 2 analysed, 1 from the cache (" in done.stderr
 
 
 def test_ctrl_c_while_it_starts(library):

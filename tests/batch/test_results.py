@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from keyscan.batch.results import ordered, summarize, summary_lines
-from keyscan.errors import DecodeFailed, Silent, TimedOut, TooShort
+from keyscan.batch.results import ordered, summarize, summary_lines, withhold
+from keyscan.errors import AnalysisWarning, DecodeFailed, Silent, TimedOut, TooShort
 from keyscan.keys import KeyStyle
 from keyscan.terminal import Paint
 from tests.batch.results import analysed, failed
@@ -45,6 +45,32 @@ def test_what_was_not_looked_at_is_counted():
         "left out: 1,200 other files, 2 hidden files and folders, 1 file found again",
     ]
     assert summary.fields()["skipped"] == {"other_files": 1200, "hidden": 2, "repeated": 1}
+
+
+def test_what_to_look_at_is_named():
+    damaged = AnalysisWarning("truncated", "m")
+    tracks = [analysed("sure"), analysed("a\x1b", confidence=0.49), analysed("drums", tonal=False),
+              analysed("x/b", confidence=0.3, warnings=(damaged,)), failed("gone"),
+              analysed("c", confidence=0.3), analysed("d", confidence=0.3)]  # fmt: skip
+    assert lines(tracks)[2:4] == [
+        r"look at 4 doubtful keys (?): a\x1b, x/b, c, 1 more",
+        "look at 1 file with a warning (!): x/b",
+    ]
+    summary = summarize(tracks, files=7, seconds=2.0, leave_out_cached=False).fields()
+    assert (summary["doubtful"], summary["warned"], summary["unsure"]) == (4, 1, 0)
+
+
+def test_keys_that_are_withheld_are_counted_and_not_shown():
+    given = [("a", 0.4), ("b", 0.59), ("c", 0.6), ("d", 0.9)]
+    tracks = [analysed(name, confidence=confidence) for name, confidence in given]
+    tracks = [withhold(track, 0.6) for track in [*tracks, analysed("drums", tonal=False)]]
+    assert [track.has_key for track in tracks] == [False, False, True, True, False]
+    assert lines([*tracks, withhold(failed("x"), 0.6)])[2:] == [
+        "keys:", "   8A 2 ##", "  not tonal (drums, speech, noise): 1",
+        "  unsure (below --min-confidence): 2",
+    ]  # fmt: skip
+    assert [track.path for track in ordered(tracks, "key")] == ["c", "d", "a", "b", "drums"]
+    assert [withhold(track, 0.0) for track in tracks[2:]] == tracks[2:]
 
 
 def test_one_file_needs_no_histogram():

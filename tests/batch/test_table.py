@@ -7,7 +7,7 @@ import re
 import pytest
 
 from keyscan.batch.documents import names_of, table
-from keyscan.batch.results import analyses
+from keyscan.batch.results import analyses, withhold
 from keyscan.errors import AnalysisWarning
 from keyscan.keys import KeyStyle
 from keyscan.output import columns
@@ -51,6 +51,30 @@ def test_columns_line_up_whatever_the_names():
     at = columns(lines[0][: lines[0].index("Camelot")])
     for line in lines[1:]:
         assert columns(line[: line.index("11A")]) == at
+
+
+@pytest.mark.parametrize(
+    ("style", "code", "key"),
+    [
+        (KeyStyle("short"), "2A", "Ebm"),
+        (KeyStyle("camelot-padded"), "02A", "D#/Eb minor"),
+        (KeyStyle("musical", "usual"), "2A", "Eb minor"),
+    ],
+)
+def test_notations(style, code, key):
+    track = analysed("/m/a.mp3", "2A", parts=[(60, "2A")])
+    _, line, part, *_ = rows([track], style=style)
+    for text, name in ((line, "a.mp3"), (part, "0:00-1:00")):
+        assert text.split()[: 2 + len(key.split())] == [name, code, *key.split()]
+
+
+def test_a_key_that_is_withheld_is_unsure():
+    track = analysed("/m/a.mp3", confidence=0.4, changes_key=True,
+                     parts=[(60, "8A"), (60, None)])  # fmt: skip
+    _, line, first, second, *_ = rows([withhold(track, 0.95)])
+    assert line.split()[:6] == ["a.mp3", "-", "unsure", "40%", "-", "+3"]
+    assert first.split() == ["0:00-1:00", "-", "unsure", "90%"]
+    assert second.split() == ["1:00-2:00", "-", "not", "tonal", "-"]
 
 
 @pytest.mark.parametrize("width", [40, 50, 60, 72, 80, 100, 120, 200])

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from keyscan.batch.documents import csv_lines, json_document, m3u_lines, table
-from keyscan.batch.results import analyses, summarize
 from keyscan.batch.targets import check_targets
+from keyscan.batch.writers import WRITERS
+from keyscan.batch.writers.playlist import m3u_lines
 from keyscan.errors import TargetRefused
 from keyscan.keys import KeyStyle
 from keyscan.options import parse_analyze
@@ -19,7 +19,7 @@ from keyscan.plot import draw_library
 from tests.audio_files import FORMATS, valid
 from tests.batch.analyze_process import run_analyze
 from tests.batch.conftest import KEYS
-from tests.batch.results import analysed, failed
+from tests.batch.results import analysed, failed, report
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17) + b"\0\0\0\x09IDAT"
 SVG = b"<?xml version='1.0'?>\n<svg/>"
@@ -41,15 +41,16 @@ TRACKS = [
     analysed("/m/drums.wav", tonal=False),
     failed('/m/"gone".wav'),
 ]
-STYLES = [KeyStyle(), KeyStyle("openkey", "sharps"), KeyStyle("camelot", "flats")]
+STYLES = [
+    KeyStyle(), KeyStyle("openkey", "sharps"), KeyStyle("camelot", "flats"),
+    KeyStyle("short"), KeyStyle("camelot-padded"),
+]  # fmt: skip
 
 
 def documents(results, style):
-    summary = summarize(results, files=len(results), seconds=1.0, leave_out_cached=False)
-    yield "".join(json_document(results, summary, style))
-    yield "".join(csv_lines(results, style))
-    yield "".join(m3u_lines(results, style))
-    yield "".join(f"{line}\n" for line in table(analyses(results), style, None))
+    ours = report(results, style.notation, style.spelling)
+    for writer in WRITERS.values():
+        yield "".join(writer(ours))
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -72,7 +73,8 @@ def test_an_output_with_a_long_path_is_known(place):
 def test_a_playlist_of_version_0_1_had_no_mark(place, style):
     tracks = [analysed("/m/a, b.mp3", "8A"), analysed("/m/c\n d.mp3", "12B")]
     for results in (tracks, tracks[::-1], []):
-        text = "".join(m3u_lines(results, style)).replace("# made by openkeyscan-analyzer\n", "")
+        ours = report(results, style.notation, style.spelling)
+        text = "".join(m3u_lines(ours)).replace("# made by openkeyscan-analyzer\n", "")
         (place / "set.m3u8").write_text(text)
         check("-o", "set.m3u8", "a.mp3")
 
@@ -92,6 +94,12 @@ def test_a_playlist_of_version_0_1_had_no_mark(place, style):
         b"#EXTM3U\n#EXTINF:200,a\n/music/a.mp3\n",
         b"#EXTM3U\n#EXTINF:200,8A Artist - Title\n/music/a.mp3\n",
         b"#EXTM3U\n# comment\n",
+        b'{"path": "/music/a.mp3", "artist": "x"}\n',
+        b'{"path": "/music/a.mp3", "status": "playing", "code": "x"}\n',
+        b'<?xml version="1.0" encoding="UTF-8"?>\n<DJ_PLAYLISTS Version="1.0.0">\n'
+        b'  <PRODUCT Name="rekordbox" Version="5.4.3" Company="Pioneer DJ"/>\n',
+        b'<?xml version="1.0" encoding="UTF-8" standalone="no" ?>\n<NML VERSION="19"><HEAD '
+        b'COMPANY="www.native-instruments.com" PROGRAM="Traktor"></HEAD>\n',
         b"<?xml version='1.0'?>\n<svg><title>openkeyscan-analyzer</title></svg>",
         b"\xff\xfea\0\1\0",
         b"\xff\xfe\0\xd8a\0",
@@ -169,7 +177,8 @@ def test_another_programs_pictures_are_not(place):
 
 def test_the_same_command_twice(library, tmp_path):
     target = tmp_path / "keys"
-    for options in (["--csv"], ["--json", "--notation", "openkey"], ["--m3u"], ["--timeline"], []):
+    for options in (["--csv", "--bom"], ["--json", "--notation", "openkey"], ["--m3u"],
+                    ["--format", "ndjson"], ["--timeline"], []):  # fmt: skip
         assert run_analyze(*options, "-q", "-o", target, library).returncode == 0, options
         assert target.read_text(encoding="utf-8")
 

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from keyscan.batch.results import withhold
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, KeyStyle
 from keyscan.plot.library import Census, compose_library, draw_library
@@ -70,6 +71,16 @@ def test_failures_are_listed_by_code_however_many_and_none_is_cut():
 
 def subclasses(error):
     return [error, *(deeper for lower in error.__subclasses__() for deeper in subclasses(lower))]
+
+
+def test_keys_that_are_withheld_are_counted_apart():
+    tracks = [withhold(track, 0.4) for track in SMALL]
+    census = Census.of(tracks, FAILURES)
+    assert (census.total, census.unsure, census.not_tonal) == (16, 2, 1)
+    assert {key.camelot: count for key, count in census.keys.items()} == {"8A": 6, "9B": 4}
+    with sheet(tracks, FAILURES) as figure:
+        assert {"unsure", "below --min-confidence", "2 (12%)"} <= set(words(figure))
+        assert overlaps(figure) == []
 
 
 def test_a_cell_is_filled_by_its_count_and_hatched_where_it_is_doubtful():

@@ -3,7 +3,7 @@
 // What the helpers for keys refuse; tests/test_node_client.py holds what they find to the server's.
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { compatible, distance, parseKey, smoothPath } = require('../keys.js');
+const { compatible, distance, parseKey, smoothPath, writeKey } = require('../keys.js');
 
 const CALLS = [
   (key) => parseKey(key),
@@ -11,6 +11,7 @@ const CALLS = [
   (key) => distance(key, '8A'),
   (key) => distance('8A', key),
   (key) => smoothPath(['8A', key]),
+  (key) => writeKey(key),
 ];
 
 test('a string that is no key is out of range', () => {
@@ -38,6 +39,15 @@ test('what is no string is of the wrong type, and so is a path through no array'
 test('a list of keys is left as it is', () => {
   const keys = Object.freeze(['3B', '8A', '3B', '7A']);
   assert.deepEqual(smoothPath(keys), [0, 2, 3, 1]);
+});
+
+test('a key is written in no notation or spelling but those of the server', () => {
+  for (const style of [{ notation: 'german' }, { spelling: 'german' }, { notation: null }]) {
+    assert.throws(() => writeKey('8A', style), { name: 'RangeError', message: /^not a / });
+  }
+  assert.equal(writeKey('1A'), 'Ab minor/G# minor');
+  assert.equal(writeKey('1A', { notation: 'short', spelling: undefined }), 'Abm');
+  assert.equal(writeKey('Eb minor', { notation: 'short' }), 'Ebm');
 });
 
 test('every function reads every notation, and answers in Camelot', () => {

@@ -11,6 +11,7 @@ import {
   type PartKey,
   smoothPath,
   type Success,
+  writeKey,
 } from 'openkeyscan-analyzer-client';
 
 async function main(): Promise<void> {
@@ -37,7 +38,7 @@ async function main(): Promise<void> {
     const intro = timed.intro_key.camelot;
     if (intro !== null) console.log(path, distance(intro, '8A').toFixed());
     const parsed: '8A' | undefined = parseKey('Am') === '8A' ? '8A' : undefined;
-    console.log(parsed);
+    console.log(parsed, writeKey('8A', { notation: 'short' }).length);
     const wanted: boolean = parts.length > 1;
     const perhaps = await analyzer.analyze('/music/a.mp3', { timeline: wanted });
     console.log(perhaps.timeline?.[0]?.confidence.toFixed(), perhaps.intro_key?.key);
@@ -62,6 +63,8 @@ async function main(): Promise<void> {
   analyzer.analyze(7);
   // @ts-expect-error: a key is a string
   distance('8A', 13);
+  // @ts-expect-error: no such notation
+  writeKey('8A', { notation: 'german' });
   // @ts-expect-error: timeline is true or false
   analyzer.analyze('/music/a.mp3', { timeline: 'yes' });
 }
