@@ -109,7 +109,7 @@ class Analysis:
     """The key of a track and all that is known with it.
 
     Attributes:
-        path: of the file, as it was given; empty for a spectrogram without a file.
+        path: of the file, as it was given; empty for file objects, samples and spectrograms.
         key: the most probable key; of music that changes it, that of the longest time.
         probabilities: of the 24 keys in the order of ``class_id``; they sum to 1.
         tuning_cents: how far the music lies above A = 440 Hz, -47 to 53, with respect to which the

@@ -18,6 +18,7 @@ from keyscan.options import (
     ServeOptions,
     parse_analyze,
     parse_doctor,
+    parse_schema,
     parse_serve,
     parse_watch,
 )
@@ -223,6 +224,19 @@ def _doctor(arguments: Sequence[str]) -> int:
         STDERR.drain(timeout=1.0)
 
 
+def _schema(arguments: Sequence[str]) -> int:
+    parse_schema(arguments)
+    from keyscan.server.schema import schema_text
+
+    try:
+        write_all(1, schema_text().encode())
+    except OSError as error:
+        STDERR.write(f"keyscan: the schema cannot be written: {error.strerror}\n")
+        STDERR.drain(timeout=1.0)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
 def _refuse(error: StartFailed) -> NoReturn:
     """Say on stderr why nothing starts, and end."""
     STDERR.write(f"keyscan: {error}\n")
@@ -252,5 +266,6 @@ COMMANDS = (
     Command("serve", "answer an app's requests: JSON lines on stdin and stdout", _serve),
     Command("watch", "analyse what appears or changes in folders", _watch),
     Command("doctor", "tell why it is slow here, and test the installation", _doctor),
+    Command("schema", "print the messages of the server as a JSON Schema", _schema),
 )
 _TEXTS = {command.name: command.text for command in COMMANDS}

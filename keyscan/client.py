@@ -53,7 +53,8 @@ class Client:
 
     Attributes:
         pid: the process id of the server.
-        ready: the server's ``ready`` message, with ``version``, ``model`` and ``workers``.
+        ready: the server's ``ready`` message, with ``version``, ``model``, ``workers`` and
+            ``features``.
     """
 
     def __init__(
@@ -97,17 +98,23 @@ class Client:
             raise
 
     def analyze(
-        self, path: StrPath, *, timeline: bool = False, stream: int | None = None
+        self,
+        path: StrPath,
+        *,
+        timeline: bool = False,
+        stream: int | None = None,
+        priority: bool = False,
     ) -> Message:
         """The server's reply for a file; blocks until it is there.
 
-        ``stream`` is the number of the audio stream to analyse, counted from 0; None: any.
+        ``stream`` is the number of the audio stream to analyse, counted from 0; None: any. A file
+        with ``priority`` goes before all that wait.
 
         Raises:
             AnalysisError: the file has no key; ``code`` is that of the reply.
             CancelledError: a reset in another thread cancelled the file.
         """
-        return self.submit(path, timeline=timeline, stream=stream).result()
+        return self.submit(path, timeline=timeline, stream=stream, priority=priority).result()
 
     def analyze_all(
         self, paths: Iterable[StrPath], *, timeline: bool = False
@@ -140,7 +147,12 @@ class Client:
                 future.cancel()
 
     def submit(
-        self, path: StrPath, *, timeline: bool = False, stream: int | None = None
+        self,
+        path: StrPath,
+        *,
+        timeline: bool = False,
+        stream: int | None = None,
+        priority: bool = False,
     ) -> Future[Message]:
         """Request a file; the future returns or raises what ``analyze`` does.
 
@@ -148,6 +160,7 @@ class Client:
         """
         future: Future[Message] = Future()
         number, absolute = next(self._ids), str(Path(path).absolute())
+        wanted = {"timeline": timeline, "stream": stream, "priority": priority}
         if len(absolute) > _LONGEST_PATH:
             future.set_exception(InvalidPath("the path is too long"))
             return future
@@ -156,8 +169,7 @@ class Client:
                 if self._why:
                     raise ServerEnded(self._why)
                 self._files[number] = future
-            request = {"id": number, "path": absolute, "timeline": timeline}
-            self._send(request if stream is None else {**request, "stream": stream})
+            self._send({"id": number, "path": absolute, **wanted})
         future.add_done_callback(partial(self._withdraw, number))
         return future
 

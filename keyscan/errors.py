@@ -27,10 +27,12 @@ class AnalysisWarning:
 class AnalysisError(Exception):
     """A file that has no key; ``code`` is stable, the message is for people.
 
-    ``warnings``: the damage that was found in the file before it failed.
+    ``warnings``: the damage that was found in the file before it failed. ``path``: the file, as
+    ``analyze`` or an ``Analyzer`` was given it; empty for samples and file objects.
     """
 
     code = "internal_error"
+    path = ""
 
     def __init__(self, message: str = "", warnings: Iterable[AnalysisWarning] = ()) -> None:
         super().__init__(message)
@@ -185,6 +187,15 @@ class InternalError(AnalysisError):
 
 ERROR_CODES: tuple[str, ...] = tuple(kind.code for kind in AnalysisError.__subclasses__())
 """All codes of error replies."""
+
+
+class InvalidInput(AnalysisError, ValueError):
+    """What a Python program gives is no path, no binary file object and no array of samples.
+
+    No reply has this code: requests hold paths.
+    """
+
+    code = "invalid_input"
 
 
 class StartFailed(Exception):

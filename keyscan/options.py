@@ -233,6 +233,12 @@ def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
     return DoctorOptions(_model(found), compare, found.self_test, found.json)
 
 
+def parse_schema(arguments: Sequence[str]) -> None:
+    """``schema`` has no options but ``--help``."""
+    text = "Print the line protocol of the server as a JSON Schema (draft 2020-12)."
+    _parser(text, _SCHEMA_EPILOG, command="schema").parse_args(arguments)
+
+
 def count(text: str) -> int:
     """The type of an option that is a number of workers or threads."""
     return _whole(text, 256, "from 1 to 256")
@@ -490,9 +496,10 @@ def _whole(text: str, most: int, between: str) -> int:
 
 _SERVE_EPILOG = """\
 Requests are JSON lines on stdin: {"id": 1, "path": "/music/a.mp3"}, with "timeline": true for the
-key over time, "stream": 1 for the second audio stream of a file; {"type": "reset"},
-{"type": "cancel", "id": 1}, {"type": "ping"}. Replies are JSON lines on stdout, in the order in
-which they are ready; logs go to stderr. PROFILE_PERFORMANCE=1 shows where the time goes.
+key over time, "stream": 1 for the second audio stream of a file, "priority": true for a file that
+goes before all that wait; {"type": "reset"}, {"type": "cancel", "id": 1}, {"type": "ping"}. Replies
+are JSON lines on stdout, in the order in which they are ready; logs go to stderr.
+PROFILE_PERFORMANCE=1 shows where the time goes.
 
 Exit code: 0 when the input has ended and every request is answered, 1 when the server cannot
 start, 2 for a wrong option, 128 + n when signal n stopped it.
@@ -546,6 +553,13 @@ Examples:
 
 Exit code: 0 when Ctrl-C or SIGTERM has ended it, 1 when the analyzer cannot start, the folders
 cannot be watched or a line cannot be written, 2 for wrong usage.
+"""
+
+_SCHEMA_EPILOG = """\
+Use it to check messages, or to generate types: a line that an app writes is $defs/request, a line
+that the server writes is $defs/reply.
+
+Exit code: 0; 1 if the schema cannot be written, 2 for a wrong option.
 """
 
 _DOCTOR_EPILOG = """\

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keyscan.client import LineProcess
+from tests.messages import check_line, check_reply
 
 ROOT = Path(__file__).parent.parent
 EXE = os.environ.get("KEYSCAN_EXE")
@@ -26,7 +27,10 @@ READY_LINE = b"Server ready\n"
 
 
 class ServerProcess(LineProcess):
-    """The server and a queue of its messages; a context manager that leaves no process."""
+    """The server and a queue of its messages; a context manager that leaves no process.
+
+    Every message in either direction is checked against the schema of the protocol.
+    """
 
     def __init__(
         self,
@@ -57,16 +61,17 @@ class ServerProcess(LineProcess):
 
     def send(self, message: object) -> None:
         """Write one line: bytes as they are, anything else as JSON."""
-        super().send(
-            message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n"
-        )
+        data = message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n"
+        for line in data.split(b"\n"):
+            check_line(line)
+        super().send(data)
 
     def receive(self, heartbeats: bool = False) -> dict[str, Any]:
         """The next message, heartbeats only on demand; fails at the end of the output."""
         while True:
             message = self._messages.get(timeout=PATIENCE)
             assert message is not None, f"the server has ended: {self.stderr.decode()}"
-            if heartbeats or message != HEARTBEAT:
+            if check_reply(message) != HEARTBEAT or heartbeats:
                 return message
 
     def ask(self, message: object) -> dict[str, Any]:
@@ -81,7 +86,7 @@ class ServerProcess(LineProcess):
 
     def rest(self) -> list[dict[str, Any]]:
         """Wait for the end of the output, and return what is left of it."""
-        messages = iter(lambda: self._messages.get(timeout=PATIENCE), None)
+        messages = map(check_reply, iter(lambda: self._messages.get(timeout=PATIENCE), None))
         return [message for message in messages if message != HEARTBEAT]
 
     def worker_pids(self) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import re
 import subprocess
@@ -10,11 +11,13 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from keyscan import Analysis, AnalysisError, Key, analyze, api
+from keyscan import Analysis, AnalysisError, InvalidInput, Key, analyze, api
 from keyscan.errors import NoSuchStream
 from keyscan.model import own_thread
 from tests.server_process import ROOT, ServerProcess, request
@@ -53,8 +56,69 @@ def test_what_cannot_be_analysed_raises_an_error_with_a_code(tmp_path):
                        (tmp_path / "text.mp3", "unsupported_format")):  # fmt: skip
         with pytest.raises(AnalysisError) as caught:
             analyze(path)
-        assert caught.value.code == code
+        assert (caught.value.code, caught.value.path) == (code, str(path))
         assert str(caught.value)
+
+
+def test_samples_and_file_objects_give_what_the_file_gives(track):
+    expected = analyze(track, timeline=True, spectrogram=True)
+    samples, rate = soundfile.read(track)
+    with track.open("rb") as file:
+        found = [
+            analyze(samples, sample_rate=rate, timeline=True, spectrogram=True),
+            analyze(file, timeline=True, spectrogram=True),
+            analyze(io.BytesIO(track.read_bytes()), timeline=True, spectrogram=True),
+        ]
+        assert file.tell() == 0
+    for analysis in found:
+        assert analysis == dataclasses.replace(expected, path="")
+        np.testing.assert_array_equal(analysis.spectrogram, expected.spectrogram)
+
+
+def test_a_file_object_has_streams_and_errors_as_a_file_has(film):
+    file = io.BytesIO(film.read_bytes())
+    assert [analyze(file, stream=number).camelot for number in (None, 1)] == ["8A", "11A"]
+    with pytest.raises(NoSuchStream):
+        analyze(file, stream=2)
+    with pytest.raises(AnalysisError) as caught:
+        analyze(io.BytesIO(b"no music"))
+    assert (caught.value.code, caught.value.path) == ("unsupported_format", "")
+
+
+class BytesPath:
+    def __fspath__(self):
+        return b"music.mp3"
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        (None, "not NoneType"),
+        (7, "not int"),
+        (b"RIFF", r"not bytes: io\.BytesIO"),
+        (BytesPath(), "not bytes"),
+        ([0.0, 0.1], r"not list: numpy\.asarray"),
+        (torch.zeros(2, 44_100), r"not torch\.Tensor: numpy\.asarray .* last axis"),
+    ],
+)
+def test_what_is_neither_a_path_nor_a_file_object_nor_samples(argument, words):
+    with pytest.raises(InvalidInput, match=words) as caught:
+        analyze(argument, sample_rate=44_100)
+    assert caught.value.code == "invalid_input"
+    assert isinstance(caught.value, ValueError)
+
+
+def test_arguments_of_another_kind_of_input(track):
+    samples = np.zeros(44_100)
+    for wrong, words in (
+        (lambda: analyze(samples), "need a sample_rate"),
+        (lambda: analyze(samples, sample_rate=44_100, stream=0), "no streams"),
+        (lambda: analyze(samples.reshape(2, -1), sample_rate=44_100), r"samples\.T"),
+        (lambda: analyze(track, sample_rate=44_100), "sample_rate is for samples"),
+        (lambda: analyze(io.BytesIO(), sample_rate=44_100), "sample_rate is for samples"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            wrong()
 
 
 def test_one_of_several_streams(film, track):

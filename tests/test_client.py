@@ -19,21 +19,41 @@ from keyscan.client import Client, ServerEnded
 from keyscan.errors import FileNotFound, InvalidPath, NoSuchStream, TooShort
 from keyscan.server.protocol import MAX_LINE_BYTES
 from tests.audio_files import valid
+from tests.messages import check_request, replies
 from tests.server_process import COMMAND, PATIENCE, ROOT, wait_for
 
 READY = """print('{"type": "ready", "version": "1"}', flush=True)\n"""
 
 
+class CheckedClient(Client):
+    """A client of the real server: every message is checked against the schema of the protocol."""
+
+    def __init__(self, *options):
+        self.received = []
+        super().__init__(*options, command=COMMAND)
+
+    def _send(self, message):
+        super()._send(check_request(message))
+
+    def _receive(self, line):
+        self.received.append(line)
+        super()._receive(line)
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        replies(self.received)
+
+
 @pytest.fixture(scope="module")
 def client():
-    with Client("--workers", "2", command=COMMAND) as client:
+    with CheckedClient("--workers", "2") as client:
         yield client
 
 
 @pytest.fixture
 def alone():
     """A client for a test that ends or blocks its server."""
-    with Client("--workers", "1", command=COMMAND) as client:
+    with CheckedClient("--workers", "1") as client:
         yield client
 
 
@@ -56,6 +76,7 @@ def test_one_file(client, track):
     assert (reply["camelot"], reply["filename"]) == ("11A", track.name)
     assert "timeline" not in reply
     assert client.ready["workers"] == 2
+    assert "priority" in client.ready["features"]
 
 
 def test_the_server_of_this_python_is_the_default(track, monkeypatch):
@@ -155,6 +176,20 @@ def test_a_cancelled_future_frees_the_worker(alone, track, endless):
     assert wait([running, waiting], 0).not_done == set()
     assert wanted.result(PATIENCE)["camelot"] == "11A"
     assert not wanted.cancel()
+
+
+def test_priority_goes_before_what_waits(alone, endless, tmp_path):
+    running = alone.submit(endless)
+    wait_for(lambda: alone.ping()["running"] == 1)
+    order = []
+    for name, priority in [("first", False), ("second", False), ("clicked", True)]:
+        future = alone.submit(tmp_path / name, priority=priority)
+        future.add_done_callback(lambda _, name=name: order.append(name))
+    running.cancel()
+    with pytest.raises(FileNotFound):
+        alone.analyze(tmp_path / "now", priority=True)
+    wait_for(lambda: len(order) == 3)
+    assert order == ["clicked", "first", "second"]
 
 
 def test_a_reset_cancels_what_was_requested_before(alone, track, endless):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from keyscan import __version__
+from tests.messages import replies
 from tests.server_process import COMMAND, EXE, ROOT, ServerProcess, request
 
 
@@ -94,7 +94,7 @@ def test_on_a_terminal_the_bare_command_explains_itself():
 @pytest.mark.parametrize("options", [("serve", "-w", "1"), ("-w", "1")])
 def test_on_a_terminal_it_serves_if_it_is_told_to(options):
     code, out, err = on_a_terminal(*options, typed=b'{"type": "ping", "id": 7}\n\x04')
-    assert [json.loads(line)["type"] for line in out.splitlines()] == ["ready", "pong"]
+    assert [reply["type"] for reply in replies(out.splitlines())] == ["ready", "pong"]
     assert code == 0
     assert err.startswith("keyscan: reading JSON lines from the terminal; see serve --help")
 
@@ -119,7 +119,7 @@ def test_wrong_options_exit_with_2_and_say_which(command):
 def test_what_keeps_the_server_from_starting_is_said_to_app_and_person(options, message):
     result = run(*options)
     assert result.returncode == 1
-    (fatal,) = map(json.loads, result.stdout.splitlines())
+    (fatal,) = replies(result.stdout.splitlines())
     assert (fatal["type"], fatal["code"]) == ("fatal", "start_failed")
     assert message in fatal["error"]
     assert message in result.stderr
@@ -174,7 +174,7 @@ def test_the_bare_command_is_the_server_however_it_is_started():
             [*command, "-w", "1"], input=b'{"type": "ping", "id": 7}\n', capture_output=True,
             timeout=120, cwd=ROOT,
         )  # fmt: skip
-        messages = [json.loads(line) for line in done.stdout.splitlines()]
+        messages = replies(done.stdout.splitlines())
         assert [message["type"] for message in messages] == ["ready", "pong"]
         assert done.returncode == 0
 

@@ -15,7 +15,8 @@ CLASSES = [
     for found in vars(errors).values()
     if isinstance(found, type) and issubclass(found, errors.AnalysisError)
 ]
-WITH_CODES = [found for found in CLASSES if found is not errors.AnalysisError]
+WITHOUT_REPLY = (errors.AnalysisError, errors.InvalidInput)
+WITH_CODES = [found for found in CLASSES if found not in WITHOUT_REPLY]
 
 
 def test_the_table_of_codes_is_what_the_classes_say():
@@ -37,3 +38,8 @@ def test_an_error_crosses_a_pipe(kind):
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), copy.code, str(copy)) == (kind, kind.code, "why")
     assert copy.warnings == error.warnings
+
+
+def test_no_reply_has_the_code_of_a_wrong_argument():
+    assert errors.InvalidInput.code not in errors.ERROR_CODES
+    assert issubclass(errors.InvalidInput, ValueError)

@@ -26,6 +26,7 @@ from keyscan.keys import Key
 from tests.audio_files import FORMATS
 from tests.damaged_packages import linked
 from tests.doctor.doctor_process import run_doctor
+from tests.messages import check_reply, replies
 from tests.server_process import EXE, PATIENCE, ROOT, ServerProcess, request, wait_for
 
 INSTALLED = Path(EXE or ROOT / "dist" / "openkeyscan-analyzer" / "openkeyscan-analyzer").absolute()
@@ -195,7 +196,7 @@ def test_a_damaged_installation_is_said(but, content, library, tmp_path):
         [exe, "-w", "1"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 1
-    (fatal,) = map(json.loads, done.stdout.splitlines())
+    (fatal,) = replies(done.stdout.splitlines())
     assert (fatal["type"], fatal["code"]) == ("fatal", "start_failed")
     assert library in fatal["error"]
     assert "pyimod" not in fatal["error"]
@@ -226,7 +227,7 @@ def test_too_little_memory_is_said(kib):
     command = ["sh", "-c", f'ulimit -v {kib}; exec "$@"', "sh", INSTALLED]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["code"] == "start_failed"
+    assert check_reply(json.loads(done.stdout))["code"] == "start_failed"
     assert "ulimit -v" in done.stderr
 
 

@@ -47,7 +47,7 @@ def test_no_module_imports_a_private_name(path):
             )
 
 
-@pytest.mark.parametrize("name", ["keyscan", "keyscan.client", "keyscan.plot"])
+@pytest.mark.parametrize("name", ["keyscan", "keyscan.analyzer", "keyscan.client", "keyscan.plot"])
 def test_what_users_import_is_in_all(name):
     module = importlib.import_module(name)
     assert module.__all__

@@ -10,14 +10,15 @@ import re
 import shutil
 import subprocess
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import soundfile
 
 from examples.track import SAMPLE_RATE, render_track
-from keyscan.errors import ERROR_CODES
 from keyscan.keys import KEYS, NOTATIONS, SPELLINGS, KeyStyle, smooth_path
 from tests.key_texts import KEY_TEXTS
+from tests.messages import check_line, check_request, replies
 from tests.server_process import COMMAND, ROOT
 
 CLIENT = ROOT / "clients" / "node"
@@ -60,22 +61,50 @@ def awkward_tracks(tmp_path_factory):
 @pytest.mark.parametrize(
     "file", sorted((CLIENT / "test").glob("*.test.js")), ids=lambda file: file.name
 )
-def test_node_client(file, awkward_tracks):
+def test_node_client(file, awkward_tracks, tmp_path):
     environ = {
         **os.environ,
         "KEYSCAN_COMMAND": json.dumps(COMMAND),
         "KEYSCAN_AUDIO": str(awkward_tracks),
+        "KEYSCAN_RECORD": str(tmp_path),
+        "NODE_OPTIONS": f'--require "{CLIENT / "testing" / "record.js"}"',
     }
     result = subprocess.run(
         ["node", "--test", file], capture_output=True, text=True, timeout=240, env=environ
     )
     assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"skipped 0$", result.stdout, re.MULTILINE)
+    for session in {path.with_suffix("") for path in tmp_path.iterdir()}:
+        sent, received = whole_lines(f"{session}.sent"), whole_lines(f"{session}.received")
+        requests = [json.loads(check_line(line)) for line in sent]
+        asked = {message.get("path") for message in requests}
+        for message in requests:
+            if message.get("path") != "":  # it is the server that refuses an empty path
+                check_request(message)
+        if "babble" not in asked:  # the fake server then writes what a later one may
+            replies(received)
+    assert any(tmp_path.iterdir()) or file.name == "keys.test.js"  # which asks no server
 
 
-def test_types_declare_every_error_code_of_the_server():
-    types = (CLIENT / "index.d.ts").read_text(encoding="utf-8")
-    union = types.split("type ServerErrorCode =")[1].split(";")[0]
-    assert re.findall(r"'(\w+)'", union) == list(ERROR_CODES)
+def whole_lines(name):
+    """The lines of a file, without a last one that breaks off: a server may be killed."""
+    path = Path(name)
+    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+
+
+@needs_node
+def test_a_bare_node_test_ends_and_says_how_to_run_the_rest():
+    environ = {name: value for name, value in os.environ.items() if "KEYSCAN" not in name}
+    result = subprocess.run(
+        ["node", "--test"], cwd=CLIENT, capture_output=True, text=True, timeout=240, env=environ
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    passed, skipped = (
+        int(re.search(rf"{word} (\d+)$", result.stdout, re.MULTILINE)[1])
+        for word in ("pass", "skipped")
+    )
+    assert passed > 10
+    assert result.stdout.count("python -m pytest tests/test_node_client.py") == skipped > 10
 
 
 def ask_client(function, *calls):

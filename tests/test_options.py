@@ -104,7 +104,7 @@ def test_doctor():
         (parse_serve, "--spelling german", "--spelling"),
         (parse_serve, "--frobnicate", "unrecognized arguments: --frobnicate\n"),
         (parse_serve, "--worker=2", "arguments: --worker=2; did you mean --workers?\n"),
-        (parse_serve, "--spelling flat", "'flats'); did you mean flats?\n"),
+        (parse_serve, "--spelling flat", "); did you mean flats?\n"),
         (parse_analyze, "", "FILE-OR-FOLDER"),
         (parse_analyze, "''", "argument FILE-OR-FOLDER: a path must not be empty"),
         (parse_analyze, "a -o ''", "argument -o/--output: a path must not be empty"),

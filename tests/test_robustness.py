@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.messages import check_reply
 from tests.server_process import (
     COMMAND,
     EXE,
@@ -87,7 +88,7 @@ def test_a_signal_stops_a_server_that_nobody_listens_to():
     with subprocess.Popen(
         COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        assert json.loads(process.stdout.readline())["type"] == "ready"
+        assert check_reply(json.loads(process.stdout.readline()))["type"] == "ready"
         for number in range(3000):  # more replies than a pipe holds, and nobody reads them
             process.stdin.write(json.dumps(request(number, "/nowhere.mp3")).encode() + b"\n")
         process.stdin.close()
@@ -100,7 +101,7 @@ def test_a_closed_stdout_ends_the_process_quietly():
     pipe = subprocess.PIPE
     command = [*COMMAND, "--heartbeat", "0.1"]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        assert json.loads(process.stdout.readline())["type"] == "ready"
+        assert check_reply(json.loads(process.stdout.readline()))["type"] == "ready"
         process.stdout.close()
         assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == READY_LINE
@@ -327,4 +328,4 @@ def test_closed_standard_streams_are_as_good_as_the_null_device(closed):
     )
     assert result.returncode == 0, result.stderr
     if 1 not in closed:
-        assert json.loads(result.stdout)["type"] == "ready"
+        assert check_reply(json.loads(result.stdout))["type"] == "ready"

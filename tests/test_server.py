@@ -14,9 +14,11 @@ import soundfile
 import torch
 
 from keyscan import __version__
+from keyscan.keys import NOTATIONS, SPELLINGS
 from keyscan.model.checkpoint import load_model
 from keyscan.model.network import KeyNet
 from keyscan.spectrogram.features import extract_features
+from tests.messages import check_reply
 from tests.server_process import (
     COMMAND,
     PATIENCE,
@@ -31,6 +33,9 @@ def test_ready_success_and_a_clean_end(server, track):
     assert server.ready["type"] == "ready"
     assert server.ready["version"] == __version__
     assert server.ready["generation"] == 0
+    assert set(server.ready["features"]) >= {"timeline", "stream", "priority", "cancel", "reset"}
+    assert server.ready["notations"] == list(NOTATIONS)
+    assert server.ready["spellings"] == list(SPELLINGS)
     reply = server.ask(request("a", track))
     assert 0.5 < reply.pop("confidence") <= 1
     assert all(other["camelot"] != "11A" for other in reply.pop("alternatives"))
@@ -61,7 +66,7 @@ def test_stderr_says_ready_when_ready_is_out():
     with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stderr.readline() == READY_LINE
         os.set_blocking(process.stdout.fileno(), False)
-        assert json.loads(process.stdout.readline())["type"] == "ready"
+        assert check_reply(json.loads(process.stdout.readline()))["type"] == "ready"
         process.stdin.close()
         assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == b""
@@ -118,6 +123,22 @@ def test_cancel_of_a_running_and_of_a_waiting_file(endless, track):
         ghost = server.ask({"type": "cancel", "id": "ghost"})
         assert ghost["cancelled"] is False
         assert server.finish() == []
+
+
+def test_priority_goes_before_all_that_wait_the_newest_first(endless, tmp_path):
+    with ServerProcess("-w", "1") as server:
+        server.send(request("running", endless))
+        wait_for(lambda: server.ask({"type": "ping"})["running"] == 1)
+        missing = tmp_path / "missing.mp3"
+        for name in ("first", "second"):
+            server.send(request(name, missing))
+        for name in ("clicked", "clicked later"):
+            server.send({**request(name, missing), "priority": True})
+        server.send({**request("third", missing), "priority": False})
+        server.send({"type": "cancel", "id": "running"})
+        assert [server.receive()["id"] for _ in range(2)] == ["running", "running"]
+        order = [server.receive()["id"] for _ in range(5)]
+        assert order == ["clicked later", "clicked", "first", "second", "third"]
 
 
 def test_ping_is_answered_while_files_are_worked_on(endless):

@@ -29,6 +29,7 @@ from tests.damaged_packages import (
     without_file,
     without_module,
 )
+from tests.messages import check_reply, replies
 from tests.server_process import COMMAND, EXE, PATIENCE, ROOT
 
 needs_python = pytest.mark.skipif(bool(EXE), reason="the exe does not look at PYTHONPATH")
@@ -77,7 +78,7 @@ def damage(name, root):
 def fatal_error(done):
     """The text of the ``fatal`` line, which is all that a server writes that cannot start."""
     assert done.returncode == 1
-    (fatal,) = map(json.loads, done.stdout.splitlines())
+    (fatal,) = replies(done.stdout.splitlines())
     assert fatal.keys() == {"type", "code", "error"}
     assert (fatal["type"], fatal["code"]) == ("fatal", "start_failed")
     assert done.stderr == f"keyscan: {fatal['error']}\n"
@@ -210,7 +211,7 @@ def test_too_few_files_may_be_open(limit):
 def test_memory_that_is_enough():
     limits = f"ulimit -v {2 * LEAST_ADDRESS_SPACE >> 10}; ulimit -d {2 * LEAST_DATA >> 10}"
     command = ("sh", "-c", f'{limits}; exec "$@"', "sh", *COMMAND)
-    assert json.loads(run(*command, "-w", "1").stdout)["type"] == "ready"
+    assert check_reply(json.loads(run(*command, "-w", "1").stdout))["type"] == "ready"
 
 
 @needs_python

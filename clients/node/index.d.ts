@@ -15,7 +15,7 @@ export interface KeyAnalyzerOptions {
   cwd?: string;
   /** Added to the environment of this process. */
   env?: Record<string, string>;
-  /** Requests that the server has at a time. Default: four per worker. */
+  /** Requests that the server has at a time, those with priority aside. Default: four per worker. */
   maxInFlight?: number;
   /** Milliseconds from the start until the server must be ready. Default: 120,000. */
   readyTimeout?: number;
@@ -33,9 +33,19 @@ export interface KeyAnalyzerOptions {
   maxCrashes?: number;
 }
 
-/** A part of a file is damaged or missing, or its tuning is odd. */
+/** Later servers may have more. */
+export type WarningCode =
+  | 'truncated'
+  | 'bad_packets'
+  | 'bad_samples'
+  | 'more_sound'
+  | 'phase'
+  | 'between_keys'
+  | (string & {});
+
+/** What is damaged in a file, or doubtful about its key. */
 export interface Warning {
-  code: 'truncated' | 'bad_packets' | 'bad_samples' | 'more_sound' | 'between_keys' | (string & {});
+  code: WarningCode;
   message: string;
 }
 
@@ -112,6 +122,8 @@ export interface AnalyzeOptions {
   timeline?: boolean;
   /** The number of the audio stream to analyse, counted from 0. Default: the server chooses. */
   stream?: number;
+  /** Whether the file goes before all that wait; the newest such file first. Default: false. */
+  priority?: boolean;
 }
 
 /** The server's reply about a file without a key. */
@@ -126,13 +138,25 @@ export interface Failure {
   generation: number;
 }
 
+/** Types of requests, and fields of a request for a file. Later servers may have more. */
+export type Feature =
+  'cancel' | 'ping' | 'priority' | 'reset' | 'stream' | 'timeline' | (string & {});
+
+/** The server's first message. */
 export interface Ready {
   type: 'ready';
   version: string;
   protocol: number;
   model: string;
+  /** Files decoded at a time. */
   workers: number;
   generation: number;
+  /** What the server knows of requests. */
+  features: Feature[];
+  /** The values of its option `--notation`. */
+  notations: string[];
+  /** The values of its option `--spelling`. */
+  spellings: string[];
 }
 
 export interface Pong {

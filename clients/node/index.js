@@ -53,15 +53,16 @@ class KeyAnalyzer extends EventEmitter {
    * Request the key of a file.
    *
    * @param {string} path
-   * @param {{ signal?: AbortSignal, timeline?: boolean, stream?: number }} [options] `signal`:
-   *   aborting it cancels; `timeline`: the key over time as well; `stream`: the number of the audio
-   *   stream to analyse
+   * @param {import('./index').AnalyzeOptions} [options] `signal`: aborting it cancels; `timeline`:
+   *   the key over time as well; `stream`: the number of the audio stream to analyse; `priority`:
+   *   before all files that wait
    * @returns {Promise<import('./index').Success> & { id: number }}
    */
-  analyze(path, { signal, timeline = false, stream } = {}) {
+  analyze(path, { signal, timeline = false, stream, priority = false } = {}) {
     const id = this.#nextId++;
     const promise = new Promise((resolve, reject) => {
-      const request = { id, path, timeline, stream, signal, resolve, reject, crashes: 0 };
+      const wanted = { id, path, timeline, stream, priority };
+      const request = { ...wanted, signal, resolve, reject, crashes: 0 };
       const refusal = this.#refusal ?? refusalOf(request);
       if (refusal) return reject(failure(refusal, path));
       this.#signals.listen(request);

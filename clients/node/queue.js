@@ -3,8 +3,8 @@
 /**
  * The requests that are not settled, and the choice of the next one to send.
  *
- * Each is in one of `#waiting` (not sent yet), `#suspects` (to be sent again alone, because the
- * server died with them) and `#asked` (sent).
+ * Each is in one of `#waiting` (not sent yet), `#urgent` (the same, with priority), `#suspects` (to
+ * be sent again alone, because the server died with them) and `#asked` (sent).
  */
 class RequestQueue {
   /** If true, `next` returns no request. */
@@ -12,6 +12,7 @@ class RequestQueue {
 
   #unsettled = new Map(); // id -> request
   #waiting = new Set();
+  #urgent = new Set();
   #suspects = new Set();
   #asked = new Set();
 
@@ -28,10 +29,10 @@ class RequestQueue {
     return this.#unsettled.get(id);
   }
 
-  /** @param {object} request with `id` and `crashes` */
+  /** @param {object} request with `id`, `crashes` and `priority` */
   add(request) {
     this.#unsettled.set(request.id, request);
-    this.#waiting.add(request);
+    (request.priority ? this.#urgent : this.#waiting).add(request);
   }
 
   /** Whether the request was sent. */
@@ -40,16 +41,17 @@ class RequestQueue {
   }
 
   /**
-   * The next request to send, if any, with at most `most` sent at a time. A suspect is sent
-   * alone, to identify the cause of another crash.
+   * The next request to send, if any. Without priority it waits while `most` are sent; with it, the
+   * server has to put it before those. A suspect is sent alone, to identify the cause of another
+   * crash.
    */
   next(most) {
     const suspectIsTried = first(this.#asked)?.crashes > 0;
-    if (this.held || suspectIsTried || this.#asked.size >= most) return undefined;
-    const request = first(this.#suspects) ?? first(this.#waiting);
+    if (this.held || suspectIsTried) return undefined;
+    const usual = this.#asked.size < most ? first(this.#waiting) : undefined;
+    const request = first(this.#suspects) ?? first(this.#urgent) ?? usual;
     if (!request) return undefined;
-    this.#suspects.delete(request);
-    this.#waiting.delete(request);
+    for (const set of [this.#suspects, this.#urgent, this.#waiting]) set.delete(request);
     this.#asked.add(request);
     return request;
   }
@@ -73,7 +75,9 @@ class RequestQueue {
   /** Remove a settled request. */
   forget(request) {
     this.#unsettled.delete(request.id);
-    for (const set of [this.#waiting, this.#suspects, this.#asked]) set.delete(request);
+    for (const set of [this.#waiting, this.#urgent, this.#suspects, this.#asked]) {
+      set.delete(request);
+    }
   }
 }
 

@@ -3,17 +3,24 @@
 const MAX_LINE_BYTES = 1 << 20; // the server's limit
 
 /** The message of a request. */
-function messageOf({ id, path, timeline, stream }) {
-  return { id, path, ...(timeline && { timeline }), ...(stream !== undefined && { stream }) };
+function messageOf({ id, path, timeline, stream, priority }) {
+  return {
+    id,
+    path,
+    ...(timeline && { timeline }),
+    ...(stream !== undefined && { stream }),
+    ...(priority && { priority }),
+  };
 }
 
 /** The error of an invalid or aborted request; null for a valid one. */
 function refusalOf(request) {
-  const { path, timeline, stream, signal } = request;
+  const { path, stream, signal } = request;
   if (signal?.aborted) return { code: 'cancelled', message: 'cancelled', cause: signal.reason };
   if (typeof path !== 'string') return { code: 'invalid_path', message: 'a path is a string' };
-  if (typeof timeline !== 'boolean') {
-    return { code: 'bad_request', message: 'timeline is true or false' };
+  for (const name of ['timeline', 'priority']) {
+    if (typeof request[name] === 'boolean') continue;
+    return { code: 'bad_request', message: `${name} is true or false` };
   }
   if (stream !== undefined && !(Number.isSafeInteger(stream) && stream >= 0)) {
     return { code: 'bad_request', message: 'stream is a whole number from 0 on' };

@@ -16,7 +16,8 @@ from keyscan.audio.scale import PEEK_FRAMES, PEEKS, full_scale
 from keyscan.audio.source import SourceFile
 from keyscan.errors import NoSuchStream
 
-_BLOCK_SAMPLES = 1 << 17  # of all channels together: fits the processor's cache
+BLOCK_SAMPLES = 1 << 17
+"""Of all channels together: fits the processor's cache."""
 _BYTE_ORDERS = {"LITTLE": "<", "BIG": ">"}  # stated in files of the other order than their format's
 _FLOATS = ("FLOAT", "DOUBLE")
 _TYPES = {"PCM_16": ("i2", 2), "PCM_24": ("i4", 3), "PCM_32": ("i4", 4), "FLOAT": ("f4", 4)}
@@ -59,7 +60,7 @@ class SoundfileDecoder:
         states_length = known.paged or known is FREE_FORMAT_MP3
         self.announced_seconds = self.expected_seconds if states_length else None
         self.full_scale = full_scale(self._peek()) if self._file.subtype in _FLOATS else 1.0
-        self._frames_at_once = max(_BLOCK_SAMPLES // self._file.channels, 1)
+        self._frames_at_once = max(BLOCK_SAMPLES // self._file.channels, 1)
         self._order = known.byte_order and _BYTE_ORDERS.get(self._file.endian, known.byte_order)
 
     def _peek(self) -> list[NDArray[Any]]:

@@ -23,7 +23,8 @@ from keyscan.audio.source import SourceFile
 from keyscan.errors import AnalysisError, AnalysisWarning, DecodeFailed, NoAudio, UnsupportedFormat
 from keyscan.runtime import Stages
 
-_RATES = range(1_000, 1_000_001)  # Hz: outside, a header is damaged
+RATES = range(1_000, 1_000_001)
+"""Sample rates of sound, in Hz: outside, a header is damaged."""
 _DSD_RATES = [
     base * factor // 8 for base in (44_100, 48_000) for factor in (256, 512, 1024)
 ]  # of bytes
@@ -223,25 +224,16 @@ class AudioStream:
                 self._source.check()
                 if block is None:
                     return
-                if block.sample_rate not in _RATES and block.sample_rate not in _DSD_RATES:
+                if block.sample_rate not in RATES and block.sample_rate not in _DSD_RATES:
                     raise DecodeFailed(f"the sample rate of {block.sample_rate} Hz is no real one")
                 samples = block.samples[skip:]
                 if self._decoder.full_scale != 1:
                     with np.errstate(invalid="ignore"):  # signalling NaN
                         samples = samples / np.float32(self._decoder.full_scale)
                 skip = max(skip - len(block.samples), 0)
-                self._silence_nonsense(samples)
+                self._bad_samples += silence_nonsense(samples)
             if len(samples):
                 yield Block(samples, block.sample_rate)
-
-    def _silence_nonsense(self, samples: Mono) -> None:
-        """Set NaN and absurdly large samples to zero in place."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.dot(samples, samples) <= _LOUDEST**2:  # false for NaN and anything louder
-                return
-        bad = ~(np.abs(samples) <= _LOUDEST)
-        samples[bad] = 0
-        self._bad_samples += int(np.count_nonzero(bad))
 
     def _damage_found(self) -> tuple[AnalysisWarning, ...]:
         """Compare what was decoded with what the file announces, once all is decoded."""
@@ -258,8 +250,7 @@ class AudioStream:
             text = f"{bad_parts} damaged part(s) of the file were skipped"
             found.append(AnalysisWarning("bad_packets", text))
         if self._bad_samples:
-            text = f"{self._bad_samples} sample(s) that are no sound were silenced"
-            found.append(AnalysisWarning("bad_samples", text))
+            found.append(silenced(self._bad_samples))
         if probed.has_more:
             text = "the file has a second chunk of sound, which was left out, as players do"
             found.append(AnalysisWarning("more_sound", text))
@@ -304,3 +295,18 @@ class AudioStream:
 def _unheard(seconds: float) -> float:
     """How much of a track of this length may be missing without a listener's notice."""
     return max(_LAST_FRAME, min(1.0, seconds / 100))
+
+
+def silence_nonsense(samples: Mono) -> int:
+    """Set NaN and absurdly large samples to zero in place; returns how many there were."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.dot(samples, samples) <= _LOUDEST**2:  # false for NaN and anything louder
+            return 0
+    bad = ~(np.abs(samples) <= _LOUDEST)
+    samples[bad] = 0
+    return int(np.count_nonzero(bad))
+
+
+def silenced(count: int) -> AnalysisWarning:
+    """The warning that ``silence_nonsense`` has found ``count`` samples."""
+    return AnalysisWarning("bad_samples", f"{count} sample(s) that are no sound were silenced")

@@ -187,13 +187,14 @@ def summary_lines(
     if summary.failed:
         codes = ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
         yield from map(paint.failure, wrapped(f"failed: {codes}", width, _INDENT))
-    for line in (
-        *tag_lines(summary.tags),
-        _look_at(summary.doubtful, "doubtful key (?)", "doubtful keys (?)"),
-        _look_at(summary.warned, "file with a warning (!)", "files with a warning (!)"),
+    for line in tag_lines(summary.tags):
+        yield from wrapped(line, width, _INDENT)
+    for paths, one, several in (
+        (summary.doubtful, "doubtful key (?)", "doubtful keys (?)"),
+        (summary.warned, "file with a warning (!)", "files with a warning (!)"),
     ):
-        if line:
-            yield from wrapped(line, width, _INDENT)
+        if paths:
+            yield from wrapped(_look_at(paths, one, several), width, _INDENT)
     if sum(summary.keys.values()) > 1:
         yield "keys:"
         yield from _histogram(summary.keys, style, width, paint)
@@ -207,8 +208,6 @@ def summary_lines(
 
 def _look_at(paths: Sequence[str], one: str, several: str) -> str:
     """What a person should look at, with the first few names and the mark in the table."""
-    if not paths:
-        return ""
     names = [shown(path) for path in paths[:_MOST_NAMES]]
     if more := len(paths) - len(names):
         names.append(f"{more:,} more")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from keyscan.analysis import Analysis
@@ -65,16 +66,27 @@ class Engine:
     """As many worker processes as there is work for, each with a thread of this process.
 
     The order of calls: ``Engine(...)`` starts the first worker process, ``load()`` the model
-    meanwhile; ``serve()`` starts the threads; ``kill()`` and ``close()`` end it.
+    meanwhile; ``serve()`` starts the threads; ``kill()`` and ``close()`` end it. In a program that
+    goes on without it, ``join()`` comes after ``kill()``.
     """
 
-    def __init__(self, options: EngineOptions, on_startup: Callable[[str, float], object]) -> None:
+    def __init__(
+        self,
+        options: EngineOptions,
+        on_startup: Callable[[str, float], object],
+        *,
+        embedded: bool = False,
+    ) -> None:
         """``on_startup`` gets the name and the seconds of each part of the start.
+
+        ``embedded``: the program is not ours. torch's threads and the memory of the program stay
+        as they are, and ``load`` gives torch one core in the thread that calls it.
 
         Raises:
             NoCache: there can be no cache at the path that the options name.
         """
         self.size = options.workers
+        self._embedded = embedded
         self._options = options
         self._on_startup = on_startup
         self._database = None
@@ -86,11 +98,13 @@ class Engine:
         self._supervisor = Supervisor()
         self._lock = threading.RLock()  # a signal handler may interrupt its owner
         self._workers: list[Worker] = []
+        self._threads: list[threading.Thread] = []
+        self._working = 0  # threads of workers
         self._killed = False
         self._run_worker: Callable[[Worker], None] | None = None
         self._first: Future[Worker] = Future()
         first = self._new_worker()
-        threading.Thread(target=self._start_first, args=(first,), daemon=True).start()
+        self._start_thread("first worker", partial(self._start_first, first))
 
     def load(self) -> ModelInfo:
         """Load and warm up the model, and wait for the first worker process.
@@ -110,13 +124,18 @@ class Engine:
 
         measured("import torch")
         from keyscan.model.checkpoint import configure_torch, load_model
+        from keyscan.model.own_thread import use_one_core
 
         measured("other imports")
         settings = self._options.model
-        configure_torch(settings)
+        if self._embedded:
+            use_one_core()
+        else:
+            configure_torch(settings)
         self._model = model = load_model(settings.path, settings.device)
         measured("model load")
-        keep_freed_memory()
+        if not self._embedded:
+            keep_freed_memory()
         model.warm_up()
         give_back_freed_memory()
         measured("warm-up")
@@ -144,26 +163,37 @@ class Engine:
             next_task: waits for a task; None: there will be no other. Worker threads call it.
             on_done: is called once for each task, by the model's thread; it must not raise.
         """
-        inbox: queue.Queue[tuple[AnyTask, _Found, float]] = queue.Queue(2 * self.size)
+        inbox: queue.Queue[tuple[AnyTask, _Found, float] | None] = queue.Queue(2 * self.size)
 
         def run_worker(worker: Worker) -> None:
-            while not self._killed:
-                self._ensure_alive(worker)
-                task = next_task()
-                if task is None:
-                    return
-                since = time.perf_counter()
-                inbox.put((task, self._decode(worker, task), since))  # bounds the spectrograms
+            try:
+                while not self._killed:
+                    self._ensure_alive(worker)
+                    task = next_task()
+                    if task is None:
+                        return
+                    since = time.perf_counter()
+                    inbox.put((task, self._decode(worker, task), since))  # bounds the spectrograms
+            finally:
+                with self._lock:
+                    self._working -= 1
+                    is_last = not self._working
+                if is_last:
+                    inbox.put(None)
 
         def run_model() -> None:
-            while True:
-                task, found, since = inbox.get()
+            if self._embedded:
+                from keyscan.model.own_thread import use_one_core
+
+                use_one_core()
+            while (item := inbox.get()) is not None:
+                task, found, since = item
                 if not self._killed:
                     on_done(task, self._finish(task, found, since))
 
         self._run_worker = run_worker
-        threading.Thread(target=run_model, name="model", daemon=True).start()
-        self._start_thread(self._first.result())
+        self._start_thread("model", run_model)
+        self._work(self._first.result())
 
     def grow(self) -> None:
         """Add a worker if there are fewer than allowed."""
@@ -172,7 +202,7 @@ class Engine:
                 return
             worker = self._new_worker()
         try:
-            self._start_thread(worker)
+            self._work(worker)
         except RuntimeError:  # the system has no room for a thread: the other workers go on
             self._workers.remove(worker)
 
@@ -182,6 +212,19 @@ class Engine:
         with self._lock:
             for worker in self._workers:
                 worker.close()
+
+    def join(self, timeout: float) -> None:
+        """After ``kill``, wait for the end of all threads and processes, ``timeout`` at most.
+
+        ``next_task`` must return None from now on.
+        """
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(deadline - time.monotonic(), 0))
+        for worker in self._workers:
+            worker.end()
+        self._supervisor.close()
 
     def close(self, timeout: float) -> None:
         """Write what the cache still has to keep, in ``timeout`` seconds at most."""
@@ -218,10 +261,21 @@ class Engine:
         self._on_startup("worker imports", started.import_seconds)
         self._on_startup("worker warm-up", started.warm_up_seconds)
 
-    def _start_thread(self, worker: Worker) -> None:
+    def _work(self, worker: Worker) -> None:
         assert self._run_worker is not None
-        run, name = self._run_worker, "worker"
-        threading.Thread(target=run, args=(worker,), name=name, daemon=True).start()
+        with self._lock:
+            self._working += 1
+        try:
+            self._start_thread("worker", partial(self._run_worker, worker))
+        except RuntimeError:
+            with self._lock:
+                self._working -= 1
+            raise
+
+    def _start_thread(self, name: str, run: Callable[[], object]) -> None:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _ensure_alive(self, worker: Worker) -> None:
         """Start the worker's process if there is none, or if it is to be replaced."""

@@ -19,6 +19,7 @@ from keyscan.options import WorkerOptions
 log = logging.getLogger(__name__)
 
 _PERIOD = 0.05  # seconds between two looks at a busy worker
+_END_SECONDS = 1.0
 _STOP_SECONDS = 1.0  # for a decoder to end a cancelled file; it looks between blocks
 
 
@@ -83,6 +84,7 @@ class Supervisor:
         self._changed = threading.Condition()
         self._watches: set[Watch] = set()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     @contextmanager
     def watching(self, watch: Watch) -> Iterator[None]:
@@ -99,10 +101,20 @@ class Supervisor:
             with self._changed:
                 self._watches.remove(watch)
 
+    def close(self) -> None:
+        """End the thread, once nothing is watched."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(_END_SECONDS)  # a file that does not end is watched for ever
+
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._watches)
+                self._changed.wait_for(lambda: self._watches or self._closed)
+                if self._closed and not self._watches:
+                    return
             time.sleep(_PERIOD)  # not on the condition: a file of milliseconds wakes no thread
             with self._changed:
                 for watch in self._watches:

@@ -24,6 +24,9 @@ from keyscan.options import WorkerOptions
 from keyscan.spectrogram.constant_q import Features
 from keyscan.start import explained
 
+NAME = "keyscan decoder"
+"""Of the processes."""
+
 _START_SECONDS = 60.0  # a cold disk and a virus scanner can make the imports slow
 _END_SECONDS = 1.0
 _POLL_SECONDS = 1.0  # between two looks at the verdict while the process is silent
@@ -59,7 +62,7 @@ class Worker:
         Raises:
             WorkerFailed: it died, stayed silent or could not load its libraries.
         """
-        self._end()
+        self.end()
         context = multiprocessing.get_context("spawn")
         reason = f"it said nothing for {_START_SECONDS:g} seconds"
         try:
@@ -67,7 +70,7 @@ class Worker:
             self._process = context.Process(
                 target=worker_main,
                 args=(theirs, self._options, self._cache),
-                name="decoder",
+                name=NAME,
                 daemon=True,
             )
             with self._spawning, _ctrl_c_blocked():  # the child inherits that
@@ -85,7 +88,7 @@ class Worker:
             reason = f"{self._fate()}; if that happens again, install the analyzer again"
         except Exception as error:  # the system refuses, or the message is not a greeting
             reason = str(explained(error))
-        self._end()
+        self.end()
         raise WorkerFailed(f"a decoding process could not be started: {reason}")
 
     def run(self, work: Work, cancelled: threading.Event) -> Features | Known:
@@ -133,7 +136,15 @@ class Worker:
         self._files_sized = self._files
         grown = self._size() > self._options.recycle_size
         if grown or self._files >= self._options.recycle_files:
-            self._end()
+            self.end()
+
+    def end(self) -> None:
+        """End the process, wait until it is gone and let go of it."""
+        self._kill()
+        self._fate()
+        if self._connection is not None:
+            self._connection.close()
+        self._process = self._connection = None
 
     def close(self) -> None:
         """End the process at once, and start no other; for any thread."""
@@ -144,11 +155,11 @@ class Worker:
     def _explained(self, watch: Watch, nonsense: str) -> AnalysisError:
         """Why there is no answer: the supervisor's verdict, or what the process died of."""
         if watch.verdict is not None:
-            self._end()
+            self.end()
             return watch.verdict
         fate = f"it sent no sensible answer: {nonsense}" if nonsense else self._fate()
         code = self._exit_code()
-        self._end()
+        self.end()
         if code == OUT_OF_MEMORY:
             return out_of_memory(self._options)
         if watch.accepted:
@@ -163,14 +174,6 @@ class Worker:
     def _size(self) -> int:
         process = self._process
         return resident_bytes(process.pid) if process is not None and process.pid else 0
-
-    def _end(self) -> None:
-        """Let go of the process, which must not be left running."""
-        self._kill()
-        self._fate()
-        if self._connection is not None:
-            self._connection.close()
-        self._process = self._connection = None
 
     def _fate(self) -> str:
         """Wait for the end of the process, which is dying, and say what it died of."""

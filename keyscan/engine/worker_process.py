@@ -19,7 +19,12 @@ from keyscan.engine.messages import Accepted, Opened, Started, Stop, Work, recei
 from keyscan.errors import AnalysisError, InternalError, InvalidPath, StartFailed
 from keyscan.locations import meant_path
 from keyscan.options import WorkerOptions
-from keyscan.runtime import give_back_freed_memory, keep_freed_memory, open_missing_streams
+from keyscan.runtime import (
+    give_back_freed_memory,
+    keep_freed_memory,
+    open_missing_streams,
+    pin_threads,
+)
 from keyscan.start import loading
 
 try:
@@ -48,6 +53,7 @@ def worker_main(connection: Connection, options: WorkerOptions, cache: str | Non
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server acts
     open_missing_streams()
+    pin_threads()  # a program that is not ours has not
     nowhere = os.open(os.devnull, os.O_WRONLY)
     mute_libraries(nowhere)
 

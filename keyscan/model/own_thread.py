@@ -19,12 +19,7 @@ _STARTING = threading.Lock()
 
 
 class ModelThread:
-    """A model and the one thread that calls torch for it.
-
-    torch has a number of threads for each thread that calls it, and ``torch.set_num_threads`` also
-    sets the default of threads to come. Here it is 1; the caller's and the default stay as they
-    are.
-    """
+    """A model and the one thread that calls torch for it, on one core."""
 
     def __init__(self, path: Path | None) -> None:
         """Load the checkpoint at ``path``; None is the packaged one.
@@ -33,10 +28,7 @@ class ModelThread:
             ModelError: the checkpoint cannot be used.
         """
         self._thread = ThreadPoolExecutor(1, "keyscan model")
-        with _STARTING:
-            threads = torch.get_num_threads()
-            self._thread.submit(_use_one_core).result()
-            torch.set_num_threads(threads)
+        self._thread.submit(use_one_core).result()
         self._model: KeyModel = self._thread.submit(load_model, path).result()
 
     @property
@@ -61,9 +53,17 @@ class ModelThread:
         ).result()
 
 
-def _use_one_core() -> None:
-    torch.get_num_threads()  # torch sets the default when a thread first needs it
-    torch.set_num_threads(1)
+def use_one_core() -> None:
+    """Give torch one core in the thread that calls this; all others keep what they have.
+
+    torch has a number of threads for each thread that calls it, and ``torch.set_num_threads`` also
+    sets the default of threads to come, which another thread restores.
+    """
+    with _STARTING, ThreadPoolExecutor(1) as other:
+        default = other.submit(torch.get_num_threads).result()
+        torch.get_num_threads()  # torch sets the default when a thread first needs it
+        torch.set_num_threads(1)
+        other.submit(torch.set_num_threads, default).result()
 
 
 def model_thread(path: Path | None) -> ModelThread:

@@ -1,9 +1,10 @@
 """The messages of the line protocol: bytes to requests, replies to bytes. No I/O.
 
 A request is a JSON object on a line of its own, in UTF-8: ``{"id": 1, "path": "/music/a.mp3"}``,
-with ``"timeline": true`` for the key over time, and ``"stream": 1`` for the second audio stream of
-the file; ``{"type": "reset"}`` to forget all files asked for so far;
-``{"type": "cancel", "id": 1}`` to forget one; ``{"type": "ping"}`` for a ``pong``.
+with ``"timeline": true`` for the key over time, ``"stream": 1`` for the second audio stream of the
+file, and ``"priority": true`` for a file that goes before all that wait; ``{"type": "reset"}`` to
+forget all files asked for so far; ``{"type": "cancel", "id": 1}`` to forget one;
+``{"type": "ping"}`` for a ``pong``. ``keyscan.server.schema`` describes every message.
 
 Every request for a file gets exactly one success or error reply, or, after a reset, none. Every
 other line gets a reply too: a line that is not a request an error with the code ``bad_request``.
@@ -23,6 +24,8 @@ from keyscan.keys import KeyStyle
 from keyscan.locations import written_path
 
 PROTOCOL_VERSION = 2
+FEATURES = ("cancel", "ping", "priority", "reset", "stream", "timeline")
+"""What a request may be or ask for beyond a path: ``ready`` lists them."""
 MAX_LINE_BYTES = 1 << 20
 
 RequestId = str | int | float
@@ -30,12 +33,17 @@ RequestId = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class Analyze:
-    """``timeline``: the key over time is wanted as well. ``stream``: an audio stream's number."""
+    """A request for a file.
+
+    ``timeline``: the key over time is wanted as well. ``stream``: an audio stream's number.
+    ``priority``: the file goes before all that wait.
+    """
 
     id: RequestId
     path: str
     timeline: bool = False
     stream: int | None = None
+    priority: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +116,15 @@ def _request(value: dict[str, Any]) -> Request:
     if not isinstance(path, str) or not path:
         what = '"path" is missing' if "path" not in value else '"path" must be a non-empty string'
         raise BadRequest(what, known_id)
-    timeline = value.get("timeline", False)
-    if not isinstance(timeline, bool):
-        raise BadRequest(f'"timeline" must be true or false, not {_shown(timeline)}', known_id)
-    return Analyze(known_id, path, timeline, _stream(value, known_id))
+    timeline, priority = (_flag(value, name, known_id) for name in ("timeline", "priority"))
+    return Analyze(known_id, path, timeline, _stream(value, known_id), priority)
+
+
+def _flag(value: dict[str, Any], name: str, known_id: RequestId) -> bool:
+    flag = value.get(name, False)
+    if not isinstance(flag, bool):
+        raise BadRequest(f'"{name}" must be true or false, not {_shown(flag)}', known_id)
+    return flag
 
 
 def _stream(value: dict[str, Any], known_id: RequestId) -> int | None:

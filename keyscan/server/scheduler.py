@@ -49,7 +49,7 @@ class Scheduler:
         return self._generation
 
     def submit(self, request: Analyze) -> bool:
-        """Queue a request; true if no waiting worker will take it at once."""
+        """Queue a request, one with priority as the first; true if no waiting worker takes it."""
         key = _key(request.id)
         with self._changed:
             if key in self._queued or key in self._wanted:
@@ -57,6 +57,8 @@ class Scheduler:
                 self._emit(failure(request, self._generation, DuplicateId(text)))
                 return False
             self._queued[key] = request
+            if request.priority:
+                self._queued.move_to_end(key, last=False)
             self._changed.notify_all()
             return len(self._queued) > self._waiting_workers
 

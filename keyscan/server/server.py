@@ -16,10 +16,12 @@ from keyscan import __version__
 from keyscan.analysis import Analysis, Message
 from keyscan.engine.engine import Engine, Outcome
 from keyscan.errors import BadRequest
+from keyscan.keys import NOTATIONS, SPELLINGS
 from keyscan.locations import meant_path
 from keyscan.options import ServeOptions
 from keyscan.runtime import file_table, profiling_enabled
 from keyscan.server.protocol import (
+    FEATURES,
     PROTOCOL_VERSION,
     Analyze,
     Cancel,
@@ -129,6 +131,9 @@ class Server:
             "model": self._model.name,
             "workers": self._engine.size,
             "generation": self._scheduler.generation,
+            "features": list(FEATURES),
+            "notations": list(NOTATIONS),
+            "spellings": list(SPELLINGS),
         }
 
     def _end_when_done(self) -> None:

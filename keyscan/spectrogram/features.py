@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keyscan.audio.samples import AnySamples, SampleStream
 from keyscan.audio.source import SourceFile
 from keyscan.audio.stream import AudioStream
 from keyscan.errors import (
@@ -34,7 +35,7 @@ from keyscan.spectrogram.constant_q import (
 if TYPE_CHECKING:
     from keyscan.spectrogram.reference import LibrosaConstantQ
 
-__all__ = ["MIN_SECONDS", "Features", "extract_features", "warm_up"]
+__all__ = ["MIN_SECONDS", "Features", "extract_features", "features_of_samples", "warm_up"]
 
 MIN_SECONDS = 1.5
 """The shortest track that is analysed."""
@@ -95,14 +96,32 @@ def extract_features(
     raise failure
 
 
+def features_of_samples(
+    samples: AnySamples, sample_rate: int, *, mean_only: bool = False
+) -> Features:
+    """Transform samples in memory: the features of a WAV file with the same samples.
+
+    Args:
+        samples: (n,) or (n, channels), as ``SampleStream`` takes them.
+        sample_rate: in Hz.
+        mean_only: as in ``extract_features``.
+
+    Raises:
+        AnalysisError: the samples cannot be analysed; the class says why.
+    """
+    stages = Stages()
+    audio = SampleStream(samples, sample_rate, _transform("matrix").sample_rate, stages)
+    return _features(audio, "matrix", stages, lambda: False, mean_only)
+
+
 def _features(
-    audio: AudioStream,
+    audio: AudioStream | SampleStream,
     engine: CqtEngine,
     stages: Stages,
     should_stop: Callable[[], bool],
     mean_only: bool,
 ) -> Features:
-    """The features of the audio stream that ``audio`` decodes."""
+    """The features of what ``audio`` gives."""
     spectrogram = _spectrogram(audio, engine, stages, should_stop)
     duration, warnings = audio.duration, audio.warnings
     if audio.mix.cancels:
@@ -119,7 +138,10 @@ def _features(
 
 
 def _spectrogram(
-    stream: AudioStream, engine: CqtEngine, stages: Stages, should_stop: Callable[[], bool]
+    stream: AudioStream | SampleStream,
+    engine: CqtEngine,
+    stages: Stages,
+    should_stop: Callable[[], bool],
 ) -> FloatArray:
     """``log1p(|C|)`` of a stream at its start."""
     transform = _transform(engine)

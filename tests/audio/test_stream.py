@@ -84,7 +84,7 @@ def test_the_size_of_the_blocks_changes_nothing(
     with AudioStream(path, SAMPLE_RATE) as stream:
         expected = np.concatenate(list(stream))
 
-    monkeypatch.setattr("keyscan.audio.soundfile_decoder._BLOCK_SAMPLES", block)
+    monkeypatch.setattr("keyscan.audio.soundfile_decoder.BLOCK_SAMPLES", block)
     monkeypatch.setattr("keyscan.audio.pyav_decoder._BLOCK_SAMPLES", block)
     with AudioStream(path, SAMPLE_RATE) as stream:
         blocks = list(stream)

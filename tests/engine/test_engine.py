@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import queue
 import threading
@@ -139,6 +140,21 @@ def test_a_killed_engine_answers_no_more(track, endless):
     user.tasks.put(Task(path=str(track)))
     with pytest.raises(queue.Empty):
         user.outcomes.get(timeout=1.0)
+
+
+def test_a_killed_engine_leaves_no_thread_and_no_process(track, endless):
+    threads, processes = set(threading.enumerate()), set(multiprocessing.active_children())
+    user = User()
+    user.analyse(track)
+    user.tasks.put(Task(path=str(endless)))
+    assert len(set(threading.enumerate()) - threads) > 2
+    assert len(set(multiprocessing.active_children()) - processes) == 2
+    user.engine.kill()
+    for _ in range(2):
+        user.tasks.put(None)
+    user.engine.join(PATIENCE)
+    assert set(threading.enumerate()) <= threads
+    assert set(multiprocessing.active_children()) <= processes
 
 
 def test_what_keeps_it_from_starting(tmp_path):

@@ -41,6 +41,16 @@ def test_a_watch_that_has_ended_is_looked_at_no_more():
     assert first.count == seen
 
 
+def test_its_thread_ends_when_it_is_closed():
+    before = set(threading.enumerate())
+    supervisor = Supervisor()
+    supervisor.close()
+    with supervisor.watching(Looked()):
+        assert len(set(threading.enumerate()) - before) == 1
+    supervisor.close()
+    assert set(threading.enumerate()) <= before
+
+
 @pytest.mark.parametrize(("timeout", "text"), [(0.300001, "0.3"), (1.0, "1")])
 def test_the_time_limit_is_told_in_round_seconds(timeout, text):
     ours, theirs = multiprocessing.Pipe()

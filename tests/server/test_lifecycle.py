@@ -17,6 +17,7 @@ from keyscan.errors import DecoderCrashed, Silent, TimedOut, TooShort, WorkerFai
 from keyscan.server.protocol import Analyze, Cancel, Ping, failure, parse
 from keyscan.server.scheduler import Job, Scheduler
 from tests.ledger import Ledger, Message
+from tests.messages import check_reply
 
 IDS = (1, 1.0, "1", "a", "b")
 ERRORS = {kind.code: kind for kind in (Silent, TimedOut, DecoderCrashed, WorkerFailed, TooShort)}
@@ -46,11 +47,11 @@ class Client:
 
     def __init__(self, ledger: Ledger | Recorder) -> None:
         self.ledger = ledger
-        self.scheduler = Scheduler(ledger.received)
+        self.scheduler = Scheduler(lambda message: ledger.received(check_reply(message)))
 
-    def analyze(self, request_id, path="/a.mp3"):
-        self.ledger.sent({"id": request_id, "path": path})
-        self.scheduler.submit(Analyze(request_id, path))
+    def analyze(self, request_id, path="/a.mp3", priority=False):
+        self.ledger.sent({"id": request_id, "path": path, "priority": priority})
+        self.scheduler.submit(Analyze(request_id, path, priority=priority))
 
     def cancel(self, request_id):
         self.ledger.sent({"type": "cancel", "id": request_id})
@@ -90,13 +91,14 @@ class Protocol(RuleBasedStateMachine):
         return repr(request_id) in ids
 
     @precondition(lambda self: not self.closed)
-    @rule(request_id=st.sampled_from(IDS), name=st.sampled_from("xyz"))
-    def analyze(self, request_id, name):
+    @rule(request_id=st.sampled_from(IDS), name=st.sampled_from("xyz"), priority=st.booleans())
+    def analyze(self, request_id, name, priority):
         refused, before = self.waits(request_id), self.ledger.replies["duplicate_id"]
-        self.client.analyze(request_id, f"/{name}.mp3")
+        self.client.analyze(request_id, f"/{name}.mp3", priority)
         assert self.ledger.replies["duplicate_id"] == before + refused
         if not refused:
-            self.queued.append((request_id, f"/{name}.mp3"))
+            place = 0 if priority else len(self.queued)
+            self.queued.insert(place, (request_id, f"/{name}.mp3"))
 
     @precondition(lambda self: not self.closed)
     @rule(request_id=st.sampled_from(IDS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from keyscan.server.protocol import (
     rejection,
     success,
 )
+from tests.messages import check_line, check_reply
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
@@ -38,6 +40,9 @@ looks_like_a_request = st.fixed_dictionaries(
         "id": json_values,
         "path": json_values | st.text(min_size=1),
         "type": json_values | st.sampled_from(["reset", "cancel", "ping", "analyze"]),
+        "timeline": json_values | st.booleans(),
+        "stream": json_values | st.integers(),
+        "priority": json_values | st.booleans(),
         "extra": json_values,
     },
 )
@@ -50,10 +55,11 @@ looks_like_a_request = st.fixed_dictionaries(
 @example(b'{"id": NaN, "path": "x"}')
 @example(b"\xff\xfe{")
 def test_any_line_is_a_request_or_a_bad_request(line):
+    check_line(line)
     try:
         request = parse(line)
     except BadRequest as error:
-        reply = json.loads(encode(rejection(error, 3)))
+        reply = check_reply(json.loads(encode(rejection(error, 3))))
         assert reply["status"] == "error"
         assert reply["code"] == "bad_request"
         assert reply["error"]
@@ -72,15 +78,16 @@ def test_nesting_of_any_depth_is_answered(depth):
 
 @given(ids, st.text(min_size=1), st.dictionaries(st.text(), json_values))
 def test_a_good_request_is_read_whatever_else_it_carries(request_id, path, extra):
-    for timeline in (True, False):
-        request = {"id": request_id, "path": path, "type": None, "timeline": timeline}
+    for timeline, priority in itertools.product((True, False), repeat=2):
+        options = {"timeline": timeline, "stream": None, "priority": priority}
+        request = {"id": request_id, "path": path, "type": None, **options}
         line = json.dumps({**extra, **request}).encode()
-        assert parse(line) == Analyze(request_id, path, timeline)
+        assert parse(check_line(line)) == Analyze(request_id, path, **options)
 
 
 @given(ids, st.text(min_size=1))
 def test_ids_and_names_come_back_as_they_were_sent(request_id, path):
-    reply = json.loads(encode(failure(Analyze(request_id, path), 0, Silent("nothing"))))
+    reply = check_reply(json.loads(encode(failure(Analyze(request_id, path), 0, Silent("no")))))
     assert reply["id"] == request_id
     assert type(reply["id"]) is type(request_id)
 
@@ -103,6 +110,9 @@ def test_ids_and_names_come_back_as_they_were_sent(request_id, path):
         (b'{"id": 1, "path": 7}', "non-empty string"),
         (b'{"id": 1, "path": "a", "timeline": 1}', '"timeline" must be true or false, not 1'),
         (b'{"id": 1, "path": "a", "timeline": null}', "true or false, not null"),
+        (b'{"id": 1, "path": "a", "priority": 1}', '"priority" must be true or false, not 1'),
+        (b'{"id": 1, "path": "a", "priority": "high"}', 'true or false, not "high"'),
+        (b'{"id": 1, "path": "a", "priority": null}', "true or false, not null"),
         (b'{"id": 1, "path": "a", "stream": -1}', '"stream" must be a whole number from 0 on'),
         (b'{"id": 1, "path": "a", "stream": 1.0}', "from 0 on, not 1.0"),
         (b'{"id": 1, "path": "a", "stream": "1"}', 'from 0 on, not "1"'),
@@ -116,7 +126,7 @@ def test_ids_and_names_come_back_as_they_were_sent(request_id, path):
 )
 def test_what_is_wrong_is_said(line, message):
     with pytest.raises(BadRequest, match=message):
-        parse(line)
+        parse(line if isinstance(line, OversizedLine) else check_line(line))
 
 
 def test_an_id_that_can_be_read_is_given_back_with_the_error():
@@ -151,7 +161,8 @@ def estimate(text, tuning=3.14159, **others):
 
 
 def reply_to(found, style=None):
-    return success(Analyze("x", found.path), 0, found, style or KeyStyle())
+    reply = success(Analyze("x", found.path), 0, found, style or KeyStyle())
+    return check_reply(json.loads(encode(reply)))
 
 
 def test_success_keeps_the_fields_of_the_existing_analyzer():
@@ -203,7 +214,7 @@ def test_the_key_over_time_is_told_to_those_who_ask():
     second = Segment(61.234, 90.0, Key.parse("F#m"), 0.5)
     found = replace(estimate("E minor"), timeline=Timeline((first, second), first, second))
     style, asked = KeyStyle("camelot"), Analyze("x", "a.mp3", timeline=True)
-    reply = success(asked, 0, found, style)
+    reply = check_reply(success(asked, 0, found, style))
     assert reply["timeline"] == [
         {"start": 0.0, "end": 61.23, "camelot": "9A", "openkey": "2m", "key": "9A",
          "confidence": 0.9112, "tonal": True},

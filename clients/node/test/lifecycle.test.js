@@ -11,12 +11,12 @@ const { test } = require('node:test');
 const { KeyAnalyzer } = require('..');
 const { DEFAULTS } = require('../options.js');
 const {
-  alive, ask, children, codes, COMMAND, endless, FAKE, PATIENCE, start, TRACKS, until,
-} = require('./support.js'); // prettier-ignore
+  alive, ask, children, codes, COMMAND, endless, FAKE, PATIENCE, REAL, start, TRACKS, until,
+} = require('../testing/support.js'); // prettier-ignore
 
 const QUICK = { restartDelay: 10 };
 
-test('a server that is killed in the middle costs no file', PATIENCE, async (t) => {
+test('a server that is killed in the middle costs no file', REAL, async (t) => {
   const analyzer = start(t, { workers: 2, ...QUICK });
   const exit = once(analyzer, 'exit');
   const restart = once(analyzer, 'restart');
@@ -41,7 +41,7 @@ test('a server that is killed in the middle costs no file', PATIENCE, async (t) 
   assert.equal(alive(first), false);
 });
 
-test('close lets thousands of files finish that wait for a slow server', PATIENCE, async (t) => {
+test('close lets thousands of files finish that wait for a slow server', REAL, async (t) => {
   const analyzer = start(t, { workers: 2, maxInFlight: 2000 });
   await once(analyzer, 'ready');
   const processes = [analyzer.pid, ...children(analyzer.pid)];
@@ -62,7 +62,7 @@ test('close lets thousands of files finish that wait for a slow server', PATIENC
   await until(() => !processes.some(alive));
 });
 
-test('a server that hangs is killed; kill leaves no process', PATIENCE, async (t) => {
+test('a server that hangs is killed; kill leaves no process', REAL, async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'keys-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const analyzer = start(t, { workers: 1, heartbeatInterval: 1000, missedHeartbeats: 4, ...QUICK });
@@ -85,7 +85,7 @@ test('a server that hangs is killed; kill leaves no process', PATIENCE, async (t
   await assert.rejects(analyzer.analyze(TRACKS[0].path), { code: 'closed' });
 });
 
-test('a server that cannot start says why, at once', PATIENCE, async (t) => {
+test('a server that cannot start says why, at once', REAL, async (t) => {
   const missing = path.join(os.tmpdir(), 'no', 'openkeyscan-analyzer');
   const cases = [
     [{}, [missing], /ENOENT/],
@@ -132,7 +132,7 @@ test('counts are whole numbers, and no time is longer than a timer can be set fo
   }
 });
 
-test('the longest times do not run out at once', PATIENCE, async (t) => {
+test('the longest times do not run out at once', REAL, async (t) => {
   const longest = 2 ** 31 - 1;
   const times = { readyTimeout: longest, heartbeatInterval: 1e9, maxRestartDelay: longest };
   const analyzer = start(t, { ...times, missedHeartbeats: 1, restartDelay: longest });
@@ -158,7 +158,7 @@ test('a file that brings the server down twice is given up, and no other', PATIE
   assert.equal(restarts.length, 3, 'once with all, once with each of the two');
 });
 
-test('a suspect that is cancelled is not mistaken for the next', PATIENCE, async (t) => {
+test('a suspect that is cancelled is not mistaken for the next', REAL, async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'keys-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const analyzer = start(t, { workers: 1, ...QUICK });
@@ -219,6 +219,16 @@ test('what waits is asked when the server reads again', PATIENCE, async (t) => {
   process.kill(analyzer.pid, 'SIGCONT');
   const expected = [...Array(150).fill('cancelled'), ...Array(150).fill('ok')];
   assert.deepEqual(codes(await outcomes), expected);
+});
+
+test('priority counts before the server is ready, too', PATIENCE, async (t) => {
+  const analyzer = start(t, { maxInFlight: 1 }, FAKE);
+  const order = [];
+  const promises = ['a', 'b', 'clicked'].map((file) => {
+    return analyzer.analyze(file, { priority: file === 'clicked' }).then(() => order.push(file));
+  });
+  await Promise.all(promises);
+  assert.deepEqual(order, ['clicked', 'a', 'b']);
 });
 
 test('a reset is complete when the server dies of it', PATIENCE, async (t) => {

@@ -11,7 +11,9 @@ const path = require('node:path');
 const { test } = require('node:test');
 const client = require('openkeyscan-analyzer-client');
 const { DEFAULTS } = require('../options.js');
-const { alive, children, COMMAND, PATIENCE, start, TRACKS, until } = require('./support.js');
+const {
+  alive, children, COMMAND, PATIENCE, REAL, start, TRACKS, until,
+} = require('../testing/support.js'); // prettier-ignore
 
 const read = (name) => fs.readFileSync(path.join(__dirname, '..', name), 'utf8');
 const types = read('index.d.ts');
@@ -50,7 +52,7 @@ test('the types declare every method, option, event and error', () => {
   assert.deepEqual(new Set([...declared].map(([, code]) => code)), new Set(codes));
 });
 
-test('the types declare every field of a reply, and no other', PATIENCE, async (t) => {
+test('the types declare every field of a reply, and no other', REAL, async (t) => {
   const half = path.join(temporaryFolder(t), 'half.wav'); // of which less is certain
   const whole = fs.readFileSync(TRACKS[0].path);
   fs.writeFileSync(half, whole.subarray(0, whole.length / 2));
@@ -83,18 +85,28 @@ test('import and require give the same', async () => {
   const classes = [...types.matchAll(/^export class (\w+)/gm)];
   const declared = [...classes, ...functions].map(([, name]) => name);
   assert.deepEqual(Object.keys(client).sort(), declared.sort());
-  const { files, scripts } = JSON.parse(read('package.json'));
+  const { files } = JSON.parse(read('package.json'));
   const folder = fs.readdirSync(path.join(__dirname, '..'));
   const code = folder.filter((name) => /\.(js|d\.ts)$/.test(name));
   assert.deepEqual([...files].sort(), code.sort());
-  const tests = fs.readdirSync(__dirname).filter((name) => name.endsWith('.test.js'));
-  assert.deepEqual(scripts.test.match(/\w+\.test\.js/g).sort(), tests.sort());
 });
 
-test('the page shows the example that is tested, and names every option and error', () => {
+test('the page shows the app that is tested, and every option, method, event and error', () => {
   const page = read('README.md');
   assert.ok(page.includes(`\`\`\`js\n${read('example.js')}\`\`\``));
-  for (const option of Object.keys(DEFAULTS)) assert.ok(page.includes(`\`${option}\``), option);
+  const rows = page.match(/^\| `.*\|$/gm);
+  const row = (name) => rows.find((text) => new RegExp(`^\\| [^|]*\`${name}\\b`).test(text)) ?? '';
+  for (const [option, value] of Object.entries(DEFAULTS)) {
+    const shown = typeof value === 'number' ? ` ${value.toLocaleString('en-US')} |` : '|';
+    assert.ok(row(option).endsWith(shown), option);
+  }
+  const methods = members('class KeyAnalyzer extends EventEmitter');
+  for (const name of ['on', 'once', 'off']) methods.delete(name);
+  const declared = types.split('type ClientErrorCode =')[1].split(';')[0].matchAll(/'(\w+)'/g);
+  const codes = [...declared].map(([, code]) => code);
+  for (const name of [...methods, ...members('interface KeyAnalyzerEvents'), ...codes]) {
+    assert.ok(row(name), name);
+  }
 });
 
 /** The folder that an app ships, with an executable that is the server under test. */
@@ -107,14 +119,41 @@ function resourcesFolder(t) {
   return resources;
 }
 
-test('the first lines of the page print a key', PATIENCE, (t) => {
+test('the first lines of the page print a key', REAL, (t) => {
   const [, lines] = read('README.md').match(/```js\n([^`]*)```/);
   const script = lines
     .replace('/path/to', resourcesFolder(t))
     .replace('/music/track.mp3', TRACKS[0].path);
+  assert.ok(printed(script).startsWith(`${TRACKS[0].camelot} `));
+});
+
+/** What a script prints that runs in the folder of the package. */
+function printed(script) {
   const options = { ...PATIENCE, cwd: path.join(__dirname, '..') };
-  const output = execFileSync(process.execPath, ['-e', script], options).toString();
-  assert.ok(output.startsWith(`${TRACKS[0].camelot} `), output);
+  return execFileSync(process.execPath, ['-e', script], options).toString();
+}
+
+test('the other examples of the page print what their comments say', REAL, (t) => {
+  const resources = resourcesFolder(t);
+  const notes = path.join(resources, 'notes.mp3');
+  fs.writeFileSync(notes, 'buy milk\n'.repeat(100));
+  const command = path.join(resources, 'openkeyscan-analyzer', 'openkeyscan-analyzer');
+  const blocks = [...read('README.md').matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
+  const examples = blocks.slice(1).filter((code) => code !== read('example.js'));
+  assert.ok(examples.length >= 5);
+  for (const example of examples) {
+    const code = example
+      .replaceAll('/music/track.mp3', TRACKS[0].path)
+      .replaceAll('/music/notes.mp3', notes);
+    const output = printed(`
+      const { KeyAnalyzer } = require('openkeyscan-analyzer-client');
+      const analyzer = new KeyAnalyzer({ command: '${command}' });
+      (async () => { ${code} })().finally(() => analyzer.close());`);
+    const lines = output.replaceAll(notes, '/music/notes.mp3').trim().split('\n');
+    const comments = [...example.matchAll(/\/\/ (.*)/g)].map(([, comment]) => comment);
+    if (comments.length > 0) assert.deepEqual(lines, comments);
+    else assert.match(lines[0], new RegExp(`\\b${TRACKS[0].camelot}\\b`));
+  }
 });
 
 /** What Electron is to the example; there is no screen here to start a real one on. */
@@ -135,7 +174,7 @@ function electron(sent) {
   };
 }
 
-test("the example's app shows keys, cancels, resets and quits", PATIENCE, async (t) => {
+test("the example's app shows keys, cancels, resets and quits", REAL, async (t) => {
   const resources = resourcesFolder(t);
   process.resourcesPath = resources;
   const sent = [];

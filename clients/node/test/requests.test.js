@@ -8,12 +8,14 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, test } = require('node:test');
 const { KeyAnalyzerError } = require('..');
-const { ask, codes, endless, PATIENCE, start, TRACKS, until } = require('./support.js');
+const {
+  ask, codes, COMMAND, endless, REAL, start, TRACKS, until,
+} = require('../testing/support.js'); // prettier-ignore
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'keys-'));
 after(() => fs.rmSync(folder, { recursive: true }));
 const ENDLESS = endless(folder);
-const analyzer = start({ after }, { workers: 2 });
+const analyzer = COMMAND && start({ after }, { workers: 2 });
 
 function assertKeys(outcomes, tracks) {
   outcomes.forEach(({ value, reason }, i) => {
@@ -26,7 +28,7 @@ function assertKeys(outcomes, tracks) {
 
 const nothingRuns = async () => (await analyzer.ping()).running === 0;
 
-test('every file gets its own key, under any name', PATIENCE, async () => {
+test('every file gets its own key, under any name', REAL, async () => {
   const seen = [];
   const listen = (progress) => seen.push(progress);
   analyzer.on('progress', listen);
@@ -50,7 +52,7 @@ test('every file gets its own key, under any name', PATIENCE, async () => {
   for (const { id, result } of seen) assert.equal(result.id, id);
 });
 
-test('an error has the code, the path and the reply', PATIENCE, async () => {
+test('an error has the code, the path and the reply', REAL, async () => {
   const write = (name, bytes) => {
     fs.writeFileSync(path.join(folder, name), bytes);
     return path.join(folder, name);
@@ -75,7 +77,7 @@ test('an error has the code, the path and the reply', PATIENCE, async () => {
   });
 });
 
-test('the key over time, for those who ask for it', PATIENCE, async () => {
+test('the key over time, for those who ask for it', REAL, async () => {
   const [track] = TRACKS;
   const timed = await analyzer.analyze(track.path, { timeline: true });
   const { timeline, intro_key, outro_key, camelot, duration } = timed;
@@ -91,19 +93,38 @@ test('the key over time, for those who ask for it', PATIENCE, async () => {
   assert.equal((await analyzer.analyze(track.path, { timeline: false })).timeline, undefined);
 });
 
-test('one of the audio streams, for those who ask for it', PATIENCE, async () => {
+test('one of the audio streams, for those who ask for it', REAL, async () => {
   const [{ path, camelot }] = TRACKS;
   assert.equal((await analyzer.analyze(path, { stream: 0 })).camelot, camelot);
   await assert.rejects(analyzer.analyze(path, { stream: 1 }), { code: 'no_such_stream' });
 });
 
-test('what the server could not read is not sent', PATIENCE, async () => {
+test('a file with priority goes before all that wait, the newest first', REAL, async (t) => {
+  const one = start(t, { workers: 1, maxInFlight: 3 });
+  const running = one.analyze(ENDLESS);
+  await until(async () => (await one.ping()).running === 1);
+  const order = [];
+  const missing = (name, options) => {
+    return one.analyze(path.join(folder, name), options).catch(() => order.push(name));
+  };
+  const waiting = ['first', 'second', 'third', 'fourth'].map((name) => missing(name));
+  const clicked = ['clicked', 'clicked later'].map((name) => missing(name, { priority: true }));
+  assert.equal((await one.ping()).queued, 4, 'two within maxInFlight, and two with priority');
+  one.cancel(running);
+  await assert.rejects(running, { code: 'cancelled' });
+  await Promise.all([...waiting, ...clicked]);
+  assert.deepEqual(order, ['clicked later', 'clicked', 'first', 'second', 'third', 'fourth']);
+});
+
+test('what the server could not read is not sent', REAL, async () => {
   const outcomes = await ask(analyzer, [{ path: 'x'.repeat(1 << 20) }, { path: 7 }, {}]);
   assert.deepEqual(codes(outcomes), ['invalid_path', 'invalid_path', 'invalid_path']);
-  for (const timeline of ['yes', 1, 0, null, 2n, () => true]) {
-    const [outcome] = await ask(analyzer, TRACKS.slice(0, 1), { timeline });
-    outcomes.push(outcome);
-    assert.equal(outcome.reason.code, 'bad_request');
+  for (const flag of ['yes', 1, 0, null, 2n, () => true]) {
+    for (const options of [{ timeline: flag }, { priority: flag }]) {
+      const [outcome] = await ask(analyzer, TRACKS.slice(0, 1), options);
+      outcomes.push(outcome);
+      assert.equal(outcome.reason.code, 'bad_request');
+    }
   }
   for (const stream of ['1', -1, 0.5, null, true, 2n, NaN]) {
     const [outcome] = await ask(analyzer, TRACKS.slice(0, 1), { stream });
@@ -121,7 +142,7 @@ test('what the server could not read is not sent', PATIENCE, async () => {
   assert.equal((await analyzer.analyze(TRACKS[0].path)).camelot, TRACKS[0].camelot);
 });
 
-test('cancel of running and of waiting files, by promise and by number', PATIENCE, async () => {
+test('cancel of running and of waiting files, by promise and by number', REAL, async () => {
   const promises = Array.from({ length: 20 }, () => analyzer.analyze(ENDLESS));
   const outcomes = Promise.allSettled(promises);
   await until(async () => (await analyzer.ping()).running === 2);
@@ -135,7 +156,7 @@ test('cancel of running and of waiting files, by promise and by number', PATIENC
   assert.equal(queued, 0);
 });
 
-test('an abort signal cancels, and one signal may serve many files', PATIENCE, async () => {
+test('an abort signal cancels, and one signal may serve many files', REAL, async () => {
   const controller = new AbortController();
   const { signal } = controller;
   const answered = await analyzer.analyze(TRACKS[0].path, { signal });
@@ -154,7 +175,7 @@ test('an abort signal cancels, and one signal may serve many files', PATIENCE, a
   assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
-test('a reset in the middle forgets the old and keeps the new', PATIENCE, async () => {
+test('a reset in the middle forgets the old and keeps the new', REAL, async () => {
   const old = ask(analyzer, [...TRACKS, { path: ENDLESS }]);
   let answered = 0;
   await new Promise((resolve) => {
@@ -181,7 +202,7 @@ test('a reset in the middle forgets the old and keeps the new', PATIENCE, async 
   assert.deepEqual({ done, total }, { done: 1, total: 9 });
 });
 
-test('many resets at once', PATIENCE, async () => {
+test('many resets at once', REAL, async () => {
   const old = ask(analyzer, Array(6).fill({ path: ENDLESS }));
   const resets = await Promise.all([analyzer.reset(), analyzer.reset(), analyzer.reset()]);
   assert.deepEqual(new Set(codes(await old)), new Set(['reset']));
@@ -190,7 +211,7 @@ test('many resets at once', PATIENCE, async () => {
   assertKeys(await ask(analyzer, TRACKS.slice(0, 2)), TRACKS);
 });
 
-test('ping tells what the server has', PATIENCE, async () => {
+test('ping tells what the server has', REAL, async () => {
   const { queued, running, type } = await analyzer.ping();
   assert.deepEqual({ queued, running, type }, { queued: 0, running: 0, type: 'pong' });
 });

@@ -10,8 +10,31 @@ const success = (request) => ({
   status: 'success',
   code: 'ok',
   camelot: '8A',
+  openkey: '1m',
+  key: 'A minor',
+  class_id: 7,
+  confidence: 0.9,
+  tonal: true,
+  changes_key: false,
+  alternatives: [],
+  tuning_cents: null,
   filename: request.path,
+  duration: 60,
+  warnings: [],
+  cached: false,
+  generation: 0,
 });
+const ready = {
+  type: 'ready',
+  version: '0.0.0',
+  protocol: 2,
+  model: 'fake',
+  workers: 2,
+  generation: 0,
+  features: [],
+  notations: [],
+  spellings: [],
+};
 
 /** Everything that a client has to read past, around one answer that comes byte by byte. */
 async function babble(request) {
@@ -52,4 +75,4 @@ if (mode === 'deaf') {
   process.on('SIGTERM', () => {});
   setInterval(() => {}, 1000);
 }
-if (mode !== 'mute') say({ type: 'ready', workers: 2, generation: 0 });
+if (mode !== 'mute') say(ready);

@@ -1,6 +1,6 @@
 // Checked by hand when index.d.ts changes, since nothing here depends on TypeScript:
 //   npm install --no-save typescript @types/node
-//   npx tsc --noEmit --strict --module node16 --types node test/types.ts
+//   npx tsc --noEmit --strict --module node16 --types node testing/types.ts
 import {
   compatible,
   distance,
@@ -16,7 +16,9 @@ import {
 
 async function main(): Promise<void> {
   const analyzer = new KeyAnalyzer({ command: '/opt/analyzer', args: ['--spelling', 'flats'] });
-  analyzer.on('ready', ({ version, workers }) => console.log(version.length, workers.toFixed()));
+  analyzer.on('ready', ({ version, workers, features }) => {
+    console.log(version.length, workers.toFixed(), features.includes('priority'));
+  });
   analyzer.once('exit', ({ code, signal }) => console.log(code, signal));
   analyzer.on('progress', (progress) => {
     const share: number = progress.done / progress.total;
@@ -39,6 +41,8 @@ async function main(): Promise<void> {
     if (intro !== null) console.log(path, distance(intro, '8A').toFixed());
     const parsed: '8A' | undefined = parseKey('Am') === '8A' ? '8A' : undefined;
     console.log(parsed, writeKey('8A', { notation: 'short' }).length);
+    const clicked = await analyzer.analyze('/music/b.mp3', { priority: true, stream: 1 });
+    console.log(clicked.warnings.some(({ code }) => code === 'phase'));
     const wanted: boolean = parts.length > 1;
     const perhaps = await analyzer.analyze('/music/a.mp3', { timeline: wanted });
     console.log(perhaps.timeline?.[0]?.confidence.toFixed(), perhaps.intro_key?.key);
@@ -67,6 +71,8 @@ async function main(): Promise<void> {
   writeKey('8A', { notation: 'german' });
   // @ts-expect-error: timeline is true or false
   analyzer.analyze('/music/a.mp3', { timeline: 'yes' });
+  // @ts-expect-error: priority is true or false
+  analyzer.analyze('/music/a.mp3', { priority: 1 });
 }
 
 void main();

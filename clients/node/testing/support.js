@@ -1,22 +1,26 @@
 'use strict';
 
-// What the tests share. tests/test_node_client.py runs them: it renders the tracks and says, in
-// KEYSCAN_COMMAND, which server is to be tested.
+// What the tests share. tests/test_node_client.py renders the tracks and says, in KEYSCAN_COMMAND,
+// which server is to be tested; a bare `node --test` skips the tests that need them.
 const fs = require('node:fs');
 const path = require('node:path');
 const { KeyAnalyzer } = require('..');
 
 const { KEYSCAN_COMMAND, KEYSCAN_AUDIO } = process.env;
-if (!KEYSCAN_COMMAND || !KEYSCAN_AUDIO) {
-  throw new Error('run these tests with: python -m pytest tests/test_node_client.py');
-}
 
-/** The server and its first arguments. */
-const COMMAND = JSON.parse(KEYSCAN_COMMAND);
+/** The server and its first arguments; null in a bare `node --test`. */
+const COMMAND = KEYSCAN_COMMAND ? JSON.parse(KEYSCAN_COMMAND) : null;
 /** Tracks with their keys: [{ path, camelot }]. */
-const TRACKS = JSON.parse(fs.readFileSync(path.join(KEYSCAN_AUDIO, 'manifest.json'), 'utf8'));
+const TRACKS = COMMAND
+  ? JSON.parse(fs.readFileSync(path.join(KEYSCAN_AUDIO, 'manifest.json'), 'utf8'))
+  : [];
 const FAKE = [process.execPath, path.join(__dirname, 'fake_server.js')];
 const PATIENCE = { timeout: 90_000 }; // only a hang takes that long
+/** For tests of the real server. */
+const REAL = {
+  ...PATIENCE,
+  skip: COMMAND ? false : 'run in the repository: python -m pytest tests/test_node_client.py',
+};
 
 /** A client that is gone when the test is over; `t` is a test or a file of tests. */
 function start(t, options = {}, [command, ...args] = COMMAND) {
@@ -97,6 +101,7 @@ module.exports = {
   endless,
   FAKE,
   PATIENCE,
+  REAL,
   start,
   TRACKS,
   until,
