@@ -1,7 +1,7 @@
 """The key and the comment among the tags of one file, read and written by mutagen.
 
 Everything else in a file stays: frames, atoms and blocks are passed on as bytes where mutagen would
-write them anew. The only module that imports mutagen.
+write them anew.
 
 The fields: ID3v2 ``TKEY`` and ``COMM`` without a description (id3.org, ID3v2.4 section 4), in MP3
 and in the chunks of WAV and AIFF; Vorbis comments ``INITIALKEY`` and ``COMMENT`` in FLAC and Ogg;
