@@ -526,6 +526,10 @@ collections, with a playlist, for rekordbox and Traktor to import.
 
 With --cache, a run after Ctrl-C goes on where the last one stopped.
 
+--write-tags writes each key that is sure enough into the tags of its file, where there is none, and
+tells so on stderr; nothing else in the file changes. Where mutagen is installed, the keys in tags
+are shown beside those found, and the summary counts how many agree.
+
 Examples:
   %(prog)s ~/Music/techno
   %(prog)s --m3u --sort mix --output set.m3u8 ~/Music/techno
@@ -534,11 +538,12 @@ Examples:
   %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
   %(prog)s --plot mix.svg mix.flac
   %(prog)s --html library.html ~/Music
+  %(prog)s --write-tags --dry-run ~/Music
   %(prog)s --cache ~/keys.sqlite --changed-only ~/Music
 
-Exit code: 0 when every file has been analysed, 1 when one has failed, there is none, the analyzer
-cannot start or the results cannot be written, 2 for wrong usage, 130 after Ctrl-C, which still
-prints what is done (128 + n for signal n). A second Ctrl-C ends at once.
+Exit code: 0 when every file has been analysed, 1 when one has failed or its tags cannot be written,
+there is none, the analyzer cannot start or the results cannot be written, 2 for wrong usage, 130
+after Ctrl-C, which still prints what is done (128 + n for signal n). A second Ctrl-C ends at once.
 """
 
 _WATCH_EPILOG = """\
