@@ -9,6 +9,8 @@ EXCLUDED = {
     "matplotlib": "keyscan.plot, which then says so, and plots of librosa, scipy and tqdm",
     "mpl_toolkits": "matplotlib's",
     "PIL": "video frames as images, for PyAV",
+    "mutagen": "keyscan.tagging, which then says so; GPL 2 or later (see KEYSCAN_EXE_WITH)",
+    "watchdog": "keyscan.watch, which then says so (see KEYSCAN_EXE_WITH)",
     "tkinter": "windows",
     "IPython": "notebooks",
     "pandas": "tables, for tqdm and torch",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from keyscan.errors import AnalysisError, AnalysisWarning
 from keyscan.keys import KEYS, Harmony, Key, KeyStyle
@@ -68,6 +68,42 @@ class Timeline:
     outro: Segment
 
 
+TagChange = Literal["written", "to_write", "kept", "same", "unsure", "not_possible", "failed"]
+"""What ``--write-tags`` did with the key in a file's tags.
+
+``to_write``: it would be written, but for ``--dry-run``. ``kept``: another key is there. ``same``:
+the key is there as it would be written. ``unsure``: the confidence is too low, or the music is not
+tonal. ``not_possible``: the format holds no key. ``failed``: the tags cannot be read or written.
+"""
+
+
+@dataclass(frozen=True)
+class KeyTag:
+    """The key in the tags of a file.
+
+    Attributes:
+        text: as it was found; None: there was none.
+        change: what was done with it; None: tags are only read.
+        written, comment: the new texts, where ``change`` is ``written`` or ``to_write``; None: that
+            field stays.
+        reason: why it was not written, or what a user should know of the file that was.
+    """
+
+    text: str | None
+    change: TagChange | None = None
+    written: str | None = None
+    comment: str | None = None
+    reason: str | None = None
+
+    @property
+    def key(self) -> Key | None:
+        """The key that ``text`` names; None: it names none."""
+        try:
+            return None if self.text is None else Key.parse(self.text)
+        except ValueError:
+            return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """The key of a track and all that is known with it.
@@ -88,6 +124,7 @@ class Analysis:
         cached: the answer comes from the cache.
         withheld: the key is less sure than the user asks for: outputs leave it out.
         spectrogram: ``log1p(|C|)``, shape (105, frames), where it was asked for.
+        tag: the key in the tags of the file, where they were read.
     """
 
     path: str = ""
@@ -103,6 +140,7 @@ class Analysis:
     cached: bool = False
     withheld: bool = False
     spectrogram: FloatArray | None = field(default=None, compare=False, repr=False)
+    tag: KeyTag | None = None
 
     @property
     def confidence(self) -> float:
@@ -131,6 +169,13 @@ class Analysis:
         return self.confidence < DOUBTFUL
 
     @property
+    def agrees_with_tag(self) -> bool | None:
+        """Whether ``key`` is that of the tags; None: one of them is not known."""
+        if self.tag is None or self.tag.key is None or not self.has_key:
+            return None
+        return self.tag.key == self.key
+
+    @property
     def compatible(self) -> dict[Key, Harmony]:
         """The keys that mix well with this one, and why; none if there is no key to show."""
         return self.key.compatible() if self.has_key else {}
@@ -157,7 +202,7 @@ class Analysis:
         return self.key.name()
 
     def to_record(self) -> dict[str, Any]:
-        """What the cache keeps: plain values, without ``path``, ``cached`` and ``spectrogram``."""
+        """What the cache keeps: plain values, without what is only of this file or request."""
         timeline = self.timeline
         return {
             "key": self.key.class_id,
@@ -248,6 +293,20 @@ def success_fields(analysis: Analysis, style: KeyStyle, *, timeline: bool) -> Me
         **({} if analysis.stream is None else {"stream": analysis.stream}),
         **(_timeline_fields(analysis.timeline, style) if timeline and analysis.timeline else {}),
     }
+
+
+def tag_fields(analysis: Analysis) -> Message:
+    """The key in the tags of the file; empty where they were not read or hold none.
+
+    ``{"tag": {"key": "8A", "agrees": true, "change": "kept", "written": null}}``; the last two only
+    if tags were to be written, and sometimes a ``reason``.
+    """
+    tag = analysis.tag
+    if tag is None or (tag.text is None and tag.change is None):
+        return {}
+    change = {} if tag.change is None else {"change": tag.change, "written": tag.written}
+    change |= {} if tag.reason is None else {"reason": tag.reason}
+    return {"tag": {"key": tag.text, "agrees": analysis.agrees_with_tag, **change}}
 
 
 def failure_fields(path: str, error: AnalysisError) -> Message:

@@ -20,6 +20,7 @@ from keyscan.options import (
     parse_doctor,
     parse_schema,
     parse_serve,
+    parse_watch,
 )
 from keyscan.runtime import profiling_enabled, startup_line, threading_lines, usable_cores
 from keyscan.server.protocol import encode
@@ -184,6 +185,20 @@ def _analyze(arguments: Sequence[str]) -> int:
     os._exit(code)  # at once, as the server ends
 
 
+def _watch(arguments: Sequence[str]) -> int:
+    options = parse_watch(arguments)
+    try:
+        check_system()
+        with loading():
+            from keyscan.watch import command
+    except StartFailed as error:
+        _refuse(error)
+    _, output = take_streams()
+    code = command.run(options, output, start_engine)
+    STDERR.drain(timeout=1.0)
+    os._exit(code)  # at once, as the server ends
+
+
 def _doctor(arguments: Sequence[str]) -> int:
     options = parse_doctor(arguments)
     try:
@@ -249,6 +264,7 @@ def _end_on_signals(engine: Engine) -> None:
 COMMANDS = (
     Command("analyze", "show or export the keys of files and folders", _analyze),
     Command("serve", "answer an app's requests: JSON lines on stdin and stdout", _serve),
+    Command("watch", "analyse what appears or changes in folders", _watch),
     Command("doctor", "tell why it is slow here, and test the installation", _doctor),
     Command("schema", "print the messages of the server as a JSON Schema", _schema),
 )

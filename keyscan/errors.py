@@ -266,6 +266,30 @@ class NothingToDraw(PlotError):
     code = "plot_no_track"
 
 
+class TagError(Exception):
+    """The tags of a file cannot be read or written."""
+
+
+class NoTagsPossible(TagError):
+    """The file is in a format that holds no key, or only if more is changed; it stays as it is."""
+
+
+class TagsDamaged(TagError):
+    """The tags of the file are damaged; it stays as it is."""
+
+
+class MissingTagLibrary(TagError):
+    """mutagen cannot be imported: it is an optional extra, and the frozen app is without it."""
+
+
+class WatchError(Exception):
+    """The system cannot watch the folders."""
+
+
+class NotWatchable(WatchError):
+    """A path is no folder, or watchdog is missing: wrong usage."""
+
+
 class PageNotWritten(Exception):
     """The system refuses to write the page of a library where it was asked for."""
 

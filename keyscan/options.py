@@ -13,10 +13,12 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from keyscan import __version__
+from keyscan.analysis import DOUBTFUL
 from keyscan.audio.formats import is_music
 from keyscan.errors import UnknownPictureFormat
 from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
 from keyscan.runtime import usable_cores
+from keyscan.tagging.options import TAG_NOTATIONS, TagOptions
 from keyscan.terminal import wrapped
 from keyscan.usage import PRODUCT, program, suggestion
 
@@ -33,6 +35,7 @@ _NO_TIMELINE = {
     "traktor-nml": "Traktor's collection",
 }  # fmt: skip
 _MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
+_NOTATION_GIVEN = [[notation] for notation in TAG_NOTATIONS]
 _TIMEOUT_SOUND = 600.0  # seconds that --timeout is for
 _RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}  # MiB
 
@@ -91,7 +94,7 @@ class ServeOptions:
 class AnalyzeOptions:
     """``output`` None is stdout; ``plot``, ``html`` None: no picture, no page.
 
-    ``stream`` None: any.
+    ``stream`` None: any. ``tags`` None: no tags are written.
     ``min_confidence``, 0 to 1: outputs leave out keys that are less sure; None: not given.
     ``exclude``: glob patterns of files and folders to leave out. ``bom``: start with a byte order
     mark.
@@ -114,6 +117,20 @@ class AnalyzeOptions:
     min_confidence: float | None = None
     exclude: tuple[str, ...] = ()
     bom: bool = False
+    tags: TagOptions | None = None
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """``settle``: seconds without a change after which a file is analysed; the others as above."""
+
+    engine: EngineOptions
+    style: KeyStyle
+    folders: tuple[str, ...]
+    settle: float
+    timeline: bool
+    min_confidence: float | None
+    tags: TagOptions | None
 
 
 @dataclass(frozen=True)
@@ -141,7 +158,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
 def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     """The options of ``analyze``; some combinations are refused."""
     parser = _analyze_parser()
-    found = parser.parse_args(arguments)
+    found = parser.parse_args(_with_tag_notation(arguments))
     output = None if found.output in (None, "-") else Path(found.output)
     if found.output == "":
         parser.error("argument -o/--output: a path must not be empty")
@@ -170,7 +187,34 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
         min_confidence=found.min_confidence, exclude=tuple(found.exclude), bom=found.bom,
+        tags=_tag_options(parser, found),
     )  # fmt: skip
+
+
+def parse_watch(arguments: Sequence[str]) -> WatchOptions:
+    """The options of ``watch``."""
+    text = "Analyse what appears or changes in folders: a line of JSON for each file, as it comes."
+    parser = _parser(text, _WATCH_EPILOG, "watch", operands=" FOLDER ...")
+    add = parser.add_argument
+    add("folders", nargs="+", metavar="FOLDER", help="what to watch, with the folders in it")
+    add("--settle", type=seconds, default=2.0, metavar="SECONDS",
+        help="analyse a file when it has not changed for this long (default: 2)")  # fmt: skip
+    add("--timeline", action="store_true",
+        help="tell the key over time as well, and those of intro and outro")  # fmt: skip
+    add("--min-confidence", type=share, metavar="P",
+        help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none, in "
+        f"tags below {DOUBTFUL:g})")  # fmt: skip
+    _add_tag_options(parser)
+    _add_engine_options(parser, "-j", "--jobs")
+    found = parser.parse_args(_with_tag_notation(arguments))
+    if "" in found.folders:
+        parser.error("argument FOLDER: a path must not be empty")
+    style = KeyStyle(found.notation, found.spelling)
+    tags = _tag_options(parser, found)
+    folders = tuple(found.folders)
+    return WatchOptions(
+        _engine(found), style, folders, found.settle, found.timeline, found.min_confidence, tags
+    )
 
 
 def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
@@ -295,7 +339,8 @@ def _analyze_parser() -> argparse.ArgumentParser:
     add("--bom", action="store_true",
         help="start CSV with a byte order mark, by which Excel knows UTF-8")
     add("--min-confidence", type=share, metavar="P",
-        help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none)")
+        help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none, in "
+        f"tags below {DOUBTFUL:g})")
     add("-o", "--output", metavar="FILE",
         help="write there instead of to stdout; replaces an earlier output, but no other file")
     add("--plot", type=Path, metavar="FILE.svg|FILE.png",
@@ -320,8 +365,22 @@ def _analyze_parser() -> argparse.ArgumentParser:
         "slashes, the end of a path; may be given several times")
     add("--changed-only", action="store_true", help="leave out what the cache already knew")
     add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    _add_tag_options(parser)
     _add_engine_options(parser, "-j", "--jobs")
     return parser
+
+
+def _add_tag_options(parser: argparse.ArgumentParser) -> None:
+    """The options for keys in tags."""
+    add = parser.add_argument_group("keys in tags").add_argument
+    add("--write-tags", choices=TAG_NOTATIONS, metavar="|".join(TAG_NOTATIONS), nargs="?",
+        const="short", help="write each key into the file's tags, where DJ software reads it: as "
+        "8A, 1m, A minor (Am in ID3 tags) or Am (default: short); needs mutagen")
+    add("--overwrite", action="store_true",
+        help="replace the key that is there, with --comment the comment too")
+    add("--comment", action="store_true", help="write the key into the comment as well")
+    add("--keep-times", action="store_true", help="keep the times of the files")
+    add("--dry-run", action="store_true", help="only say which tags would be written")
 
 
 def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
@@ -381,6 +440,29 @@ def _engine(found: argparse.Namespace) -> EngineOptions:
     files = found.recycle_files
     worker = WorkerOptions(found.cqt, found.timeout, memory_limit, files, recycle_size)
     return EngineOptions(_model(found), worker, found.workers, found.cache)
+
+
+def _with_tag_notation(arguments: Sequence[str]) -> list[str]:
+    """``arguments`` with a notation behind ``--write-tags``: what follows may be a path."""
+    full = list(arguments)
+    for place, text in enumerate(arguments):
+        if text == "--write-tags" and arguments[place + 1 : place + 2] not in _NOTATION_GIVEN:
+            full[place] = "--write-tags=short"
+    return full
+
+
+def _tag_options(parser: argparse.ArgumentParser, found: argparse.Namespace) -> TagOptions | None:
+    """What ``_add_tag_options`` found; None: no tags are written."""
+    if found.write_tags is None:
+        for name in ("overwrite", "comment", "keep_times", "dry_run"):
+            if getattr(found, name):
+                parser.error(f"--{name.replace('_', '-')} needs --write-tags")
+        return None
+    least = DOUBTFUL if found.min_confidence is None else found.min_confidence
+    return TagOptions(
+        found.write_tags, found.spelling, found.comment, found.overwrite, found.keep_times,
+        found.dry_run, least,
+    )  # fmt: skip
 
 
 def _memory_limit(text: str) -> int:
@@ -444,6 +526,10 @@ collections, with a playlist, for rekordbox and Traktor to import.
 
 With --cache, a run after Ctrl-C goes on where the last one stopped.
 
+--write-tags writes each key that is sure enough into the tags of its file, where there is none, and
+tells so on stderr; nothing else in the file changes. Where mutagen is installed, the keys in tags
+are shown beside those found, and the summary counts how many agree.
+
 Examples:
   %(prog)s ~/Music/techno
   %(prog)s --m3u --sort mix --output set.m3u8 ~/Music/techno
@@ -452,11 +538,26 @@ Examples:
   %(prog)s --json --timeline mix.flac | jq '.tracks[].timeline'
   %(prog)s --plot mix.svg mix.flac
   %(prog)s --html library.html ~/Music
+  %(prog)s --write-tags --dry-run ~/Music
   %(prog)s --cache ~/keys.sqlite --changed-only ~/Music
 
-Exit code: 0 when every file has been analysed, 1 when one has failed, there is none, the analyzer
-cannot start or the results cannot be written, 2 for wrong usage, 130 after Ctrl-C, which still
-prints what is done (128 + n for signal n). A second Ctrl-C ends at once.
+Exit code: 0 when every file has been analysed, 1 when one has failed or its tags cannot be written,
+there is none, the analyzer cannot start or the results cannot be written, 2 for wrong usage, 130
+after Ctrl-C, which still prints what is done (128 + n for signal n). A second Ctrl-C ends at once.
+"""
+
+_WATCH_EPILOG = """\
+What is in the folders at the start is not analysed: "analyze" does that. A file that is being
+written, copied or downloaded is analysed when it has stopped growing, and again after each later
+change; hidden files and files without an extension of music are left out. Each line on stdout is
+an object as in the "tracks" of "analyze --json". What --write-tags writes is no change.
+
+Examples:
+  %(prog)s ~/Music/new > keys.ndjson
+  %(prog)s --write-tags --cache ~/keys.sqlite ~/Music
+
+Exit code: 0 when Ctrl-C or SIGTERM has ended it, 1 when the analyzer cannot start, the folders
+cannot be watched or a line cannot be written, 2 for wrong usage.
 """
 
 _SCHEMA_EPILOG = """\

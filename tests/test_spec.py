@@ -94,6 +94,12 @@ def test_what_is_taken_along(build, platform):
         assert (ROOT / path).exists()
 
 
+def test_the_builder_may_ask_for_tags(build, monkeypatch):
+    monkeypatch.setenv("KEYSCAN_EXE_WITH", "mutagen,watchdog")
+    excluded = build("linux").asked["Analysis"].options["excludes"]
+    assert sorted({*EXCLUDED} - {*excluded}) == ["mutagen", "watchdog"]
+
+
 def test_the_data_are_the_model_and_the_filter_bank():
     assert {path.suffix for path in (ROOT / "keyscan" / "data").iterdir()} >= {".pt", ".npz"}
 

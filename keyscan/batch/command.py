@@ -30,6 +30,7 @@ from keyscan.batch.writers.report import Report
 from keyscan.errors import (
     FileNotFound,
     InvalidPath,
+    MissingTagLibrary,
     NoCache,
     NotAFile,
     NothingToDraw,
@@ -87,7 +88,7 @@ def run(options: AnalyzeOptions, stdout: int, start_engine: StartEngine, plot: P
     except OSError as error:
         where = "stdout" if options.output is None else shown(str(options.output))
         progress.write(f"keyscan: {where} cannot be written: {error.strerror}\n")
-    except (NoCache, TargetRefused) as error:
+    except (MissingTagLibrary, NoCache, TargetRefused) as error:
         progress.write(f"keyscan: {shown(str(error))}\n")
         code = EXIT_USAGE
     except (PageNotWritten, PlotError, StartFailed) as error:
@@ -141,7 +142,8 @@ def _report(
         write_page(options.html, title, entries, options.style, summary.not_reached)
     if options.plot is not None and options.plot not in kept:
         draw_picture(options.plot, options, results, batch.track, plot)
-    return EXIT_FAILED if summary.failed or omitted else EXIT_OK
+    failed = summary.failed or summary.tags.get("failed") or omitted
+    return EXIT_FAILED if failed else EXIT_OK
 
 
 def _was_read(result: Result) -> bool:

@@ -6,14 +6,16 @@ import os
 from collections.abc import Iterator, Sequence
 
 from keyscan.analysis import Analysis
+from keyscan.batch.tags import OTHER_KEY, tag_text
 from keyscan.keys import Key, KeyStyle
 from keyscan.output import clock, columns, fitted, percent, shown, signed
 from keyscan.terminal import Paint, wrapped
 
 _NAME = "track"  # the title of the first column
+_TAG = "tag"  # the title of a column that is there if a file has a key in its tags
 _WHEELS = ("Camelot", "Open Key")  # the titles of the second
 _MARKS = ""  # the title of the column between confidence and second choice
-_GIVE_WAY = ("cents", "length", "2nd choice", "mixes with", "confidence")
+_GIVE_WAY = ("cents", "length", "2nd choice", "mixes with", "confidence", _TAG)
 """The columns that go, in this order, where there is no room; the others stay."""
 _RIGHT = ("confidence", "cents", "length")  # these columns are aligned there
 _GAP = "  "
@@ -28,6 +30,7 @@ _LEGEND = {
     "!": "the file is damaged, or its tuning is between two keys: see the line beneath",
     "~": "changes key: this is the key of the longest time",
     "c": "from the cache",
+    OTHER_KEY: "the tags of the file have another key",
 }
 
 
@@ -42,6 +45,8 @@ def table(
         return
     names = names_of([track.path for track in tracks])
     rows = [_table_row(track, style) for track in tracks]
+    if all(row[_TAG] == _NOTHING for row in rows):
+        rows = [{title: text for title, text in row.items() if title != _TAG} for row in rows]
     titles = {title: title for title in rows[0]}
     sizes = {title: max(columns(row[title]) for row in (titles, *rows)) for title in titles}
     chosen, size = _layout(sizes, max(map(columns, (_NAME, *names))), width)
@@ -99,12 +104,14 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
         "!": bool(track.warnings),
         "~": tonal and track.changes_key,
         "c": track.cached,
+        OTHER_KEY: track.agrees_with_tag is False,
     }
     mixing = [key for key, relation in track.compatible.items() if relation != "same"]
     return {
         _WHEELS[style.notation == "openkey"]: style.code(track.key) if tonal else _NOTHING,
         "key": _spelled(track.key, style) if tonal else "unsure" if track.tonal else "not tonal",
         "confidence": percent(track.confidence) if track.tonal else _NOTHING,
+        _TAG: tag_text(track, _NOTHING),
         _MARKS: "".join(mark for mark, applies in marks.items() if applies),
         "2nd choice": second,
         "mixes with": " ".join(map(style.code, mixing)) or _NOTHING,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
 from keyscan.analysis import Analysis, Message, Segment, Timeline
+from keyscan.batch.tags import tag_counts, tag_lines
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
 from keyscan.options import Order
@@ -104,6 +105,7 @@ class RunSummary:
         keys: of what has a key, in Camelot order.
         seconds: from the first file to the last.
         skipped: what was left out while files were looked for.
+        tags: what ``tag_counts`` gives.
     """
 
     files: int
@@ -119,6 +121,7 @@ class RunSummary:
     unsure: int = 0
     doubtful: Sequence[str] = ()
     warned: Sequence[str] = ()
+    tags: dict[str, int] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -161,6 +164,7 @@ def summarize(
         unsure=sum(analysis.withheld for analysis in analysed),
         doubtful=[a.path for a in analysed if a.has_key and a.is_doubtful],
         warned=[analysis.path for analysis in analysed if analysis.warnings],
+        tags=tag_counts(analysed),
     )
 
 
@@ -183,6 +187,8 @@ def summary_lines(
     if summary.failed:
         codes = ", ".join(f"{count:,} {code}" for code, count in summary.failed.items())
         yield from map(paint.failure, wrapped(f"failed: {codes}", width, _INDENT))
+    for line in tag_lines(summary.tags):
+        yield from wrapped(line, width, _INDENT)
     for paths, one, several in (
         (summary.doubtful, "doubtful key (?)", "doubtful keys (?)"),
         (summary.warned, "file with a warning (!)", "files with a warning (!)"),

@@ -30,6 +30,7 @@ from keyscan.options import AnalyzeOptions, EngineOptions
 from keyscan.output import shown
 from keyscan.runtime import file_table, profiling_enabled
 from keyscan.stdio import STDERR, write_all
+from keyscan.tagging.tagger import Tagger, change_line, open_tagger
 from keyscan.terminal import Paint, shows_colours, terminal_width
 
 StartEngine = Callable[[EngineOptions, Callable[[Engine], None]], tuple[Engine, object]]
@@ -94,6 +95,8 @@ class Progress:
             label = self.paint.failure("failed:")
             self.write(f"{label} {shown(result.path)}: {shown(str(error))} ({error.code})\n")
             self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        elif line := change_line(result):
+            self.write(line)
         with contextlib.suppress(OSError):
             self._bar.update()
 
@@ -167,6 +170,7 @@ class Batch:
         self._done: queue.SimpleQueue[tuple[_FileTask, Outcome] | None] = queue.SimpleQueue()
         self._works = False
         self._engine: Engine | None = None
+        self._tagger: Tagger | None = None
         self._signals = 0
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
@@ -182,7 +186,9 @@ class Batch:
         Raises:
             StartFailed: the engine cannot be loaded.
             TargetRefused: the results would replace a file that is not to be replaced.
+        MissingTagLibrary: tags are to be written, and mutagen is missing.
         """
+        self._tagger = open_tagger(self._options.tags)
         paths, recursive = self._options.paths, self._options.recursive
         try:
             playlists: list[str] = []
@@ -283,6 +289,10 @@ class Batch:
         if task.spectrogram:
             self.track = result
         options = self._options
+        if self._tagger is not None and not (result.cached and options.changed_only):
+            result = self._tagger.tagged(result)
+            if self._engine and result.tag and result.tag.change == "written":
+                self._engine.keep_again(result, task.stream)
         timeline = result.timeline if options.timeline or options.html is not None else None
         self._keep(task.place, replace(result, timeline=timeline, spectrogram=None))
 

@@ -164,7 +164,7 @@ class KnownFiles:
         settled = _last_change(stamp) < time.time_ns() - _SETTLED_NS
         if stamp.size <= _LARGEST_READ:
             file = opened.enter_context(SourceFile(path))
-            digest = _digest(file, stamp, should_stop)
+            digest = content_digest(file, stamp, should_stop)
         else:
             text = f"{name!r} {stamp!r}".encode()
             digest = hashlib.blake2b(text, digest_size=_DIGEST_SIZE).digest() if settled else None
@@ -184,7 +184,7 @@ class KnownFiles:
             if content.settled:
                 return True
             with SourceFile(path) as source:
-                return _digest(source, stamp, should_stop) == content.row.digest
+                return content_digest(source, stamp, should_stop) == content.row.digest
         except AnalysisError:
             return False
 
@@ -204,7 +204,7 @@ def _last_change(stamp: Stamp) -> int:
     return stamp.changed_ns if os.name == "posix" else stamp.modified_ns
 
 
-def _digest(source: SourceFile, stamp: Stamp, should_stop: ShouldStop) -> bytes | None:
+def content_digest(source: SourceFile, stamp: Stamp, should_stop: ShouldStop) -> bytes | None:
     """BLAKE2b (RFC 7693) of all bytes; None: they cannot be read, or are not those of ``stamp``.
 
     ``source`` is then at its start again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
@@ -14,7 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from keyscan.analysis import Analysis
-from keyscan.cache.lookup import Identified, Known
+from keyscan.audio.source import SourceFile
+from keyscan.cache.lookup import Identified, Known, Stamp, content_digest
 from keyscan.engine.messages import Work
 from keyscan.engine.supervisor import Supervisor
 from keyscan.engine.worker import Worker
@@ -229,6 +231,18 @@ class Engine:
         if self._store is not None:
             self._store.close(timeout)
 
+    def keep_again(self, analysis: Analysis, stream: int | None) -> None:
+        """Tell the cache that the same sound has other bytes around it now.
+
+        ``stream`` is that of the task.
+        """
+        if self._store is None:
+            return
+        with contextlib.suppress(AnalysisError), SourceFile(analysis.path) as source:
+            digest = content_digest(source, Stamp.of(source.status()), lambda: False)
+            if digest is not None:
+                self._store.keep(digest, None, _record(analysis), stream)
+
     def _new_worker(self) -> Worker:
         cache = None if self._database is None else self._database.path
         worker = Worker(self._options.worker, cache, self._supervisor)
@@ -330,7 +344,10 @@ class Engine:
             stages=stages,
         )
         if self._store is not None and isinstance(found, Identified):
-            record = json.dumps(analysis.to_record(), separators=(",", ":"), allow_nan=False)
             with stages.measure("cache"):
-                self._store.keep(found.digest, found.file, record.encode(), task.stream)
+                self._store.keep(found.digest, found.file, _record(analysis), task.stream)
         return analysis
+
+
+def _record(analysis: Analysis) -> bytes:
+    return json.dumps(analysis.to_record(), separators=(",", ":"), allow_nan=False).encode()

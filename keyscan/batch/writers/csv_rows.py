@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from keyscan.analysis import Analysis, Message
 from keyscan.batch.results import Result
+from keyscan.batch.tags import TAG_COLUMNS, tag_cells
 from keyscan.batch.writers.report import Report, reply
 from keyscan.keys import KeyStyle
 
@@ -18,6 +19,7 @@ CSV_COLUMNS = (
     *(f"alternative_{n}{part}" for n in (1, 2, 3) for part in ("", "_confidence")),
     *("tuning_cents", "duration", "compatible", "warnings", "cached"),
     *("intro_key", "outro_key", "timeline", "code", "error", "changes_key"),
+    *TAG_COLUMNS,
 )
 """The header; ``compatible`` and ``timeline`` hold several keys in Camelot, separated by ``;``."""
 _OF_A_KEY = ("camelot", "openkey", "key", "confidence")  # empty cells for drums, speech and noise
@@ -45,6 +47,7 @@ def _cells(result: Result, style: KeyStyle) -> Message:
     cells["compatible"] = ";".join(key.camelot for key in result.compatible)
     for name in ("tonal", "changes_key", "cached"):
         cells[name] = "true" if cells[name] else "false"
+    cells |= tag_cells(result)
     if result.tonal:
         for number, other in enumerate(cells["alternatives"], 1):
             cells[f"alternative_{number}"] = other["camelot"]

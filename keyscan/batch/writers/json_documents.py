@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from keyscan.analysis import Analysis, Message, key_fields
+from keyscan.analysis import Analysis, Message, key_fields, tag_fields
 from keyscan.batch.results import Result
 from keyscan.batch.writers.report import Report, reply
 from keyscan.keys import KeyStyle
@@ -38,4 +38,5 @@ def track_fields(result: Result, style: KeyStyle) -> Message:
             {**key_fields(key, style), "relation": relation}
             for key, relation in result.compatible.items()
         ]
+        fields |= tag_fields(result)
     return fields

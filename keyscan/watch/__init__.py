@@ -1,0 +1,1 @@
+"""Folders are watched, and what appears or changes in them is analysed; watchdog is an extra."""
