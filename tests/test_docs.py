@@ -19,7 +19,7 @@ import pytest
 from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan.keys import Key
 from tests.pages import PAGES, anchors, links, name, samples
-from tests.server_process import EXE, ROOT
+from tests.server_process import ROOT
 
 README = ROOT / "README.md"
 DOCS = [README, *(ROOT / "docs").glob("*.md")]
@@ -61,8 +61,7 @@ def home(tmp_path_factory):
     (home / "Downloads" / "Unfinished.mp3").write_text("<html>not found</html>")
     write_audio(home / "track.mp3", render_track(Key.parse("A minor"), 20.0), SAMPLE_RATE)
     write_audio(home / "mix.flac", render_track(Key.parse("A minor"), 20.0), SAMPLE_RATE)
-    scripts = {"python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
-    scripts["keyscan"] = f'#!/bin/sh\nexec {EXE} "$@"\n' if EXE else INSTALLED
+    scripts = {"keyscan": INSTALLED, "python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
     for command, text in scripts.items():
         (home / "bin" / command).write_text(text)
         (home / "bin" / command).chmod(0o755)
@@ -146,7 +145,6 @@ def with_checks(code):
     return "\n".join(lines)
 
 
-@pytest.mark.skipif(bool(EXE), reason="the exe has no Python to import from")
 @pytest.mark.parametrize("sample", found("python"), ids=str)
 def test_python_runs_and_gives_what_its_comments_show(sample, home):
     done = run([sys.executable, "-"], home, input=with_checks(sample.text))
