@@ -53,7 +53,7 @@ _POP_BAND = (
 
 GENRES: dict[str, Genre] = {
     "pop": Genre(
-        2.2, 0.32, (72, 135), Writing("pop", (0.5, 0.2, 0.08, 0.22), secondary=0.05, stepping=0.18),
+        2.2, 0.4, (72, 135), Writing("pop", (0.5, 0.2, 0.08, 0.22), secondary=0.05, stepping=0.18),
         _POP_BAND, ("rock", "sixteen", "four", "half", "eight"),
     ),
     "ballad": Genre(
@@ -204,7 +204,7 @@ GENRES: dict[str, Genre] = {
         ("dembow", "bossa", "four", "click"), drums=0.9,
     ),
     "hip hop": Genre(
-        1.2, 0.66, (68, 105), Writing("hip hop", (0.5, 0.25, 0.15, 0.1), (2.0, 4.0, 8.0), 0.0),
+        1.2, 0.75, (68, 105), Writing("hip hop", (0.5, 0.25, 0.15, 0.1), (2.0, 4.0, 8.0), 0.0),
         (
             Player(comping.sub, "bass", _ELECTRIC_BASS, 0.65, (0, 7), sampled=0.25),
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.3, (-3, 4), sampled=0.5),
@@ -219,7 +219,7 @@ GENRES: dict[str, Genre] = {
         speech=0.6,
     ),
     "dance": Genre(
-        2.2, 0.6, (118, 178), Writing("dance", (0.5, 0.2, 0.15, 0.15), (2.0, 4.0, 4.0, 8.0, 16.0)),
+        2.2, 0.66, (118, 178), Writing("dance", (0.5, 0.2, 0.15, 0.15), (2.0, 4.0, 4.0, 8.0, 16.0)),
         (
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.7, (-2, 5), sampled=0.15),
             Player(comping.octaves, "bass", _ELECTRIC_BASS, 0.2, (-3, 4), sampled=0.15),

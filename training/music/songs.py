@@ -83,15 +83,18 @@ def _with_dominants(rng: random.Random, chords: list[Chord], share: float) -> li
 def _shared_loop(rng: random.Random, mode: Mode) -> list[str]:
     """A loop of chords that a major key and its relative minor share: the form tells the key.
 
-    It mostly begins with the tonic chord, and sometimes comes home in its second half.
+    It mostly begins with the tonic chord, and sometimes comes home in its second half, or dwells on
+    the tonic chord.
     """
-    degrees = rng.choice(_SHARED).split()
     home = "1" if mode == "major" else "6"
-    begins_home = home in degrees and rng.random() < 0.75
-    turn = degrees.index(home) if begins_home else rng.randrange(len(degrees))
+    degrees = rng.choice([loop for loop in _SHARED if home in loop]).split()
+    turn = degrees.index(home) if rng.random() < 0.75 else rng.randrange(len(degrees))
     degrees = degrees[turn:] + degrees[:turn]
     if rng.random() < 0.3:
         degrees += [*degrees[:-1], home]
+    if rng.random() < 0.2:
+        rest = degrees[1:-1] if degrees[0] == home else degrees[:-1]
+        degrees = [home] * (len(degrees) - len(rest)) + rest
     return [_NUMERALS[mode][degree] for degree in degrees]
 
 
