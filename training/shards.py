@@ -83,18 +83,11 @@ def write_shards(
         part = list(islice(remaining, size))
         if not part:
             break
-        spectrograms = np.stack([spectrogram for spectrogram, _ in part])
-        targets = [label for _, label in part if not isinstance(label, Key)]
-        keys = [
-            label.class_id if isinstance(label, Key) else int(label.argmax()) for _, label in part
-        ]
-        write_shard(
-            folder,
-            number,
-            spectrograms,
-            np.array(keys, np.int8),
-            np.stack(targets) if targets else None,
-        )
+        spectrograms, labels = zip(*part, strict=True)
+        targets = [label for label in labels if not isinstance(label, Key)]
+        keys = [label.class_id if isinstance(label, Key) else label.argmax() for label in labels]
+        soft = np.stack(targets) if targets else None
+        write_shard(folder, number, np.stack(spectrograms), np.array(keys, np.int8), soft)
 
 
 def open_corpus(folder: Path, settings: Mapping[str, Any]) -> None:

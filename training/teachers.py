@@ -32,7 +32,7 @@ class Rules:
     """Rules for cutting excerpts, in seconds, and for the targets.
 
     ``temperature`` divides the teachers' logits: the checkpoints of ``training.train`` are not
-    calibrated, and label smoothing makes them less sure than they are right.
+    calibrated, and label smoothing makes them underconfident.
     """
 
     seconds: float = SECONDS
@@ -41,7 +41,7 @@ class Rules:
     temperature: float = 0.4
 
     def __post_init__(self) -> None:
-        """Raises ValueError, naming the field, for a value that no track can satisfy."""
+        """Raises ValueError, naming the field, for a value out of range."""
         for wrong, allowed in {
             f"seconds: at least {MIN_SECONDS:g}": MIN_SECONDS <= self.seconds < math.inf,
             "per_track: at least 1": self.per_track >= 1,
@@ -136,13 +136,12 @@ def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
     if seconds < rules.shortest or end - first < frames_of(rules.shortest):
         text = f"{seconds:.1f} s, without silence {(end - first) / FRAMES_PER_SECOND:.1f} s"
         return nothing._replace(seconds=length, problem=np.array(["too_short", text]))
-    models, music = _teachers(teachers), seen[:, first:end]
+    models = _teachers(teachers)
+    cuts = cut_excerpts(wide[:, first:end], rules.frames, rules.per_track)
     return Heard(
         length,
-        target_of(models, music, rules.temperature) if models else nothing.target,
-        np.stack(cut_excerpts(wide[:, first:end], rules.frames, rules.per_track)).astype(
-            np.float16
-        ),
+        target_of(models, seen[:, first:end], rules.temperature) if models else nothing.target,
+        np.stack(cuts).astype(np.float16),
         outline_of(wide),
         np.array(["", ""]),
     )
