@@ -128,20 +128,20 @@ class Trainer:
             batches(self.corpus, self.settings, self.epoch, self.recordings),
             total=count, desc=f"epoch {self.epoch + 1}", disable=None, leave=False,
         )  # fmt: skip
-        for spectrograms, labels in progress:
-            labels = labels.to(self.device)
+        for spectrograms, targets in progress:
+            targets = targets.to(self.device)
             with torch.autocast(self.device, torch.bfloat16):
                 logits = self.network(normalise(spectrograms.to(self.device))).float()
-            loss = self._loss(logits, labels)
+            loss = self._loss(logits, targets)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
             self.optimiser.step()
             self.schedule.step()
             self._average()
-            total += float(loss.detach()) * len(labels)
-            right += int((logits.argmax(1) == labels).sum())
-            seen += len(labels)
+            total += float(loss.detach()) * len(targets)
+            right += int((logits.argmax(1) == targets.argmax(1)).sum())
+            seen += len(targets)
         self.epoch += 1
         return total / seen, right / seen
 
