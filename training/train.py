@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -207,8 +208,16 @@ def load_dev(
     return loaded
 
 
-def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | None) -> None:
+def train(
+    trainer: Trainer,
+    out: Path,
+    dev: Sequence[TrackSet],
+    cache: Path | None,
+    stop_after: int | None = None,
+) -> None:
     """Run the remaining epochs; write a checkpoint and a log line after each.
+
+    ``stop_after``: the last epoch to run; None: all of the schedule.
 
     Raises:
         DatasetError: see ``load_dev``.
@@ -217,7 +226,7 @@ def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | No
     out.mkdir(parents=True, exist_ok=True)
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
         sets = load_dev(dev, cache)
-        while trainer.epoch < trainer.settings.epochs:
+        while trainer.epoch < min(trainer.settings.epochs, stop_after or math.inf):
             loss, accuracy = trainer.run_epoch()
             figures: dict[str, Any] = {"loss": round(loss, 4), "train_exact": round(accuracy, 4)}
             for name, tracks in sets.items():
@@ -247,6 +256,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--start", type=Path, metavar="CHECKPOINT",
                         help="begin with its weights, in its architecture")  # fmt: skip
+    parser.add_argument("--stop-after", type=int, metavar="EPOCH",
+                        help="the last epoch to run (default: all)")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="resume from last.pt in --out")
     numbers = asdict(NetworkSettings())
     del numbers["harmonics"]
@@ -256,6 +267,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if bool(arguments.recordings) != bool(arguments.recorded):
         parser.error("--recordings and --recorded need each other")
+    if arguments.stop_after is not None and arguments.stop_after < 1:
+        parser.error(f"--stop-after: at least 1, not {arguments.stop_after}")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: no CUDA device")
     try:
@@ -283,7 +296,7 @@ def main() -> None:
         )
         if arguments.resume:
             trainer.resume(load_state(arguments.out / "last.pt"))
-        train(trainer, arguments.out, dev, arguments.cache)
+        train(trainer, arguments.out, dev, arguments.cache, arguments.stop_after)
     except (CorpusError, DatasetError, ModelError, OSError, ValueError) as error:
         sys.exit(f"training.train: {error}")
 
