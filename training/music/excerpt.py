@@ -36,7 +36,8 @@ FREE_STYLES = {
 }
 GENRE_SHARE = 0.55
 LOOP_SHARE = 0.1
-"""Of excerpts that repeat a few bars of one to three players."""
+"""Of excerpts that repeat a few bars of one to three players, as in sample packs."""
+_LOOPED = ("dance", "dance", "hip hop", "funk", "disco", "soul", *BANDS)
 STYLES = {name: weight * (1 - GENRE_SHARE) for name, weight in FREE_STYLES.items()} | {
     name: genre.weight * GENRE_SHARE / sum(g.weight for g in GENRES.values())
     for name, genre in GENRES.items()
@@ -117,11 +118,11 @@ def make_excerpt(
     """
     rng = random.Random(f"{seed}/{index}")
     noise = np.random.default_rng([seed, index])
-    style = rng.choices(list(STYLES), list(STYLES.values()))[0]
+    looped = rng.random() < LOOP_SHARE
+    style = rng.choice(_LOOPED) if looped else rng.choices(list(STYLES), list(STYLES.values()))[0]
     tuning = rng.gauss(0, 7) if rng.random() < 0.7 else rng.uniform(-48, 48)
     beat = 60.0 / _tempo(rng, style)
     length = seconds
-    looped = style != "classical" and rng.random() < LOOP_SHARE
     if looped:
         length = min(seconds, rng.choice((1, 2, 2, 4, 4, 8)) * 4 * beat)
     harmony = _harmony(rng, style, length / beat)

@@ -20,7 +20,7 @@ from training.music.theory import (
     parse_chord,
 )
 
-MINOR_SHARE = 0.53
+MINOR_SHARE = 0.58
 SHORTEST_LAP = 8.0
 """Beats: a shorter loop counts as a part of one."""
 

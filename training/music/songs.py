@@ -87,8 +87,9 @@ def _shared_loop(rng: random.Random, mode: Mode) -> list[str]:
     the tonic chord.
     """
     home = "1" if mode == "major" else "6"
-    degrees = rng.choice([loop for loop in _SHARED if home in loop]).split()
-    turn = degrees.index(home) if rng.random() < 0.75 else rng.randrange(len(degrees))
+    degrees = rng.choice(_SHARED).split()
+    begins_home = home in degrees and rng.random() < 0.75
+    turn = degrees.index(home) if begins_home else rng.randrange(len(degrees))
     degrees = degrees[turn:] + degrees[:turn]
     if rng.random() < 0.3:
         degrees += [*degrees[:-1], home]
@@ -141,7 +142,7 @@ def song(rng: random.Random, writing: Writing, key: Key, beats: float) -> Harmon
         draw = rng.random()
         if draw < 0.12:
             chords[-1] = (parse_chord("V7" if rng.random() < 0.5 else "V"), paces[turn])
-        elif draw < 0.35 and len(lap) > 2:
+        elif draw < 0.35 and len(lap) * laps > 2:
             chords[-1] = (parse_chord("i" if key.mode == "minor" else "I"), paces[turn])
         total += sum(length for _, length in lap) * laps
         turn = (turn + 1) % len(sections)
