@@ -66,7 +66,7 @@ GENRES: dict[str, Genre] = {
         ("half", "rock", "sixteen"), drums=0.5, drum_level=(-12, 0),
     ),
     "rock": Genre(
-        1.5, 0.45, (85, 165), Writing("rock", (0.85, 0.05, 0.0, 0.1)),
+        1.5, 0.42, (85, 165), Writing("rock", (0.85, 0.05, 0.0, 0.1)),
         (
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.9, (-5, 3), overdrive=0.3),
             Player(layers.strum, "strum", ("overdriven", "guitar"), 0.8, (-4, 4), overdrive=0.6),
@@ -91,7 +91,7 @@ GENRES: dict[str, Genre] = {
         ("rock", "blast", "half", "double kick"), drums=0.95, drum_level=(-5, 5), speech=0.1,
     ),
     "blues": Genre(
-        2.2, 0.88, (60, 140), Writing("blues", (1.0, 0.0, 0.0, 0.0), (4.0,), 0.0, 0.0, 0.0),
+        1.8, 0.86, (60, 140), Writing("blues", (1.0, 0.0, 0.0, 0.0), (4.0,), 0.0, 0.0, 0.0),
         (
             Player(comping.boogie_bass, "bass", ("bass", "upright bass"), 0.5, (-5, 3)),
             Player(layers.walking_bass, "bass", ("upright bass", "bass"), 0.35, (-5, 3)),

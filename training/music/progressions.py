@@ -33,8 +33,7 @@ PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
         "minor": (
             "i bVII bVI bVII", "i bVI bVII i", "I5 bIII5 IV5 I5", "I5 bVII5 bVI5 bVII5", "i iv v i",
             "i bVII iv i", "i bIII bVII IV", "I5 bVI5 bIII5 bVII5", "i bVII bVI V", "I5", "i IV",
-            "I5 bIII5 bVII5 IV5", "i bVI bIII bVII", "I5 IV5 bVI5 bVII5", "I bIII IV I", "I7 IV7",
-            "I bVII IV I", "I5 IV5", "I7", "I bVII",
+            "I5 bIII5 bVII5 IV5", "i bVI bIII bVII", "I5 IV5 bVI5 bVII5", "I bIII IV I", "I5 IV5",
         ),
     },
     "metal": {
@@ -101,8 +100,7 @@ PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
         ),
         "minor": (
             "i7", "i9", "i7 IV7", "i7 i7 i7 IV7", "i7 bVII7", "i9 IV9", "i7 iv7", "i7 bIII7 IV7 i7",
-            "i7 i7 iv7 iv7", "i7 bVImaj7 bVII7 i7", "i7 v7", "I7", "I9", "I7 IV7",
-            "I7 bIII7 IV7 I7",
+            "i7 i7 iv7 iv7", "i7 bVImaj7 bVII7 i7", "i7 v7", "I7 bIII7 IV7 I7",
         ),
     },
     "soul": {
