@@ -1,4 +1,4 @@
-"""Make batches from the excerpts of a corpus: cut, transpose with their labels, augment."""
+"""Make batches from the excerpts of a corpus: cut, transpose with their targets, augment."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from keyscan.keys import KEYS, Key
+from keyscan.keys import KEYS
 from keyscan.model.tuning import in_tune
 from keyscan.spectrogram.constant_q import N_BINS
 from training.augment import augment
 from training.settings import TrainingSettings
-from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, Corpus
+from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, Corpus, Target
 
 
-def transposed_labels(class_ids: npt.NDArray[np.int8], semitones: npt.NDArray[np.int64]) -> Tensor:
-    """The class ids after each key is transposed up by a number of semitones."""
-    keys = [KEYS[class_id] for class_id in class_ids]
-    moved = (
-        Key((key.tonic + int(up)) % 12, key.mode) for key, up in zip(keys, semitones, strict=True)
-    )
-    return torch.tensor([key.class_id for key in moved])
+def transposed(target: Target, semitones: int) -> Target:
+    """The target of the same music, so many semitones higher."""
+    return target[[key.transposed(-semitones).class_id for key in KEYS]]
 
 
 Pick = tuple[Corpus, int]
@@ -32,7 +28,11 @@ Pick = tuple[Corpus, int]
 def make_batch(
     picks: Sequence[Pick], settings: TrainingSettings, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Cut all excerpts to one length, transpose and tune each: ((batch, 105, frames), ids)."""
+    """Cut all excerpts to one length, transpose and tune each.
+
+    Returns:
+        Spectrograms ``(batch, 105, frames)`` and targets ``(batch, 24)``, both float32.
+    """
     excerpts = [corpus.spectrogram(index) for corpus, index in picks]
     available = min(excerpt.shape[1] for excerpt in excerpts)
     longest = min(available, int(settings.longest * FRAMES_PER_SECOND))
@@ -40,13 +40,15 @@ def make_batch(
     frames = int(rng.integers(shortest, longest + 1))
     semitones = rng.integers(-MARGIN_BINS // 2, MARGIN_BINS // 2 + 1, len(picks))
     cuts = np.empty((len(picks), N_BINS, frames), np.float32)
-    for row, (excerpt, up) in enumerate(zip(excerpts, semitones, strict=True)):
+    targets = np.empty((len(picks), len(KEYS)), np.float32)
+    for row, (excerpt, up) in enumerate(zip(excerpts, semitones.tolist(), strict=True)):
         start = int(rng.integers(0, excerpt.shape[1] - frames + 1))
-        low = MARGIN_BINS - 2 * int(up)
+        low = MARGIN_BINS - 2 * up
         cuts[row] = excerpt[low : low + N_BINS, start : start + frames]
-    keys = np.array([corpus.keys[index] for corpus, index in picks], np.int8)
+        corpus, index = picks[row]
+        targets[row] = transposed(corpus.targets[index], up)
     tuned = torch.stack([in_tune(cut) for cut in torch.from_numpy(cuts)])
-    return tuned, transposed_labels(keys, semitones)
+    return tuned, torch.from_numpy(targets)
 
 
 def _mode_weights(corpus: Corpus) -> npt.NDArray[np.float64]:
@@ -80,5 +82,5 @@ def batches(
         if recordings:
             drawn = rng.choice(len(recordings), recorded, p=weights)
             picks += [(recordings, int(index)) for index in drawn]
-        spectrograms, labels = make_batch(picks, settings, rng)
-        yield augment(spectrograms, noise), labels
+        spectrograms, targets = make_batch(picks, settings, rng)
+        yield augment(spectrograms, noise), targets

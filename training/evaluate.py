@@ -4,26 +4,31 @@
 [--reliability]``
 
 Each folder holds ``labels.tsv`` (a header ``file<TAB>key``); ``--features`` takes sets of
-``training.features``. The front end and the model are those
-of the server. The tables have a column for all tracks and one for each mode; figures are per cent;
-brackets hold 95 % bootstrap intervals. ``--tracks`` lists every answer, ``--reliability`` prints
-the accuracy of the answers by tenths of confidence.
+``training.features``. The front end and the model are those of the server. The tables have a column
+for all tracks and one for each mode; figures are per cent; brackets hold 95 % bootstrap intervals.
+``--tracks`` lists every answer, ``--reliability`` prints the accuracy of the answers by tenths of
+confidence. ``--clips`` judges clips of every track by the key of the track; as they are alike, the
+intervals are too narrow.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import Mode, Relation
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
+from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, FloatArray
+from keyscan.spectrogram.features import MIN_SECONDS
 from training.calibration import (
     chance_calibration_error,
     expected_calibration_error,
@@ -33,6 +38,7 @@ from training.datasets import DatasetError, Track, TrackSet, load_spectrogram
 from training.scoring import Answer, Interval, Scores, recall_gap, score, score_modes
 from training.sets import add_features_option, add_set_options, read_sets
 
+CLIPS = 5
 _MISTAKES: tuple[Relation, ...] = ("fifth_up", "fifth_down", "relative", "parallel", "other")
 _ROWS = (
     "exact",
@@ -53,8 +59,20 @@ class Result:
     failed: tuple[tuple[Path, str], ...]
 
 
-def run(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> Result:
-    """Estimate the key of every track with audio.
+def clips_of(spectrogram: FloatArray, seconds: float | None) -> list[FloatArray]:
+    """``CLIPS`` evenly spread clips of so many seconds; the whole if it is shorter, or for None."""
+    frames = spectrogram.shape[1] if seconds is None else round(seconds * FRAMES_PER_SECOND)
+    free = spectrogram.shape[1] - frames
+    if seconds is None or free < 0:
+        return [spectrogram]
+    starts = np.linspace(0, free, CLIPS + 2)[1:-1].astype(int)
+    return [spectrogram[:, start : start + frames] for start in starts]
+
+
+def run(
+    model: KeyModel, tracks: TrackSet, cache: Path | None = None, seconds: float | None = None
+) -> Result:
+    """Estimate the key of every track with audio, or those of clips of it (``clips_of``).
 
     Raises:
         DatasetError: an array of a set cannot be read.
@@ -63,12 +81,12 @@ def run(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> Result:
     answers, failed = [], []
     for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
         try:
-            estimate = estimate_key(model, load_spectrogram(track, cache))
+            clips = clips_of(load_spectrogram(track, cache), seconds)
+            estimates = [estimate_key(model, clip) for clip in clips]
         except (AnalysisError, ValueError) as error:
             failed.append((track.path, str(error)))
             continue
-        confidence = max(estimate.probabilities)
-        answers.append((track, Answer(track.key, estimate.key, confidence)))
+        answers += [(track, Answer(track.key, e.key, max(e.probabilities))) for e in estimates]
     return Result(tracks.name, tuple(answers), tracks.missing, tuple(failed))
 
 
@@ -151,11 +169,15 @@ def main() -> None:
     add_set_options(parser)
     add_features_option(parser)
     parser.add_argument("--model", type=Path, help="a checkpoint; default: the packaged one")
+    parser.add_argument("--clips", type=float, metavar="SECONDS",
+                        help=f"{CLIPS} clips of each track instead of the whole")  # fmt: skip
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--cache", type=Path, help="keep spectrograms here between runs")
     parser.add_argument("--tracks", action="store_true", help="list every track")
     parser.add_argument("--reliability", action="store_true", help="confidence against accuracy")
     arguments = parser.parse_intermixed_args()
+    if arguments.clips is not None and not MIN_SECONDS <= arguments.clips < math.inf:
+        parser.error(f"--clips: at least {MIN_SECONDS:g}, not {arguments.clips:g}")
     try:
         sets = read_sets(parser, arguments)
         model = load_model(arguments.model, arguments.device)
@@ -164,7 +186,7 @@ def main() -> None:
     everything: list[Answer] = []
     for tracks in sets:
         try:
-            result = run(model, tracks, arguments.cache)
+            result = run(model, tracks, arguments.cache, arguments.clips)
         except (DatasetError, OSError) as error:  # the result holds the errors of single files
             sys.exit(f"training.evaluate: {error}")
         answers = [answer for _, answer in result.answers]

@@ -1,10 +1,11 @@
-"""Make a corpus from unlabelled recordings, with pseudo-labels from checkpoints that agree.
+"""Make a corpus from unlabelled recordings, with soft pseudo-labels from checkpoints.
 
 ``python -m training.recordings --out runs/real FOLDER... --teachers A.pt B.pt --held-out FOLDER``
 
-Pseudo-labels (Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep
-neural networks", ICML workshop 2013): a track is kept if all teachers give it the same key with
-enough probability; its excerpts are kept unless the teachers give them another key.
+The target of an excerpt is the mean of the teachers' probabilities for the whole track, so a track
+on which they disagree or are unsure has a flatter one. Hard labels of this kind are from Lee,
+"Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks"
+(ICML workshop 2013).
 
 ``tracks/`` holds the result of each file, so an interrupted run resumes where it stopped;
 ``tracks.tsv`` holds the outcomes. The result depends only on the contents of the files.
@@ -28,13 +29,12 @@ import numpy.typing as npt
 import torch
 
 from keyscan.errors import ModelError
-from keyscan.keys import Key
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.spectrogram.constant_q import FloatArray
 from training.excerpts import Outlines
 from training.files import write_whole
 from training.processes import ProcessDied, exit_on_sigterm, run_all, single_threaded
-from training.shards import CorpusError, open_corpus, write_shards
+from training.shards import CorpusError, Target, open_corpus, write_shards
 from training.synth import SHARD_SIZE
 from training.teachers import RULES_HELP, Heard, Rules, Verdict, hear, judge
 
@@ -97,7 +97,7 @@ def _outline(heard: Heard) -> tuple[float, FloatArray]:
 
 
 def select(
-    recordings: Sequence[Recording], held_out: Sequence[Recording], out: Path, rules: Rules
+    recordings: Sequence[Recording], held_out: Sequence[Recording], out: Path
 ) -> list[tuple[Recording, Verdict]]:
     """Judge the heard files; held-out recordings are excluded, and only the first copy is kept.
 
@@ -112,12 +112,12 @@ def select(
     verdicts = []
     for recording in recordings:
         heard = _read_heard(_heard_path(out, recording))
-        verdict = judge(heard, rules)
+        verdict = judge(heard)
         if heard.outline.size:
             if kept_out.find(*_outline(heard)) is not None:
-                verdict = verdict._replace(outcome="held out", excerpts=())
+                verdict = verdict._replace(outcome="held out", excerpts=0)
             elif kept.find(*_outline(heard)) is not None:
-                verdict = verdict._replace(outcome="copy", excerpts=())
+                verdict = verdict._replace(outcome="copy", excerpts=0)
             kept.add(*_outline(heard))
         verdicts.append((recording, verdict))
     return verdicts
@@ -125,12 +125,12 @@ def select(
 
 def _kept(
     out: Path, verdicts: Sequence[tuple[Recording, Verdict]]
-) -> Iterator[tuple[npt.NDArray[np.float16], Key]]:
-    """The excerpts that the verdicts keep, each with its key."""
+) -> Iterator[tuple[npt.NDArray[np.float16], Target]]:
+    """The excerpts of the kept recordings, each with the target of the whole."""
     for recording, verdict in verdicts:
-        if verdict.excerpts and verdict.key:
-            excerpts = _read_heard(_heard_path(out, recording)).excerpts
-            yield from ((excerpts[number], verdict.key) for number in verdict.excerpts)
+        if verdict.excerpts:
+            heard = _read_heard(_heard_path(out, recording))
+            yield from ((excerpt, heard.target) for excerpt in heard.excerpts)
 
 
 def _write(out: Path, verdicts: Sequence[tuple[Recording, Verdict]]) -> None:
@@ -141,7 +141,7 @@ def _write(out: Path, verdicts: Sequence[tuple[Recording, Verdict]]) -> None:
         table.writerow(("file", "outcome", "seconds", "key", "probability", "excerpts", "problem"))
         for recording, v in verdicts:
             key = v.key.name("sharps") if v.key else ""
-            row = (f"{v.seconds:.1f}", key, f"{v.probability:.3f}", len(v.excerpts), v.problem)
+            row = (f"{v.seconds:.1f}", key, f"{v.probability:.3f}", v.excerpts, v.problem)
             table.writerow((recording.name, v.outcome, *row))
 
 
@@ -150,7 +150,7 @@ def summary(verdicts: Sequence[tuple[Recording, Verdict]]) -> str:
     outcomes = Counter(verdict.outcome for _, verdict in verdicts)
     kept = [verdict for _, verdict in verdicts if verdict.outcome == "kept"]
     modes = Counter(verdict.key.mode for verdict in kept if verdict.key)
-    parts = sum(len(verdict.excerpts) for verdict in kept)
+    parts = sum(verdict.excerpts for verdict in kept)
     hours = sum(verdict.seconds for verdict in kept) / 3600
     lines = [f"{len(verdicts)} files: " + ", ".join(f"{n} {o}" for o, n in outcomes.most_common())]
     lines.append(
@@ -216,7 +216,7 @@ def label(
     missing = [r for r in asked if not _heard_path(out, r).exists()]
     calls = [(r.name, (r, out, asked[r], rules)) for r in missing]
     run_all(_hear_to_disk, calls, total=len(asked), jobs=jobs)
-    verdicts = select(recordings, apart, out, rules)
+    verdicts = select(recordings, apart, out)
     _write(out, verdicts)
     return verdicts
 
@@ -226,7 +226,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--out", type=Path, required=True, help="the corpus's folder")
     parser.add_argument("--teachers", type=Path, nargs="+", default=[PACKAGED_CHECKPOINT],
-                        help="checkpoints that must agree (default: the packaged one)")  # fmt: skip
+                        help="checkpoints that label (default: the packaged one)")  # fmt: skip
     parser.add_argument("--held-out", type=Path, nargs="+", default=[], metavar="FOLDER",
                         help="recordings in these folders are excluded")  # fmt: skip
     parser.add_argument("--jobs", type=int, default=2, help="processes")

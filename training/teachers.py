@@ -1,4 +1,4 @@
-"""Predictions of teacher checkpoints for a recording and for excerpts of it.
+"""Targets from teacher checkpoints, and excerpts, for a recording.
 
 The teachers run in one transposition only: the network is equivariant, so the other eleven give
 the same result.
@@ -16,35 +16,37 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from keyscan.errors import AnalysisError
+from keyscan.errors import AnalysisError, Silent
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import KeyModel, load_model
-from keyscan.model.estimate import estimate_key
-from keyscan.spectrogram.constant_q import N_BINS, FloatArray
+from keyscan.model.estimate import trim_silence
+from keyscan.spectrogram.constant_q import N_BINS, SILENCE, FloatArray
 from keyscan.spectrogram.features import MIN_SECONDS
 from training.excerpts import cut_excerpts, frames_of, outline_of, wide_spectrogram
-from training.shards import MARGIN_BINS, WIDE_BINS
+from training.shards import FRAMES_PER_SECOND, MARGIN_BINS, WIDE_BINS, Target
 from training.synth import SECONDS
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules for cutting excerpts and accepting keys; in seconds and mean probabilities."""
+    """Rules for cutting excerpts, in seconds, and for the targets.
+
+    ``temperature`` divides the teachers' logits: the checkpoints of ``training.train`` are not
+    calibrated, and label smoothing makes them underconfident.
+    """
 
     seconds: float = SECONDS
     per_track: int = 6
     shortest: float = 45.0
-    track_probability: float = 0.6
-    excerpt_probability: float = 0.2
+    temperature: float = 0.4
 
     def __post_init__(self) -> None:
-        """Raises ValueError, naming the field, for a value that no track can satisfy."""
+        """Raises ValueError, naming the field, for a value out of range."""
         for wrong, allowed in {
             f"seconds: at least {MIN_SECONDS:g}": MIN_SECONDS <= self.seconds < math.inf,
             "per_track: at least 1": self.per_track >= 1,
             "shortest: at least the length of an excerpt": self.seconds <= self.shortest < math.inf,
-            "track_probability: from 0 to 1": 0 <= self.track_probability <= 1,
-            "excerpt_probability: from 0 to 1": 0 <= self.excerpt_probability <= 1,
+            "temperature: from 0.01 to 100": 0.01 <= self.temperature <= 100,
         }.items():
             if not allowed:
                 raise ValueError(wrong)
@@ -59,39 +61,36 @@ RULES_HELP = {
     "seconds": "of an excerpt",
     "per_track": "most excerpts of one track",
     "shortest": "seconds of the shortest track",
-    "track_probability": "least mean probability of the key over a whole track",
-    "excerpt_probability": "least mean probability of that key in an excerpt",
+    "temperature": "divisor of the teachers' logits",
 }
 """Help on the options of ``training.recordings`` that are ``Rules``."""
 
 
 class Heard(NamedTuple):
-    """The result for a file; if it cannot be used, all fields but ``problem`` are empty.
+    """The result for a file; if it cannot be used, the arrays are empty.
 
-    ``track``: probabilities ``(teachers, 24)`` of the whole; ``parts``: ``(excerpts, teachers,
-    24)``; ``excerpts``: ``(excerpts, WIDE_BINS, frames)``; ``outline``: see
-    ``outline_of``; ``problem``: an error's code and message.
+    ``target``: ``(24,)``, empty without teachers; ``excerpts``: ``(excerpts, WIDE_BINS, frames)``;
+    ``outline``: see ``outline_of``; ``problem``: an error's code and message, or empty.
     """
 
     seconds: npt.NDArray[np.float64]
-    track: npt.NDArray[np.float64]
-    parts: npt.NDArray[np.float64]
+    target: Target
     excerpts: npt.NDArray[np.float16]
     outline: FloatArray
     problem: npt.NDArray[np.str_]
 
 
 class Verdict(NamedTuple):
-    """``excerpts``: indices of the kept ones; ``key``, ``probability``: from the teachers' mean.
+    """``key``: the most probable one of the target; ``excerpts``: how many are used.
 
-    ``outcome``: kept, disagreed, unsure, no excerpt, copy, held out, too_short, or failed.
+    ``outcome``: kept, copy, held out, too_short, or failed.
     """
 
     outcome: str
     seconds: float
     key: Key | None = None
     probability: float = 0.0
-    excerpts: tuple[int, ...] = ()
+    excerpts: int = 0
     problem: str = ""
 
 
@@ -100,21 +99,26 @@ def _teachers(paths: tuple[Path, ...]) -> tuple[KeyModel, ...]:
     return tuple(load_model(path) for path in paths)
 
 
-def _probabilities(teachers: Sequence[KeyModel], wide: FloatArray) -> list[tuple[float, ...]]:
-    """The probabilities of each teacher for the analyser's part of a wide spectrogram."""
-    seen = wide[MARGIN_BINS : MARGIN_BINS + N_BINS]
-    return [estimate_key(teacher, seen).probabilities for teacher in teachers]
+def target_of(teachers: Sequence[KeyModel], spectrogram: FloatArray, temperature: float) -> Target:
+    """The mean of the teachers' probabilities for a track ``(105, frames)``.
+
+    A temperature for soft targets is from Hinton et al., "Distilling the knowledge in a neural
+    network" (2015).
+    """
+    logits = np.array([teacher.logits(spectrogram) for teacher in teachers], np.float64)
+    powers = np.exp((logits - logits.max(1, keepdims=True)) / temperature)
+    mean = (powers / powers.sum(1, keepdims=True)).mean(0)
+    return np.asarray(mean, np.float16)
 
 
 def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
-    """Decode a file, cut evenly spread excerpts, and run the teachers on both.
+    """Decode a file, run the teachers on the whole of it, and cut evenly spread excerpts.
 
-    Without teachers the probabilities are empty.
+    Silence before and after the music is left out.
     """
     nothing = Heard(
         np.zeros(1),
-        np.empty((0, len(KEYS))),
-        np.empty((0, len(teachers), len(KEYS))),
+        np.empty(0, np.float16),
         np.empty((0, WIDE_BINS, rules.frames), np.float16),
         np.empty((WIDE_BINS, 0), np.float32),
         np.array(["", ""]),
@@ -124,35 +128,32 @@ def hear(path: Path, teachers: tuple[Path, ...], rules: Rules) -> Heard:
     except AnalysisError as error:
         return nothing._replace(problem=np.array([error.code, str(error)]))
     length = np.array([seconds])
-    if seconds < rules.shortest or wide.shape[1] < rules.frames:
-        problem = np.array(["too_short", f"{seconds:.1f} s"])
+    seen = wide[MARGIN_BINS : MARGIN_BINS + N_BINS]
+    if seen.max(initial=0) < SILENCE:
+        problem = np.array([Silent.code, f"{seconds:.1f} s"])
         return nothing._replace(seconds=length, problem=problem)
-    cuts = cut_excerpts(wide, rules.frames, rules.per_track)
+    first, end = trim_silence(seen)
+    if seconds < rules.shortest or end - first < frames_of(rules.shortest):
+        text = f"{seconds:.1f} s, without silence {(end - first) / FRAMES_PER_SECOND:.1f} s"
+        return nothing._replace(seconds=length, problem=np.array(["too_short", text]))
     models = _teachers(teachers)
+    cuts = cut_excerpts(wide[:, first:end], rules.frames, rules.per_track)
     return Heard(
         length,
-        np.array(_probabilities(models, wide)),
-        np.array([_probabilities(models, cut) for cut in cuts]),
+        target_of(models, seen[:, first:end], rules.temperature) if models else nothing.target,
         np.stack(cuts).astype(np.float16),
         outline_of(wide),
         np.array(["", ""]),
     )
 
 
-def judge(heard: Heard, rules: Rules) -> Verdict:
-    """Apply the rules to the teachers' predictions, for a file that is not a copy."""
+def judge(heard: Heard) -> Verdict:
+    """The verdict on a file that is not a copy."""
     seconds = float(heard.seconds[0])
     code, message = heard.problem.tolist()
     if code:
         outcome = code if code == "too_short" else "failed"
         return Verdict(outcome, seconds, problem=f"{code}: {message}")
-    mean = heard.track.mean(0)
-    best = int(mean.argmax())
-    verdict = Verdict("kept", seconds, KEYS[best], float(mean[best]))
-    if (heard.track.argmax(1) != best).any():
-        return verdict._replace(outcome="disagreed")
-    if mean[best] < rules.track_probability:
-        return verdict._replace(outcome="unsure")
-    heard_there = heard.parts[:, :, best].mean(1)
-    excerpts = tuple(np.flatnonzero(heard_there >= rules.excerpt_probability).tolist())
-    return verdict._replace(outcome="kept" if excerpts else "no excerpt", excerpts=excerpts)
+    best = int(heard.target.argmax())
+    probability = float(heard.target[best])
+    return Verdict("kept", seconds, KEYS[best], probability, len(heard.excerpts))

@@ -5,13 +5,15 @@
 After every epoch ``last.pt`` (for ``--resume``) and ``epoch-NN.pt`` (the averaged weights, as the
 analyser loads them) are written to ``--out``, with a line in ``log.jsonl``. An epoch has
 ``--epoch-size`` excerpts; passes over the corpora repeat in a seeded random order. ``--start
-CHECKPOINT`` begins with the weights of a checkpoint, in its architecture.
+CHECKPOINT`` begins with the weights of a checkpoint, in its architecture; the members of an
+ensemble are trained together, by the loss of their mean logits.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,6 +29,7 @@ from tqdm import tqdm
 from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import CHECKPOINT_FORMAT
+from keyscan.model.ensemble import Ensemble, build
 from keyscan.model.network import EquivariantNetwork, NetworkSettings
 from keyscan.model.tuning import in_tune, normalise
 from training.batches import batches
@@ -73,11 +76,12 @@ class Trainer:
         self.settings, self.corpus, self.device = settings, corpus, device
         self.recordings = recordings
         self.start = start.sha256 if start else None
-        self.network = EquivariantNetwork(architecture).to(device)
+        self.members = start.members if start else 1
+        self.network = build(architecture, self.members).to(device)
         if start:
             weights = start.content["state_dict"]
             self.network.load_state_dict(weights, strict=False)  # as load_model does
-        self.average = EquivariantNetwork(architecture).to(device)
+        self.average = build(architecture, self.members).to(device)
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -128,20 +132,20 @@ class Trainer:
             batches(self.corpus, self.settings, self.epoch, self.recordings),
             total=count, desc=f"epoch {self.epoch + 1}", disable=None, leave=False,
         )  # fmt: skip
-        for spectrograms, labels in progress:
-            labels = labels.to(self.device)
+        for spectrograms, targets in progress:
+            targets = targets.to(self.device)
             with torch.autocast(self.device, torch.bfloat16):
                 logits = self.network(normalise(spectrograms.to(self.device))).float()
-            loss = self._loss(logits, labels)
+            loss = self._loss(logits, targets)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
             self.optimiser.step()
             self.schedule.step()
             self._average()
-            total += float(loss.detach()) * len(labels)
-            right += int((logits.argmax(1) == labels).sum())
-            seen += len(labels)
+            total += float(loss.detach()) * len(targets)
+            right += int((logits.argmax(1) == targets.argmax(1)).sum())
+            seen += len(targets)
         self.epoch += 1
         return total / seen, right / seen
 
@@ -165,6 +169,7 @@ class Trainer:
         return {
             "format": CHECKPOINT_FORMAT,
             "architecture": self.network.settings.to_dict(),
+            "members": self.members,
             "state_dict": {name: t.cpu().clone() for name, t in self.average.state_dict().items()},
             "training": asdict(self.settings)
             | {"epoch": self.epoch, "corpora": data, "start": self.start},
@@ -173,7 +178,9 @@ class Trainer:
 
 
 def evaluate(
-    network: EquivariantNetwork, tracks: Sequence[tuple[npt.NDArray[np.float32], Key]], device: str
+    network: EquivariantNetwork | Ensemble,
+    tracks: Sequence[tuple[npt.NDArray[np.float32], Key]],
+    device: str,
 ) -> dict[str, float]:
     """Exact and weighted shares over whole tracks, and exact shares by mode."""
     network.eval()
@@ -207,8 +214,16 @@ def load_dev(
     return loaded
 
 
-def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | None) -> None:
+def train(
+    trainer: Trainer,
+    out: Path,
+    dev: Sequence[TrackSet],
+    cache: Path | None,
+    stop_after: int | None = None,
+) -> None:
     """Run the remaining epochs; write a checkpoint and a log line after each.
+
+    ``stop_after``: the last epoch to run; None: all of the schedule.
 
     Raises:
         DatasetError: see ``load_dev``.
@@ -217,7 +232,7 @@ def train(trainer: Trainer, out: Path, dev: Sequence[TrackSet], cache: Path | No
     out.mkdir(parents=True, exist_ok=True)
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
         sets = load_dev(dev, cache)
-        while trainer.epoch < trainer.settings.epochs:
+        while trainer.epoch < min(trainer.settings.epochs, stop_after or math.inf):
             loss, accuracy = trainer.run_epoch()
             figures: dict[str, Any] = {"loss": round(loss, 4), "train_exact": round(accuracy, 4)}
             for name, tracks in sets.items():
@@ -247,6 +262,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--start", type=Path, metavar="CHECKPOINT",
                         help="begin with its weights, in its architecture")  # fmt: skip
+    parser.add_argument("--stop-after", type=int, metavar="EPOCH",
+                        help="the last epoch to run (default: all)")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="resume from last.pt in --out")
     numbers = asdict(NetworkSettings())
     del numbers["harmonics"]
@@ -256,6 +273,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if bool(arguments.recordings) != bool(arguments.recorded):
         parser.error("--recordings and --recorded need each other")
+    if arguments.stop_after is not None and arguments.stop_after < 1:
+        parser.error(f"--stop-after: at least 1, not {arguments.stop_after}")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: no CUDA device")
     try:
@@ -283,7 +302,7 @@ def main() -> None:
         )
         if arguments.resume:
             trainer.resume(load_state(arguments.out / "last.pt"))
-        train(trainer, arguments.out, dev, arguments.cache)
+        train(trainer, arguments.out, dev, arguments.cache, arguments.stop_after)
     except (CorpusError, DatasetError, ModelError, OSError, ValueError) as error:
         sys.exit(f"training.train: {error}")
 

@@ -18,7 +18,7 @@ from keyscan.model.estimate import estimate_key
 from tests.model.conftest import packaged_with
 from tests.model.test_tuning import chords
 
-EMBEDDING_SIZE = 96
+EMBEDDING_SIZE = 192  # of the packaged ensemble
 
 
 def uncalibrated() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ E_MINOR, C_MAJOR = Key.parse("E minor"), Key.parse("C major")
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two clear keys, one of them twice, a track that modulates, noise, damage and a jingle."""
+    """A clear key, twice, a track that modulates, noise, silence, damage and a jingle."""
     folder = tmp_path_factory.mktemp("music")
     (folder / "deep").mkdir()
     clear = cadences(E_MINOR, 28)
@@ -39,6 +39,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     soundfile.write(folder / "modulates.wav", changing, RATE)
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, 28 * RATE)
     soundfile.write(folder / "noise.wav", noise, RATE)
+    soundfile.write(folder / "silence.wav", np.zeros(28 * RATE), RATE)
     soundfile.write(folder / "jingle.wav", cadences(C_MAJOR, 4), RATE)
     (folder / "damaged.mp3").write_bytes(b"ID3 and then nothing that is sound" * 99)
     (folder / "notes.txt").write_text("no audio by its name")
@@ -61,37 +62,68 @@ def contents(corpus: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in corpus.iterdir() if path.is_file()}
 
 
-def test_clear_keys_are_kept_with_the_right_label(corpus: Path) -> None:
-    kept = {n: r["key"] for n, r in rows(corpus).items() if r["outcome"] == "kept"}
-    assert sorted(kept.values()) == ["C major", "E minor"]
+def test_all_excerpts_of_a_track_have_its_target(corpus: Path) -> None:
+    kept = {n: r for n, r in rows(corpus).items() if r["outcome"] == "kept"}
     stored = Corpus([corpus])
-    counts = np.bincount(stored.keys, minlength=24)
-    assert counts[E_MINOR.class_id] == 4
-    assert counts.sum() == counts[E_MINOR.class_id] + counts[C_MAJOR.class_id]
+    assert len(stored) == sum(int(row["excerpts"]) for row in kept.values()) == 12
+    for start in range(0, 12, 4):
+        assert (stored.targets[start : start + 4] == stored.targets[start]).all()
+    assert (stored.targets.argmax(1) == stored.keys).all()
     assert stored.spectrogram(0).shape == (WIDE_BINS, RULES.frames)
-    assert stored.settings[0]["recordings"] == 6
+    assert stored.settings[0]["recordings"] == 7
     assert stored.settings[0]["folders"] == 1
-    assert stored.settings[0]["track_probability"] == RULES.track_probability
+    assert stored.settings[0]["temperature"] == RULES.temperature
 
 
-def test_excerpts_in_another_key_are_left_out(corpus: Path, music: Path) -> None:
-    assert rows(corpus)["modulates.wav"]["excerpts"] == "3"
-    heard = hear(music / "modulates.wav", (PACKAGED_CHECKPOINT,), RULES)
-    assert heard.parts[:3, 0, C_MAJOR.class_id].min() > 0.5
-    assert heard.parts[3, 0, C_MAJOR.class_id] < RULES.excerpt_probability
+def test_the_target_of_a_clear_key_is_sharp_and_that_of_noise_is_flat(corpus: Path) -> None:
+    found = rows(corpus)
+    for name, key in (("modulates.wav", "C major"), ("noise.wav", None)):
+        row = found[name]
+        assert row["outcome"] == "kept"
+        assert key is None or row["key"] == key
+    clear = next(r for r in found.values() if r["key"] == "E minor" and r["outcome"] == "kept")
+    assert float(clear["probability"]) > 0.9
+    assert float(found["noise.wav"]["probability"]) < 0.5
+
+
+def test_a_lower_temperature_makes_sharper_targets(music: Path) -> None:
+    path, teachers = music / "noise.wav", (PACKAGED_CHECKPOINT,)
+    flat, sharp = (
+        hear(path, teachers, replace(RULES, temperature=temperature)).target
+        for temperature in (2.0, 0.2)
+    )
+    assert flat.argmax() == sharp.argmax()
+    assert flat.max() < sharp.max()
+
+
+def test_silence_around_the_music_changes_nothing(music: Path, tmp_path: Path) -> None:
+    """Nor do its excerpts contain it."""
+    samples = cadences(E_MINOR, 28)
+    silence = np.zeros(20 * RATE, np.float32)
+    soundfile.write(tmp_path / "padded.wav", np.concatenate([silence, samples, silence]), RATE)
+    padded = hear(tmp_path / "padded.wav", (PACKAGED_CHECKPOINT,), RULES)
+    bare = hear(music / "deep" / "e minor.flac", (PACKAGED_CHECKPOINT,), RULES)
+    assert np.abs(padded.target - bare.target).max() < 0.02
+    assert len(padded.excerpts) == 4
+    assert padded.excerpts.max(axis=1).min() > 0.01
+    jingle = np.concatenate([silence, cadences(C_MAJOR, 12), silence])
+    soundfile.write(tmp_path / "jingle.wav", jingle, RATE)
+    problem = hear(tmp_path / "jingle.wav", (PACKAGED_CHECKPOINT,), RULES).problem
+    assert problem[0] == "too_short"
 
 
 def test_what_cannot_be_used_is_left_out_and_said(corpus: Path, music: Path) -> None:
     found = rows(corpus)
-    assert found["noise.wav"]["outcome"] == "unsure"
     assert found["jingle.wav"]["outcome"] == "too_short"
     assert found["damaged.mp3"]["outcome"] == "failed"
     assert found["damaged.mp3"]["problem"]
+    assert found["silence.wav"]["outcome"] == "failed"
+    assert found["silence.wav"]["problem"].startswith("silent: ")
     verdicts = label([music], corpus, [PACKAGED_CHECKPOINT], rules=RULES)
     text = summary(verdicts)
-    assert text.startswith("6 files: ")
+    assert text.startswith("7 files: ")
     assert f"failed: {music.name}/damaged.mp3: " in text
-    assert "2 tracks, 1 major, 1 minor" in text
+    assert "12 excerpts of 3 tracks" in text
 
 
 def test_copies_count_once(corpus: Path) -> None:
@@ -113,19 +145,19 @@ def test_the_analysers_part_is_what_the_analyser_sees(music: Path) -> None:
     assert np.abs(seen - expected).mean() < 0.01 * expected.mean()
 
 
-def test_teachers_that_disagree_keep_nothing(music: Path, tmp_path: Path) -> None:
+def test_teachers_that_disagree_give_a_target_between_theirs(music: Path, tmp_path: Path) -> None:
     """The second teacher calls the first one's minor major, and its major minor."""
     checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
     for name in ("logits.weight", "logits.bias"):
         checkpoint["state_dict"][name] = checkpoint["state_dict"][name].flip(0)
     torch.save(checkpoint, tmp_path / "contrary.pt")
-    teachers = [PACKAGED_CHECKPOINT, tmp_path / "contrary.pt"]
-    verdicts = label([music], tmp_path / "corpus", teachers, rules=RULES)
-    outcomes = {Path(recording.name).name: verdict.outcome for recording, verdict in verdicts}
-    assert outcomes["modulates.wav"] == "disagreed"
-    assert "kept" not in outcomes.values()
-    with pytest.raises(CorpusError, match="no shards"):
-        Corpus([tmp_path / "corpus"])
+    teachers = PACKAGED_CHECKPOINT, tmp_path / "contrary.pt"
+    path = music / "deep" / "e minor.flac"
+    one, other = (hear(path, (teacher,), RULES).target for teacher in teachers)
+    both = hear(path, teachers, RULES).target
+    assert one.argmax() == E_MINOR.class_id != other.argmax()
+    assert np.abs(both - (one + other) / 2).max() < 0.001
+    assert 0.4 < both[E_MINOR.class_id] < 0.6
 
 
 def test_what_is_held_out_is_not_used(music: Path, corpus: Path, tmp_path: Path) -> None:
@@ -133,9 +165,15 @@ def test_what_is_held_out_is_not_used(music: Path, corpus: Path, tmp_path: Path)
     soundfile.write(tmp_path / "yardstick.ogg", 0.8 * cadences(E_MINOR, 28), RATE)
     out = tmp_path / "corpus"
     verdicts = label([music], out, [PACKAGED_CHECKPOINT], held_out=[tmp_path], rules=RULES)
-    outcomes = [v.outcome for _, v in verdicts if v.key == E_MINOR and v.outcome != "unsure"]
-    assert outcomes == ["held out", "held out"]
-    assert set(Corpus([out]).keys.tolist()) == {C_MAJOR.class_id}
+    outcomes = {Path(recording.name).name: verdict.outcome for recording, verdict in verdicts}
+    assert sorted(outcomes.values()) == [
+        *["failed"] * 2,
+        *["held out"] * 2,
+        *["kept"] * 2,
+        "too_short",
+    ]
+    assert outcomes["e minor again.ogg"] == "held out"
+    assert len(Corpus([out])) == 8
 
 
 def test_resuming_makes_what_an_uninterrupted_run_makes(

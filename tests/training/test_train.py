@@ -1,4 +1,4 @@
-"""Training: transposition moves label and music together; a resumed run ends where it should."""
+"""Training: transposition moves target and music together; a resumed run ends where it should."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from training.average import average
 from training.batches import batches, make_batch
 from training.datasets import DatasetError, Track, TrackSet
 from training.settings import TrainingSettings
-from training.shards import MARGIN_BINS, WIDE_BINS, Corpus, open_corpus, write_shard
+from training.shards import (
+    MARGIN_BINS,
+    WIDE_BINS,
+    Corpus,
+    open_corpus,
+    write_shard,
+    write_shards,
+)
 from training.synth import synthesise
 from training.train import Trainer, load_state, train
 
@@ -39,8 +46,8 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def test_a_batch_is_transposed_together_with_its_labels(tmp_path: Path) -> None:
-    """One bin sounds in each excerpt: that of its tonic. It has to move as the label does."""
+def test_a_batch_is_transposed_together_with_its_targets(tmp_path: Path) -> None:
+    """One bin sounds in each excerpt: that of its tonic. It has to move as the target does."""
     keys = [Key(tonic, "minor") for tonic in range(12)]
     wide = np.zeros((12, WIDE_BINS, 30), np.float16)
     for row, key in enumerate(keys):
@@ -50,14 +57,54 @@ def test_a_batch_is_transposed_together_with_its_labels(tmp_path: Path) -> None:
     corpus, rng = Corpus([tmp_path]), np.random.default_rng(0)
     seen = set()
     for _ in range(20):
-        spectrograms, labels = make_batch([(corpus, index) for index in range(12)], TINY, rng)
+        spectrograms, targets = make_batch([(corpus, index) for index in range(12)], TINY, rng)
+        assert targets.shape == (12, 24)
+        assert (targets.sum(1) == 1).all()
         assert spectrograms.shape[:2] == (12, 105)
         assert 15 <= spectrograms.shape[2] <= 20
-        for spectrogram, label in zip(spectrograms, labels.tolist(), strict=True):
+        for spectrogram, label in zip(spectrograms, targets.argmax(1).tolist(), strict=True):
             assert (int(spectrogram[:, 0].argmax()) // 2) % 12 == KEYS[label].tonic
             assert KEYS[label].mode == "minor"
             seen.add(label)
     assert len(seen) == 12
+
+
+def test_a_soft_target_is_transposed_together_with_the_music(tmp_path: Path) -> None:
+    """The bin that sounds is that of the more probable tonic; the other key is its relative."""
+    wide = np.zeros((1, WIDE_BINS, 30), np.float16)
+    wide[0, MARGIN_BINS + 24] = 1
+    c_major, a_minor = Key(0, "major"), Key(9, "minor")
+    target = np.zeros(24, np.float16)
+    target[[c_major.class_id, a_minor.class_id]] = 0.75, 0.25
+    open_corpus(tmp_path, {})
+    write_shards(tmp_path, [(wide[0], target)], 4)
+    corpus, rng = Corpus([tmp_path]), np.random.default_rng(0)
+    assert corpus.keys.tolist() == [c_major.class_id]
+    seen = set()
+    for _ in range(40):
+        spectrograms, targets = make_batch([(corpus, 0)], TINY, rng)
+        tonic = (int(spectrograms[0, :, 0].argmax()) // 2) % 12
+        expected = torch.zeros(24)
+        expected[c_major.transposed(tonic).class_id] = 0.75
+        expected[a_minor.transposed(tonic).class_id] = 0.25
+        assert torch.equal(targets[0], expected)
+        seen.add(tonic)
+    assert len(seen) == 12
+
+
+def test_soft_targets_are_learned_as_they_are(tmp_path: Path) -> None:
+    """A network that favours a mode has, on a target half in each, a loss between the modes'."""
+    open_corpus(tmp_path, {})
+    both = np.zeros(24, np.float16)
+    both[[Key(0, "major").class_id, Key(0, "minor").class_id]] = 0.5
+    write_shards(tmp_path, [(np.ones((WIDE_BINS, 20), np.float16), both)] * 4, 4)
+    settings = replace(TINY, label_smoothing=0.0, learning_rate=1e-6)
+    trainer = Trainer(SMALL, settings, Corpus([tmp_path]), "cpu")
+    torch.nn.init.zeros_(trainer.network.logits.weight)
+    with torch.no_grad():
+        trainer.network.logits.bias.copy_(torch.tensor([3.0, -3.0]))
+    loss, _ = trainer.run_epoch()
+    assert loss == pytest.approx(np.log(12 * np.exp(3) + 12 * np.exp(-3)), abs=0.01)
 
 
 def test_augmentation_keeps_shape_and_keeps_most_of_the_music() -> None:
@@ -74,9 +121,9 @@ def test_batches_depend_on_seed_and_epoch_only(folder: Path) -> None:
     corpus = Corpus([folder])
     once, again = (list(batches(corpus, TINY, 1)) for _ in range(2))
     assert len(once) == 4
-    for (spectrograms, labels), (others, other_labels) in zip(once, again, strict=True):
+    for (spectrograms, targets), (others, other_targets) in zip(once, again, strict=True):
         assert torch.equal(spectrograms, others)
-        assert torch.equal(labels, other_labels)
+        assert torch.equal(targets, other_targets)
     other_epoch = next(iter(batches(corpus, TINY, 0)))
     assert not torch.equal(once[0][0], other_epoch[0])
 
@@ -90,9 +137,9 @@ def test_recordings_have_their_share_of_every_batch_and_both_modes_alike(
     write_shard(tmp_path, 0, np.full((10, WIDE_BINS, 20), 9, np.float16), np.array(keys, np.int8))
     settings = replace(TINY, epoch_size=400, batch=8, recorded=0.5)
     modes: list[str] = []
-    for _, labels in batches(Corpus([folder]), settings, 0, Corpus([tmp_path])):
-        assert len(labels) == 8
-        modes += [KEYS[label].mode for label in labels[4:].tolist()]
+    for _, targets in batches(Corpus([folder]), settings, 0, Corpus([tmp_path])):
+        assert len(targets) == 8
+        modes += [KEYS[label].mode for label in targets[4:].argmax(1).tolist()]
     assert len(modes) == 200
     assert 70 < modes.count("major") < 130
 

@@ -78,10 +78,11 @@ def boogie(rng: random.Random, harmony: Harmony) -> list[Note]:
 def boogie_bass(rng: random.Random, harmony: Harmony) -> list[Note]:
     """Up and down the chord in quarters or eighths: root, third, fifth, sixth, seventh."""
     step = rng.choice((1.0, 1.0, 0.5))
+    blue = harmony.key.mode == "minor" and rng.random() < 0.5
     notes = []
     for index, at in enumerate(_grid(harmony, step)):
         span = harmony.at(at)
-        third = span.chord.intervals[1] if len(span.chord.intervals) > 2 else 4
+        third = span.chord.intervals[1] if len(span.chord.intervals) > 2 and not blue else 4 - blue
         walk = (0, third, 7, 9, 10, 9, 7, third)
         notes.append(Note(at, step * 0.9, _low(span.chord.root, 31) + walk[index % 8], 0.9))
     return notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -118,10 +118,12 @@ def drum_track(
     samples: int,
     groove: str | None = None,
     kit: Mapping[int, FloatArray] | None = None,
+    starts: Iterable[float] = (),
 ) -> tuple[FloatArray, FloatArray]:
     """(the drums, the kick's gain curve for side-chain pumping), each of shape ``(samples,)``.
 
-    ``groove`` None: a random one of ``GROOVES``; ``kit``: sampled one-shots by General MIDI note.
+    ``groove`` None: a random one of ``GROOVES``; ``kit``: sampled one-shots by General MIDI note;
+    ``starts``: the beats at which a loop or section begins, which fills lead to.
     """
     out = np.zeros(samples, np.float32)
     duck = np.ones(samples, np.float32)
@@ -135,8 +137,18 @@ def drum_track(
     dip_length = int(rng.uniform(0.5, 1.0) * 4 * step)
     dip = np.linspace(0, 1, dip_length, dtype=np.float32) ** 0.7
     steps = int(samples / step)
+    seams = {round(4 * start) for start in starts} or set(range(64, steps, 64))
+    filled = {seam - k for seam in seams for k in range(1, rng.choice((3, 5, 9)))}
+    stopped = {seam - k for seam in seams for k in range(1, rng.choice((5, 9, 17)))}
+    fills, stops, crashes = rng.random() < 0.6, rng.random() < 0.15, rng.random() < 0.5
     for index in range(steps):
-        fill = index % 64 >= 60 and rng.random() < 0.3
+        if stops and index in stopped:
+            continue
+        if crashes and index in seams:
+            start = int(index * step)
+            crash = _burst(noise, 0.12, 0.5)[: max(0, samples - start)]
+            out[start : start + len(crash)] += crash * np.float32(1.5)
+        fill = fills and index in filled and rng.random() < 0.6
         for name, places in pattern.items():
             if index % 16 not in places and not (fill and name in ("snare", "tom")):
                 continue

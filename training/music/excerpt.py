@@ -35,6 +35,9 @@ FREE_STYLES = {
     "classical": 0.25,
 }
 GENRE_SHARE = 0.55
+LOOP_SHARE = 0.1
+"""Of excerpts that repeat a few bars of one to three players, as in sample packs."""
+_LOOPED = ("dance", "dance", "hip hop", "funk", "disco", "soul", *BANDS)
 STYLES = {name: weight * (1 - GENRE_SHARE) for name, weight in FREE_STYLES.items()} | {
     name: genre.weight * GENRE_SHARE / sum(g.weight for g in GENRES.values())
     for name, genre in GENRES.items()
@@ -82,6 +85,11 @@ class _Scene:
     def bar(self) -> int:
         return int(4 * self.beat * SAMPLE_RATE)
 
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The samples at which a loop or section begins."""
+        return tuple(int(start * self.beat * SAMPLE_RATE) for start in self.harmony.starts)
+
     def play(
         self, notes: Sequence[Note], role: str, families: Sequence[str], sampled: float
     ) -> FloatArray:
@@ -110,23 +118,18 @@ def make_excerpt(
     """
     rng = random.Random(f"{seed}/{index}")
     noise = np.random.default_rng([seed, index])
-    style = rng.choices(list(STYLES), list(STYLES.values()))[0]
+    looped = rng.random() < LOOP_SHARE
+    style = rng.choice(_LOOPED) if looped else rng.choices(list(STYLES), list(STYLES.values()))[0]
     tuning = rng.gauss(0, 7) if rng.random() < 0.7 else rng.uniform(-48, 48)
-    if style in GENRES:
-        genre = GENRES[style]
-        key = harmonies.draw_key(rng, genre.minor)
-        beat = 60.0 / rng.uniform(*genre.tempo)
-        harmony = song(rng, genre.writing, key, seconds / beat)
+    beat = 60.0 / _tempo(rng, style)
+    length = seconds
+    if looped:
+        length = min(seconds, rng.choice((1, 2, 2, 4, 4, 8)) * 4 * beat)
+    harmony = _harmony(rng, style, length / beat)
+    scene = _Scene(rng, noise, harmony, beat, int(length * SAMPLE_RATE), tuning, bank)
+    if looped:
+        mixed = np.resize(_loop(scene, style), int(seconds * SAMPLE_RATE))  # repeats it
     elif style == "classical":
-        key = harmonies.draw_key(rng, 0.45)
-        beat = 60.0 / rng.uniform(50, 130)
-        harmony = harmonies.classical_harmony(rng, key, seconds / beat)
-    else:
-        key = harmonies.draw_key(rng, harmonies.MINOR_SHARE)
-        beat = 60.0 / rng.choice((rng.uniform(70, 110), rng.uniform(110, 180)))
-        harmony = _MAKERS[style](rng, key, seconds / beat)
-    scene = _Scene(rng, noise, harmony, beat, int(seconds * SAMPLE_RATE), tuning, bank)
-    if style == "classical":
         mixed = _solo(scene)
     elif style in GENRES:
         mixed = _genre(scene, style)
@@ -134,7 +137,26 @@ def make_excerpt(
         mixed = _band(scene, BANDS[style], 0.0)
         if rng.random() < 0.72:
             mixed = _with_drums(scene, mixed, None, (-8, 6))
-    return Excerpt(mix.master(rng, noise, mixed, plain=style == "classical"), key, style)
+    plain = style == "classical"
+    return Excerpt(mix.master(rng, noise, mixed, plain=plain), harmony.key, style)
+
+
+def _tempo(rng: random.Random, style: str) -> float:
+    """Beats per minute."""
+    if style in GENRES:
+        return rng.uniform(*GENRES[style].tempo)
+    if style == "classical":
+        return rng.uniform(50, 130)
+    return rng.choice((rng.uniform(70, 110), rng.uniform(110, 180)))
+
+
+def _harmony(rng: random.Random, style: str, beats: float) -> Harmony:
+    if style in GENRES:
+        genre = GENRES[style]
+        return song(rng, genre.writing, harmonies.draw_key(rng, genre.minor), beats)
+    if style == "classical":
+        return harmonies.classical_harmony(rng, harmonies.draw_key(rng, 0.45), beats)
+    return _MAKERS[style](rng, harmonies.draw_key(rng, harmonies.MINOR_SHARE), beats)
 
 
 def make_part(seed: int, index: int, bank: SoundBank, seconds: float = SECONDS) -> Excerpt:
@@ -156,6 +178,16 @@ def make_part(seed: int, index: int, bank: SoundBank, seconds: float = SECONDS) 
     return Excerpt(samples, key, style)
 
 
+def _loop(scene: _Scene, style: str) -> FloatArray:
+    """A few bars of one to three players, as in sample packs."""
+    rng = scene.rng
+    band = GENRES[style].band if style in GENRES else BANDS[style]
+    mixed = _band(scene, [rng.choice(band) for _ in range(rng.choice((1, 1, 2, 3)))], 0.0)
+    if rng.random() < 0.4:
+        mixed = _with_drums(scene, mixed, None, (-8, 6))
+    return mixed
+
+
 def _solo(scene: _Scene) -> FloatArray:
     """A keyboard, a string instrument or a small ensemble, without drums."""
     rng = scene.rng
@@ -173,7 +205,9 @@ def _genre(scene: _Scene, style: str) -> FloatArray:
     mixed = _band(scene, genre.band, rng.uniform(*genre.swing))
     if rng.random() < genre.speech:
         speech = mix.at_level(mix.babble(rng, scene.noise, scene.samples), rng.uniform(-8, 4))
-        mixed = mix.at_level(mixed, 0.0) + speech * mix.presence(rng, scene.samples, scene.bar)
+        mixed = mix.at_level(mixed, 0.0) + speech * mix.presence(
+            rng, scene.samples, scene.bar, scene.starts
+        )
     if rng.random() < genre.drums:
         mixed = _with_drums(scene, mixed, rng.choice(genre.grooves), genre.drum_level)
     return mixed
@@ -199,11 +233,11 @@ def _band(scene: _Scene, band: Sequence[Player], swing: float) -> FloatArray:
             layer = mix.echo(rng, layer, scene.beat)
         layer = mix.at_level(layer, rng.uniform(*player.level))
         if number:
-            layer = layer * mix.presence(rng, scene.samples, scene.bar)
+            layer = layer * mix.presence(rng, scene.samples, scene.bar, scene.starts)
         mixed += layer
     if rng.random() < 0.1:
         # A break: all parts except the drums stop for a while.
-        mixed *= mix.gap(rng, scene.samples, scene.bar)
+        mixed *= mix.gap(rng, scene.samples, scene.bar, scene.starts)
     if rng.random() < 0.05:
         # An introduction: drums alone, or near silence.
         mixed[: int(scene.samples * rng.uniform(0.2, 0.6))] = 0
@@ -216,12 +250,13 @@ def _with_drums(
     rng = scene.rng
     kits = scene.bank.kits if scene.bank and rng.random() < 0.6 else ()
     kit = scene.bank.kit(rng.choice(kits)) if scene.bank and kits else None
+    harmony = scene.harmony
     drums, duck = drum_track(
-        rng, scene.noise, scene.harmony.key.tonic, scene.beat, scene.samples, groove, kit
+        rng, scene.noise, harmony.key.tonic, scene.beat, scene.samples, groove, kit, harmony.starts
     )
     if rng.random() < 0.25:
         depth = np.float32(rng.uniform(0.3, 1.0))
         mixed = mixed * (1 - depth + depth * duck)
     return mixed + mix.at_level(drums, rng.uniform(*level)) * mix.presence(
-        rng, scene.samples, scene.bar
+        rng, scene.samples, scene.bar, scene.starts
     )

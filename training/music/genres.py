@@ -1,4 +1,8 @@
-"""The genres: their parts, instruments, levels, drums and share of minor."""
+"""The genres: their parts, instruments, levels, drums and share of minor.
+
+The key is the one that listeners name. They call nearly all blues and metal minor (of 98 clips of
+blues with keys by a musicologist 95, of 93 of metal 89), though the chords of blues are major.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +53,7 @@ _POP_BAND = (
 
 GENRES: dict[str, Genre] = {
     "pop": Genre(
-        2.2, 0.25, (72, 135), Writing("pop", (0.5, 0.2, 0.08, 0.22), secondary=0.05, stepping=0.18),
+        2.2, 0.4, (72, 135), Writing("pop", (0.5, 0.2, 0.08, 0.22), secondary=0.05, stepping=0.18),
         _POP_BAND, ("rock", "sixteen", "four", "half", "eight"),
     ),
     "ballad": Genre(
@@ -62,7 +66,7 @@ GENRES: dict[str, Genre] = {
         ("half", "rock", "sixteen"), drums=0.5, drum_level=(-12, 0),
     ),
     "rock": Genre(
-        1.5, 0.35, (85, 165), Writing("rock", (0.85, 0.05, 0.0, 0.1)),
+        1.5, 0.42, (85, 165), Writing("rock", (0.85, 0.05, 0.0, 0.1)),
         (
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.9, (-5, 3), overdrive=0.3),
             Player(layers.strum, "strum", ("overdriven", "guitar"), 0.8, (-4, 4), overdrive=0.6),
@@ -75,7 +79,7 @@ GENRES: dict[str, Genre] = {
         ("rock", "eight", "half", "shuffle"), drums=0.95,
     ),
     "metal": Genre(
-        0.9, 0.86, (90, 200), Writing("metal", (1.0, 0.0, 0.0, 0.0), (2.0, 4.0, 8.0, 1.0)),
+        1.1, 0.9, (90, 200), Writing("metal", (1.0, 0.0, 0.0, 0.0), (2.0, 4.0, 8.0, 1.0)),
         (
             Player(comping.riffing, "strum", ("overdriven",), 0.8, (-2, 4), overdrive=1.0),
             Player(comping.gallop_tune, "strum", ("overdriven",), 0.45, (-4, 3), overdrive=1.0),
@@ -87,7 +91,7 @@ GENRES: dict[str, Genre] = {
         ("rock", "blast", "half", "double kick"), drums=0.95, drum_level=(-5, 5), speech=0.1,
     ),
     "blues": Genre(
-        1.1, 0.14, (60, 140), Writing("blues", (1.0, 0.0, 0.0, 0.0), (4.0,), 0.0, 0.0, 0.0),
+        1.8, 0.86, (60, 140), Writing("blues", (1.0, 0.0, 0.0, 0.0), (4.0,), 0.0, 0.0, 0.0),
         (
             Player(comping.boogie_bass, "bass", ("bass", "upright bass"), 0.5, (-5, 3)),
             Player(layers.walking_bass, "bass", ("upright bass", "bass"), 0.35, (-5, 3)),
@@ -98,6 +102,7 @@ GENRES: dict[str, Genre] = {
             Player(tunes.solo, "lead", ("guitar", "overdriven", "reeds"), 0.4, (-4, 4),
                    overdrive=0.4),
             Player(layers.pad, "strings", ("organ",), 0.2, (-12, -2)),
+            Player(layers.riff, "strum", ("guitar", "overdriven"), 0.35, (-5, 2), overdrive=0.4),
         ),
         ("shuffle", "rock", "swing"), drums=0.75, swing=(0.6, 1.0),
     ),
@@ -115,7 +120,7 @@ GENRES: dict[str, Genre] = {
         ("train", "rock", "shuffle", "half"), drums=0.75, drum_level=(-12, 1), swing=(0.0, 0.6),
     ),
     "jazz": Genre(
-        1.0, 0.38, (70, 220), Writing("jazz", (0.1, 0.6, 0.3, 0.0), (2.0, 4.0, 4.0), 0.1, 0.0, 0.0),
+        1.1, 0.5, (70, 220), Writing("jazz", (0.1, 0.6, 0.3, 0.0), (2.0, 4.0, 4.0), 0.1, 0.0, 0.0),
         (
             Player(layers.walking_bass, "bass", ("upright bass",), 0.85, (-5, 3)),
             Player(comping.rootless, "piano", ("piano", "electric piano", "guitar"), 0.75, (-6, 2)),
@@ -138,7 +143,7 @@ GENRES: dict[str, Genre] = {
         ("bossa",), drums=0.7, drum_level=(-14, -2),
     ),
     "funk": Genre(
-        0.8, 0.58, (88, 122), Writing("funk", (0.3, 0.4, 0.3, 0.0), (4.0, 4.0, 8.0)),
+        0.8, 0.66, (88, 122), Writing("funk", (0.3, 0.4, 0.3, 0.0), (4.0, 4.0, 8.0)),
         (
             Player(comping.funk_bass, "bass", _ELECTRIC_BASS, 0.9, (-3, 4)),
             Player(comping.sixteenths, "strum", ("guitar", "piano"), 0.75, (-7, 2)),
@@ -150,7 +155,7 @@ GENRES: dict[str, Genre] = {
         ("funk", "sixteen", "break"), drums=0.95,
     ),
     "soul": Genre(
-        0.9, 0.4, (62, 118), Writing("soul", (0.25, 0.4, 0.25, 0.1), (2.0, 4.0, 4.0), 0.06),
+        0.9, 0.5, (62, 118), Writing("soul", (0.25, 0.4, 0.25, 0.1), (2.0, 4.0, 4.0), 0.06),
         (
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.85, (-4, 4)),
             Player(comping.rootless, "keys", ("electric piano", "organ", "piano"), 0.6, (-6, 2)),
@@ -177,7 +182,7 @@ GENRES: dict[str, Genre] = {
         ("four", "disco"), drums=0.97, drum_level=(-5, 4),
     ),
     "reggae": Genre(
-        0.9, 0.42, (65, 100), Writing("reggae", (0.85, 0.1, 0.0, 0.05), (2.0, 4.0, 4.0, 8.0)),
+        0.9, 0.52, (65, 100), Writing("reggae", (0.85, 0.1, 0.0, 0.05), (2.0, 4.0, 4.0, 8.0)),
         (
             Player(comping.roots_bass, "bass", _ELECTRIC_BASS, 0.95, (-1, 6)),
             Player(comping.off_beats, "strum", ("guitar", "piano", "organ"), 0.9, (-7, 1)),
@@ -199,7 +204,7 @@ GENRES: dict[str, Genre] = {
         ("dembow", "bossa", "four", "click"), drums=0.9,
     ),
     "hip hop": Genre(
-        1.2, 0.66, (68, 105), Writing("hip hop", (0.5, 0.25, 0.15, 0.1), (2.0, 4.0, 8.0), 0.0),
+        1.2, 0.75, (68, 105), Writing("hip hop", (0.5, 0.25, 0.15, 0.1), (2.0, 4.0, 8.0), 0.0),
         (
             Player(comping.sub, "bass", _ELECTRIC_BASS, 0.65, (0, 7), sampled=0.25),
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.3, (-3, 4), sampled=0.5),
@@ -214,7 +219,7 @@ GENRES: dict[str, Genre] = {
         speech=0.6,
     ),
     "dance": Genre(
-        2.2, 0.6, (118, 178), Writing("dance", (0.5, 0.2, 0.15, 0.15), (2.0, 4.0, 4.0, 8.0, 16.0)),
+        2.2, 0.66, (118, 178), Writing("dance", (0.5, 0.2, 0.15, 0.15), (2.0, 4.0, 4.0, 8.0, 16.0)),
         (
             Player(layers.bass, "bass", _ELECTRIC_BASS, 0.7, (-2, 5), sampled=0.15),
             Player(comping.octaves, "bass", _ELECTRIC_BASS, 0.2, (-3, 4), sampled=0.15),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from keyscan.keys import Key, Mode
@@ -19,7 +20,9 @@ from training.music.theory import (
     parse_chord,
 )
 
-MINOR_SHARE = 0.53
+MINOR_SHARE = 0.58
+SHORTEST_LAP = 8.0
+"""Beats: a shorter loop counts as a part of one."""
 
 _NEXT_MAJOR = {
     "I": ("IV", "V", "vi", "ii", "iii", "V7", "vii°"),
@@ -69,12 +72,16 @@ class Span:
 
 @dataclass(frozen=True)
 class Harmony:
-    """The true ``key`` of an excerpt and its chords, which cover ``beats`` without gaps."""
+    """The true ``key`` of an excerpt and its chords, which cover ``beats`` without gaps.
+
+    ``starts``: the beats, after the first, at which a loop or a section of the song begins.
+    """
 
     key: Key
     scale: Intervals
     spans: tuple[Span, ...]
     beats: float
+    starts: tuple[float, ...] = ()
 
     def at(self, beat: float) -> Span:
         """The span that sounds at ``beat`` (the last one beyond the end)."""
@@ -95,20 +102,30 @@ def draw_scale(rng: random.Random, mode: Mode) -> str:
 
 
 def lay_out(
-    chords: Sequence[tuple[Chord, float]], key: Key, scale: Intervals, beats: float
+    chords: Sequence[tuple[Chord, float]],
+    key: Key,
+    scale: Intervals,
+    beats: float,
+    starts: Iterable[float] = (),
 ) -> Harmony:
-    """Lay out (chord over tonic 0, length) pairs without repetition, cut at ``beats``."""
+    """Lay out (chord over tonic 0, length) pairs without repetition, cut at ``beats``.
+
+    ``starts``: see ``Harmony``.
+    """
     spans: list[Span] = []
     start = 0.0
     for chord, length in chords:
         if start >= beats:
             break
-        fitting = chord_scale(scale, chord)
+        # A major tonic chord leaves the melodies of a minor key their minor third.
+        blue = key.mode == "minor" and chord.root == 0 and 4 in chord.intervals
+        fitting = scale if blue else chord_scale(scale, chord)
         absolute = tuple(sorted((tone + key.tonic) % 12 for tone in fitting))
         spans.append(Span(start, min(length, beats - start), chord.transposed(key.tonic), absolute))
         start += length
     home = tuple(sorted((tone + key.tonic) % 12 for tone in scale))
-    return Harmony(key, home, tuple(spans), beats)
+    inside = tuple(start for start in starts if 0 < start < beats)
+    return Harmony(key, home, tuple(spans), beats, inside)
 
 
 def extended(rng: random.Random, chord: Chord, scale: Intervals, flavour: str) -> Chord:
@@ -130,7 +147,7 @@ def extended(rng: random.Random, chord: Chord, scale: Intervals, flavour: str) -
 def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, float]]:
     """One loop of ``LOOPS``, sometimes rotated, with a random harmonic rhythm."""
     numerals = rng.choice(LOOPS[name]).split()
-    if rng.random() < 0.25:
+    if rng.random() < 0.1:
         turn = rng.randrange(len(numerals))
         numerals = numerals[turn:] + numerals[:turn]
     scale = SCALES[name]
@@ -145,7 +162,7 @@ def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, fl
     lengths = [pace] * len(chords)
     if len(chords) > 1 and rng.random() < 0.3:
         lengths = [pace * rng.choice((0.5, 0.75, 1.0, 1.25, 1.5, 2.0)) for _ in chords]
-    if len(chords) > 1 and rng.random() < 0.15:
+    if len(chords) > 1 and rng.random() < 0.3:
         lengths[0] = lengths[0] * 2
     loop = list(zip(chords, lengths, strict=True))
     laps = int(beats / sum(lengths) + 1)
@@ -156,10 +173,20 @@ def _looped(rng: random.Random, name: str, beats: float) -> list[tuple[Chord, fl
     return loop * laps
 
 
+def _laps(chords: Sequence[tuple[Chord, float]], beats: float) -> list[float]:
+    """Where a loop begins again: the multiples of its length, at least ``SHORTEST_LAP`` apart."""
+    sizes = range(1, len(chords))
+    size = next((n for n in sizes if chords[n:] == chords[:-n]), len(chords))
+    length = sum(length for _, length in chords[:size])
+    length *= math.ceil(SHORTEST_LAP / length)
+    return [length * lap for lap in range(1, math.ceil(beats / length))]
+
+
 def loop_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
     """One chord loop throughout."""
     name = draw_scale(rng, key.mode)
-    return lay_out(_looped(rng, name, beats), key, SCALES[name], beats)
+    chords = _looped(rng, name, beats)
+    return lay_out(chords, key, SCALES[name], beats, _laps(chords, beats))
 
 
 def song_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
@@ -175,7 +202,8 @@ def song_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:
                 break
             chords.append((chord, min(length, left)))
             left -= length
-    return lay_out(chords, key, SCALES[name], beats)
+    starts = [section * turn for turn in range(1, int(beats / section) + 1)]
+    return lay_out(chords, key, SCALES[name], beats, starts)
 
 
 def pedal_harmony(rng: random.Random, key: Key, beats: float) -> Harmony:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -25,17 +26,27 @@ def at_level(samples: FloatArray, decibels: float) -> FloatArray:
     return np.asarray(samples * np.float32(10 ** (decibels / 20) / level), np.float32)
 
 
-def presence(rng: random.Random, samples: int, bar: int) -> FloatArray:
-    """A layer's gain over time: it can enter late, end early, drop out, or fade."""
+def _seams(rng: random.Random, samples: int, bar: int, starts: Sequence[int]) -> Sequence[int]:
+    """Where an arrangement changes: mostly where a loop or section begins, else at any bar."""
+    if starts and rng.random() < 0.85:
+        return starts
+    return range(bar, samples, bar) or (samples // 2,)
+
+
+def presence(rng: random.Random, samples: int, bar: int, starts: Sequence[int]) -> FloatArray:
+    """A layer's gain over time: it can enter late, end early, drop out, or fade.
+
+    ``starts``: the samples at which a loop or section begins.
+    """
     gain = np.ones(samples, np.float32)
-    bars = max(1, samples // bar)
-    if rng.random() < 0.3:
-        gain[: rng.randint(1, max(1, bars // 2)) * bar] = 0
+    seams = _seams(rng, samples, bar, starts)
+    if rng.random() < 0.33:
+        gain[: rng.choice(seams[: max(1, 2 * len(seams) // 3)])] = 0
     if rng.random() < 0.25:
-        gain[samples - rng.randint(1, max(1, bars // 2)) * bar :] = 0
-    if rng.random() < 0.12:
-        start = rng.randrange(bars) * bar
-        gain[start : start + rng.randint(1, 2) * bar] = 0
+        gain[rng.choice(seams[len(seams) // 3 :]) :] = 0
+    if rng.random() < 0.18:
+        end = rng.choice(seams)
+        gain[max(0, end - rng.choice((bar // 4, bar // 2, bar, 2 * bar))) : end] = 0
     if rng.random() < 0.15:
         gain *= _ramp(rng, 0.05, samples)
     return gain
@@ -47,11 +58,11 @@ def _ramp(rng: random.Random, low: float, samples: int) -> FloatArray:
     return np.linspace(first, last, samples, dtype=np.float32)
 
 
-def gap(rng: random.Random, samples: int, bar: int) -> FloatArray:
-    """A gain curve with one to four silent bars in it."""
+def gap(rng: random.Random, samples: int, bar: int, starts: Sequence[int]) -> FloatArray:
+    """A gain curve with a silence of up to four bars; ``starts``: as in ``presence``."""
     gain = np.ones(samples, np.float32)
-    start = rng.randrange(max(1, samples // bar)) * bar
-    gain[start : start + rng.randint(1, 4) * bar] = 0
+    end = rng.choice(_seams(rng, samples, bar, starts))
+    gain[max(0, end - rng.choice((bar // 4, bar, 2 * bar, 4 * bar))) : end] = 0
     return gain
 
 

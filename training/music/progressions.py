@@ -17,6 +17,8 @@ _POP_MINOR = (
     "i bVI iv V", "i iv bVII bIII", "i v bVI bVII", "i bIII bVII iv", "bVI bVII i i",
     "bVI bVII i v", "iv bVII bIII bVI ii° V i i", "i iv v i", "i bVII bVI iv", "i V bVI bIII",
     "bVI V i i", "i i bVI V", "iv v i i", "i bIII bVI V", "iv i V i",
+    "i bVI bIII bVII", "i bVII bVI i", "i bIII bVII bVI", "i bVI bVII i", "i iv bVI bVII",
+    "i bVII iv bVI", "i bIII iv bVI", "i v iv bVII", "i bVII bIII bVI", "i bVI bIII v",
 )  # fmt: skip
 
 PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
@@ -31,7 +33,7 @@ PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
         "minor": (
             "i bVII bVI bVII", "i bVI bVII i", "I5 bIII5 IV5 I5", "I5 bVII5 bVI5 bVII5", "i iv v i",
             "i bVII iv i", "i bIII bVII IV", "I5 bVI5 bIII5 bVII5", "i bVII bVI V", "I5", "i IV",
-            "I5 bIII5 bVII5 IV5", "i bVI bIII bVII", "I5 IV5 bVI5 bVII5",
+            "I5 bIII5 bVII5 IV5", "i bVI bIII bVII", "I5 IV5 bVI5 bVII5", "I bIII IV I", "I5 IV5",
         ),
     },
     "metal": {
@@ -53,6 +55,10 @@ PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
         "minor": (
             "i7 i7 i7 i7 iv7 iv7 i7 i7 V7 iv7 i7 V7", "i7 iv7 i7 i7 iv7 iv7 i7 i7 bVI7 V7 i7 V7",
             "i7", "i7 iv7", "I5 bIII5 IV5",
+            # Minor by its melodies only.
+            "I7 I7 I7 I7 IV7 IV7 I7 I7 V7 IV7 I7 V7", "I7 IV7 I7 I7 IV7 IV7 I7 I7 V7 IV7 I7 V7",
+            "I7 I7 I7 I7 IV7 IV7 I7 I7 bVI7 V7 I7 V7", "I7 I7 IV7 IV7 I7 V7 I7 I7", "I7", "I7 IV7",
+            "I5 I5 I5 I5 IV5 IV5 I5 I5 V5 IV5 I5 V5", "I5", "I5 bVII5 IV5", "I7 bIII7 IV7 I7",
         ),
     },
     "country": {
@@ -94,7 +100,7 @@ PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
         ),
         "minor": (
             "i7", "i9", "i7 IV7", "i7 i7 i7 IV7", "i7 bVII7", "i9 IV9", "i7 iv7", "i7 bIII7 IV7 i7",
-            "i7 i7 iv7 iv7", "i7 bVImaj7 bVII7 i7", "i7 v7",
+            "i7 i7 iv7 iv7", "i7 bVImaj7 bVII7 i7", "i7 v7", "I7 bIII7 IV7 I7",
         ),
     },
     "soul": {

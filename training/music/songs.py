@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keyscan.keys import Key, Mode
-from training.music.harmony import Harmony, extended, lay_out
+from training.music.harmony import SHORTEST_LAP, Harmony, extended, lay_out
 from training.music.progressions import PROGRESSIONS
 from training.music.theory import QUALITIES, SCALES, Chord, Intervals, parse_chord
 
@@ -24,6 +25,19 @@ _SCALES: dict[str, dict[Mode, tuple[tuple[str, float], ...]]] = {
 _USUAL: dict[Mode, tuple[tuple[str, float], ...]] = {
     "major": (("ionian", 1),),
     "minor": (("aeolian", 8), ("harmonic minor", 1), ("dorian", 1)),
+}
+_AMBIGUOUS = frozenset(
+    ("pop", "rock", "dance", "hip hop", "disco", "reggae", "folk", "latin", "country")
+)
+_SHARED = (
+    "1 5 6 4", "1 5 6 4", "6 4 1 5", "1 6 4 5", "6 5 4 5", "6 3 4 1", "1 3 6 4", "6 1 5 4",
+    "6 2 4 5", "1 4 6 5", "6 4 5 1", "6 1 4 5", "1 6 2 5", "6 5 1 4", "6 4 2 5", "1 6", "6 4 1 1",
+    "1 5 4 6",
+)  # fmt: skip
+"""Loops in degrees of the major key; 6 is the tonic of the relative minor."""
+_NUMERALS: dict[Mode, dict[str, str]] = {
+    "major": {"1": "I", "2": "ii", "3": "iii", "4": "IV", "5": "V", "6": "vi"},
+    "minor": {"1": "bIII", "2": "iv", "3": "v", "4": "bVI", "5": "bVII", "6": "i"},
 }
 
 
@@ -66,8 +80,31 @@ def _with_dominants(rng: random.Random, chords: list[Chord], share: float) -> li
     return led
 
 
+def _shared_loop(rng: random.Random, mode: Mode) -> list[str]:
+    """A loop of chords that a major key and its relative minor share: the form tells the key.
+
+    It mostly begins with the tonic chord, and sometimes comes home in its second half, or dwells on
+    the tonic chord.
+    """
+    home = "1" if mode == "major" else "6"
+    degrees = rng.choice(_SHARED).split()
+    begins_home = home in degrees and rng.random() < 0.75
+    turn = degrees.index(home) if begins_home else rng.randrange(len(degrees))
+    degrees = degrees[turn:] + degrees[:turn]
+    if rng.random() < 0.3:
+        degrees += [*degrees[:-1], home]
+    if rng.random() < 0.2:
+        rest = degrees[1:-1] if degrees[0] == home else degrees[:-1]
+        degrees = [home] * (len(degrees) - len(rest)) + rest
+    return [_NUMERALS[mode][degree] for degree in degrees]
+
+
 def _section(rng: random.Random, writing: Writing, mode: Mode, scale: Intervals) -> list[Chord]:
-    chords = [parse_chord(n) for n in rng.choice(PROGRESSIONS[writing.progressions][mode]).split()]
+    if writing.progressions in _AMBIGUOUS and rng.random() < 0.35:
+        numerals = _shared_loop(rng, mode)
+    else:
+        numerals = rng.choice(PROGRESSIONS[writing.progressions][mode]).split()
+    chords = [parse_chord(numeral) for numeral in numerals]
     flavour = rng.choices(("triads", "sevenths", "ninths", "added"), writing.colours)[0]
     chords = [extended(rng, chord, scale, flavour) for chord in chords]
     chords = _with_dominants(rng, chords, writing.secondary)
@@ -92,22 +129,39 @@ def song(rng: random.Random, writing: Writing, key: Key, beats: float) -> Harmon
     # A twelve-bar form has one chord per bar, at any pace of the genre.
     paces = [4.0 if len(chords) >= 8 and pace > 4 else pace for chords in sections]
     chords: list[tuple[Chord, float]] = []
+    firsts: list[int] = []  # indices of the chords with which a lap begins
     total = 0.0
     turn = rng.randrange(len(sections))
     while total < beats + 64:
         laps = rng.choice((1, 2, 2, 4)) if len(sections[turn]) < 8 else 1
-        part = sections[turn] * laps
-        chords += [(chord, paces[turn]) for chord in part]
-        if rng.random() < 0.12:
-            ending = parse_chord("V7" if rng.random() < 0.5 else "V")
-            chords[-1] = (ending, paces[turn])
-        total += len(part) * paces[turn]
+        lap = [(chord, paces[turn]) for chord in sections[turn]]
+        if len(lap) in (3, 4) and lap[0][0].root == 0 and rng.random() < 0.15:
+            lap[0] = (lap[0][0], 2 * paces[turn])
+        firsts += [len(chords) + n * len(lap) for n in range(laps)]
+        chords += lap * laps
+        draw = rng.random()
+        if draw < 0.12:
+            chords[-1] = (parse_chord("V7" if rng.random() < 0.5 else "V"), paces[turn])
+        elif draw < 0.35 and len(lap) * laps > 2:
+            chords[-1] = (parse_chord("i" if key.mode == "minor" else "I"), paces[turn])
+        total += sum(length for _, length in lap) * laps
         turn = (turn + 1) % len(sections)
     skipped = rng.choice((0, 0, rng.randrange(len(chords) // 2)))
+    starts = _starts([length for _, length in chords], firsts, skipped)
     chords = chords[skipped:]
     if rng.random() < 0.04:
         chords = _lifted(rng, chords, beats)
-    return lay_out(chords, key, scale, beats)
+    return lay_out(chords, key, scale, beats, starts)
+
+
+def _starts(lengths: Sequence[float], firsts: Sequence[int], skipped: int) -> list[float]:
+    """The beats after ``skipped`` chords at which a lap begins, ``SHORTEST_LAP`` apart."""
+    starts: list[float] = []
+    for first in firsts:
+        at = sum(lengths[skipped:first])
+        if first >= skipped and (not starts or at - starts[-1] >= SHORTEST_LAP):
+            starts.append(at)
+    return starts
 
 
 def _lifted(

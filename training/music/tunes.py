@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from keyscan.keys import Mode
-from training.music.harmony import Harmony
+from keyscan.keys import Key, Mode
+from training.music.harmony import Harmony, Span
 from training.music.notes import Note, ladder, nearest, step_from
 from training.music.theory import Intervals
 
@@ -23,16 +23,24 @@ def _motif(rng: random.Random, beats: int, density: float) -> list[tuple[float, 
     return [(a, max(0.25, min(b - a, 2.0))) for a, b in zip(onsets, ends, strict=True)]
 
 
-def _pool(rng: random.Random, harmony: Harmony, kind: str) -> tuple[int, ...]:
+def _pool(harmony: Harmony, kind: str) -> tuple[int, ...]:
     """The pitch classes of a melody; empty: those of the current chord."""
     scales: dict[str, dict[Mode, Intervals]] = {"blues": _BLUES, "pentatonic": _PENTATONIC}
     if kind not in scales:
         return ()
     mode: Mode = harmony.key.mode
-    # Blues and rock singers use the minor pentatonic over major chords.
-    if kind == "pentatonic" and mode == "major" and rng.random() < 0.1:
-        mode = "minor"
     return tuple((tone + harmony.key.tonic) % 12 for tone in scales[kind][mode])
+
+
+def _by_ear(tones: Intervals, span: Span, key: Key) -> Intervals:
+    """A chord's tones in a melody: over the tonic chord the third is the one of the key's mode.
+
+    Blues and rock in minor sing the minor third over major chords and over bare fifths.
+    """
+    if span.chord.root != key.tonic:
+        return tones
+    third = 3 if key.mode == "minor" else 4
+    return (*(t for t in tones if (t - key.tonic) % 12 not in (3, 4)), (key.tonic + third) % 12)
 
 
 def _sing(rng: random.Random, harmony: Harmony, kind: str, centre: int) -> list[Note]:
@@ -41,7 +49,7 @@ def _sing(rng: random.Random, harmony: Harmony, kind: str, centre: int) -> list[
     motifs = [_motif(rng, beats, density) for _ in range(2)]
     contours = [[rng.choice((-2, -1, -1, 0, 1, 1, 2, -3, 3, 0)) for _ in m] for m in motifs]
     form = rng.choice(((0, 0, 1, 0), (0, 1, 0, 1), (0, 0, 0, 1), (0, 1)))
-    pool = _pool(rng, harmony, kind)
+    pool = _pool(harmony, kind)
     tonic = harmony.key.tonic
     third = (tonic + (4 if harmony.key.mode == "major" else 3)) % 12
     pitch = nearest(rng.choice((tonic, third, (tonic + 7) % 12)), centre)
@@ -55,7 +63,9 @@ def _sing(rng: random.Random, harmony: Harmony, kind: str, centre: int) -> list[
                 return notes
             span = harmony.at(at)
             strong = at % 2 == 0 or length >= 1
-            tones = span.chord.pitch_classes if strong and rng.random() < 0.75 else ()
+            tones: Intervals = ()
+            if strong and rng.random() < 0.75:
+                tones = _by_ear(span.chord.pitch_classes, span, harmony.key)
             rungs = ladder(tones or pool or span.scale, centre - 10, centre + 12)
             pitch = step_from(rungs, pitch, contours[which][index])
             if abs(pitch - centre) > 8:
@@ -89,7 +99,7 @@ def solo(rng: random.Random, harmony: Harmony) -> list[Note]:
     step = rng.choice((0.5, 0.5, 0.25, 1 / 3))
     centre = rng.randint(60, 76)
     blues = rng.random() < 0.4
-    pool = _pool(rng, harmony, "blues") if blues else ()
+    pool = _pool(harmony, "blues") if blues else ()
     chromatic = rng.choice((0.0, 0.08, 0.15))
     pitch, direction, resting = centre, 1, 0.0
     notes = []
@@ -101,7 +111,9 @@ def solo(rng: random.Random, harmony: Harmony) -> list[Note]:
             resting = at + rng.choice((1.0, 2.0, 4.0))
         span = harmony.at(at)
         strong = at % 1 < 0.01
-        tones = span.chord.pitch_classes if strong and rng.random() < 0.7 else pool or span.scale
+        tones = pool or span.scale
+        if strong and rng.random() < 0.7:
+            tones = _by_ear(span.chord.pitch_classes, span, harmony.key)
         if rng.random() < 0.15 or abs(pitch - centre) > 11:
             direction = 1 if pitch < centre else -1
         pitch = step_from(ladder(tones, centre - 15, centre + 15), pitch, direction)

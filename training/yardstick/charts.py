@@ -230,10 +230,8 @@ WEIGHTS: dict[str, int] = {
     "harmonic": 4,
     "dorian": 2,
 }
-BLUES: dict[Mode, str] = {
-    "major": "C7 F7 C7 C7 F7 F7 C7 C7 G7 F7 C7 G7",
-    "minor": "Am7 Dm7 Am7 Am7 Dm7 Dm7 Am7 Am7 F E7 Am7 E7",
-}
+BLUES = "Am7 Dm7 Am7 Am7 Dm7 Dm7 Am7 Am7 F E7 Am7 E7"
+"""In minor: of a blues over dominant sevenths, listeners disagree about the mode."""
 
 
 def transpose(chord: str, semitones: int) -> str:

@@ -14,9 +14,10 @@ from training.yardstick.charts import BLUES, CHARTS, WEIGHTS, tones, transpose
 from training.yardstick.midi import Note
 
 SECONDS = (90.0, 150.0)
-_SCALES: dict[Mode, tuple[tuple[int, ...], ...]] = {  # whole, pentatonic, with blue notes
-    "major": ((0, 2, 4, 5, 7, 9, 11), (0, 2, 4, 7, 9), (0, 2, 3, 4, 5, 7, 9, 10)),
-    "minor": ((0, 2, 3, 5, 7, 8, 10), (0, 3, 5, 7, 10), (0, 3, 5, 6, 7, 10)),
+# Whole, pentatonic, and in minor with blue notes: people call minor what sings the minor third.
+_SCALES: dict[Mode, dict[tuple[int, ...], int]] = {
+    "major": {(0, 2, 4, 5, 7, 9, 11): 5, (0, 2, 4, 7, 9): 3},
+    "minor": {(0, 2, 3, 5, 7, 8, 10): 5, (0, 3, 5, 7, 10): 3, (0, 3, 5, 6, 7, 10): 2},
 }
 
 FORMS = tuple(
@@ -92,8 +93,8 @@ def write_bars(key: Key, style: Style, tempo: int, rng: random.Random) -> tuple[
     colours = CHARTS[key.mode]
     colour = rng.choices(list(colours), [WEIGHTS[name] for name in colours])[0]
     charts = {name: rng.choice(choices) for name, choices in colours[colour].items()}
-    if style.swing and rng.random() < 0.4:
-        charts["verse"] = BLUES[key.mode]
+    if style.swing and rng.random() < 0.4 and key.mode == "minor":
+        charts["verse"] = BLUES
     lengths = {name: _bars_of(chart) for name, chart in charts.items()}
     doubtful = colour == "verse in the relative"  # a major key that only the choruses establish
     opening = "chorus" if doubtful else rng.choice(("verse", "chorus"))
@@ -128,7 +129,8 @@ def write_melody(
     A repeated section has the same melody: its name seeds its phrases.
     """
     seed, centre = rng.random(), rng.randint(62, 71)
-    scale = rng.choices(_SCALES[key.mode], (5, 3, 2))[0]
+    scales = _SCALES[key.mode]
+    scale = rng.choices(list(scales), list(scales.values()))[0]
     freedom = rng.uniform(0.1, 0.4)
     notes: list[Note] = []
     number = 0
