@@ -182,7 +182,8 @@ endless = [{str(endless)!r}] * 100
         assert errors.strip().endswith("KeyboardInterrupt")
         assert "decoding process" not in errors
     else:
-        assert errors == ""
+        # a worker that was just being started says that it got no more from its parent
+        assert not errors or errors.endswith("EOFError: Ran out of input\n")
 
 
 def test_a_source_that_waits_for_ever_does_not_keep_the_program(track):

@@ -72,7 +72,7 @@ def test_a_key_that_is_withheld_is_unsure():
     track = analysed("/m/a.mp3", confidence=0.4, changes_key=True,
                      parts=[(60, "8A"), (60, None)])  # fmt: skip
     _, line, first, second, *_ = rows([withhold(track, 0.95)])
-    assert line.split()[:6] == ["a.mp3", "-", "unsure", "40%", "-", "+3"]
+    assert line.split()[:6] == ["a.mp3", "-", "unsure", "40%", "-", "-"]
     assert first.split() == ["0:00-1:00", "-", "unsure", "90%"]
     assert second.split() == ["1:00-2:00", "-", "not", "tonal", "-"]
 

@@ -15,6 +15,9 @@ MAIN = {"init_main_from_name", "init_main_from_path"}
 @pytest.fixture
 def original(monkeypatch):
     """What multiprocessing tells a process, which the test may replace."""
+    main = sys.modules["__main__"]  # of pytest-xdist's processes it has neither
+    monkeypatch.setattr(main, "__spec__", None)
+    monkeypatch.setattr(main, "__file__", __file__, raising=False)
     monkeypatch.setattr(spawn, "get_preparation_data", spawn.get_preparation_data)
     yield spawn.get_preparation_data
     leave_main_module_alone.cache_clear()

@@ -148,8 +148,10 @@ def test_the_analysers_part_is_what_the_analyser_sees(music: Path) -> None:
 def test_teachers_that_disagree_give_a_target_between_theirs(music: Path, tmp_path: Path) -> None:
     """The second teacher calls the first one's minor major, and its major minor."""
     checkpoint = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
-    for name in ("logits.weight", "logits.bias"):
-        checkpoint["state_dict"][name] = checkpoint["state_dict"][name].flip(0)
+    weights = checkpoint["state_dict"]
+    for name in weights:
+        if name.endswith(("logits.weight", "logits.bias")):
+            weights[name] = weights[name].flip(0)
     torch.save(checkpoint, tmp_path / "contrary.pt")
     teachers = PACKAGED_CHECKPOINT, tmp_path / "contrary.pt"
     path = music / "deep" / "e minor.flac"
