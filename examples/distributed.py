@@ -26,7 +26,8 @@ from keyscan import AnalysisError
 from keyscan.batch.files import find_files
 from keyscan.batch.results import Failed
 from keyscan.engine.engine import Engine, Outcome, Task
-from keyscan.options import EngineOptions, ModelOptions, WorkerOptions, count, seconds
+from keyscan.options import EngineOptions, ModelOptions, WorkerOptions
+from keyscan.parser import count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
 
 if TYPE_CHECKING:

@@ -12,16 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from keyscan.arguments import parse_analyze, parse_doctor, parse_schema, parse_serve, parse_watch
 from keyscan.errors import NoCache, StartFailed
-from keyscan.options import (
-    EngineOptions,
-    ServeOptions,
-    parse_analyze,
-    parse_doctor,
-    parse_schema,
-    parse_serve,
-    parse_watch,
-)
+from keyscan.options import EngineOptions, ServeOptions
 from keyscan.runtime import profiling_enabled, startup_line, threading_lines, usable_cores
 from keyscan.server.protocol import encode
 from keyscan.start import check_system, loading

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from keyscan.arguments import parse_analyze, parse_doctor, parse_serve
 from keyscan.keys import KeyStyle
-from keyscan.options import ModelOptions, WorkerOptions, parse_analyze, parse_doctor, parse_serve
+from keyscan.options import ModelOptions, WorkerOptions
 from tests.server_process import ROOT
 
 
@@ -172,7 +173,7 @@ def test_help_fits_the_terminal_and_keeps_examples(parse, capsys, monkeypatch):
 def test_help_waits_for_no_library():
     code = """if True:
         import sys
-        from keyscan.options import parse_analyze
+        from keyscan.arguments import parse_analyze
         parse_analyze(["a.mp3"])
         sys.exit(bool({"numpy", "torch", "matplotlib", "wcwidth", "av"} & set(sys.modules)))
     """

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
+from keyscan.arguments import parse_analyze
 from keyscan.batch.targets import check_targets
 from keyscan.batch.writers import WRITERS
 from keyscan.batch.writers.playlist import m3u_lines
 from keyscan.errors import TargetRefused
 from keyscan.keys import KeyStyle
-from keyscan.options import parse_analyze
 from keyscan.page import write_page
 from keyscan.plot import draw_library
 from tests.audio_files import FORMATS, valid

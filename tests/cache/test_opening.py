@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
+from keyscan.arguments import parse_serve
 from keyscan.cache.store import open_database, settings_digest
 from keyscan.errors import NoCache
-from keyscan.options import parse_serve
 from tests.server_process import ROOT
 
 

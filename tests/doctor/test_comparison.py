@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from keyscan.arguments import parse_doctor
 from keyscan.doctor.command import comparison_text, run
 from keyscan.doctor.comparison import compare, read_report
 from keyscan.doctor.explanation import explain
 from keyscan.doctor.report import REFERENCE_MODULES
 from keyscan.errors import ReportError
-from keyscan.options import parse_doctor
 from tests.doctor.doctor_process import SAMPLE, run_doctor
 
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from keyscan import plot
+from keyscan.arguments import parse_analyze
 from keyscan.batch.command import draw_picture
 from keyscan.errors import NothingToDraw
-from keyscan.options import parse_analyze
 from keyscan.plot.theme import THEMES
 from tests.batch.analyze_process import start_analyze
 from tests.batch.results import analysed, failed
