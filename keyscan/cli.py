@@ -18,7 +18,7 @@ from keyscan.options import EngineOptions, ServeOptions
 from keyscan.runtime import profiling_enabled, startup_line, threading_lines, usable_cores
 from keyscan.server.protocol import encode
 from keyscan.start import check_system, loading
-from keyscan.stdio import STDERR, read_some, take_streams, write_all
+from keyscan.stdio import STDERR, print_text, read_some, take_streams, write_all
 from keyscan.usage import overview, program, suggestion
 
 if TYPE_CHECKING:  # numpy and torch, whose imports may fail
@@ -53,8 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if first == "help":
         return main([*rest, "--help"])
     if first in ("-h", "--help"):
-        sys.stdout.write(overview(_TEXTS))
-        return EXIT_OK
+        return print_text(overview(_TEXTS), "the help")
     for command in COMMANDS:
         if command.name == first:
             return command.run(rest)
@@ -221,13 +220,7 @@ def _schema(arguments: Sequence[str]) -> int:
     parse_schema(arguments)
     from keyscan.server.schema import schema_text
 
-    try:
-        write_all(1, schema_text().encode())
-    except OSError as error:
-        STDERR.write(f"keyscan: the schema cannot be written: {error.strerror}\n")
-        STDERR.drain(timeout=1.0)
-        return EXIT_FAILED
-    return EXIT_OK
+    return print_text(schema_text(), "the schema")
 
 
 def _refuse(error: StartFailed) -> NoReturn:

@@ -7,10 +7,12 @@ A wrong argument ends the process with exit code 2 and a message on stderr; ``--
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import PurePath
 from typing import Any
 
 from keyscan import __version__
+from keyscan.stdio import print_text
 from keyscan.terminal import wrapped
 from keyscan.usage import PRODUCT, program, suggestion
 
@@ -26,6 +28,13 @@ class _Parser(argparse.ArgumentParser):
             hint = suggestion(mistyped, known)
             self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return found
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """The help and the version, for which the file is stdout, and errors."""
+        if file is sys.stderr:
+            super()._print_message(message, file)
+        elif code := print_text(message, "the help"):
+            self.exit(code)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:

@@ -55,7 +55,9 @@ def open_missing_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+            # reading alone: what is written to a closed stdout is lost, which is an error
+            flags = os.O_RDONLY if descriptor == 1 else os.O_RDWR
+            opened = os.open(os.devnull, flags)  # takes the lowest free number: this one
             os.set_inheritable(opened, True)
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115

@@ -37,6 +37,20 @@ def write_all(descriptor: int, data: bytes) -> None:
             os.set_blocking(descriptor, True)
 
 
+def print_text(text: str, what: str) -> int:
+    """Write ``text`` to stdout; the exit code, 1 if it cannot be written, which stderr tells.
+
+    ``what``: the name of the text in that message.
+    """
+    try:
+        write_all(1, text.encode())
+    except OSError as error:
+        STDERR.write(f"keyscan: {what} cannot be written: {error.strerror}\n")
+        STDERR.drain(timeout=1.0)
+        return 1
+    return 0
+
+
 def read_some(descriptor: int, count: int) -> bytes:
     """``os.read`` that waits for at least one byte; ``b""`` at the end.
 
