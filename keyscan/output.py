@@ -75,9 +75,15 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def signed(value: float) -> str:
+def whole_cents(cents: float) -> int:
+    """``cents`` in whole numbers, rounded from the tenths that replies have."""
+    return round(round(cents, 1))
+
+
+def signed(cents: float) -> str:
     """``"+3"``, ``"-3"`` or ``"0"``."""
-    return f"{round(value):+d}" if round(value) else "0"
+    whole = whole_cents(cents)
+    return f"{whole:+d}" if whole else "0"
 
 
 def percent(share: float) -> str:

@@ -27,7 +27,7 @@ _LONGEST_KEY = len("F#/Gb minor")
 _PLAIN = Paint()
 _LEGEND = {
     "?": "doubtful: more likely wrong than right",
-    "!": "the file is damaged, or its tuning is between two keys: see the line beneath",
+    "!": "a warning: see the line beneath",
     "~": "changes key: this is the key of the longest time",
     "c": "from the cache",
     OTHER_KEY: "the tags of the file have another key",
@@ -115,7 +115,7 @@ def _table_row(track: Analysis, style: KeyStyle) -> dict[str, str]:
         _MARKS: "".join(mark for mark, applies in marks.items() if applies),
         "2nd choice": second,
         "mixes with": " ".join(map(style.code, mixing)) or _NOTHING,
-        "cents": _NOTHING if cents is None else signed(round(cents, 1)),  # as replies round it
+        "cents": _NOTHING if cents is None else signed(cents),
         "length": clock(track.duration),
     }
 

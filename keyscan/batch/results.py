@@ -10,7 +10,7 @@ from typing import Literal
 
 from keyscan.analysis import Analysis, Message, Segment, Timeline
 from keyscan.batch.tags import tag_counts, tag_lines
-from keyscan.errors import AnalysisError
+from keyscan.errors import AnalysisError, AnalysisWarning
 from keyscan.keys import KEYS, Key, KeyStyle, smooth_path
 from keyscan.options import Order
 from keyscan.output import clock, shown
@@ -31,6 +31,8 @@ _LONGEST_BAR = 24
 _INDENT = "  "
 _PLAIN = Paint()
 _MOST_NAMES = 3
+_BETWEEN = AnalysisWarning("between_keys", "the music is tuned half-way between two keys")
+"""The warning where neither key is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,10 @@ def withhold(result: Result, least: float) -> Result:
     if timeline is not None:
         parts = tuple(map(sure, timeline.segments))
         timeline = Timeline(parts, sure(timeline.intro), sure(timeline.outro))
-    withheld = result.tonal and result.confidence < least
-    return replace(result, withheld=withheld, timeline=timeline)
+    withheld, warnings = result.tonal and result.confidence < least, result.warnings
+    if withheld:  # the message speaks of "this key"
+        warnings = tuple(_BETWEEN if w.code == _BETWEEN.code else w for w in warnings)
+    return replace(result, withheld=withheld, warnings=warnings, timeline=timeline)
 
 
 @dataclass(frozen=True)

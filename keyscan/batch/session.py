@@ -31,7 +31,7 @@ from keyscan.output import shown
 from keyscan.runtime import file_table, profiling_enabled
 from keyscan.stdio import STDERR, write_all
 from keyscan.tagging.tagger import Tagger, change_line, open_tagger
-from keyscan.terminal import Paint, shows_colours, terminal_width
+from keyscan.terminal import Paint, shows_colours, terminal_width, wrapped
 
 StartEngine = Callable[[EngineOptions, Callable[[Engine], None]], tuple[Engine, object]]
 """Gives an engine that is loaded; calls back as soon as the engine has a process to end."""
@@ -42,6 +42,7 @@ _BARS = {  # by the columns that each needs
     52: _BAR + " [{elapsed}<{remaining}{postfix}]",
     0: _BAR + "{postfix}",
 }
+_INDENT = "  "
 _SMOOTHING = 0.1  # files differ in length, and those from the cache take no time
 _TICK_SECONDS = 1.0
 _LAST_ROWS_SECONDS = 5.0  # for a locked cache
@@ -92,11 +93,13 @@ class Progress:
         if isinstance(result, Failed):
             self._failed += 1
             error = result.error
-            label = self.paint.failure("failed:")
-            self.write(f"{label} {shown(result.path)}: {shown(str(error))} ({error.code})\n")
+            text = f"failed: {shown(result.path)}: {shown(str(error))} ({error.code})"
+            first, *others = wrapped(text, terminal_width(2), _INDENT)
+            first = first.replace("failed:", self.paint.failure("failed:"), 1)
+            self.write_lines([first, *others])
             self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
         elif line := change_line(result):
-            self.write(line)
+            self.write_lines(wrapped(line.rstrip("\n"), terminal_width(2), _INDENT))
         with contextlib.suppress(OSError):
             self._bar.update()
 

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from keyscan.analysis import DOUBTFUL, Analysis, Message, Segment
 from keyscan.errors import AnalysisError
 from keyscan.keys import KEYS, Key, KeyStyle
-from keyscan.output import shown
+from keyscan.output import shown, whole_cents
 
 _SEPARATORS = "/\\"
 
@@ -83,7 +83,7 @@ def _result_fields(result: Analysis | AnalysisError) -> Message:
     else:
         fields["keyless"] = "unsure" if result.tonal else "not tonal"
     if result.tuning_cents is not None:
-        fields["cents"] = round(result.tuning_cents, 1) + 0.0  # no -0.0
+        fields["cents"] = whole_cents(result.tuning_cents)
     if result.timeline is not None:
         fields["parts"] = [_part(segment) for segment in result.timeline.segments]
     return fields

@@ -1,19 +1,32 @@
 // The details of the chosen track.
 
+const hint = find("details").firstElementChild;
+
 function showDetails() {
   const track = state.chosen, details = find("details");
   const title = html("h2", {}, html("bdi", {}, track.name));
+  const close = html("button", { type: "button", class: "close", "aria-label": "Close" }, "✕");
   const warnings = (track.warnings ?? []).map((text) => html("p", { class: "warning" }, `! ${text}`));
   const folder = track.folder ? [html("p", { class: "small" }, html("bdi", {}, track.folder))] : [];
-  const rest = track.error ? [html("p", {}, `Failed: ${track.error}`)] : [
-    html("p", {}, ...summary(track)), ...timeline(track), ...mixing(track), ...otherKeys(track),
-  ];
-  details.replaceChildren(title, ...folder, ...rest, ...warnings);
+  const result = track.error ? [`Failed: ${track.error}`] : summary(track);
+  const rest = track.error ? [] : [...timeline(track), ...mixing(track), ...otherKeys(track)];
+  close.addEventListener("click", closeDetails);
+  details.replaceChildren(close, title, ...folder, html("p", {}, ...result), ...warnings, ...rest);
   details.scrollTop = 0;
 }
 
+/** Choose no track; the arrow keys move in the table again. */
+function closeDetails() {
+  state.chosen = null;
+  find("details").replaceChildren(hint);
+  find("tracks").focus({ preventScroll: true });
+  markWheel();
+  markChosen();
+  render(true);
+}
+
 function summary(track) {
-  const unit = Math.abs(Math.round(track.cents)) === 1 ? "cent" : "cents";
+  const unit = Math.abs(track.cents) === 1 ? "cent" : "cents";
   const tuning = track.cents === undefined ? "tuning unknown" : `tuning ${signed(track.cents)} ${unit}`;
   const rest = `${tuning} · ${clock(track.duration)}`;
   if (!hasKey(track)) return [`${track.keyless} · ${rest}`];

@@ -25,9 +25,8 @@ function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-function signed(value) {
-  const whole = Math.round(value);
-  return `${whole < 0 ? "−" : whole > 0 ? "+" : ""}${Math.abs(whole)}`;
+function signed(cents) {
+  return `${cents < 0 ? "−" : cents > 0 ? "+" : ""}${Math.abs(cents)}`;
 }
 
 /** What a part without a key is called. */

@@ -51,13 +51,19 @@ function listen() {
   new ResizeObserver(() => render(true)).observe(find("scroller"));
   find("rows").addEventListener("click", (event) => {
     const clicked = event.target.closest("tr");
-    if (clicked) choose(Number(clicked.dataset.place));
+    if (!clicked) return;
+    const place = Number(clicked.dataset.place);
+    if (state.shown[place] === state.chosen) closeDetails();
+    else choose(place);
   });
   find("tracks").addEventListener("keydown", (event) => {
     const place = event.target === find("tracks") ? moved(event.key) : undefined;
     if (place === undefined || !state.shown.length) return;
     event.preventDefault();
     choose(place);
+  });
+  document.addEventListener("keydown", (event) => { // in a field with a text, Escape is the field's
+    if (event.key === "Escape" && state.chosen && !event.target.value) closeDetails();
   });
   for (const button of document.querySelectorAll("[data-by]")) {
     button.addEventListener("click", () => sortBy(button.dataset.by));

@@ -1,6 +1,6 @@
 // The wheel of keys to filter by.
 
-const RINGS = { minor: [29, 65], major: [65, 100] }; // radii
+const RINGS = { minor: [32, 68], major: [68, 100] }; // radii
 
 function drawWheel() {
   const counts = new Map();

@@ -11,7 +11,7 @@ import numpy as np
 from keyscan.analysis import DOUBTFUL, Analysis, Segment
 from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.options import ThemeName
-from keyscan.output import clock, percent, signed
+from keyscan.output import clock, percent, signed, whole_cents
 from keyscan.plot.sheet import (
     one_line,
     points_across,
@@ -104,7 +104,7 @@ def _tuning(analysis: Analysis) -> str:
     cents = analysis.tuning_cents
     if cents is None:
         return "tuning unknown"
-    unit = "cent" if abs(round(cents)) == 1 else "cents"
+    unit = "cent" if abs(whole_cents(cents)) == 1 else "cents"
     against = "half-way between two keys" if analysis.is_between_keys else f"A = {_A4:g} Hz"
     value = signed(cents).replace("-", "\N{MINUS SIGN}")
     return f"tuning {value} {unit} ({against})"

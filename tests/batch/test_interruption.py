@@ -153,8 +153,9 @@ def test_a_terminal_gets_a_bar_that_goes_away_and_a_table_that_fits(library, bad
     assert [int(done) for _, done in states] == sorted(int(done) for _, done in states)
     assert ("0", "0") in states
     assert re.search(r"\d\d:\d\d<\d\d:\d\d, +\d+\.\d\d files/s", text)
+    told = text.replace("\r\n  ", " ")  # the lines break between words
     for line in ("1 empty.mp3: the file is empty (empty_file)", r"3 \x1b[31mred\x0a.flac: "):
-        assert re.search(rf"\r(failed: )[^\r]*{re.escape(line)}", text)
+        assert re.search(rf"\r(failed: )[^\r]*{re.escape(line)}", told)
     *_, after = re.split(r"\r +\r", text)  # the bar has been wiped out
     lines = after.replace("\r\n", "\n").split("\n")
     assert lines[0].startswith("track")
@@ -181,6 +182,17 @@ def test_a_narrow_terminal_gets_a_bar_with_room_to_move(library, bad_files, colu
     bars = re.findall(bar, text)
     assert bars
     assert min(map(len, bars)) >= 10
+
+
+def test_failures_break_between_words():
+    text, code = on_a_terminal(70, "--quiet", "a track that is missing.mp3", NO_COLOR="1")
+    assert code == 1
+    assert text == (
+        "failed: a track that is missing.mp3: File not found: there is no file\r\n"
+        "  at the path (file_not_found)\r\n"
+    )
+    painted, _ = on_a_terminal(70, "--quiet", "a track that is missing.mp3", TERM="xterm")
+    assert painted == text.replace("failed:", "\x1b[31mfailed:\x1b[0m", 1)
 
 
 def test_a_terminal_gets_colours_and_a_pipe_none(library, bad_files):

@@ -73,6 +73,18 @@ def test_keys_that_are_withheld_are_counted_and_not_shown():
     assert [withhold(track, 0.0) for track in tracks[2:]] == tracks[2:]
 
 
+def test_no_warning_names_a_key_that_is_withheld():
+    warnings = (AnalysisWarning("phase", "the channels cancel each other"),
+                AnalysisWarning("between_keys", "half-way between this key and 3A"))  # fmt: skip
+    track = analysed("a", confidence=0.4, warnings=warnings)
+    assert withhold(track, 0.4).warnings == warnings
+    messages = [(warning.code, warning.message) for warning in withhold(track, 0.5).warnings]
+    assert messages == [
+        ("phase", "the channels cancel each other"),
+        ("between_keys", "the music is tuned half-way between two keys"),
+    ]
+
+
 def test_one_file_needs_no_histogram():
     assert lines([analysed("a")]) == ["1 file: 1 analysed (2.0 s, 0.5 files a second)"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from keyscan.analysis import AnalysisWarning
 from keyscan.errors import UnsupportedFormat
 from keyscan.keys import KEYS, KeyStyle
 from keyscan.output import shown
@@ -207,6 +208,96 @@ def test_a_doubtful_key_has_a_question_mark(opened, tmp_path):
     assert column(page, "key") == ["8A?"]
     choose(page, "a.mp3")
     assert "15%, doubtful" in page.locator("#details").inner_text()
+
+
+@pytest.fixture
+def warned(opened, tmp_path):
+    """A page with one track that has a warning and many parts; gets the size of the window."""
+    warnings = (AnalysisWarning("phase", "the channels cancel each other in mono"),)
+    parts = tuple((20.0, key.camelot) for key in KEYS)
+    result = analysed("/m/a.mp3", "8A", parts=parts, warnings=warnings)
+    write_page(tmp_path / "a.html", "Music", [Entry("/m/a.mp3", "a.mp3", result)], KeyStyle())
+    return lambda width, height: opened(
+        tmp_path / "a.html", viewport={"width": width, "height": height}
+    )
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_a_warning_is_in_sight_right_below_the_key(warned, width, height):
+    page = warned(width, height)
+    choose(page, "a.mp3")
+    warning = page.locator("#details .warning")
+    assert warning.inner_text() == "! the channels cancel each other in mono"
+    assert page.locator("#details p:has(.chip) + .warning").count() == 1
+    box = warning.bounding_box()
+    assert box["y"] + box["height"] <= height
+
+
+def close_by_button(page):
+    page.get_by_role("button", name="Close").click()
+
+
+def close_by_escape(page):
+    page.keyboard.press("Escape")
+
+
+def close_by_the_row(page):
+    choose(page, "a.mp3")
+
+
+@pytest.mark.parametrize("close", [close_by_button, close_by_escape, close_by_the_row])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_details_close(warned, close, width, height):
+    page = warned(width, height)
+    details = page.locator("#details")
+    for _ in range(2):
+        choose(page, "a.mp3")
+        assert details.get_by_role("heading", level=2).inner_text() == "a.mp3"
+        close(page)
+        assert details.inner_text().startswith("Choose a track")
+        assert page.locator("[aria-selected=true], .mixes").count() == 0
+    page.keyboard.press("ArrowDown")  # the table has the focus
+    assert selected(page) == ["a.mp3"]
+
+
+def test_the_close_button_stays_in_sight(warned):
+    page = warned(390, 844)
+    choose(page, "a.mp3")
+    details = page.locator("#details")
+    details.evaluate("details => details.scrollTop = details.scrollHeight")
+    outer, inner = details.bounding_box(), page.get_by_role("button", name="Close").bounding_box()
+    assert outer["y"] <= inner["y"]
+    assert inner["y"] + inner["height"] <= outer["y"] + outer["height"]
+    assert outer["x"] + outer["width"] >= inner["x"] + inner["width"]
+
+
+def test_escape_in_a_search_clears_the_search_first(warned):
+    page = warned(1280, 800)
+    choose(page, "a.mp3")
+    search = page.get_by_label("Search names")
+    search.fill("a.mp3")
+    search.press("Escape")
+    assert search.input_value() == ""
+    assert page.locator("#details h2").is_visible()
+    search.press("Escape")
+    assert page.locator("#details h2").count() == 0
+
+
+INSIDE = """cell => {  // whether the letters of the label lie inside the cell's line
+  const code = cell.querySelector(".code"), { x, width } = code.getBBox();
+  const foot = Number(code.getAttribute("y"));
+  const head = foot - 0.73 * parseFloat(getComputedStyle(code).fontSize);
+  return [x, x + width].every((across) => [head, foot].every((down) =>
+    cell.querySelector(".inside").isPointInFill(new DOMPoint(across, down))));
+}"""
+
+
+@pytest.mark.parametrize("notation", ["camelot", "openkey"])
+def test_labels_on_the_wheel_stay_inside_their_cells(opened, tmp_path, notation):
+    write_page(tmp_path / "a.html", "Music", [], KeyStyle(notation))
+    cells = opened(tmp_path / "a.html").locator("#wheel .cell").all()
+    assert len(cells) == 24
+    assert [cell.text_content() for cell in cells if not cell.evaluate(INSIDE)] == []
 
 
 @pytest.mark.parametrize("entries", [[], [Entry("/m/a", "a", UnsupportedFormat("No format"))]])

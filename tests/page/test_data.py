@@ -7,6 +7,7 @@ import json
 import pytest
 
 from keyscan.analysis import AnalysisWarning
+from keyscan.batch.documents import table
 from keyscan.errors import UnsupportedFormat
 from keyscan.keys import KEYS, Key, KeyStyle
 from keyscan.page.data import Entry, page_data
@@ -29,13 +30,21 @@ def test_a_track_has_its_key_and_what_else_may_be():
     result = analysed("/m/a.mp3", "8A", confidence=0.87654, second="9A", tuning_cents=-3.25)
     assert only_track(result) == {
         "name": "a.mp3", "duration": 200.0, "key": 7, "confidence": 0.8765, "others": [[8, 0.1235]],
-        "cents": -3.2,
+        "cents": -3,
     }  # fmt: skip
 
 
 def test_the_first_key_and_no_cents_are_not_nothing():
     track = only_track(analysed("/m/a.mp3", "1A", tuning_cents=-0.01))
-    assert (track["key"], str(track["cents"])) == (0, "0.0")
+    assert (track["key"], track["cents"]) == (0, 0)
+
+
+@pytest.mark.parametrize("cents", [0.5, 0.54, 0.56, -0.5, 1.5, -8.53, 47.45])
+def test_cents_are_those_of_the_table(cents):
+    result = analysed("/m/a.mp3", tuning_cents=cents)
+    title, row = table([result], STYLE, None)
+    place = title.index("cents")
+    assert only_track(result)["cents"] == int(row[place : place + len("cents")])
 
 
 def test_the_key_over_time():

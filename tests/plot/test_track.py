@@ -180,7 +180,8 @@ def test_a_change_of_key_is_told(song):
     [
         (None, "tuning unknown"),
         (-47.2, "tuning −47 cents (half-way between two keys)"),
-        (0.4, "tuning 0 cents (A = 440 Hz)"),
+        (0.54, "tuning 0 cents (A = 440 Hz)"),
+        (0.6, "tuning +1 cent (A = 440 Hz)"),
     ],
 )
 def test_tuning(song, cents, words_):
