@@ -101,7 +101,7 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
     text = "Analyse what appears or changes in folders: a line of JSON for each file, as it comes."
     parser = make_parser(text, help_texts.WATCH, "watch", operands=" FOLDER ...")
     add = parser.add_argument
-    add("folders", nargs="+", metavar="FOLDER", help="what to watch, with the folders in it")
+    add("folders", nargs="*", metavar="FOLDER", help="what to watch, with the folders in it")
     add("--settle", type=seconds, default=2.0, metavar="SECONDS",
         help="analyse a file when it has not changed for this long (default: 2)")  # fmt: skip
     add("--timeline", action="store_true",
@@ -149,7 +149,7 @@ def _analyze_parser() -> argparse.ArgumentParser:
     text = "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist."
     parser = make_parser(text, help_texts.ANALYZE, "analyze", operands=" FILE-OR-FOLDER ...")
     add = parser.add_argument
-    add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
+    add("paths", nargs="*", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--format", choices=get_args(OutputFormat), default="table",
                          help="what to write (default: table)")
