@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -12,6 +13,7 @@ from keyscan.analysis import DOUBTFUL
 from keyscan.audio.formats import is_music
 from keyscan.errors import UnknownPictureFormat
 from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
+from keyscan.locations import meant_path
 from keyscan.options import (
     MEMORY_LIMIT,
     RECYCLE_MEMORY,
@@ -40,6 +42,7 @@ from keyscan.parser import (
 )
 from keyscan.runtime import usable_cores
 from keyscan.tagging.options import TAG_NOTATIONS, TagOptions
+from keyscan.usage import suggestion
 
 _NO_TIMELINE = {
     "m3u": "a playlist", "rekordbox-xml": "rekordbox's collection",
@@ -63,7 +66,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
 def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     """The options of ``analyze``; some combinations are refused."""
     parser = _analyze_parser()
-    found = parser.parse_args(_with_tag_notation(arguments))
+    found = parser.parse_args(_with_tag_notation(parser, arguments))
     output = None if found.output in (None, "-") else Path(found.output)
     if found.output == "":
         parser.error("argument -o/--output: a path must not be empty")
@@ -111,7 +114,7 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
         f"tags below {DOUBTFUL:g})")  # fmt: skip
     _add_tag_options(parser)
     _add_engine_options(parser, "-j", "--jobs")
-    found = parser.parse_args(_with_tag_notation(arguments))
+    found = parser.parse_args(_with_tag_notation(parser, arguments))
     if "" in found.folders:
         parser.error("argument FOLDER: a path must not be empty")
     style = KeyStyle(found.notation, found.spelling)
@@ -262,13 +265,28 @@ def _engine(found: argparse.Namespace) -> EngineOptions:
     return EngineOptions(_model(found), worker, found.workers, found.cache)
 
 
-def _with_tag_notation(arguments: Sequence[str]) -> list[str]:
+def _with_tag_notation(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> list[str]:
     """``arguments`` with a notation behind ``--write-tags``: what follows may be a path."""
     full = list(arguments)
     for place, text in enumerate(arguments):
-        if text == "--write-tags" and arguments[place + 1 : place + 2] not in _NOTATION_GIVEN:
+        if text == "--":
+            break
+        if (
+            text == "--write-tags"
+            and (behind := full[place + 1 : place + 2]) not in _NOTATION_GIVEN
+        ):
             full[place] = "--write-tags=short"
+            for word in behind:
+                if not word.startswith("-") and not os.path.lexists(meant_path(word)):
+                    parser.error(f"argument --write-tags: {_neither(word)}")
     return full
+
+
+def _neither(word: str) -> str:
+    """Why ``word`` cannot stand behind ``--write-tags``."""
+    known = "camelot (8A), openkey (1m), musical (A minor), short (Am)"
+    hint = suggestion([word], TAG_NOTATIONS)
+    return f"{word!r} is neither a file or folder nor one of the notations {known}{hint}"
 
 
 def _tag_options(parser: argparse.ArgumentParser, found: argparse.Namespace) -> TagOptions | None:

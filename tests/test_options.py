@@ -121,6 +121,7 @@ def test_doctor():
         (parse_analyze, "--hepl", "unrecognized arguments: --hepl; did you mean --help?\n"),
         (parse_analyze, "a --jsn b", "unrecognized arguments: --jsn; did you mean --json?\n"),
         (parse_watch, "a --timline b", "arguments: --timline; did you mean --timeline?\n"),
+        (parse_watch, "--write-tags shrt .", "; did you mean short?\n"),
         (parse_doctor, "-- music.mp3", "unrecognized arguments: music.mp3\n"),
         (parse_analyze, "''", "argument FILE-OR-FOLDER: a path must not be empty"),
         (parse_analyze, "a -o ''", "argument -o/--output: a path must not be empty"),

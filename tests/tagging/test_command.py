@@ -197,6 +197,32 @@ def test_wrong_options(arguments, message, songs):
     assert message in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("camelot-padded", "; did you mean camelot?\n"),
+        ("opnkey", "; did you mean openkey?\n"),
+        ("8A", "camelot (8A), openkey (1m), musical (A minor), short (Am)\n"),
+        ("missing.mp3", "camelot (8A), openkey (1m), musical (A minor), short (Am)\n"),
+    ],
+)
+def test_an_unknown_notation_writes_nothing(word, hint, songs):
+    contents = [path.read_bytes() for path in sorted(songs.iterdir())]
+    done = run_analyze("--write-tags", word, songs)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"argument --write-tags: {word!r} is neither a file or folder nor one of" in done.stderr
+    assert done.stderr.endswith(hint)
+    assert [path.read_bytes() for path in sorted(songs.iterdir())] == contents
+
+
+def test_a_path_may_follow_the_option(songs):
+    song = songs / "1.mp3"
+    for words in ((song,), (f'"{song}"',), (song.as_uri(),), ("--quiet", song), ("--", song)):
+        done = run_analyze("--dry-run", "--write-tags", *words)
+        assert done.returncode == 0
+        assert f"would tag: {song}: key Am\n" in done.stderr
+
+
 def test_without_mutagen_tags_are_not_shown_and_not_written(songs):
     """mutagen is hidden from the process, as in an installation without the extra."""
     code = (
