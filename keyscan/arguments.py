@@ -271,10 +271,8 @@ def _with_tag_notation(parser: argparse.ArgumentParser, arguments: Sequence[str]
     for place, text in enumerate(arguments):
         if text == "--":
             break
-        if (
-            text == "--write-tags"
-            and (behind := full[place + 1 : place + 2]) not in _NOTATION_GIVEN
-        ):
+        behind = full[place + 1 : place + 2]
+        if text == "--write-tags" and behind not in _NOTATION_GIVEN:
             full[place] = "--write-tags=short"
             for word in behind:
                 if not word.startswith("-") and not os.path.lexists(meant_path(word)):

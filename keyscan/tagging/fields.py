@@ -48,18 +48,36 @@ _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Fields:
-    """The texts of a file's key and comment, the first of each; None where it has none.
+class Found:
+    """The texts in a file's fields for key and comment: all that new ones would replace.
 
     ``longest``: characters that the format allows for a key; None: any number.
     """
 
-    key: str | None = None
-    comment: str | None = None
+    keys: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
     longest: int | None = None
 
+    @property
+    def key(self) -> str | None:
+        """The first of ``keys``."""
+        return next(iter(self.keys), None)
 
-def read_fields(path: str) -> Fields:
+    @property
+    def comment(self) -> str | None:
+        """The first of ``comments``."""
+        return next(iter(self.comments), None)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The texts to be written as key and comment; None: the field stays."""
+
+    key: str | None = None
+    comment: str | None = None
+
+
+def read_fields(path: str) -> Found:
     """The key and the comment in the tags of the file at ``path``.
 
     Raises:
@@ -73,7 +91,7 @@ def read_fields(path: str) -> Fields:
 
 
 def write_fields(path: str, new: BinaryIO | None, fields: Fields) -> None:
-    """Write the file at ``path``, with those ``fields`` that are not None, to the empty ``new``.
+    """Write the file at ``path``, with those ``fields``, to the empty ``new``.
 
     ``new`` None: only check whether that is possible.
 
@@ -90,7 +108,7 @@ def write_fields(path: str, new: BinaryIO | None, fields: Fields) -> None:
             _require(kind.read(new), fields)
 
 
-def _require(written: Fields, fields: Fields) -> None:
+def _require(written: Found, fields: Fields) -> None:
     """mutagen writes behind a damaged chunk, where no program looks."""
     if (fields.key or written.key, fields.comment or written.comment) != (
         written.key,
@@ -167,13 +185,21 @@ def _id3(*, comment: bool) -> dict[str, Any]:
     return {"known_frames": frames, "translate": False, "load_v1": False}
 
 
-def _of_id3(tags: Any) -> Fields:
-    keys = [] if tags is None else tags.getall("TKEY")
-    comments = [] if tags is None else [one for one in tags.getall("COMM") if not one.desc]
-    key, comment = (
-        _first(text for one in found for text in one.text) for found in (keys, comments)
-    )
-    return Fields(key, comment, LONGEST_ID3)
+def _of_id3(tags: Any) -> Found:
+    if tags is None:
+        return Found(longest=LONGEST_ID3)
+    keys = [text for frame in tags.getall("TKEY") for text in frame.text]
+    comment = _comment(tags)
+    return Found(_texts(keys), _texts(comment.text if comment else ()), LONGEST_ID3)
+
+
+def _comment(tags: Any) -> Any:
+    """Of the comments without a description: that in English, or the first by language.
+
+    Their order in the file says nothing: mutagen sorts frames by size.
+    """
+    plain = [frame for frame in tags.getall("COMM") if not frame.desc]
+    return min(plain, key=lambda frame: (frame.lang != "eng", frame.lang), default=None)
 
 
 def _set_id3(tags: Any, fields: Fields) -> int:
@@ -184,10 +210,8 @@ def _set_id3(tags: Any, fields: Fields) -> int:
     if fields.key is not None:
         tags.setall("TKEY", [TKEY(encoding=Encoding.LATIN1, text=[fields.key])])
     if fields.comment is not None:
-        old = [frame for frame in tags.getall("COMM") if not frame.desc]
-        for frame in old:
-            del tags[frame.HashKey]
-        language = old[0].lang if old else "eng"
+        old = _comment(tags)
+        language = old.lang if old else "eng"
         tags.add(COMM(encoding=Encoding.LATIN1, lang=language, desc="", text=[fields.comment]))
     return 4 if version == 4 else 3
 
@@ -205,7 +229,7 @@ def _unsynchronised(frame: bytes) -> bytes:
 class _Id3InMp3:
     """An ID3v2 tag in front; it is edited alone, so that what follows stays byte by byte."""
 
-    def read(self, file: BinaryIO) -> Fields:
+    def read(self, file: BinaryIO) -> Found:
         tag = self._tag(file)
         return _of_id3(self._parsed(tag, comment=True) if tag else None)
 
@@ -256,7 +280,7 @@ class _Id3InChunks:
         """``kind``: mutagen's class for the container."""
         self._kind = kind
 
-    def read(self, file: BinaryIO) -> Fields:
+    def read(self, file: BinaryIO) -> Found:
         return _of_id3(self._parsed(file, comment=True).tags)
 
     def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
@@ -296,9 +320,9 @@ class _Comments:
         """``kind``: mutagen's class for the container."""
         self._kind = kind
 
-    def read(self, file: BinaryIO) -> Fields:
+    def read(self, file: BinaryIO) -> Found:
         tags = self._kind(file).tags or {}
-        return Fields(_first(tags.get(_KEY, ())), _first(tags.get(_COMMENT, ())))
+        return Found(_texts(tags.get(_KEY, ())), _texts(tags.get(_COMMENT, ())))
 
     def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
         audio = self._kind(file)
@@ -351,11 +375,11 @@ def _is_key(atom: bytes) -> bool:
 class _Ilst:
     """The ``ilst`` atom of iTunes in MP4."""
 
-    def read(self, file: BinaryIO) -> Fields:
+    def read(self, file: BinaryIO) -> Found:
         tags = MP4(file).tags or {}
         keys = [tags[name] for name in tags if name.lower() == (_ITUNES + _KEY).lower()]
         texts = [value.decode("utf-8", "replace") for values in keys for value in values]
-        return Fields(_first(texts), _first(tags.get("\xa9cmt", ())))
+        return Found(_texts(texts), _texts(tags.get("\xa9cmt", ())))
 
     def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
         if any(atom.name == b"moof" for atom in Atoms(file).atoms):
@@ -380,10 +404,9 @@ def _copy(file: BinaryIO, new: BinaryIO) -> None:
     new.seek(0)
 
 
-def _first(texts: Iterable[str]) -> str | None:
-    """The first text that is not empty."""
-    stripped = (text.strip(" \t\r\n\0") for text in texts)
-    return next(filter(None, stripped), None)
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    """Those that are not empty."""
+    return tuple(filter(None, (text.strip(" \t\r\n\0") for text in texts)))
 
 
 _Kind = _Id3InMp3 | _Id3InChunks | _Comments | _Ilst

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from mutagen.flac import FLAC
-from mutagen.id3 import ID3, TKEY
+from mutagen.id3 import COMM, ID3, TKEY
 from mutagen.mp4 import MP4
 
 from examples.track import SAMPLE_RATE, render_track
@@ -115,6 +115,28 @@ def test_overwrite_comment_times_and_a_dry_run(songs):
     assert ID3(paths[0])["COMM::eng"].text == ["A minor"]
     assert {path.stat().st_mtime for path in paths} == {1_000_000_000}
     assert sorted(songs.iterdir()) == paths
+
+
+def test_every_text_that_is_replaced_is_named(songs):
+    flac, mp3 = songs / "3.flac", songs / "1.mp3"
+    audio = FLAC(flac)
+    audio["INITIALKEY"], audio["COMMENT"] = ["4A", "Fm"], ["c1", "c\n2"]
+    audio.save()
+    tags = ID3()
+    for lang in ("deu", "eng"):
+        tags.add(COMM(encoding=3, lang=lang, desc="", text=[f"in {lang}"]))
+    tags.save(mp3)
+    options = ("--write-tags", "--overwrite", "--comment", mp3, flac)
+    for done, verb in ((run_analyze("--dry-run", *options), "would tag"),
+                       (run_analyze(*options), "tagged")):  # fmt: skip
+        assert done.stderr.splitlines()[:2] == [
+            f"{verb}: {mp3}: key Am, comment Am instead of in eng",
+            f"{verb}: {flac}: key Am instead of 4A, Fm, comment Am instead of c1, c\\x0a2",
+        ]
+    assert {one.lang: one.text for one in ID3(mp3).getall("COMM")} == {
+        "deu": ["in deu"], "eng": ["Am"],
+    }  # fmt: skip
+    assert FLAC(flac)["COMMENT"] == ["Am"]
 
 
 def test_only_sure_keys_are_written(songs, tmp_path):
