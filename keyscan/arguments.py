@@ -203,7 +203,8 @@ def _add_tag_options(parser: argparse.ArgumentParser) -> None:
         help="replace the key that is there, with --comment the comment too")
     add("--comment", action="store_true", help="write the key into the comment as well")
     add("--keep-times", action="store_true", help="keep the times of the files")
-    add("--dry-run", action="store_true", help="only say which tags would be written")
+    add("--dry-run", action="store_true",
+        help="only say which tags would be written, and which cannot be")
 
 
 def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:

@@ -12,7 +12,7 @@ from keyscan.errors import AnalysisError, MissingTagLibrary, NoTagsPossible, Tag
 from keyscan.output import shown
 from keyscan.tagging.notation import key_text
 from keyscan.tagging.options import TagOptions
-from keyscan.tagging.replacing import edited
+from keyscan.tagging.replacing import edited, require_replaceable
 
 if TYPE_CHECKING:  # mutagen, which may be missing
     from keyscan.tagging.fields import Fields, Found
@@ -95,6 +95,7 @@ def _write(path: str, fields: Fields, options: TagOptions) -> None:
     from keyscan.tagging.fields import write_fields
 
     if options.dry_run:
+        require_replaceable(Path(path))
         write_fields(path, None, fields)
         return
     with edited(Path(path), keep_times=options.keep_times) as file:

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +23,15 @@ from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import Key
 from tests.audio_files import valid
 from tests.batch.analyze_process import run_analyze
-from tests.server_process import EXE, ROOT
+from tests.other_user import OTHER_USER, as_other_user
+from tests.server_process import COMMAND, EXE, PATIENCE, ROOT
 from tests.tagging.contents import packets
 
 pytestmark = pytest.mark.skipif(bool(EXE), reason="the exe is without mutagen")
+needs_permissions = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or (os.geteuid() == 0 and not shutil.which("setpriv")),
+    reason="needs Unix permissions, and setpriv if root runs it",
+)
 
 
 @pytest.fixture
@@ -166,13 +173,67 @@ def test_damaged_tags_fail_and_stay(songs):
     assert run_analyze(songs).returncode == 0
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_a_read_only_file_fails(songs):
-    (songs / "1.mp3").chmod(0o444)
-    done = run_analyze("--write-tags", songs / "1.mp3")
-    assert done.returncode == 1
-    assert f"not tagged: {songs}/1.mp3: the file is read-only\n" in done.stderr
-    assert "tags: 1 failed\n" in done.stderr
+@pytest.fixture
+def place():
+    """A folder of a user who is not root, who may write everything."""
+    with tempfile.TemporaryDirectory() as name:
+        if os.geteuid() == 0:
+            os.chown(name, OTHER_USER, OTHER_USER)
+        yield Path(name)
+
+
+def song_of(path, mode, user=OTHER_USER, group=OTHER_USER):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(valid("mp3", 8.0))
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(path, user, group)
+    return path
+
+
+def require_refusals(songs, reasons):
+    """A dry run and a real one write the first of ``songs``, and say why not the others."""
+    first, *others = songs
+    refused = [f"not tagged: {song}: {why}" for song, why in zip(others, reasons, strict=True)]
+    contents = [song.read_bytes() for song in others]
+    for options, verb, counted in (
+        (("--write-tags", "--dry-run"), "would tag", "would be written"),
+        (("--write-tags",), "tagged", "written"),
+    ):
+        command = [*as_other_user(), *COMMAND, "analyze", *options, *map(str, songs)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+        lines = done.stderr.splitlines()
+        assert lines[: len(songs)] == [f"{verb}: {first}: key Am", *refused]
+        assert f"tags: 1 {counted}, {len(others)} failed" in lines
+        assert done.returncode == 1
+    assert [song.read_bytes() for song in others] == contents
+
+
+@needs_permissions
+def test_a_read_only_file_or_folder_fails_in_a_dry_run_too(place):
+    songs = [
+        song_of(place / "1.mp3", 0o644), song_of(place / "2.mp3", 0o444),
+        song_of(place / "locked" / "3.mp3", 0o644),
+    ]  # fmt: skip
+    if os.geteuid() == 0:
+        os.chown(place / "locked", OTHER_USER, OTHER_USER)
+    (place / "locked").chmod(0o555)
+    try:
+        require_refusals(songs, ["the file is read-only", "its folder is read-only"])
+    finally:
+        (place / "locked").chmod(0o755)
+
+
+@needs_permissions
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() != 0, reason="only root gives files")
+def test_a_file_of_another_owner_fails_in_a_dry_run_too(place):
+    songs = [
+        song_of(place / "1.mp3", 0o644), song_of(place / "2.mp3", 0o666, user=0),
+        song_of(place / "3.mp3", 0o666, group=0),
+    ]  # fmt: skip
+    require_refusals(
+        songs, ["the file belongs to another user or group, which a new one would not"] * 2
+    )
 
 
 def test_a_cache_knows_the_files_after_their_tags_have_changed(songs, tmp_path):
