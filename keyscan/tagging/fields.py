@@ -90,10 +90,8 @@ def read_fields(path: str) -> Found:
         return kind.read(file)
 
 
-def write_fields(path: str, new: BinaryIO | None, fields: Fields) -> None:
+def write_fields(path: str, new: BinaryIO, fields: Fields) -> None:
     """Write the file at ``path``, with those ``fields``, to the empty ``new``.
-
-    ``new`` None: only check whether that is possible.
 
     Raises:
         NoTagsPossible: the format holds no key, or only with other changes.
@@ -103,9 +101,8 @@ def write_fields(path: str, new: BinaryIO | None, fields: Fields) -> None:
     kind = _kind(path)
     with Path(path).open("rb") as file, _explained():
         kind.write(file, new, fields)
-        if new is not None:
-            new.seek(0)
-            _require(kind.read(new), fields)
+        new.seek(0)
+        _require(kind.read(new), fields)
 
 
 def _require(written: Found, fields: Fields) -> None:
@@ -233,12 +230,10 @@ class _Id3InMp3:
         tag = self._tag(file)
         return _of_id3(self._parsed(tag, comment=True) if tag else None)
 
-    def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
+    def write(self, file: BinaryIO, new: BinaryIO, fields: Fields) -> None:
         tag = self._tag(file)
         tags = self._parsed(tag, comment=fields.comment is not None) if tag else _new_id3(ID3())
         version = _set_id3(tags, fields)
-        if new is None:
-            return
         edited = io.BytesIO(tag + _NOT_A_TAG)
         tags.save(edited, v2_version=version, v23_sep=None, padding=_padding)
         new.write(edited.getvalue()[: -len(_NOT_A_TAG)])
@@ -283,15 +278,13 @@ class _Id3InChunks:
     def read(self, file: BinaryIO) -> Found:
         return _of_id3(self._parsed(file, comment=True).tags)
 
-    def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
+    def write(self, file: BinaryIO, new: BinaryIO, fields: Fields) -> None:
         _require_whole(file)
         audio = self._parsed(file, comment=fields.comment is not None)
         if audio.tags is None:
             audio.add_tags()
             _new_id3(audio.tags)
         version = _set_id3(audio.tags, fields)
-        if new is None:
-            return
         _copy(file, new)
         audio.save(new, v2_version=version, v23_sep=None, padding=_padding)
 
@@ -324,7 +317,7 @@ class _Comments:
         tags = self._kind(file).tags or {}
         return Found(_texts(tags.get(_KEY, ())), _texts(tags.get(_COMMENT, ())))
 
-    def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
+    def write(self, file: BinaryIO, new: BinaryIO, fields: Fields) -> None:
         audio = self._kind(file)
         if audio.tags is None:
             audio.add_tags()
@@ -334,8 +327,6 @@ class _Comments:
             audio.tags[_KEY] = fields.key
         if fields.comment is not None:
             audio.tags[_COMMENT] = fields.comment
-        if new is None:
-            return
         _copy(file, new)
         audio.save(new, padding=_padding)
 
@@ -381,7 +372,7 @@ class _Ilst:
         texts = [value.decode("utf-8", "replace") for values in keys for value in values]
         return Found(_texts(texts), _texts(tags.get("\xa9cmt", ())))
 
-    def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
+    def write(self, file: BinaryIO, new: BinaryIO, fields: Fields) -> None:
         if any(atom.name == b"moof" for atom in Atoms(file).atoms):
             raise NoTagsPossible("it is an MP4 in fragments, whose places a tag would move")
         file.seek(0)
@@ -392,8 +383,6 @@ class _Ilst:
             audio.tags.set_key(fields.key)
         if fields.comment is not None:
             audio.tags["\xa9cmt"] = [fields.comment]
-        if new is None:
-            return
         _copy(file, new)
         audio.save(new, padding=_padding)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,9 +95,10 @@ def _to_write(analysis: Analysis, found: Found, options: TagOptions) -> Fields:
 def _write(path: str, fields: Fields, options: TagOptions) -> None:
     from keyscan.tagging.fields import write_fields
 
-    if options.dry_run:
+    if options.dry_run:  # what cannot be written is known when it is
         require_replaceable(Path(path))
-        write_fields(path, None, fields)
+        with tempfile.TemporaryFile() as file:
+            write_fields(path, file, fields)
         return
     with edited(Path(path), keep_times=options.keep_times) as file:
         write_fields(path, file, fields)

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -207,6 +208,20 @@ def require_refusals(songs, reasons):
         assert f"tags: 1 {counted}, {len(others)} failed" in lines
         assert done.returncode == 1
     assert [song.read_bytes() for song in others] == contents
+
+
+def test_damaged_headers_fail_in_a_dry_run_too(songs):
+    """Its last chunk claims to be longer than it is, so that no chunk can follow."""
+    path = songs / "5.wav"
+    data = bytearray(valid("wav", 8.0))
+    at = data.index(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", len(data))
+    path.write_bytes(data)
+    for options in (("--write-tags", "--dry-run"), ("--write-tags",)):
+        done = run_analyze(*options, path)
+        assert done.returncode == 1
+        assert f"not tagged: {path}: its tags cannot be written: its headers are" in done.stderr
+        assert path.read_bytes() == data
 
 
 @needs_permissions

@@ -58,8 +58,6 @@ def test_what_holds_no_key_is_left(name, tmp_path):
     path = put(tmp_path, name)
     with pytest.raises(NoTagsPossible):
         write(path, key="Am")
-    with pytest.raises(NoTagsPossible):
-        write_fields(str(path), None, Fields(key="Am"))
 
 
 @pytest.mark.parametrize("version", [3, 4])
