@@ -87,6 +87,7 @@ class KeyTag:
         written, comment: the new texts, where ``change`` is ``written`` or ``to_write``; None: that
             field stays.
         reason: why it was not written, or what a user should know of the file that was.
+        old_keys, old_comments: every text that ``written`` and ``comment`` replace.
     """
 
     text: str | None
@@ -94,6 +95,8 @@ class KeyTag:
     written: str | None = None
     comment: str | None = None
     reason: str | None = None
+    old_keys: tuple[str, ...] = ()
+    old_comments: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -12,6 +13,7 @@ from keyscan.analysis import DOUBTFUL
 from keyscan.audio.formats import is_music
 from keyscan.errors import UnknownPictureFormat
 from keyscan.keys import NOTATIONS, SPELLINGS, KeyStyle
+from keyscan.locations import meant_path
 from keyscan.options import (
     MEMORY_LIMIT,
     RECYCLE_MEMORY,
@@ -40,6 +42,7 @@ from keyscan.parser import (
 )
 from keyscan.runtime import usable_cores
 from keyscan.tagging.options import TAG_NOTATIONS, TagOptions
+from keyscan.usage import suggestion
 
 _NO_TIMELINE = {
     "m3u": "a playlist", "rekordbox-xml": "rekordbox's collection",
@@ -63,7 +66,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
 def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     """The options of ``analyze``; some combinations are refused."""
     parser = _analyze_parser()
-    found = parser.parse_args(_with_tag_notation(arguments))
+    found = parser.parse_args(_with_tag_notation(parser, arguments))
     output = None if found.output in (None, "-") else Path(found.output)
     if found.output == "":
         parser.error("argument -o/--output: a path must not be empty")
@@ -101,7 +104,7 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
     text = "Analyse what appears or changes in folders: a line of JSON for each file, as it comes."
     parser = make_parser(text, help_texts.WATCH, "watch", operands=" FOLDER ...")
     add = parser.add_argument
-    add("folders", nargs="+", metavar="FOLDER", help="what to watch, with the folders in it")
+    add("folders", nargs="*", metavar="FOLDER", help="what to watch, with the folders in it")
     add("--settle", type=seconds, default=2.0, metavar="SECONDS",
         help="analyse a file when it has not changed for this long (default: 2)")  # fmt: skip
     add("--timeline", action="store_true",
@@ -111,7 +114,7 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
         f"tags below {DOUBTFUL:g})")  # fmt: skip
     _add_tag_options(parser)
     _add_engine_options(parser, "-j", "--jobs")
-    found = parser.parse_args(_with_tag_notation(arguments))
+    found = parser.parse_args(_with_tag_notation(parser, arguments))
     if "" in found.folders:
         parser.error("argument FOLDER: a path must not be empty")
     style = KeyStyle(found.notation, found.spelling)
@@ -149,7 +152,7 @@ def _analyze_parser() -> argparse.ArgumentParser:
     text = "Tell the musical keys of files and folders: a table, JSON, CSV or a playlist."
     parser = make_parser(text, help_texts.ANALYZE, "analyze", operands=" FILE-OR-FOLDER ...")
     add = parser.add_argument
-    add("paths", nargs="+", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
+    add("paths", nargs="*", metavar="FILE-OR-FOLDER", help="what to analyse; playlists too")
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--format", choices=get_args(OutputFormat), default="table",
                          help="what to write (default: table)")
@@ -200,7 +203,8 @@ def _add_tag_options(parser: argparse.ArgumentParser) -> None:
         help="replace the key that is there, with --comment the comment too")
     add("--comment", action="store_true", help="write the key into the comment as well")
     add("--keep-times", action="store_true", help="keep the times of the files")
-    add("--dry-run", action="store_true", help="only say which tags would be written")
+    add("--dry-run", action="store_true",
+        help="only say which tags would be written, and which cannot be")
 
 
 def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
@@ -262,13 +266,26 @@ def _engine(found: argparse.Namespace) -> EngineOptions:
     return EngineOptions(_model(found), worker, found.workers, found.cache)
 
 
-def _with_tag_notation(arguments: Sequence[str]) -> list[str]:
+def _with_tag_notation(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> list[str]:
     """``arguments`` with a notation behind ``--write-tags``: what follows may be a path."""
     full = list(arguments)
     for place, text in enumerate(arguments):
-        if text == "--write-tags" and arguments[place + 1 : place + 2] not in _NOTATION_GIVEN:
+        if text == "--":
+            break
+        behind = full[place + 1 : place + 2]
+        if text == "--write-tags" and behind not in _NOTATION_GIVEN:
             full[place] = "--write-tags=short"
+            for word in behind:
+                if not word.startswith("-") and not os.path.lexists(meant_path(word)):
+                    parser.error(f"argument --write-tags: {_neither(word)}")
     return full
+
+
+def _neither(word: str) -> str:
+    """Why ``word`` cannot stand behind ``--write-tags``."""
+    known = "camelot (8A), openkey (1m), musical (A minor), short (Am)"
+    hint = suggestion([word], TAG_NOTATIONS)
+    return f"{word!r} is neither a file or folder nor one of the notations {known}{hint}"
 
 
 def _tag_options(parser: argparse.ArgumentParser, found: argparse.Namespace) -> TagOptions | None:

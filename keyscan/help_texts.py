@@ -62,8 +62,9 @@ Examples:
   %(prog)s ~/Music/new > keys.ndjson
   %(prog)s --write-tags --cache ~/keys.sqlite ~/Music
 
-Exit code: 0 when Ctrl-C or SIGTERM has ended it, 1 when the analyzer cannot start, the folders
-cannot be watched or a line cannot be written, 2 for wrong usage.
+Exit code: 0 when Ctrl-C or SIGTERM has ended it, 1 when the analyzer cannot start, the system
+cannot watch the folders, one goes away or a line cannot be written, 2 for wrong usage, such as a
+path that is no folder.
 """
 
 SCHEMA = """\

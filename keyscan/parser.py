@@ -18,15 +18,28 @@ from keyscan.usage import PRODUCT, program, suggestion
 
 
 class _Parser(argparse.ArgumentParser):
-    """Its errors suggest which option or value a mistyped one may mean."""
+    """Options may stand between operands; errors suggest what a mistyped word may mean.
+
+    A parser has one positional argument at most, of ``nargs="*"``; that none is given is an error,
+    which comes after that of a mistyped option.
+    """
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        found, unknown = self.parse_known_args(args, namespace)
-        if unknown:
+        words = list(sys.argv[1:] if args is None else args)
+        end = words.index("--") if "--" in words else len(words)
+        last = words[end + 1 :]  # operands, whatever they begin with
+        found, unknown = self.parse_known_intermixed_args(words[:end], namespace)
+        positionals = self._get_positional_actions()
+        if unknown or (last and not positionals):
             known = [name for action in self._actions for name in action.option_strings]
-            mistyped = [word.partition("=")[0] for word in unknown if word.startswith("-")]
-            hint = suggestion(mistyped, known)
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+            mistyped = [word for word in unknown if word.startswith("-")]
+            hint = suggestion([word.partition("=")[0] for word in mistyped], known)
+            self.error(f"unrecognized arguments: {' '.join(mistyped or unknown + last)}{hint}")
+        for action in positionals:
+            operands = [*getattr(found, action.dest), *last]
+            if not operands:
+                self.error(f"the following arguments are required: {action.metavar}")
+            setattr(found, action.dest, operands)
         return found
 
     def _print_message(self, message: str, file: Any = None) -> None:

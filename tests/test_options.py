@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keyscan.arguments import parse_analyze, parse_doctor, parse_serve
+from keyscan.arguments import parse_analyze, parse_doctor, parse_serve, parse_watch
 from keyscan.keys import KeyStyle
 from keyscan.options import ModelOptions, WorkerOptions
 from tests.server_process import ROOT
@@ -63,6 +63,16 @@ def test_analyze():
     assert parse_analyze(["--m3u", "--sort", "mix", "a.mp3"]).sort == "mix"
 
 
+def test_files_and_options_mix_in_any_order():
+    arguments = "a --timeline b -j 2 c --exclude d e -- --json -f"
+    options = parse_analyze(arguments.split())
+    assert options.paths == ("a", "b", "c", "e", "--json", "-f")
+    assert (options.timeline, options.engine.workers, options.exclude) == (True, 2, ("d",))
+    assert options.format == "table"
+    watched = parse_watch(["a", "--timeline", "b", "--settle", "3", "c"])
+    assert (watched.folders, watched.timeline, watched.settle) == (("a", "b", "c"), True, 3)
+
+
 def test_formats_and_what_is_left_out():
     options = parse_analyze(["a"])
     assert (options.min_confidence, options.exclude, options.bom) == (None, (), False)
@@ -106,7 +116,13 @@ def test_doctor():
         (parse_serve, "--frobnicate", "unrecognized arguments: --frobnicate\n"),
         (parse_serve, "--worker=2", "arguments: --worker=2; did you mean --workers?\n"),
         (parse_serve, "--spelling flat", "); did you mean flats?\n"),
-        (parse_analyze, "", "FILE-OR-FOLDER"),
+        (parse_analyze, "", "the following arguments are required: FILE-OR-FOLDER\n"),
+        (parse_watch, "--timeline", "the following arguments are required: FOLDER\n"),
+        (parse_analyze, "--hepl", "unrecognized arguments: --hepl; did you mean --help?\n"),
+        (parse_analyze, "a --jsn b", "unrecognized arguments: --jsn; did you mean --json?\n"),
+        (parse_watch, "a --timline b", "arguments: --timline; did you mean --timeline?\n"),
+        (parse_watch, "--write-tags shrt .", "; did you mean short?\n"),
+        (parse_doctor, "-- music.mp3", "unrecognized arguments: music.mp3\n"),
         (parse_analyze, "''", "argument FILE-OR-FOLDER: a path must not be empty"),
         (parse_analyze, "a -o ''", "argument -o/--output: a path must not be empty"),
         (parse_analyze, "--json --csv a.mp3", "not allowed with"),

@@ -48,18 +48,36 @@ _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Fields:
-    """The texts of a file's key and comment, the first of each; None where it has none.
+class Found:
+    """The texts in a file's fields for key and comment: all that new ones would replace.
 
     ``longest``: characters that the format allows for a key; None: any number.
     """
 
-    key: str | None = None
-    comment: str | None = None
+    keys: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
     longest: int | None = None
 
+    @property
+    def key(self) -> str | None:
+        """The first of ``keys``."""
+        return next(iter(self.keys), None)
 
-def read_fields(path: str) -> Fields:
+    @property
+    def comment(self) -> str | None:
+        """The first of ``comments``."""
+        return next(iter(self.comments), None)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The texts to be written as key and comment; None: the field stays."""
+
+    key: str | None = None
+    comment: str | None = None
+
+
+def read_fields(path: str) -> Found:
     """The key and the comment in the tags of the file at ``path``.
 
     Raises:
@@ -72,10 +90,8 @@ def read_fields(path: str) -> Fields:
         return kind.read(file)
 
 
-def write_fields(path: str, new: BinaryIO | None, fields: Fields) -> None:
-    """Write the file at ``path``, with those ``fields`` that are not None, to the empty ``new``.
-
-    ``new`` None: only check whether that is possible.
+def write_fields(path: str, new: BinaryIO, fields: Fields) -> None:
+    """Write the file at ``path``, with those ``fields``, to the empty ``new``.
 
     Raises:
         NoTagsPossible: the format holds no key, or only with other changes.
@@ -85,12 +101,11 @@ def write_fields(path: str, new: BinaryIO | None, fields: Fields) -> None:
     kind = _kind(path)
     with Path(path).open("rb") as file, _explained():
         kind.write(file, new, fields)
-        if new is not None:
-            new.seek(0)
-            _require(kind.read(new), fields)
+        new.seek(0)
+        _require(kind.read(new), fields)
 
 
-def _require(written: Fields, fields: Fields) -> None:
+def _require(written: Found, fields: Fields) -> None:
     """mutagen writes behind a damaged chunk, where no program looks."""
     if (fields.key or written.key, fields.comment or written.comment) != (
         written.key,
@@ -167,13 +182,21 @@ def _id3(*, comment: bool) -> dict[str, Any]:
     return {"known_frames": frames, "translate": False, "load_v1": False}
 
 
-def _of_id3(tags: Any) -> Fields:
-    keys = [] if tags is None else tags.getall("TKEY")
-    comments = [] if tags is None else [one for one in tags.getall("COMM") if not one.desc]
-    key, comment = (
-        _first(text for one in found for text in one.text) for found in (keys, comments)
-    )
-    return Fields(key, comment, LONGEST_ID3)
+def _of_id3(tags: Any) -> Found:
+    if tags is None:
+        return Found(longest=LONGEST_ID3)
+    keys = [text for frame in tags.getall("TKEY") for text in frame.text]
+    comment = _comment(tags)
+    return Found(_texts(keys), _texts(comment.text if comment else ()), LONGEST_ID3)
+
+
+def _comment(tags: Any) -> Any:
+    """Of the comments without a description: that in English, or the first by language.
+
+    Their order in the file says nothing: mutagen sorts frames by size.
+    """
+    plain = [frame for frame in tags.getall("COMM") if not frame.desc]
+    return min(plain, key=lambda frame: (frame.lang != "eng", frame.lang), default=None)
 
 
 def _set_id3(tags: Any, fields: Fields) -> int:
@@ -184,10 +207,8 @@ def _set_id3(tags: Any, fields: Fields) -> int:
     if fields.key is not None:
         tags.setall("TKEY", [TKEY(encoding=Encoding.LATIN1, text=[fields.key])])
     if fields.comment is not None:
-        old = [frame for frame in tags.getall("COMM") if not frame.desc]
-        for frame in old:
-            del tags[frame.HashKey]
-        language = old[0].lang if old else "eng"
+        old = _comment(tags)
+        language = old.lang if old else "eng"
         tags.add(COMM(encoding=Encoding.LATIN1, lang=language, desc="", text=[fields.comment]))
     return 4 if version == 4 else 3
 
@@ -205,16 +226,14 @@ def _unsynchronised(frame: bytes) -> bytes:
 class _Id3InMp3:
     """An ID3v2 tag in front; it is edited alone, so that what follows stays byte by byte."""
 
-    def read(self, file: BinaryIO) -> Fields:
+    def read(self, file: BinaryIO) -> Found:
         tag = self._tag(file)
         return _of_id3(self._parsed(tag, comment=True) if tag else None)
 
-    def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
+    def write(self, file: BinaryIO, new: BinaryIO, fields: Fields) -> None:
         tag = self._tag(file)
         tags = self._parsed(tag, comment=fields.comment is not None) if tag else _new_id3(ID3())
         version = _set_id3(tags, fields)
-        if new is None:
-            return
         edited = io.BytesIO(tag + _NOT_A_TAG)
         tags.save(edited, v2_version=version, v23_sep=None, padding=_padding)
         new.write(edited.getvalue()[: -len(_NOT_A_TAG)])
@@ -256,18 +275,16 @@ class _Id3InChunks:
         """``kind``: mutagen's class for the container."""
         self._kind = kind
 
-    def read(self, file: BinaryIO) -> Fields:
+    def read(self, file: BinaryIO) -> Found:
         return _of_id3(self._parsed(file, comment=True).tags)
 
-    def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
+    def write(self, file: BinaryIO, new: BinaryIO, fields: Fields) -> None:
         _require_whole(file)
         audio = self._parsed(file, comment=fields.comment is not None)
         if audio.tags is None:
             audio.add_tags()
             _new_id3(audio.tags)
         version = _set_id3(audio.tags, fields)
-        if new is None:
-            return
         _copy(file, new)
         audio.save(new, v2_version=version, v23_sep=None, padding=_padding)
 
@@ -296,11 +313,11 @@ class _Comments:
         """``kind``: mutagen's class for the container."""
         self._kind = kind
 
-    def read(self, file: BinaryIO) -> Fields:
+    def read(self, file: BinaryIO) -> Found:
         tags = self._kind(file).tags or {}
-        return Fields(_first(tags.get(_KEY, ())), _first(tags.get(_COMMENT, ())))
+        return Found(_texts(tags.get(_KEY, ())), _texts(tags.get(_COMMENT, ())))
 
-    def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
+    def write(self, file: BinaryIO, new: BinaryIO, fields: Fields) -> None:
         audio = self._kind(file)
         if audio.tags is None:
             audio.add_tags()
@@ -310,8 +327,6 @@ class _Comments:
             audio.tags[_KEY] = fields.key
         if fields.comment is not None:
             audio.tags[_COMMENT] = fields.comment
-        if new is None:
-            return
         _copy(file, new)
         audio.save(new, padding=_padding)
 
@@ -351,13 +366,13 @@ def _is_key(atom: bytes) -> bool:
 class _Ilst:
     """The ``ilst`` atom of iTunes in MP4."""
 
-    def read(self, file: BinaryIO) -> Fields:
+    def read(self, file: BinaryIO) -> Found:
         tags = MP4(file).tags or {}
         keys = [tags[name] for name in tags if name.lower() == (_ITUNES + _KEY).lower()]
         texts = [value.decode("utf-8", "replace") for values in keys for value in values]
-        return Fields(_first(texts), _first(tags.get("\xa9cmt", ())))
+        return Found(_texts(texts), _texts(tags.get("\xa9cmt", ())))
 
-    def write(self, file: BinaryIO, new: BinaryIO | None, fields: Fields) -> None:
+    def write(self, file: BinaryIO, new: BinaryIO, fields: Fields) -> None:
         if any(atom.name == b"moof" for atom in Atoms(file).atoms):
             raise NoTagsPossible("it is an MP4 in fragments, whose places a tag would move")
         file.seek(0)
@@ -368,8 +383,6 @@ class _Ilst:
             audio.tags.set_key(fields.key)
         if fields.comment is not None:
             audio.tags["\xa9cmt"] = [fields.comment]
-        if new is None:
-            return
         _copy(file, new)
         audio.save(new, padding=_padding)
 
@@ -380,10 +393,9 @@ def _copy(file: BinaryIO, new: BinaryIO) -> None:
     new.seek(0)
 
 
-def _first(texts: Iterable[str]) -> str | None:
-    """The first text that is not empty."""
-    stripped = (text.strip(" \t\r\n\0") for text in texts)
-    return next(filter(None, stripped), None)
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    """Those that are not empty."""
+    return tuple(filter(None, (text.strip(" \t\r\n\0") for text in texts)))
 
 
 _Kind = _Id3InMp3 | _Id3InChunks | _Comments | _Ilst

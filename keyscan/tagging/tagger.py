@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,10 @@ from keyscan.errors import AnalysisError, MissingTagLibrary, NoTagsPossible, Tag
 from keyscan.output import shown
 from keyscan.tagging.notation import key_text
 from keyscan.tagging.options import TagOptions
-from keyscan.tagging.replacing import edited
+from keyscan.tagging.replacing import edited, require_replaceable
 
 if TYPE_CHECKING:  # mutagen, which may be missing
-    from keyscan.tagging.fields import Fields
+    from keyscan.tagging.fields import Fields, Found
 
 
 _OTHER_LINKS = "its other hard links keep the old content"
@@ -51,13 +52,13 @@ class Tagger:
         return replace(analysis, tag=self._tag(analysis))
 
     def _tag(self, analysis: Analysis) -> KeyTag | None:
-        from keyscan.tagging.fields import Fields, read_fields
+        from keyscan.tagging.fields import Fields, Found, read_fields
 
         path, options, refused = analysis.path, self._options, None
         try:
             found = read_fields(path)
         except (AnalysisError, OSError, TagError) as error:
-            found, refused = Fields(), error
+            found, refused = Found(), error
         if options is None:
             return None if refused else KeyTag(found.key)
         if not analysis.tonal or analysis.confidence < options.min_confidence:
@@ -75,25 +76,29 @@ class Tagger:
             return replace(_refused(error), text=found.key)
         change: TagChange = "to_write" if options.dry_run else "written"
         reason = _OTHER_LINKS if links > 1 and not options.dry_run else None
-        return KeyTag(found.key, change, new.key, new.comment, reason)
+        return KeyTag(found.key, change, new.key, new.comment, reason, found.keys, found.comments)
 
 
-def _to_write(analysis: Analysis, found: Fields, options: TagOptions) -> Fields:
+def _to_write(analysis: Analysis, found: Found, options: TagOptions) -> Fields:
     """The fields that change: where there is nothing, or something else that may be replaced."""
 
     def new(old: str | None, longest: int | None) -> str | None:
         text = key_text(analysis.key, options.notation, options.spelling, longest)
         return text if old is None or (options.overwrite and old != text) else None
 
+    from keyscan.tagging.fields import Fields
+
     comment = new(found.comment, None) if options.comment else None
-    return replace(found, key=new(found.key, found.longest), comment=comment, longest=None)
+    return Fields(new(found.key, found.longest), comment)
 
 
 def _write(path: str, fields: Fields, options: TagOptions) -> None:
     from keyscan.tagging.fields import write_fields
 
-    if options.dry_run:
-        write_fields(path, None, fields)
+    if options.dry_run:  # what cannot be written is known when it is
+        require_replaceable(Path(path))
+        with tempfile.TemporaryFile() as file:
+            write_fields(path, file, fields)
         return
     with edited(Path(path), keep_times=options.keep_times) as file:
         write_fields(path, file, fields)
@@ -112,13 +117,15 @@ def change_line(analysis: Analysis) -> str:
         return ""
     if tag.change in ("written", "to_write"):
         done = "tagged" if tag.change == "written" else "would tag"
-        texts = [f"key {tag.written}"] if tag.written else []
-        if tag.written and tag.text is not None:
-            texts[0] += f" instead of {shown(tag.text)}"
-        if tag.comment:
-            texts.append(f"comment {tag.comment}")
-        text = f"{', '.join(texts)} ({tag.reason})" if tag.reason else ", ".join(texts)
-        return f"{done}: {path}: {text}\n"
+        texts = [
+            f"{name} {new} instead of {', '.join(map(shown, old))}" if old else f"{name} {new}"
+            for name, new, old in (
+                ("key", tag.written, tag.old_keys), ("comment", tag.comment, tag.old_comments)
+            )
+            if new
+        ]  # fmt: skip
+        reason = f" ({tag.reason})" if tag.reason else ""
+        return f"{done}: {path}: {', '.join(texts)}{reason}\n"
     if tag.reason is not None:
         return f"not tagged: {path}: {shown(tag.reason)}\n"
     return ""

@@ -6,25 +6,33 @@ import csv
 import io
 import json
 import os
+import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from mutagen.flac import FLAC
-from mutagen.id3 import ID3, TKEY
+from mutagen.id3 import COMM, ID3, TKEY
 from mutagen.mp4 import MP4
 
 from examples.track import SAMPLE_RATE, render_track
 from keyscan.keys import Key
 from tests.audio_files import valid
 from tests.batch.analyze_process import run_analyze
-from tests.server_process import EXE, ROOT
+from tests.other_user import OTHER_USER, as_other_user
+from tests.server_process import COMMAND, EXE, PATIENCE, ROOT
 from tests.tagging.contents import packets
 
 pytestmark = pytest.mark.skipif(bool(EXE), reason="the exe is without mutagen")
+needs_permissions = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or (os.geteuid() == 0 and not shutil.which("setpriv")),
+    reason="needs Unix permissions, and setpriv if root runs it",
+)
 
 
 @pytest.fixture
@@ -117,6 +125,28 @@ def test_overwrite_comment_times_and_a_dry_run(songs):
     assert sorted(songs.iterdir()) == paths
 
 
+def test_every_text_that_is_replaced_is_named(songs):
+    flac, mp3 = songs / "3.flac", songs / "1.mp3"
+    audio = FLAC(flac)
+    audio["INITIALKEY"], audio["COMMENT"] = ["4A", "Fm"], ["c1", "c\n2"]
+    audio.save()
+    tags = ID3()
+    for lang in ("deu", "eng"):
+        tags.add(COMM(encoding=3, lang=lang, desc="", text=[f"in {lang}"]))
+    tags.save(mp3)
+    options = ("--write-tags", "--overwrite", "--comment", mp3, flac)
+    for done, verb in ((run_analyze("--dry-run", *options), "would tag"),
+                       (run_analyze(*options), "tagged")):  # fmt: skip
+        assert done.stderr.splitlines()[:2] == [
+            f"{verb}: {mp3}: key Am, comment Am instead of in eng",
+            f"{verb}: {flac}: key Am instead of 4A, Fm, comment Am instead of c1, c\\x0a2",
+        ]
+    assert {one.lang: one.text for one in ID3(mp3).getall("COMM")} == {
+        "deu": ["in deu"], "eng": ["Am"],
+    }  # fmt: skip
+    assert FLAC(flac)["COMMENT"] == ["Am"]
+
+
 def test_only_sure_keys_are_written(songs, tmp_path):
     noise = songs / "5.wav"
     soundfile.write(noise, np.random.default_rng(1).normal(0, 0.1, 8 * SAMPLE_RATE), SAMPLE_RATE)
@@ -144,13 +174,81 @@ def test_damaged_tags_fail_and_stay(songs):
     assert run_analyze(songs).returncode == 0
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_a_read_only_file_fails(songs):
-    (songs / "1.mp3").chmod(0o444)
-    done = run_analyze("--write-tags", songs / "1.mp3")
-    assert done.returncode == 1
-    assert f"not tagged: {songs}/1.mp3: the file is read-only\n" in done.stderr
-    assert "tags: 1 failed\n" in done.stderr
+@pytest.fixture
+def place():
+    """A folder of a user who is not root, who may write everything."""
+    with tempfile.TemporaryDirectory() as name:
+        if os.geteuid() == 0:
+            os.chown(name, OTHER_USER, OTHER_USER)
+        yield Path(name)
+
+
+def song_of(path, mode, user=OTHER_USER, group=OTHER_USER):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(valid("mp3", 8.0))
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(path, user, group)
+    return path
+
+
+def require_refusals(songs, reasons):
+    """A dry run and a real one write the first of ``songs``, and say why not the others."""
+    first, *others = songs
+    refused = [f"not tagged: {song}: {why}" for song, why in zip(others, reasons, strict=True)]
+    contents = [song.read_bytes() for song in others]
+    for options, verb, counted in (
+        (("--write-tags", "--dry-run"), "would tag", "would be written"),
+        (("--write-tags",), "tagged", "written"),
+    ):
+        command = [*as_other_user(), *COMMAND, "analyze", *options, *map(str, songs)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+        lines = done.stderr.splitlines()
+        assert lines[: len(songs)] == [f"{verb}: {first}: key Am", *refused]
+        assert f"tags: 1 {counted}, {len(others)} failed" in lines
+        assert done.returncode == 1
+    assert [song.read_bytes() for song in others] == contents
+
+
+def test_damaged_headers_fail_in_a_dry_run_too(songs):
+    """Its last chunk claims to be longer than it is, so that no chunk can follow."""
+    path = songs / "5.wav"
+    data = bytearray(valid("wav", 8.0))
+    at = data.index(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", len(data))
+    path.write_bytes(data)
+    for options in (("--write-tags", "--dry-run"), ("--write-tags",)):
+        done = run_analyze(*options, path)
+        assert done.returncode == 1
+        assert f"not tagged: {path}: its tags cannot be written: its headers are" in done.stderr
+        assert path.read_bytes() == data
+
+
+@needs_permissions
+def test_a_read_only_file_or_folder_fails_in_a_dry_run_too(place):
+    songs = [
+        song_of(place / "1.mp3", 0o644), song_of(place / "2.mp3", 0o444),
+        song_of(place / "locked" / "3.mp3", 0o644),
+    ]  # fmt: skip
+    if os.geteuid() == 0:
+        os.chown(place / "locked", OTHER_USER, OTHER_USER)
+    (place / "locked").chmod(0o555)
+    try:
+        require_refusals(songs, ["the file is read-only", "its folder is read-only"])
+    finally:
+        (place / "locked").chmod(0o755)
+
+
+@needs_permissions
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() != 0, reason="only root gives files")
+def test_a_file_of_another_owner_fails_in_a_dry_run_too(place):
+    songs = [
+        song_of(place / "1.mp3", 0o644), song_of(place / "2.mp3", 0o666, user=0),
+        song_of(place / "3.mp3", 0o666, group=0),
+    ]  # fmt: skip
+    require_refusals(
+        songs, ["the file belongs to another user or group, which a new one would not"] * 2
+    )
 
 
 def test_a_cache_knows_the_files_after_their_tags_have_changed(songs, tmp_path):
@@ -195,6 +293,32 @@ def test_wrong_options(arguments, message, songs):
     done = run_analyze(*arguments, songs)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("camelot-padded", "; did you mean camelot?\n"),
+        ("opnkey", "; did you mean openkey?\n"),
+        ("8A", "camelot (8A), openkey (1m), musical (A minor), short (Am)\n"),
+        ("missing.mp3", "camelot (8A), openkey (1m), musical (A minor), short (Am)\n"),
+    ],
+)
+def test_an_unknown_notation_writes_nothing(word, hint, songs):
+    contents = [path.read_bytes() for path in sorted(songs.iterdir())]
+    done = run_analyze("--write-tags", word, songs)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"argument --write-tags: {word!r} is neither a file or folder nor one of" in done.stderr
+    assert done.stderr.endswith(hint)
+    assert [path.read_bytes() for path in sorted(songs.iterdir())] == contents
+
+
+def test_a_path_may_follow_the_option(songs):
+    song = songs / "1.mp3"
+    for words in ((song,), (f'"{song}"',), (song.as_uri(),), ("--quiet", song), ("--", song)):
+        done = run_analyze("--dry-run", "--write-tags", *words)
+        assert done.returncode == 0
+        assert f"would tag: {song}: key Am\n" in done.stderr
 
 
 def test_without_mutagen_tags_are_not_shown_and_not_written(songs):
