@@ -7,15 +7,12 @@ import errno
 import os
 import secrets
 import shutil
-import stat
-import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from keyscan.errors import TagError
-
-_OTHER_OWNER = "the file belongs to another user or group, which a new one would not"
 
 
 @contextlib.contextmanager
@@ -30,7 +27,7 @@ def edited(path: Path, *, keep_times: bool) -> Iterator[BinaryIO]:
         OSError: it cannot be replaced.
     """
     path = Path(os.path.realpath(path))
-    require_replaceable(path)
+    _require_writable(path)
     old = path.stat()
     new = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
@@ -52,24 +49,26 @@ def edited(path: Path, *, keep_times: bool) -> Iterator[BinaryIO]:
 
 
 def require_replaceable(path: Path) -> None:
-    """Check whether ``edited`` may replace the file at ``path``; nothing is written.
+    """Check whether ``edited`` may replace the file at ``path``.
+
+    A nameless empty file is in its folder for a moment, because only the file system knows whose
+    new files are.
 
     Raises:
         TagError: its owner could not be kept.
-        OSError: it is read-only, or its folder is.
+        OSError: it could not be replaced.
     """
     path = Path(os.path.realpath(path))
+    _require_writable(path)
+    with tempfile.TemporaryFile(dir=path.parent) as file:
+        _keep_owner(file.fileno(), path.stat())
+
+
+def _require_writable(path: Path) -> None:
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is read-only")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "its folder is read-only")
-    if hasattr(os, "geteuid") and os.geteuid() != 0:
-        old, folder = path.stat(), path.parent.stat()
-        groups = {os.getegid(), *os.getgroups()}
-        if folder.st_mode & stat.S_ISGID or sys.platform == "darwin":
-            groups.add(folder.st_gid)  # that of a new file
-        if old.st_uid != os.geteuid() or old.st_gid not in groups:
-            raise TagError(_OTHER_OWNER)
 
 
 def _require_same(old: os.stat_result, now: os.stat_result) -> None:
@@ -86,4 +85,5 @@ def _keep_owner(descriptor: int, old: os.stat_result) -> None:
     try:
         os.fchown(descriptor, old.st_uid, old.st_gid)
     except PermissionError:
-        raise TagError(_OTHER_OWNER) from None
+        text = "the file belongs to another user or group, which a new one would not"
+        raise TagError(text) from None

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from keyscan.errors import TagError
-from keyscan.tagging.replacing import edited
+from keyscan.tagging.replacing import edited, require_replaceable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes, owners and links")
 
@@ -73,6 +73,14 @@ def test_a_file_that_changes_meanwhile_stays(song):
         edit(song, meanwhile=lambda: song.write_bytes(b"another program's"))
     assert song.read_bytes() == b"another program's"
     assert [path.name for path in song.parent.iterdir()] == ["song"]
+
+
+def test_a_check_leaves_no_trace(song):
+    before = song.stat()
+    require_replaceable(song)
+    assert [path.name for path in song.parent.iterdir()] == ["song"]
+    assert song.stat() == before
+    assert song.read_bytes() == b"old"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
