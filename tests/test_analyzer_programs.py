@@ -21,6 +21,11 @@ def pids():
 posix = pytest.mark.skipif(os.name != "posix", reason="a matter of POSIX")
 
 
+def _heed_ctrl_c():
+    """A job in the background ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Program:
     """A Python program that prints the ids of its processes before it ends."""
 
@@ -33,6 +38,7 @@ class Program:
         self._process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=_heed_ctrl_c if os.name == "posix" else None,
         )  # fmt: skip
         assert self._process.stdin is not None
         if path is None:
