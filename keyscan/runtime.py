@@ -55,9 +55,7 @@ def open_missing_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            # reading alone: what is written to a closed stdout is lost, which is an error
-            flags = os.O_RDONLY if descriptor == 1 else os.O_RDWR
-            opened = os.open(os.devnull, flags)  # takes the lowest free number: this one
+            opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
             os.set_inheritable(opened, True)
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115

@@ -182,10 +182,9 @@ def test_the_bare_command_is_the_server_however_it_is_started():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
 @pytest.mark.parametrize("arguments", ["--help", "analyze --help", "serve --version", "schema"])
-@pytest.mark.parametrize("stdout", [">/dev/full", ">&-"])
-def test_a_text_that_cannot_be_written_is_an_error(arguments, stdout):
+def test_a_text_that_cannot_be_written_is_an_error(arguments):
     command = shlex.join(COMMAND)
-    done = subprocess.run(f"{command} {arguments} {stdout}", shell=True, stdin=subprocess.DEVNULL,
+    done = subprocess.run(f"{command} {arguments} >/dev/full", shell=True, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=120)  # fmt: skip
     assert done.returncode == 1
     assert re.fullmatch(r"keyscan: the (help|schema) cannot be written: .+\n", done.stderr)

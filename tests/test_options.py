@@ -171,14 +171,14 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(
 
 
 @pytest.mark.parametrize("parse", [parse_serve, parse_analyze, parse_doctor])
-def test_help_fits_the_terminal_and_keeps_examples(parse, capsys, monkeypatch):
+def test_help_fits_the_terminal_and_keeps_examples(parse, capfd, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/bin/keyscan"])
     texts = []
     for width in (60, 80, 120):
         monkeypatch.setenv("COLUMNS", str(width))
         with pytest.raises(SystemExit):
             parse(["--help"])
-        texts.append(capsys.readouterr().out)
+        texts.append(capfd.readouterr().out)
         prose = [line for line in texts[-1].splitlines() if not line.startswith("  ")]
         assert max(map(len, prose)) <= width
     assert len({" ".join(text.split()) for text in texts}) == 1
