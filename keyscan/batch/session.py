@@ -24,7 +24,7 @@ from keyscan.batch.files import find_files
 from keyscan.batch.results import Failed, Result, Skipped
 from keyscan.batch.targets import check_targets
 from keyscan.engine.engine import Engine, Outcome, Task
-from keyscan.errors import AnalysisError
+from keyscan.errors import AnalysisError, StartFailed
 from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, EngineOptions
 from keyscan.output import shown
@@ -171,7 +171,7 @@ class Batch:
         self._progress = progress
         self._results: dict[int, Result] = {}  # by their place in ``found``
         self._done: queue.SimpleQueue[tuple[_FileTask, Outcome] | None] = queue.SimpleQueue()
-        self._works = False
+        self._begun = self._works = False
         self._engine: Engine | None = None
         self._tagger: Tagger | None = None
         self._signals = 0
@@ -194,6 +194,7 @@ class Batch:
         self._tagger = open_tagger(self._options.tags)
         paths, recursive = self._options.paths, self._options.recursive
         try:
+            self._begin()
             playlists: list[str] = []
             finding = find_files(
                 paths, recursive=recursive, exclude=self._options.exclude,
@@ -206,6 +207,15 @@ class Batch:
             self._analyse(start_engine)
         except KeyboardInterrupt:
             self.kill()
+        except StartFailed:  # a library may turn the interrupt of its import into another error
+            if self.signal is None:
+                raise
+
+    def _begin(self) -> None:
+        """From here on, a signal interrupts; raises KeyboardInterrupt if one has come before."""
+        self._begun = True
+        if self.signal is not None:
+            raise KeyboardInterrupt
 
     def kill(self) -> None:
         """End all worker processes at once."""
@@ -219,6 +229,8 @@ class Batch:
             if self._works:
                 self._done.put(None)  # a SimpleQueue is reentrant
                 return
+            if not self._begun:
+                return  # ``run`` ends at once, and what there is gets written
         if self._signals > _MOST_SIGNALS:
             os._exit(128 + number)
         raise KeyboardInterrupt
