@@ -119,7 +119,8 @@ class Analysis:
             key is meant; None where the tuning is not certain.
         tonal: False for drums, speech and noise, whose ``key`` means nothing.
         changes_key: the timeline has several keys.
-        duration: seconds of sound analysed.
+        duration: seconds of sound in the file.
+        analysed_seconds: of sound that were decoded, spread over the track; None: all.
         warnings: what is wrong with the file, or doubtful about the key.
         stream: the number of the audio stream, counted from 0 among those of the file, or numbers
             of streams that were added (stems without a mix); None: the file has only one.
@@ -137,6 +138,7 @@ class Analysis:
     tonal: bool = True
     changes_key: bool = False
     duration: float
+    analysed_seconds: float | None = None
     warnings: tuple[AnalysisWarning, ...] = ()
     stream: StreamNumbers | None = None
     timeline: Timeline | None = None
@@ -221,6 +223,7 @@ class Analysis:
                 "outro": _row(timeline.outro),
             },
             "duration": self.duration,
+            "analysed_seconds": self.analysed_seconds,
             "warnings": [[warning.code, warning.message] for warning in self.warnings],
             "stream": self.stream,
         }
@@ -241,6 +244,7 @@ class Analysis:
                 tonal=record["tonal"],
                 changes_key=record["changes_key"],
                 duration=record["duration"],
+                analysed_seconds=record["analysed_seconds"],
                 warnings=tuple(AnalysisWarning(*warning) for warning in record["warnings"]),
                 stream=_stream(record["stream"]),
                 timeline=_timeline(record["timeline"]),
@@ -279,6 +283,7 @@ def success_fields(analysis: Analysis, style: KeyStyle, *, timeline: bool) -> Me
     4 decimals, cents 1, the duration 3 (milliseconds), times of segments 2.
     """
     tuning, key = analysis.tuning_cents, None if analysis.withheld else analysis.key
+    analysed, whole = analysis.analysed_seconds, analysis.duration
     return {
         "status": "success",
         "code": "ok",
@@ -290,7 +295,8 @@ def success_fields(analysis: Analysis, style: KeyStyle, *, timeline: bool) -> Me
         "alternatives": [_candidate(other, style) for other in analysis.alternatives if key],
         "tuning_cents": None if tuning is None else round(tuning, 1) + 0.0,  # no -0.0
         "filename": PurePath(analysis.path).name,
-        "duration": round(analysis.duration, 3),
+        "duration": round(whole, 3),
+        "analysed_seconds": round(whole if analysed is None else analysed, 3),
         "warnings": [asdict(warning) for warning in analysis.warnings],
         "cached": analysis.cached,
         **({} if analysis.stream is None else {"stream": analysis.stream}),

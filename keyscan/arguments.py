@@ -19,6 +19,7 @@ from keyscan.options import (
     RECYCLE_MEMORY,
     AnalyzeOptions,
     DoctorOptions,
+    Effort,
     EngineOptions,
     ModelOptions,
     Order,
@@ -55,12 +56,12 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
     """The options of the server."""
     text = "Tell the musical key of audio files, over JSON lines."
     parser = make_parser(text, help_texts.SERVE, "serve")
-    _add_engine_options(parser, "-w", "--workers")
+    _add_engine_options(parser, "full", "-w", "--workers")
     parser.add_argument("--heartbeat", type=seconds, default=30.0, metavar="SECONDS",
                         help="time between two heartbeats (default: 30)")  # fmt: skip
     found = parser.parse_args(arguments)
     style = KeyStyle(found.notation, found.spelling)
-    return ServeOptions(_engine(found), style, found.heartbeat)
+    return ServeOptions(_engine(found), style, found.heartbeat, found.effort)
 
 
 def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
@@ -91,7 +92,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
     return AnalyzeOptions(
         engine=_engine(found), style=KeyStyle(found.notation, found.spelling),
         paths=tuple(found.paths), format=found.format, output=output, plot=found.plot,
-        html=found.html,
+        html=found.html, effort=found.effort,
         theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
         min_confidence=found.min_confidence, exclude=tuple(found.exclude), bom=found.bom,
@@ -113,7 +114,7 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
         help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none, in "
         f"tags below {DOUBTFUL:g})")  # fmt: skip
     _add_tag_options(parser)
-    _add_engine_options(parser, "-j", "--jobs")
+    _add_engine_options(parser, "adaptive", "-j", "--jobs")
     found = parser.parse_args(_with_tag_notation(parser, arguments))
     if "" in found.folders:
         parser.error("argument FOLDER: a path must not be empty")
@@ -121,8 +122,9 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
     tags = _tag_options(parser, found)
     folders = tuple(found.folders)
     return WatchOptions(
-        _engine(found), style, folders, found.settle, found.timeline, found.min_confidence, tags
-    )
+        _engine(found), style, folders, found.settle, found.timeline, found.effort,
+        found.min_confidence, tags,
+    )  # fmt: skip
 
 
 def parse_doctor(arguments: Sequence[str]) -> DoctorOptions:
@@ -189,7 +191,7 @@ def _analyze_parser() -> argparse.ArgumentParser:
     add("--changed-only", action="store_true", help="leave out what the cache already knew")
     add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     _add_tag_options(parser)
-    _add_engine_options(parser, "-j", "--jobs")
+    _add_engine_options(parser, "adaptive", "-j", "--jobs")
     return parser
 
 
@@ -207,12 +209,15 @@ def _add_tag_options(parser: argparse.ArgumentParser) -> None:
         help="only say which tags would be written, and which cannot be")
 
 
-def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
-    """``workers`` are the names of the option for the number of worker processes."""
+def _add_engine_options(parser: argparse.ArgumentParser, effort: Effort, *workers: str) -> None:
+    """``effort`` is the default; ``workers`` are the names of the option for their number."""
     add = parser.add_argument
     cores = usable_cores()
     add(*workers, dest="workers", type=count, default=cores, metavar="N",
         help=f"decode up to N files at a time (default: one per CPU core, here {cores})")
+    add("--effort", choices=get_args(Effort), default=effort,
+        help="full: decode all of a track; adaptive: a minute of it, spread over the track, and "
+        f"all of it only if the key is not yet certain (default: {effort})")
     add("--timeout", type=seconds, default=WorkerOptions.timeout, metavar="SECONDS",
         help="give up on a file of up to ten minutes after this long; one of twenty minutes has "
         f"twice the time, and so on (default: {WorkerOptions.timeout:g})")

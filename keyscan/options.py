@@ -17,6 +17,8 @@ Precision = Literal["highest", "high", "medium"]
 OutputFormat = Literal["table", "csv", "json", "ndjson", "m3u", "rekordbox-xml", "traktor-nml"]
 Order = Literal["given", "key", "mix"]
 ThemeName = Literal["light", "dark"]
+Effort = Literal["full", "adaptive"]
+"""Whether a track is analysed as a whole, or in parts as long as these leave no doubt."""
 
 MEMORY_LIMIT: dict[CqtEngine, int] = {"matrix": 1024, "librosa": 8192}  # MiB
 RECYCLE_MEMORY: dict[CqtEngine, int] = {"matrix": 256, "librosa": 2048}  # MiB
@@ -66,11 +68,12 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """``heartbeat``: seconds between two heartbeats."""
+    """``heartbeat``: seconds between two heartbeats. ``effort``: of requests that name none."""
 
     engine: EngineOptions
     style: KeyStyle
     heartbeat: float
+    effort: Effort
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class AnalyzeOptions:
     recursive: bool
     changed_only: bool
     quiet: bool
+    effort: Effort
     stream: int | None = None
     min_confidence: float | None = None
     exclude: tuple[str, ...] = ()
@@ -112,6 +116,7 @@ class WatchOptions:
     folders: tuple[str, ...]
     settle: float
     timeline: bool
+    effort: Effort
     min_confidence: float | None
     tags: TagOptions | None
 

@@ -66,6 +66,10 @@ class ChainDecoder:
             else:
                 self.damage.bad_packets += breaks_off
 
+    def part(self, start: float, end: float) -> Iterator[Block]:
+        """No part is reached: each link has times of its own."""
+        return iter(())
+
     def _next_link(self) -> Decoder | None:
         """The next link that can be decoded; one without sound is no damage."""
         for start, end in self._links:

@@ -69,4 +69,11 @@ class Decoder(Protocol):
 
     def __iter__(self) -> Iterator[Block]: ...
 
+    def part(self, start: float, end: float) -> Iterator[Block]:
+        """The blocks from ``start`` to before ``end``, in seconds of the decoded sound.
+
+        What lies between two parts is not decoded. There are fewer samples where the part is not
+        reached, is damaged, or the sound ends within it.
+        """
+
     def close(self) -> None: ...

@@ -44,6 +44,7 @@ class Format:
         resyncs: FFmpeg skips damage up to the next good frame and reports no error.
         states_length: FFmpeg reads the length from the file instead of estimating it.
         tolerance: share of that length that may be missing in an intact file.
+        seeks: the decoder finds the samples at any time exactly, without those before.
     """
 
     name: str = ""
@@ -62,6 +63,7 @@ class Format:
     resyncs: bool = False
     states_length: bool = False
     tolerance: float = 0.0
+    seeks: bool = False
 
     def decoders_for(self, *, intact: bool) -> tuple[DecoderName, ...]:
         """The decoders to try, of a file whose pages are intact or not."""
@@ -79,35 +81,37 @@ class Format:
 
 # fmt: off
 WAV = Format(name="wav", extensions="wav wave bwf", magic=rb"RIF[FX]....WAVE",
-             decoders=_LOSSLESS, header=riff.read_wav, byte_order="<")
+             decoders=_LOSSLESS, header=riff.read_wav, byte_order="<", seeks=True)
 RF64 = replace(WAV, name="rf64", extensions="rf64", magic=rb"(?:RF64|BW64)....WAVE")
 # libsndfile looks for MPEG audio byte by byte, and stops at 4 GiB
 WAV_WITH_MPEG = Format(name="wav mpeg")
 LARGE_WAV = Format(name="large wav")
 W64 = Format(name="w64", extensions="w64",
              magic=re.escape(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"),
-             decoders=_LOSSLESS, header=riff.read_w64, byte_order="<")
+             decoders=_LOSSLESS, header=riff.read_w64, byte_order="<", seeks=True)
 
 AIFF = Format(name="aiff", extensions="aif aiff", magic=rb"FORM....AIFF",
-              decoders=_LOSSLESS, header=riff.read_aiff, byte_order=">")
+              decoders=_LOSSLESS, header=riff.read_aiff, byte_order=">", seeks=True)
 # FFmpeg knows more codecs than libsndfile, and notices more damage
 AIFC = replace(AIFF, name="aifc", extensions="aifc", magic=rb"FORM....AIFC",
                decoders=("bitstream", *_PYAV_FIRST))
 AU = Format(name="au", extensions="au snd", magic=rb"\.snd", decoders=_LOSSLESS,
-            header=lengths.read_au, byte_order=">")
+            header=lengths.read_au, byte_order=">", seeks=True)
 CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff\0", header=riff.read_caf)
 CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
                         decoders=_PYAV)
 
 FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC", decoders=_LOSSLESS,
-              samples=lengths.flac_samples, demuxer="flac", resyncs=True, states_length=True)
+              samples=lengths.flac_samples, demuxer="flac", resyncs=True, states_length=True,
+              seeks=True)
 
 # several streams, or another codec: FFmpeg knows more of these, libsndfile some others. What is
 # lost is told by the pages: time stamps begin anew, and anywhere, in each link of a chain
 OGG = Format(name="ogg", extensions="oga ogv", magic=rb"OggS", decoders=_PYAV_FIRST, paged=True,
              demuxer="ogg")
 OGG_OPUS = replace(OGG, name="ogg opus", extensions="opus", codec=b"OpusHead",
-                   decoders=_SOUNDFILE_FIRST, decoders_if_intact=("intact ogg", *_SOUNDFILE_FIRST))
+                   decoders=_SOUNDFILE_FIRST, decoders_if_intact=("intact ogg", *_SOUNDFILE_FIRST),
+                   seeks=True)
 OGG_FLAC = replace(OGG_OPUS, name="ogg flac", extensions="", codec=b"\x7fFLAC",
                    decoders_if_intact=())
 OGG_VORBIS = replace(OGG_OPUS, name="ogg vorbis", extensions="ogg", codec=b"\x01vorbis")
@@ -115,7 +119,8 @@ OGG_SPEEX = replace(OGG, name="ogg speex", extensions="spx", codec=b"Speex   ", 
 OGG_CHAIN = replace(OGG, name="ogg chain", extensions="", magic=b"", demuxer="",
                     decoders=("chain", *_PYAV_FIRST))
 
-MP3 = Format(name="mp3", extensions="mp3 mp2 mpa mpga", samples=xing_samples, demuxer="mp3")
+MP3 = Format(name="mp3", extensions="mp3 mp2 mpa mpga", samples=xing_samples, demuxer="mp3",
+             seeks=True)
 # FFmpeg does not know this; libsndfile takes the first frame for all, some of which are padded
 FREE_FORMAT_MP3 = Format(name="free-format mp3", samples=xing_samples, decoders=("soundfile",),
                          tolerance=0.01)
@@ -123,10 +128,10 @@ ADTS = Format(name="adts", extensions="aac adts", demuxer="aac")
 MP4 = Format(name="mp4", extensions="m4a m4b m4p m4r mp4 m4v mov 3gp 3g2 f4v",
              magic=rb"(?:....(?:ftyp|moov|mdat)|\0...(?:wide|free|skip|pnot))", end=lengths.mp4_end,
              demuxer="mov,mp4,m4a,3gp,3g2,mj2", states_length=True,
-             tolerance=1)  # an edit list may leave out any part
+             seeks=True, tolerance=1)  # an edit list may leave out any part
 MATROSKA = Format(name="matroska", extensions="mka mkv webm weba vdjstems",
                   magic=rb"\x1a\x45\xdf\xa3", end=lengths.matroska_end,
-                  demuxer="matroska,webm", resyncs=True, states_length=True)
+                  demuxer="matroska,webm", resyncs=True, states_length=True, seeks=True)
 ASF = Format(name="asf", extensions="wma asf wmv",
              magic=re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
              end=lengths.asf_end, seconds=lengths.asf_seconds,

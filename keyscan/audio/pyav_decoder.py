@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import av
@@ -41,6 +43,9 @@ _HIGHEST_ADX_RATE = 1 << 20  # Hz
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 _PRIMING = 0.1  # seconds: what an encoder puts before the sound
+_RUN_UP = (
+    0.5  # seconds that are decoded before a part: MP3 refers to frames before, Opus needs 80 ms
+)
 _SMALLEST_GAP = 0.02  # seconds: more than the rounding of time stamps in milliseconds
 
 
@@ -95,6 +100,7 @@ class PyavDecoder:
         self.announced_seconds = self._announced_seconds()
         self.expected_seconds = (self._container.duration or 0) / av.time_base
         self._packets: Iterator[Any] = self._all_packets()
+        self._begin: float | None = None  # the time stamp of the first sample
         self.full_scale = 1.0
         if isinstance(source, SourceFile) and _stores_floats(self._stream):
             self.full_scale = full_scale(_peek(source, self._stream.index))
@@ -139,7 +145,36 @@ class PyavDecoder:
         return None
 
     def __iter__(self) -> Iterator[Block]:
-        return self._sum() if len(self._streams) > 1 else self._blocks()
+        return self._sum() if len(self._streams) > 1 else self._blocks(self._all_frames())
+
+    def part(self, start: float, end: float) -> Iterator[Block]:
+        """See ``Decoder.part``; of one stream only."""
+        if self._begin is None:
+            self._begin = next((_seconds(frame) for frame in self._frames()), math.nan)
+        if math.isnan(self._begin) or not self._seek(self._begin + start - _RUN_UP):
+            return
+        frames = self._all_frames()
+        head = next(frames, None)
+        if head is None or math.isnan(at := _seconds(head) - self._begin):
+            return
+        rate = head.sample_rate
+        skip, left = (round(seconds * rate) - round(at * rate) for seconds in (start, end))
+        if skip < 0:  # there is no way to the samples before this frame
+            return
+        for block in self._blocks(_first_of(chain([head], frames), left)):
+            yield Block(block.samples[skip : max(left, 0)], block.sample_rate)
+            skip = max(skip - len(block.samples), 0)
+            left -= len(block.samples)
+
+    def _seek(self, seconds: float) -> bool:
+        """Go on with a packet at or before that time stamp; False: FFmpeg knows none."""
+        tick = float(self._stream.time_base or 1)
+        try:
+            self._container.seek(round(seconds / tick), stream=self._stream)
+        except (av.error.FFmpegError, OSError, OverflowError):
+            return False
+        self._packets = self._all_packets()
+        return True
 
     def _sum(self) -> Iterator[Block]:
         stems = StemSum(len(self._streams))
@@ -148,9 +183,9 @@ class PyavDecoder:
             yield from stems.complete()
         yield from stems.rest()
 
-    def _blocks(self) -> Iterator[Block]:
+    def _blocks(self, frames: Iterator[av.AudioFrame]) -> Iterator[Block]:
         fifo, channels, samples_at_once = av.AudioFifo(), 0, 0
-        for frame in self._watched() if self._finds_gaps else self._frames():
+        for frame in frames:
             if frame.layout.nb_channels != channels:  # AudioFifo would read beyond the planes
                 yield from self._drain(fifo)
                 fifo, channels = av.AudioFifo(), frame.layout.nb_channels
@@ -184,6 +219,9 @@ class PyavDecoder:
             packed = np.frombuffer(planes[0], dtype, frame.samples * count)
             channels = list(packed.reshape(-1, count).T)
         return Block(self._mix.planar(channels, frame.sample_rate), frame.sample_rate)
+
+    def _all_frames(self) -> Iterator[av.AudioFrame]:
+        return self._watched() if self._finds_gaps else self._frames()
 
     def _watched(self) -> Iterator[av.AudioFrame]:
         """The frames; counts by time stamps the parts that were skipped without an error."""
@@ -260,6 +298,20 @@ class PyavDecoder:
     def close(self) -> None:
         """Close FFmpeg's container; the source stays open."""
         self._container.close()
+
+
+def _seconds(frame: av.AudioFrame) -> float:
+    """The time stamp of a frame; NaN if it has none."""
+    return math.nan if frame.pts is None else float(frame.pts * (frame.time_base or 0))
+
+
+def _first_of(frames: Iterator[av.AudioFrame], count: int) -> Iterator[av.AudioFrame]:
+    """Frames with the first ``count`` samples."""
+    for frame in frames:
+        yield frame
+        count -= frame.samples
+        if count <= 0:
+            return
 
 
 def _is_attached(stream: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,25 +77,41 @@ class SoundfileDecoder:
         return parts
 
     def __iter__(self) -> Iterator[Block]:
-        if not self._order or self._file.subtype not in _TYPES:
-            return self._converted()
-        code, width = _TYPES[self._file.subtype]
-        return self._unpacked(np.dtype(self._order + code), width)
+        return self._range(0, None)
 
-    def _unpacked(self, dtype: np.dtype[Any], width: int) -> Iterator[Block]:
+    def part(self, start: float, end: float) -> Iterator[Block]:
+        """See ``Decoder.part``."""
+        rate = self._file.samplerate
+        first, last = (min(round(at * rate), self.samples) for at in (start, end))
+        try:
+            self._file.seek(first)
+        except (soundfile.SoundFileError, RuntimeError):
+            self.damage.gave_up = True
+            return iter(())
+        return self._range(first, last - first)
+
+    def _range(self, first: int, count: int | None) -> Iterator[Block]:
+        """``count`` samples from ``first`` on, where libsndfile is; None: all that there are."""
+        if not self._order or self._file.subtype not in _TYPES:
+            return self._converted(sys.maxsize if count is None else count)
+        code, width = _TYPES[self._file.subtype]
+        count = self.samples if count is None else count
+        return self._unpacked(np.dtype(self._order + code), width, first, count)
+
+    def _unpacked(self, dtype: np.dtype[Any], width: int, first: int, left: int) -> Iterator[Block]:
         """Read uncompressed samples of ``width`` bytes where libsndfile says they are.
 
         On big-endian and 24-bit samples libsndfile takes twice as long or longer.
         """
         file, source, frame_width = self._file, self._source, width * self._file.channels
-        left, lead = self.samples, dtype.itemsize - width  # 24 bits are read with the byte before
+        lead = dtype.itemsize - width  # 24 bits are read with the byte before
         try:
             file.seek(0, soundfile.SEEK_END)  # seeking to where it is need not move the source
             file.seek(0)
         except (soundfile.SoundFileError, RuntimeError):
             self.damage.gave_up = True
             return
-        position = source.tell()
+        position = source.tell() + first * frame_width
         while left > 0:
             source.seek(position - lead)
             data = source.read(lead + frame_width * min(left, self._frames_at_once))
@@ -108,20 +125,21 @@ class SoundfileDecoder:
             yield Block(self._mix.interleaved(samples, file.samplerate), file.samplerate)
             left, position = left - frames, position + frames * frame_width
 
-    def _converted(self) -> Iterator[Block]:
-        """Have libsndfile decode."""
+    def _converted(self, left: int) -> Iterator[Block]:
+        """Have libsndfile decode up to ``left`` samples."""
         file = self._file
         # libsndfile takes six times as long to make floats of 16 bits as to hand them over.
         dtype = np.int16 if file.subtype == "PCM_16" else np.float32
         buffer = np.empty((self._frames_at_once, file.channels), dtype)
-        while True:
+        while left > 0:
             try:
-                samples = file.read(out=buffer)
+                samples = file.read(out=buffer[:left])
             except (soundfile.SoundFileError, RuntimeError):
                 self.damage.gave_up = True
                 return
             if not len(samples):
                 break
+            left -= len(samples)
             yield Block(self._mix.interleaved(samples, file.samplerate), file.samplerate)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain, groupby
+from typing import Self
 
 import numpy as np
 
@@ -123,10 +124,13 @@ class AudioStream:
 
     def __iter__(self) -> Iterator[Mono]:
         """Blocks (samples,) of float32, of any size above zero."""
-        for rate, blocks in groupby(self._decoded(), lambda block: block.sample_rate):
+        return self._resampled(self._decoded())
+
+    def _resampled(self, blocks: Iterator[Block]) -> Iterator[Mono]:
+        for rate, same in groupby(blocks, lambda block: block.sample_rate):
             resampler = Resampler(rate, self.sample_rate)
             pushes: Iterator[Callable[[], Mono]]
-            pushes = (partial(resampler.push, block.samples) for block in blocks)
+            pushes = (partial(resampler.push, block.samples) for block in same)
             for step in chain(pushes, [resampler.finish]):
                 with self._stages.measure("resample"):
                     samples = step()
@@ -151,7 +155,7 @@ class AudioStream:
         self._decoder.close()
         self._source.close()
 
-    def __enter__(self) -> AudioStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -193,7 +197,7 @@ class AudioStream:
         """All blocks; where a decoder finds no sound or gives up, the next one takes over."""
         skip, gave_up = 0, False
         while True:
-            for block in self._blocks(skip):
+            for block in self._cleaned(iter(self._decoder), skip):
                 self._samples += len(block.samples)
                 self.duration += len(block.samples) / block.sample_rate
                 yield block
@@ -215,9 +219,8 @@ class AudioStream:
             raise DecodeFailed(message, self.warnings)
         raise NoAudio("the file has no sound in it: its length is zero")
 
-    def _blocks(self, skip: int) -> Iterator[Block]:
-        """The decoder's blocks without the first ``skip`` samples, cleaned."""
-        blocks = iter(self._decoder)
+    def _cleaned(self, blocks: Iterator[Block], skip: int = 0) -> Iterator[Block]:
+        """The decoder's ``blocks`` without the first ``skip`` samples and without nonsense."""
         while True:
             with self._stages.measure("decode"):
                 block = next(blocks, None)

@@ -276,6 +276,7 @@ class Batch:
                 timeline=timeline,
                 spectrogram=is_drawn,
                 stream=options.stream,
+                effort=options.effort,
                 place=place,
             )
 

@@ -10,8 +10,9 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from keyscan.audio.source import SourceFile, file_status
@@ -117,12 +118,12 @@ class KnownFiles:
     def answer(
         self,
         path: str,
-        settings: bytes,
+        settings: Sequence[bytes],
         should_stop: ShouldStop,
         analyse: Callable[[str | SourceFile], Features],
         spectrogram: bool = False,
     ) -> Known | Features:
-        """What is known of a file, or what ``analyse`` makes of it.
+        """What is known of a file with any of ``settings``, or what ``analyse`` makes of it.
 
         ``analyse`` gets the path, or the file if it had to be opened for its digest. Its features
         become ``Identified`` if the content of the file did not change meanwhile. ``spectrogram``:
@@ -172,8 +173,11 @@ class KnownFiles:
             return None, file
         return _Content(FileRow(name, stamp, digest), stored=False, settled=settled), file
 
-    def _record(self, content: _Content, settings: bytes) -> bytes | None:
-        return self._ask(lambda: self._database.record_of(content.row.digest, settings))
+    def _record(self, content: _Content, settings: Sequence[bytes]) -> bytes | None:
+        """The record with the first of ``settings`` that has one."""
+        digest = content.row.digest
+        found = (self._ask(partial(self._database.record_of, digest, each)) for each in settings)
+        return next((record for record in found if record is not None), None)
 
     def _is_unchanged(self, path: str, content: _Content, should_stop: ShouldStop) -> bool:
         """The file at the path still has the content that was looked up before it was decoded."""

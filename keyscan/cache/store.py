@@ -19,7 +19,7 @@ from keyscan.errors import CacheBusy, CacheError, NoCache, NotACache
 
 log = logging.getLogger(__name__)
 
-ENGINE = 3
+ENGINE = 4
 """To be raised when the same file gets another answer or record from the same ``__version__``."""
 PATIENCE = 10.0
 """Seconds to wait for a locked cache before the log says so."""
@@ -86,22 +86,23 @@ class ResultStore:
         """A content that is known was found at another path, or with other times."""
         self._put(_Rows(file, None, threading.Event()))
 
-    def settings_of(self, stream: int | None) -> bytes:
-        """The settings of an answer about the audio stream of that number; None: about any."""
-        if stream is None:
-            return self.settings
-        text = self.settings + b"%d" % stream
-        return hashlib.blake2b(text, digest_size=len(self.settings)).digest()
+    def settings_of(self, stream: int | None, *, in_parts: bool = False) -> bytes:
+        """The settings of an answer about the audio stream of that number; None: about any.
 
-    def keep(
-        self, digest: bytes, file: FileRow | None, record: bytes, stream: int | None = None
-    ) -> None:
+        ``in_parts``: the answer is that of parts of the track.
+        """
+        text = (b"" if stream is None else b"%d" % stream) + b"parts" * in_parts
+        if not text:
+            return self.settings
+        return hashlib.blake2b(self.settings + text, digest_size=len(self.settings)).digest()
+
+    def keep(self, digest: bytes, file: FileRow | None, record: bytes, settings: bytes) -> None:
         """A content has a record; returns when it is written, or after a second at most.
 
-        ``stream`` is that of the request. While what came before still waits to be written, nothing
+        ``settings``: of ``settings_of``. While what came before still waits to be written, nothing
         is waited for.
         """
-        row = ResultRow(digest, self.settings_of(stream), record)
+        row = ResultRow(digest, settings, record)
         rows = _Rows(file, row, threading.Event())
         self._put(rows)
         if not self._behind:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keyscan.analysis import Analysis
 from keyscan.audio.source import SourceFile
-from keyscan.cache.lookup import Identified, Known, Stamp, content_digest
+from keyscan.cache.lookup import FileRow, Identified, Known, Stamp, content_digest
 from keyscan.engine.messages import Work
 from keyscan.engine.supervisor import Supervisor
 from keyscan.engine.worker import Worker
 from keyscan.errors import AnalysisError, Cancelled, InternalError, StartFailed, WorkerFailed
-from keyscan.options import EngineOptions
+from keyscan.options import Effort, EngineOptions
 from keyscan.runtime import Stages, give_back_freed_memory, keep_freed_memory
 from keyscan.spectrogram.constant_q import Features
 
@@ -39,18 +39,26 @@ class Task:
     """A file to analyse, until ``cancelled`` is set.
 
     ``timeline`` and ``spectrogram`` say whether the ``Analysis`` needs them, ``stream`` which audio
-    stream it is of; None: any.
+    stream it is of; None: any. ``effort``: whether parts of a track will do where they are certain;
+    a timeline or a spectrogram is always that of the whole.
     """
 
     path: str
     timeline: bool = False
     spectrogram: bool = False
     stream: int | None = None
+    effort: Effort = "full"
     cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether parts of the track will do."""
+        return self.effort == "adaptive" and not (self.timeline or self.spectrogram)
 
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 _Found = Features | Known | AnalysisError
+_Verdict = Future[bool]  # whether the parts of a track were certain
 
 
 @dataclass(frozen=True)
@@ -163,7 +171,8 @@ class Engine:
             next_task: waits for a task; None: there will be no other. Worker threads call it.
             on_done: is called once for each task, by the model's thread; it must not raise.
         """
-        inbox: queue.Queue[tuple[AnyTask, _Found, float] | None] = queue.Queue(2 * self.size)
+        inbox: queue.Queue[tuple[AnyTask, _Found, float, _Verdict | None] | None]
+        inbox = queue.Queue(2 * self.size)  # bounds the spectrograms
 
         def run_worker(worker: Worker) -> None:
             try:
@@ -173,7 +182,14 @@ class Engine:
                     if task is None:
                         return
                     since = time.perf_counter()
-                    inbox.put((task, self._decode(worker, task), since))  # bounds the spectrograms
+                    found = self._decode(worker, task, in_parts=task.in_parts)
+                    if isinstance(found, Features) and found.analysed_seconds is not None:
+                        verdict = _Verdict()
+                        inbox.put((task, found, since, verdict))
+                        if verdict.result():
+                            continue
+                        found = _with_time(self._decode(worker, task), found.seconds)
+                    inbox.put((task, found, since, None))
             finally:
                 with self._lock:
                     self._working -= 1
@@ -187,9 +203,12 @@ class Engine:
 
                 use_one_core()
             while (item := inbox.get()) is not None:
-                task, found, since = item
-                if not self._killed:
-                    on_done(task, self._finish(task, found, since))
+                task, found, since, verdict = item
+                outcome = None if self._killed else self._finish(task, found, since)
+                if outcome is not None:
+                    on_done(task, outcome)
+                if verdict is not None:
+                    verdict.set_result(self._killed or outcome is not None)
 
         self._run_worker = run_worker
         self._start_thread("model", run_model)
@@ -241,7 +260,15 @@ class Engine:
         with contextlib.suppress(AnalysisError), SourceFile(analysis.path) as source:
             digest = content_digest(source, Stamp.of(source.status()), lambda: False)
             if digest is not None:
-                self._store.keep(digest, None, _record(analysis), stream)
+                self._keep(digest, None, analysis, stream)
+
+    def _keep(
+        self, digest: bytes, file: FileRow | None, analysis: Analysis, stream: int | None
+    ) -> None:
+        assert self._store is not None
+        settings = self._store.settings_of(stream, in_parts=analysis.analysed_seconds is not None)
+        record = json.dumps(analysis.to_record(), separators=(",", ":"), allow_nan=False)
+        self._store.keep(digest, file, record.encode(), settings)
 
     def _new_worker(self) -> Worker:
         cache = None if self._database is None else self._database.path
@@ -290,12 +317,19 @@ class Engine:
                 if not self._killed:
                     log.warning("%s", error)
 
-    def _decode(self, worker: Worker, task: Task) -> _Found:
-        """What the worker's process makes of a task; tried twice if the process was dead."""
-        settings = None if self._store is None else self._store.settings_of(task.stream)
+    def _decode(self, worker: Worker, task: Task, *, in_parts: bool = False) -> _Found:
+        """What the worker's process makes of a task; tried twice if the process was dead.
+
+        ``in_parts``: parts of the file will do.
+        """
+        settings: tuple[bytes, ...] = ()
+        if self._store is not None:  # an answer about the whole serves all
+            kinds = (False, True)[: 1 + in_parts]
+            settings = tuple(self._store.settings_of(task.stream, in_parts=kind) for kind in kinds)
         work = Work(
-            task.path, settings, task.spectrogram, task.stream, mean_only=self._model.mean_only
-        )
+            task.path, settings, task.spectrogram, task.stream,
+            mean_only=self._model.mean_only, in_parts=in_parts,
+        )  # fmt: skip
         try:
             try:
                 return worker.run(work, task.cancelled)
@@ -308,23 +342,26 @@ class Engine:
             log.exception("a worker thread failed on %r", task.path)
             return InternalError(f"{type(error).__name__}: {error}")
 
-    def _finish(self, task: Task, found: _Found, since: float) -> Outcome:
-        """The outcome of a task; an exception is an ``InternalError``."""
+    def _finish(self, task: Task, found: _Found, since: float) -> Outcome | None:
+        """The outcome of a task; None: its parts are not certain.
+
+        An exception is an ``InternalError``.
+        """
         stages = Stages()
         if isinstance(found, AnalysisError):
             return Outcome(found, stages.seconds, since)
         stages.seconds.update(found.seconds)
-        result: Analysis | AnalysisError = Cancelled()
+        result: Analysis | AnalysisError | None = Cancelled()
         if not task.cancelled.is_set():
             try:
                 result = self._analysis(task, found, stages)
             except Exception as error:
                 log.exception("the model failed on %r", task.path)
                 result = InternalError(f"{type(error).__name__}: {error}")
-        return Outcome(result, stages.seconds, since)
+        return None if result is None else Outcome(result, stages.seconds, since)
 
-    def _analysis(self, task: Task, found: Features | Known, stages: Stages) -> Analysis:
-        from keyscan.model.estimate import estimate_key
+    def _analysis(self, task: Task, found: Features | Known, stages: Stages) -> Analysis | None:
+        from keyscan.model.estimate import estimate_key, is_certain
 
         if isinstance(found, Known):
             analysis = Analysis.from_record(json.loads(found.record), task.path, found.spectrogram)
@@ -332,22 +369,31 @@ class Engine:
                 with stages.measure("cache"):
                     self._store.keep_file(found.file)
             return analysis
+        in_full = found.analysed_seconds is None
         analysis = estimate_key(
             self._model,
             found.spectrogram,
             path=task.path,
             duration=found.duration,
+            analysed_seconds=found.analysed_seconds,
             warnings=found.warnings,
             stream=found.stream,
-            timeline=task.timeline or self._store is not None,  # a kept answer serves all requests
+            # a kept answer serves all requests, but parts have no times
+            timeline=task.timeline or (self._store is not None and in_full),
             keep_spectrogram=task.spectrogram,
             stages=stages,
         )
+        if not (in_full or is_certain(analysis)):
+            return None
         if self._store is not None and isinstance(found, Identified):
             with stages.measure("cache"):
-                self._store.keep(found.digest, found.file, _record(analysis), task.stream)
+                self._keep(found.digest, found.file, analysis, task.stream)
         return analysis
 
 
-def _record(analysis: Analysis) -> bytes:
-    return json.dumps(analysis.to_record(), separators=(",", ":"), allow_nan=False).encode()
+def _with_time(found: _Found, spent: Mapping[str, float]) -> _Found:
+    """``found`` with the seconds, by stage, that were spent before."""
+    if not isinstance(found, AnalysisError):
+        for stage, seconds in spent.items():
+            found.seconds[stage] = found.seconds.get(stage, 0.0) + seconds
+    return found

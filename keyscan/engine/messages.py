@@ -24,17 +24,19 @@ class Started:
 class Work:
     """Analyse the file at ``path``.
 
-    ``settings``: what a cached answer must have been made with; None: the cache is not asked.
+    ``settings``: what a cached answer must have been made with, the best first; none: the cache is
+    not asked. ``in_parts``: parts of the file will do, if it can be decoded in parts.
     ``spectrogram``: the spectrogram is wanted even if the answer is cached. ``stream``: the number
     of the audio stream to decode; None: any. ``mean_only``: the mean of the channels is wanted even
     where they cancel each other.
     """
 
     path: str
-    settings: bytes | None = None
+    settings: tuple[bytes, ...] = ()
     spectrogram: bool = False
     stream: int | None = None
     mean_only: bool = False
+    in_parts: bool = False
 
 
 @dataclass(frozen=True)

@@ -130,12 +130,19 @@ def _analyse(
     opened: Callable[[float], None],
     known_files: KnownFiles | None = None,
 ) -> Features | Known | AnalysisError:
+    from keyscan.audio.excerpts import NotInParts
+    from keyscan.spectrogram.excerpts import extract_excerpts
     from keyscan.spectrogram.features import extract_features
 
     def should_stop() -> bool:
         return connection.poll() and isinstance(receive(connection), Stop)
 
     def extract(file: str | SourceFile) -> Features:
+        if work.in_parts and cqt == "matrix":
+            try:
+                return extract_excerpts(file, should_stop, opened, stream=work.stream)
+            except NotInParts:
+                file = file if isinstance(file, str) else os.fspath(file.path)
         return extract_features(
             file,
             cqt,
@@ -147,7 +154,7 @@ def _analyse(
 
     try:
         path = meant_path(_native(work.path))
-        if known_files is None or work.settings is None:
+        if known_files is None or not work.settings:
             return extract(path)
         return known_files.answer(path, work.settings, should_stop, extract, work.spectrogram)
     except AnalysisError as error:

@@ -2,7 +2,8 @@
 
 A request is a JSON object on a line of its own, in UTF-8: ``{"id": 1, "path": "/music/a.mp3"}``,
 with ``"timeline": true`` for the key over time, ``"stream": 1`` for the second audio stream of the
-file, and ``"priority": true`` for a file that goes before all that wait; ``{"type": "reset"}`` to
+file, ``"effort": "adaptive"`` for the key of a few parts of it as long as these leave no doubt, and
+``"priority": true`` for a file that goes before all that wait; ``{"type": "reset"}`` to
 forget all files asked for so far; ``{"type": "cancel", "id": 1}`` to forget one;
 ``{"type": "ping"}`` for a ``pong``. ``keyscan.server.schema`` describes every message.
 
@@ -16,15 +17,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from keyscan.analysis import Analysis, Message, failure_fields, success_fields
 from keyscan.errors import AnalysisError, BadRequest
 from keyscan.keys import KeyStyle
 from keyscan.locations import written_path
+from keyscan.options import Effort
 
 PROTOCOL_VERSION = 2
-FEATURES = ("cancel", "ping", "priority", "reset", "stream", "timeline")
+FEATURES = ("cancel", "effort", "ping", "priority", "reset", "stream", "timeline")
 """What a request may be or ask for beyond a path: ``ready`` lists them."""
 MAX_LINE_BYTES = 1 << 20
 
@@ -36,7 +38,7 @@ class Analyze:
     """A request for a file.
 
     ``timeline``: the key over time is wanted as well. ``stream``: an audio stream's number.
-    ``priority``: the file goes before all that wait.
+    ``priority``: the file goes before all that wait. ``effort``: None: that of the server.
     """
 
     id: RequestId
@@ -44,6 +46,7 @@ class Analyze:
     timeline: bool = False
     stream: int | None = None
     priority: bool = False
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ def _request(value: dict[str, Any]) -> Request:
         what = '"path" is missing' if "path" not in value else '"path" must be a non-empty string'
         raise BadRequest(what, known_id)
     timeline, priority = (_flag(value, name, known_id) for name in ("timeline", "priority"))
-    return Analyze(known_id, path, timeline, _stream(value, known_id), priority)
+    stream, effort = _stream(value, known_id), _effort(value, known_id)
+    return Analyze(known_id, path, timeline, stream, priority, effort)
 
 
 def _flag(value: dict[str, Any], name: str, known_id: RequestId) -> bool:
@@ -135,6 +139,14 @@ def _stream(value: dict[str, Any], known_id: RequestId) -> int | None:
         text = f'"stream" must be a whole number from 0 on, not {_shown(stream)}'
         raise BadRequest(text, known_id)
     return stream
+
+
+def _effort(value: dict[str, Any], known_id: RequestId) -> Effort | None:
+    effort = value.get("effort")
+    if effort is not None and effort not in get_args(Effort):
+        text = f'"effort" must be "full" or "adaptive", not {_shown(effort)}'
+        raise BadRequest(text, known_id)
+    return effort
 
 
 def _is_id(value: object) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from keyscan.analysis import Message
 from keyscan.engine.engine import Task
 from keyscan.errors import Cancelled, DuplicateId
+from keyscan.options import Effort
 from keyscan.server.protocol import Analyze, Cancel, Ping, RequestId, failure
 
 Emit = Callable[[Message], None]
@@ -31,9 +32,12 @@ class Job(Task):
 class Scheduler:
     """Thread-safe: requests come from the reading thread, results from the working ones."""
 
-    def __init__(self, emit: Emit) -> None:
-        """``emit`` queues a message; it is called with the lock held and must not block."""
-        self._emit = emit
+    def __init__(self, emit: Emit, effort: Effort = "full") -> None:
+        """``emit`` queues a message; it is called with the lock held and must not block.
+
+        ``effort``: of requests that name none.
+        """
+        self._emit, self._effort = emit, effort
         self._changed = threading.Condition()
         self._generation = 0
         # a queue that cancels in O(1); it can be long, so nothing but the request is kept
@@ -130,6 +134,7 @@ class Scheduler:
                 path=request.path,
                 timeline=request.timeline,
                 stream=request.stream,
+                effort=request.effort or self._effort,
                 request=request,
                 generation=self._generation,
             )

@@ -83,7 +83,7 @@ class Server:
         self._writer = LineWriter(
             write, heartbeat_seconds=options.heartbeat, on_closed=self._output_closed
         )
-        self._scheduler = Scheduler(self._writer.send)
+        self._scheduler = Scheduler(self._writer.send, options.effort)
 
     def start(self) -> None:
         """Start to answer; the first message is ``ready``.

@@ -47,8 +47,9 @@ DROPPED_FRAMES = 2
 class Features:
     """The spectrogram ``log1p(|C|)`` of a file, shape ``(105, frames)``, five frames a second.
 
-    ``duration`` is in seconds of decoded sound, ``seconds`` the time spent by stage. ``stream``:
+    ``duration`` is in seconds of sound, ``seconds`` the time spent by stage. ``stream``:
     which of several audio streams it is of, or of the sum of which; None: the file has only one.
+    ``analysed_seconds``: of sound that the spectrogram is of; None: of all.
     """
 
     spectrogram: FloatArray
@@ -56,6 +57,7 @@ class Features:
     warnings: tuple[AnalysisWarning, ...]
     seconds: dict[str, float]
     stream: StreamNumbers | None = field(default=None, kw_only=True)
+    analysed_seconds: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

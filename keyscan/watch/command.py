@@ -175,7 +175,11 @@ class Watch:
             if not os.path.isdir(folder):  # noqa: PTH112
                 raise WatchError(f"{folder} is gone")
         for file, stamp in self._settling.settled(now):
-            self._tasks.put(_FileTask(path=file, timeline=self._options.timeline, stamp=stamp))
+            options = self._options
+            task = _FileTask(
+                path=file, timeline=options.timeline, effort=options.effort, stamp=stamp
+            )
+            self._tasks.put(task)
 
     def close(self) -> None:
         """End the worker processes, and the watching."""
