@@ -23,7 +23,7 @@ from keyscan.engine.worker import Worker
 from keyscan.errors import AnalysisError, Cancelled, InternalError, StartFailed, WorkerFailed
 from keyscan.options import Effort, EngineOptions
 from keyscan.runtime import Stages, give_back_freed_memory, keep_freed_memory
-from keyscan.spectrogram.constant_q import Features
+from keyscan.spectrogram.constant_q import STRETCHES, Features
 
 if TYPE_CHECKING:  # torch and sqlite3
     from keyscan.cache.store import ResultStore
@@ -361,7 +361,8 @@ class Engine:
         return None if result is None else Outcome(result, stages.seconds, since)
 
     def _analysis(self, task: Task, found: Features | Known, stages: Stages) -> Analysis | None:
-        from keyscan.model.estimate import estimate_key, is_certain
+        from keyscan.model.estimate import estimate_key
+        from keyscan.model.stretches import estimate_from_stretches
 
         if isinstance(found, Known):
             analysis = Analysis.from_record(json.loads(found.record), task.path, found.spectrogram)
@@ -369,22 +370,23 @@ class Engine:
                 with stages.measure("cache"):
                     self._store.keep_file(found.file)
             return analysis
-        in_full = found.analysed_seconds is None
-        analysis = estimate_key(
-            self._model,
-            found.spectrogram,
-            path=task.path,
-            duration=found.duration,
-            analysed_seconds=found.analysed_seconds,
-            warnings=found.warnings,
-            stream=found.stream,
-            # a kept answer serves all requests, but parts have no times
-            timeline=task.timeline or (self._store is not None and in_full),
-            keep_spectrogram=task.spectrogram,
-            stages=stages,
-        )
-        if not (in_full or is_certain(analysis)):
-            return None
+        if found.analysed_seconds is not None:
+            by_parts = estimate_from_stretches(self._model, found, STRETCHES, task.path, stages)
+            if by_parts is None:
+                return None
+            analysis = by_parts
+        else:
+            analysis = estimate_key(
+                self._model,
+                found.spectrogram,
+                path=task.path,
+                duration=found.duration,
+                warnings=found.warnings,
+                stream=found.stream,
+                timeline=task.timeline or self._store is not None,  # a kept answer serves all
+                keep_spectrogram=task.spectrogram,
+                stages=stages,
+            )
         if self._store is not None and isinstance(found, Identified):
             with stages.measure("cache"):
                 self._keep(found.digest, found.file, analysis, task.stream)

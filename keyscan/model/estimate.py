@@ -16,9 +16,6 @@ from keyscan.model.timeline import Part, find_parts, to_timeline
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import FRAMES_PER_SECOND, SILENCE, FloatArray
 
-CERTAIN = 0.85
-"""The confidence of parts of a track with which their key is taken for that of the track."""
-
 _LEAST_FRAMES = 8  # of a track without the silence around it
 
 
@@ -28,7 +25,6 @@ def estimate_key(
     *,
     path: str = "",
     duration: float | None = None,
-    analysed_seconds: float | None = None,
     warnings: Sequence[AnalysisWarning] = (),
     stream: StreamNumbers | None = None,
     timeline: bool = False,
@@ -44,7 +40,6 @@ def estimate_key(
         spectrogram: ``log1p(|C|)``, shape (105, frames), five frames a second.
         path: the file's, for the ``Analysis``.
         duration: of the track in seconds; None: that of the frames.
-        analysed_seconds: of the track, if the frames are those of parts; None: all.
         warnings: those of the decoder, for the ``Analysis``.
         stream: which of several audio streams was decoded, for the ``Analysis``.
         timeline: whether to store the key over time in the ``Analysis``.
@@ -91,18 +86,11 @@ def estimate_key(
         tonal=tonal,
         changes_key=len({part.key for part in music}) > 1,
         duration=duration,
-        analysed_seconds=analysed_seconds,
         warnings=tuple(warnings),
         stream=stream,
         timeline=to_timeline(parts, blocks, share, first, duration) if timeline else None,
         spectrogram=spectrogram if keep_spectrogram else None,
     )
-
-
-def is_certain(analysis: Analysis) -> bool:
-    """Whether parts of a track say its key so clearly that the whole hardly says another."""
-    clear = analysis.tonal and not analysis.changes_key and not analysis.is_between_keys
-    return clear and analysis.confidence >= CERTAIN
 
 
 def _time_in_keys(music: Sequence[Part], blocks: Blocks) -> Floats:

@@ -32,6 +32,8 @@ HOP_LENGTH = 735
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
 SILENCE = 1e-4
 """No bin of a silent frame is above this; a sine of full scale has 3 to 4.3."""
+STRETCHES = 5
+"""The parts of a track that may stand for all of it."""
 MAX_SECONDS = 24 * 3600.0
 """The longest track that is analysed."""
 

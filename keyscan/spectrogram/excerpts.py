@@ -15,13 +15,13 @@ from keyscan.spectrogram.constant_q import (
     DROPPED_FRAMES,
     FRAMES_PER_SECOND,
     SILENCE,
+    STRETCHES,
     ConstantQ,
     Features,
     FloatArray,
     load_filter_bank,
 )
 
-STRETCHES = 5
 STRETCH_SECONDS = 12
 LONGEST_SECONDS = 900.0
 """Longer recordings are sets of several pieces."""
