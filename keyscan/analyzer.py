@@ -23,7 +23,7 @@ from keyscan.engine.engine import Engine
 from keyscan.engine.main_module import leave_main_module_alone
 from keyscan.engine.worker import NAME
 from keyscan.errors import InvalidInput, StartFailed
-from keyscan.options import EngineOptions, ModelOptions, WorkerOptions
+from keyscan.options import Effort, EngineOptions, ModelOptions, WorkerOptions, check_effort
 from keyscan.pending_files import FileTask, PendingFiles
 from keyscan.result_stream import Result, Results
 from keyscan.runtime import usable_cores
@@ -95,6 +95,7 @@ class Analyzer:
         timeline: bool = False,
         spectrogram: bool = False,
         stream: int | None = None,
+        effort: Effort = "full",
     ) -> Analysis:
         """Analyse one file; blocks until its analysis is there.
 
@@ -103,6 +104,8 @@ class Analyzer:
             timeline: whether ``timeline``, the key over time, is wanted; otherwise it is None.
             spectrogram: whether ``spectrogram`` is wanted; otherwise it is None.
             stream: the number of the audio stream to analyse, counted from 0; None: any.
+            effort: ``"adaptive"``: parts of the track will do as long as they leave no doubt of its
+                key; ``"full"``: the whole is analysed.
 
         Raises:
             AnalysisError: the file has no key; ``code`` and the message say why.
@@ -110,7 +113,9 @@ class Analyzer:
             RuntimeError: the Analyzer is closed.
             StartFailed: the model or the processes cannot be started.
         """
-        future = self.submit(path, timeline=timeline, spectrogram=spectrogram, stream=stream)
+        future = self.submit(
+            path, timeline=timeline, spectrogram=spectrogram, stream=stream, effort=effort
+        )
         try:
             return future.result()
         finally:
@@ -123,6 +128,7 @@ class Analyzer:
         timeline: bool = False,
         spectrogram: bool = False,
         stream: int | None = None,
+        effort: Effort = "full",
     ) -> Results:
         """Analyse many files; iterate over the results, with ``for`` or ``async for``.
 
@@ -133,7 +139,7 @@ class Analyzer:
 
         Args:
             paths: of audio or video files.
-            timeline, spectrogram, stream: for each, as in ``analyze``.
+            timeline, spectrogram, stream, effort: for each, as in ``analyze``.
 
         Raises:
             InvalidInput: ``paths`` is one path.
@@ -141,7 +147,9 @@ class Analyzer:
         """
         if isinstance(paths, str | bytes | os.PathLike):
             raise InvalidInput("paths must be a list or another iterable, not one path")
-        submit = partial(self.submit, timeline=timeline, spectrogram=spectrogram, stream=stream)
+        submit = partial(
+            self.submit, timeline=timeline, spectrogram=spectrogram, stream=stream, effort=effort
+        )
         return Results(iter(paths), submit, _AHEAD * self._options.workers)
 
     def submit(
@@ -151,6 +159,7 @@ class Analyzer:
         timeline: bool = False,
         spectrogram: bool = False,
         stream: int | None = None,
+        effort: Effort = "full",
     ) -> Future[Analysis]:
         """Queue a file; the future returns or raises what ``analyze`` does.
 
@@ -159,8 +168,10 @@ class Analyzer:
         files wait for, so they must not block.
 
         Raises:
+            InvalidInput: ``effort`` is none.
             RuntimeError, StartFailed: as in ``analyze``.
         """
+        check_effort(effort)
         engine = self._start()
         given = os.fspath(path) if isinstance(path, str | os.PathLike) else path
         if not isinstance(given, str):
@@ -171,6 +182,7 @@ class Analyzer:
             timeline=timeline,
             spectrogram=spectrogram,
             stream=stream,
+            effort=effort,
         )
         if self._files.add(task):
             engine.grow()

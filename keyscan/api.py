@@ -9,11 +9,14 @@ from typing import overload
 import numpy as np
 
 from keyscan.analysis import Analysis
+from keyscan.audio.excerpts import NotInParts
 from keyscan.audio.file_objects import BinaryFile, copied
 from keyscan.audio.samples import AnySamples
 from keyscan.blas_threads import one_blas_thread
 from keyscan.errors import AnalysisError, InvalidInput
 from keyscan.model.own_thread import ModelThread, model_thread
+from keyscan.options import Effort, check_effort
+from keyscan.spectrogram.excerpts import extract_rest, extract_stretches
 from keyscan.spectrogram.features import Features, extract_features, features_of_samples
 
 StrPath = str | os.PathLike[str]
@@ -26,6 +29,7 @@ def analyze(
     timeline: bool = False,
     spectrogram: bool = False,
     stream: int | None = None,
+    effort: Effort = "full",
     model_path: StrPath | None = None,
 ) -> Analysis: ...
 @overload
@@ -44,6 +48,7 @@ def analyze(
     timeline: bool = False,
     spectrogram: bool = False,
     stream: int | None = None,
+    effort: Effort = "full",
     model_path: StrPath | None = None,
 ) -> Analysis:
     """Analyse one audio file, or samples; the first call loads the model.
@@ -62,6 +67,9 @@ def analyze(
         spectrogram: whether ``spectrogram`` is wanted; otherwise it is None.
         stream: the number of the audio stream to analyse, counted from 0 among those of the file;
             None: the default one, or the next that is not silent, or the sum of stems.
+        effort: ``"adaptive"``: parts of a file at a path will do as long as they leave no doubt of
+            its key; ``"full"``: the whole is analysed, as always for ``timeline``, ``spectrogram``,
+            file objects and samples.
         model_path: another checkpoint than the packaged one.
 
     Raises:
@@ -70,15 +78,30 @@ def analyze(
         ModelError: the checkpoint cannot be used.
     """
     _check(path, sample_rate, stream)
+    check_effort(effort)
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
     try:
         model = model_thread(None if model_path is None else Path(model_path))
         with one_blas_thread():
+            if effort == "adaptive" and name and not (timeline or spectrogram):
+                return _adaptive(name, stream, model)
             features = _features(path, sample_rate, stream, model)
             return model.estimate(features, name, timeline=timeline, keep_spectrogram=spectrogram)
     except AnalysisError as error:
         error.path = name
         raise
+
+
+def _adaptive(path: str, stream: int | None, model: ModelThread) -> Analysis:
+    try:
+        features = extract_stretches(path, stream=stream)
+        found = model.estimate_from_stretches(features, path)
+        if found is not None:
+            return found
+        features = extract_rest(path, features.spectrogram, stream=stream)
+    except NotInParts:
+        features = extract_features(path, stream=stream, mean_only=model.mean_only)
+    return model.estimate(features, path, timeline=False, keep_spectrogram=False)
 
 
 def _check(path: object, sample_rate: int | None, stream: int | None) -> None:

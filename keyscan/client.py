@@ -19,9 +19,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from keyscan.errors import AnalysisError, AnalysisWarning, InvalidPath
+
+if TYPE_CHECKING:
+    from keyscan.options import Effort
 
 __all__ = ["SERVER", "Client", "LineProcess", "Message", "ServerEnded"]
 
@@ -104,20 +107,24 @@ class Client:
         timeline: bool = False,
         stream: int | None = None,
         priority: bool = False,
+        effort: Effort | None = None,
     ) -> Message:
         """The server's reply for a file; blocks until it is there.
 
         ``stream`` is the number of the audio stream to analyse, counted from 0; None: any. A file
-        with ``priority`` goes before all that wait.
+        with ``priority`` goes before all that wait. ``effort``: ``"adaptive"`` for the key of parts
+        of the track as long as these leave no doubt; None: that of the server.
 
         Raises:
             AnalysisError: the file has no key; ``code`` is that of the reply.
             CancelledError: a reset in another thread cancelled the file.
         """
-        return self.submit(path, timeline=timeline, stream=stream, priority=priority).result()
+        return self.submit(
+            path, timeline=timeline, stream=stream, priority=priority, effort=effort
+        ).result()
 
     def analyze_all(
-        self, paths: Iterable[StrPath], *, timeline: bool = False
+        self, paths: Iterable[StrPath], *, timeline: bool = False, effort: Effort | None = None
     ) -> Iterator[tuple[StrPath, Message]]:
         """Every path with its reply, in the order in which replies arrive.
 
@@ -130,7 +137,7 @@ class Client:
         try:
             while True:
                 for path in itertools.islice(unread, room - len(waiting)):
-                    future = self.submit(path, timeline=timeline)
+                    future = self.submit(path, timeline=timeline, effort=effort)
                     waiting[future] = path
                     future.add_done_callback(done.put)
                 if not waiting:
@@ -153,6 +160,7 @@ class Client:
         timeline: bool = False,
         stream: int | None = None,
         priority: bool = False,
+        effort: Effort | None = None,
     ) -> Future[Message]:
         """Request a file; the future returns or raises what ``analyze`` does.
 
@@ -160,7 +168,8 @@ class Client:
         """
         future: Future[Message] = Future()
         number, absolute = next(self._ids), str(Path(path).absolute())
-        wanted = {"timeline": timeline, "stream": stream, "priority": priority}
+        wanted: Message = {"timeline": timeline, "stream": stream, "priority": priority}
+        wanted |= {} if effort is None else {"effort": effort}
         if len(absolute) > _LONGEST_PATH:
             future.set_exception(InvalidPath("the path is too long"))
             return future

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from keyscan.errors import UnknownPictureFormat
+from keyscan.errors import InvalidInput, UnknownPictureFormat
 from keyscan.keys import KeyStyle
 from keyscan.tagging.options import TagOptions
 
@@ -129,6 +129,12 @@ class DoctorOptions:
     compare: tuple[Path, Path] | None
     self_test: bool
     json: bool
+
+
+def check_effort(effort: object) -> None:
+    """Raises InvalidInput unless it is an ``Effort``."""
+    if effort not in get_args(Effort):
+        raise InvalidInput(f'effort must be "full" or "adaptive", not {effort!r}')
 
 
 def picture_format(path: Path) -> Literal["svg", "png"]:

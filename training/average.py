@@ -30,7 +30,7 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
     """
     checkpoints = [read_checkpoint(path).content for path in paths]
     runs = [{**c["training"], "epoch": 0, "architecture": c["architecture"]} for c in checkpoints]
-    if any(run != runs[0] or "seed" not in run for run in runs):  # without: an ensemble's
+    if any(run != runs[0] for run in runs):
         raise ValueError("only epochs of one run can be averaged")
     states = [checkpoint["state_dict"] for checkpoint in checkpoints]
     mean = {

@@ -24,11 +24,6 @@ class Checkpoint:
     def architecture(self) -> NetworkSettings:
         return NetworkSettings.from_dict(self.content["architecture"])
 
-    @property
-    def members(self) -> int:
-        """1, or the number of networks of an ensemble."""
-        return int(self.content.get("members", 1))
-
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Raises ModelError unless the file is a checkpoint of ``training.train``."""

@@ -5,8 +5,7 @@
 After every epoch ``last.pt`` (for ``--resume``) and ``epoch-NN.pt`` (the averaged weights, as the
 analyser loads them) are written to ``--out``, with a line in ``log.jsonl``. An epoch has
 ``--epoch-size`` excerpts; passes over the corpora repeat in a seeded random order. ``--start
-CHECKPOINT`` begins with the weights of a checkpoint, in its architecture; the members of an
-ensemble are trained together, by the loss of their mean logits.
+CHECKPOINT`` begins with the weights of a checkpoint, in its architecture.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from tqdm import tqdm
 from keyscan.errors import AnalysisError, ModelError
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import CHECKPOINT_FORMAT
-from keyscan.model.ensemble import Ensemble, build
 from keyscan.model.network import EquivariantNetwork, NetworkSettings
 from keyscan.model.tuning import in_tune, normalise
 from training.batches import batches
@@ -76,12 +74,11 @@ class Trainer:
         self.settings, self.corpus, self.device = settings, corpus, device
         self.recordings = recordings
         self.start = start.sha256 if start else None
-        self.members = start.members if start else 1
-        self.network = build(architecture, self.members).to(device)
+        self.network = EquivariantNetwork(architecture).to(device)
         if start:
             weights = start.content["state_dict"]
             self.network.load_state_dict(weights, strict=False)  # as load_model does
-        self.average = build(architecture, self.members).to(device)
+        self.average = EquivariantNetwork(architecture).to(device)
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -169,7 +166,6 @@ class Trainer:
         return {
             "format": CHECKPOINT_FORMAT,
             "architecture": self.network.settings.to_dict(),
-            "members": self.members,
             "state_dict": {name: t.cpu().clone() for name, t in self.average.state_dict().items()},
             "training": asdict(self.settings)
             | {"epoch": self.epoch, "corpora": data, "start": self.start},
@@ -178,9 +174,7 @@ class Trainer:
 
 
 def evaluate(
-    network: EquivariantNetwork | Ensemble,
-    tracks: Sequence[tuple[npt.NDArray[np.float32], Key]],
-    device: str,
+    network: EquivariantNetwork, tracks: Sequence[tuple[npt.NDArray[np.float32], Key]], device: str
 ) -> dict[str, float]:
     """Exact and weighted shares over whole tracks, and exact shares by mode."""
     network.eval()

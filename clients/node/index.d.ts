@@ -92,8 +92,10 @@ export interface Success extends KeyGuess {
   /** How far the music lies above A = 440 Hz; null where it cannot be told. */
   tuning_cents: number | null;
   filename: string;
-  /** Seconds of sound that were analysed. */
+  /** Seconds of sound in the file. */
   duration: number;
+  /** Seconds of it that were analysed: fewer with `effort: 'adaptive'`. */
+  analysed_seconds: number;
   warnings: Warning[];
   /** Whether the server knew the answer from before. */
   cached: boolean;
@@ -124,6 +126,11 @@ export interface AnalyzeOptions {
   stream?: number;
   /** Whether the file goes before all that wait; the newest such file first. Default: false. */
   priority?: boolean;
+  /**
+   * Whether the whole track is analysed, or parts of it as long as these leave no doubt. Default:
+   * that of the server.
+   */
+  effort?: 'full' | 'adaptive';
 }
 
 /** The server's reply about a file without a key. */
@@ -140,7 +147,7 @@ export interface Failure {
 
 /** Types of requests, and fields of a request for a file. Later servers may have more. */
 export type Feature =
-  'cancel' | 'ping' | 'priority' | 'reset' | 'stream' | 'timeline' | (string & {});
+  'cancel' | 'effort' | 'ping' | 'priority' | 'reset' | 'stream' | 'timeline' | (string & {});
 
 /** The server's first message. */
 export interface Ready {

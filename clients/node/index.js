@@ -55,13 +55,14 @@ class KeyAnalyzer extends EventEmitter {
    * @param {string} path
    * @param {import('./index').AnalyzeOptions} [options] `signal`: aborting it cancels; `timeline`:
    *   the key over time as well; `stream`: the number of the audio stream to analyse; `priority`:
-   *   before all files that wait
+   *   before all files that wait; `effort`: `'adaptive'` for the key of parts of a track as long as
+   *   these leave no doubt
    * @returns {Promise<import('./index').Success> & { id: number }}
    */
-  analyze(path, { signal, timeline = false, stream, priority = false } = {}) {
+  analyze(path, { signal, timeline = false, stream, priority = false, effort } = {}) {
     const id = this.#nextId++;
     const promise = new Promise((resolve, reject) => {
-      const wanted = { id, path, timeline, stream, priority };
+      const wanted = { id, path, timeline, stream, priority, effort };
       const request = { ...wanted, signal, resolve, reject, crashes: 0 };
       const refusal = this.#refusal ?? refusalOf(request);
       if (refusal) return reject(failure(refusal, path));

@@ -96,13 +96,15 @@ class ResultStore:
             return self.settings
         return hashlib.blake2b(self.settings + text, digest_size=len(self.settings)).digest()
 
-    def keep(self, digest: bytes, file: FileRow | None, record: bytes, settings: bytes) -> None:
+    def keep(
+        self, digest: bytes, file: FileRow | None, record: bytes, settings: bytes | None = None
+    ) -> None:
         """A content has a record; returns when it is written, or after a second at most.
 
-        ``settings``: of ``settings_of``. While what came before still waits to be written, nothing
-        is waited for.
+        ``settings``: of ``settings_of``; None: of any stream. While what came before still waits to
+        be written, nothing is waited for.
         """
-        row = ResultRow(digest, settings, record)
+        row = ResultRow(digest, self.settings if settings is None else settings, record)
         rows = _Rows(file, row, threading.Event())
         self._put(rows)
         if not self._behind:

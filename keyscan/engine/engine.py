@@ -182,13 +182,13 @@ class Engine:
                     if task is None:
                         return
                     since = time.perf_counter()
-                    found = self._decode(worker, task, in_parts=task.in_parts)
+                    found = self._decode(worker, task)
                     if isinstance(found, Features) and found.analysed_seconds is not None:
                         verdict = _Verdict()
                         inbox.put((task, found, since, verdict))
                         if verdict.result():
                             continue
-                        found = _with_time(self._decode(worker, task), found.seconds)
+                        found = _with_time(self._decode(worker, task, found), found.seconds)
                     inbox.put((task, found, since, None))
             finally:
                 with self._lock:
@@ -317,19 +317,24 @@ class Engine:
                 if not self._killed:
                     log.warning("%s", error)
 
-    def _decode(self, worker: Worker, task: Task, *, in_parts: bool = False) -> _Found:
+    def _decode(self, worker: Worker, task: Task, uncertain: Features | None = None) -> _Found:
         """What the worker's process makes of a task; tried twice if the process was dead.
 
-        ``in_parts``: parts of the file will do.
+        ``uncertain``: of stretches; the whole is wanted now.
         """
         settings: tuple[bytes, ...] = ()
         if self._store is not None:  # an answer about the whole serves all
-            kinds = (False, True)[: 1 + in_parts]
+            kinds = (False, True) if task.in_parts and uncertain is None else (False,)
             settings = tuple(self._store.settings_of(task.stream, in_parts=kind) for kind in kinds)
         work = Work(
-            task.path, settings, task.spectrogram, task.stream,
-            mean_only=self._model.mean_only, in_parts=in_parts,
-        )  # fmt: skip
+            task.path,
+            settings,
+            task.spectrogram,
+            task.stream,
+            mean_only=self._model.mean_only,
+            in_parts=task.in_parts,
+            stretches=None if uncertain is None else uncertain.spectrogram,
+        )
         try:
             try:
                 return worker.run(work, task.cancelled)

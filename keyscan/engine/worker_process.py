@@ -131,16 +131,19 @@ def _analyse(
     known_files: KnownFiles | None = None,
 ) -> Features | Known | AnalysisError:
     from keyscan.audio.excerpts import NotInParts
-    from keyscan.spectrogram.excerpts import extract_excerpts
+    from keyscan.spectrogram.excerpts import extract_rest, extract_stretches
     from keyscan.spectrogram.features import extract_features
 
     def should_stop() -> bool:
         return connection.poll() and isinstance(receive(connection), Stop)
 
     def extract(file: str | SourceFile) -> Features:
-        if work.in_parts and cqt == "matrix":
+        if cqt == "matrix" and work.in_parts:
             try:
-                return extract_excerpts(file, should_stop, opened, stream=work.stream)
+                if work.stretches is None:
+                    return extract_stretches(file, should_stop, opened, stream=work.stream)
+                known = work.stretches
+                return extract_rest(file, known, should_stop, opened, stream=work.stream)
             except NotInParts:
                 file = file if isinstance(file, str) else os.fspath(file.path)
         return extract_features(

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from keyscan.errors import ModelError
 from keyscan.model.confidence import Temperature, Tonality
-from keyscan.model.ensemble import Ensemble, build
 from keyscan.model.network import EquivariantNetwork, KeyNet, Network, NetworkSettings, Pooled
 from keyscan.model.tuning import Prepared, Tuning
 from keyscan.options import ModelOptions
@@ -206,12 +205,11 @@ def _model_of(content: bytes, device: str) -> KeyModel:
     if not isinstance(loaded, dict):
         raise ModelError(f"holds a {type(loaded).__name__}, not a checkpoint or state_dict")
     weights = loaded.get("state_dict", loaded)
-    network: EquivariantNetwork | Ensemble | KeyNet
+    network: EquivariantNetwork | KeyNet
     if loaded.get("format") == CHECKPOINT_FORMAT:
         name, settings = "keyscan", {k: v for k, v in loaded.items() if k != "state_dict"}
         try:
-            architecture = NetworkSettings.from_dict(loaded["architecture"])
-            network = build(architecture, loaded.get("members", 1))
+            network = EquivariantNetwork(NetworkSettings.from_dict(loaded["architecture"]))
             weights = loaded["state_dict"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"damaged checkpoint: {error!r}") from error
@@ -225,7 +223,7 @@ def _model_of(content: bytes, device: str) -> KeyModel:
     _fill(network, weights)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     info = ModelInfo(name, parameters, hashlib.sha256(content).hexdigest(), settings)
-    if not isinstance(network, KeyNet):
+    if isinstance(network, EquivariantNetwork):
         network.optimise_for_inference()
     try:
         temperature = Temperature.from_checkpoint(settings)

@@ -13,7 +13,8 @@ import torch
 from keyscan.analysis import Analysis
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.spectrogram.constant_q import Features
+from keyscan.model.stretches import estimate_from_stretches
+from keyscan.spectrogram.constant_q import STRETCHES, Features
 
 _STARTING = threading.Lock()
 
@@ -35,6 +36,13 @@ class ModelThread:
     def mean_only(self) -> bool:
         """As of ``KeyModel``."""
         return self._model.mean_only
+
+    def estimate_from_stretches(self, features: Features, path: str) -> Analysis | None:
+        """As the function of that name; for any thread."""
+        work = self._thread.submit(
+            estimate_from_stretches, self._model, features, STRETCHES, path=path
+        )
+        return work.result()
 
     def estimate(
         self, features: Features, path: str, *, timeline: bool, keep_spectrogram: bool

@@ -7,10 +7,11 @@ server is a ``request`` of its ``$defs``, a line from the server a ``reply``.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 from keyscan.errors import ERROR_CODES, StartFailed
 from keyscan.keys import KEYS, NOTATIONS, SPELLINGS
+from keyscan.options import Effort
 from keyscan.server.protocol import FEATURES, PROTOCOL_VERSION
 
 Schema = dict[str, Any]
@@ -145,6 +146,11 @@ def _analyze() -> Schema:
             "none: the default one.",
             minimum=0,
         ),
+        "effort": {
+            "description": "Whether to analyse the whole track, or parts of it as long as these "
+            "leave no doubt of the key; null or none: as --effort says.",
+            "enum": [*get_args(Effort), None],
+        },
         "priority": _value("boolean", "Put the request before all that wait.", default=False),
     }
     path = _value("string", "The path of a file, or its file: URL.", minLength=1)
@@ -201,7 +207,8 @@ def _success() -> Schema:
             "tuning_cents": _value(["number", "null"], "Cents above A = 440 Hz; null: uncertain.",
                                    minimum=-47, maximum=53),
             "filename": _ref("filename"),
-            "duration": _value("number", "Seconds of sound analysed.", minimum=0),
+            "duration": _value("number", "Seconds of sound in the file.", minimum=0),
+            "analysed_seconds": _value("number", "Seconds of sound analysed.", minimum=0),
             **_WARNINGS,
             "cached": _value("boolean", "The result comes from --cache."),
             **_GENERATION,

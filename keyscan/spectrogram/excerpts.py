@@ -1,4 +1,7 @@
-"""A file becomes the spectrogram of a few stretches, spread over the track."""
+"""A file becomes the spectrogram of a few stretches, spread over the track, and if need be of all.
+
+A frame is the same whether the track is decoded in parts or as a whole.
+"""
 
 from __future__ import annotations
 
@@ -25,19 +28,22 @@ from keyscan.spectrogram.constant_q import (
 STRETCH_SECONDS = 12
 LONGEST_SECONDS = 900.0
 """Longer recordings are sets of several pieces."""
+_STRETCH_FRAMES = STRETCH_SECONDS * FRAMES_PER_SECOND
 _MOST_OF_IT = 0.6  # of a track: to decode more in parts does not pay
 
+_Range = tuple[int, int]  # frames from the first to before the second
+_File = str | os.PathLike[str] | SourceFile
+_ShouldStop = Callable[[], bool]
 
-def extract_excerpts(
-    file: str | os.PathLike[str] | SourceFile,
-    should_stop: Callable[[], bool] = lambda: False,
+
+def extract_stretches(
+    file: _File,
+    should_stop: _ShouldStop = lambda: False,
     opened: Callable[[float], None] = lambda seconds: None,
     *,
     stream: int | None = None,
 ) -> Features:
     """The features of ``STRETCHES`` stretches, evenly spread: their frames, one after the other.
-
-    Every frame is that of the whole track's spectrogram at the same time.
 
     Args:
         file, should_stop, opened, stream: as of ``extract_features``.
@@ -49,49 +55,100 @@ def extract_excerpts(
         NotInParts: the file is to be analysed as a whole, also where it is damaged or silent.
         Cancelled: ``should_stop()`` was true.
     """
+    return _extract(file, None, should_stop, opened, stream)
+
+
+def extract_rest(
+    file: _File,
+    stretches: FloatArray,
+    should_stop: _ShouldStop = lambda: False,
+    opened: Callable[[float], None] = lambda seconds: None,
+    *,
+    stream: int | None = None,
+) -> Features:
+    """The features of the whole track, of which the spectrogram of ``stretches`` is known.
+
+    Args:
+        stretches: what ``extract_stretches`` has given for the same file.
+        file, should_stop, opened, stream: as of ``extract_features``.
+
+    Raises:
+        NotInParts, Cancelled: as by ``extract_stretches``.
+    """
+    return _extract(file, stretches, should_stop, opened, stream)
+
+
+def _extract(
+    file: _File,
+    stretches: FloatArray | None,
+    should_stop: _ShouldStop,
+    opened: Callable[[float], None],
+    stream: int | None,
+) -> Features:
     stages = Stages()
     try:
         with Excerpts(file, load_filter_bank().sample_rate, stages, stream) as audio:
             opened(audio.length)
-            parts = [_frames(audio, first, stages, should_stop) for first in _starts(audio.length)]
+            ranges, frames = _stretches(audio.length), _frames_of(audio.length)
+            if stretches is not None:
+                edges = [0, *(edge for stretch in ranges for edge in stretch), frames]
+                ranges = list(zip(edges[::2], edges[1::2], strict=True))
+            parts = [_part(audio, part, stages, should_stop) for part in ranges]
             if audio.mix.cancels:
                 raise NotInParts("its channels cancel each other")
-            length, number = audio.length, audio.stream
     except Cancelled:
         raise
     except AnalysisError as error:
         raise NotInParts(str(error)) from error
+    analysed = None
+    if stretches is None:
+        analysed = float(STRETCHES * STRETCH_SECONDS)
+    else:
+        known = np.split(stretches, STRETCHES, axis=1)
+        parts = [
+            part for pair in zip(parts, [*known, known[0][:, :0]], strict=True) for part in pair
+        ]
     spectrogram = np.concatenate(parts, axis=1)
     if spectrogram.max() < SILENCE:
         raise NotInParts("it may be silent")
     return Features(
-        spectrogram, length, (), stages.seconds, stream=number,
-        analysed_seconds=float(STRETCHES * STRETCH_SECONDS),
-    )  # fmt: skip
+        spectrogram,
+        audio.length,
+        (),
+        stages.seconds,
+        stream=audio.stream,
+        analysed_seconds=analysed,
+    )
 
 
-def _starts(seconds: float) -> list[int]:
-    """The first frames of the stretches."""
+def _frames_of(seconds: float) -> int:
+    """How many frames ``ConstantQ`` gives for a track; time stamps may be in milliseconds."""
+    return 1 + int(seconds * FRAMES_PER_SECOND + 0.01) - DROPPED_FRAMES
+
+
+def _stretches(seconds: float) -> list[_Range]:
+    """The frames of each stretch."""
     if not STRETCHES * STRETCH_SECONDS / _MOST_OF_IT <= seconds <= LONGEST_SECONDS:
         raise NotInParts("its length")
-    centres = (np.arange(STRETCHES) + 0.5) / STRETCHES * seconds
-    return [round((centre - STRETCH_SECONDS / 2) * FRAMES_PER_SECOND) for centre in centres]
+    centres = (np.arange(STRETCHES) + 0.5) / STRETCHES * seconds * FRAMES_PER_SECOND
+    firsts = [round(centre - _STRETCH_FRAMES / 2) for centre in centres]
+    return [(first, first + _STRETCH_FRAMES) for first in firsts]
 
 
-def _frames(
-    audio: Excerpts, first: int, stages: Stages, should_stop: Callable[[], bool]
-) -> FloatArray:
-    """The frames of one stretch, ``(105, frames)``."""
+def _part(audio: Excerpts, part: _Range, stages: Stages, should_stop: _ShouldStop) -> FloatArray:
+    """The spectrogram of a part, ``(105, frames)``."""
+    first, end = part
     bank = load_filter_bank()
-    wanted = STRETCH_SECONDS * FRAMES_PER_SECOND
-    lead = bank.reach + 1  # frames: what the filters and the resampler reach
-    start = (first - lead) / FRAMES_PER_SECOND
-    end = (first + wanted + lead + DROPPED_FRAMES) / FRAMES_PER_SECOND
+    margin = bank.reach + 1  # frames: what the filters and the resampler reach
+    lead = min(margin, first)
     transform = ConstantQ(bank)
-    for block in audio.part(start, end):
+    blocks = audio.part(
+        (first - lead) / FRAMES_PER_SECOND, (end + margin + DROPPED_FRAMES) / FRAMES_PER_SECOND
+    )
+    for block in blocks:
         if should_stop():
             raise Cancelled
         with stages.measure("cqt"):
             transform.push(block)
     with stages.measure("cqt"):
-        return transform.finish()[:, lead : lead + wanted]
+        return transform.finish()[:, lead : lead + end - first]

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT
 from keyscan.model.circular import CircularConv, FourierConv
-from keyscan.model.ensemble import Ensemble, build
 from keyscan.model.network import EquivariantNetwork, NetworkSettings
 
 
@@ -26,11 +25,11 @@ def test_a_product_of_fourier_coefficients_is_the_convolution(
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def plain_and_optimised() -> tuple[EquivariantNetwork | Ensemble, EquivariantNetwork | Ensemble]:
+def plain_and_optimised() -> tuple[EquivariantNetwork, EquivariantNetwork]:
     content = torch.load(PACKAGED_CHECKPOINT, weights_only=True)
     networks = []
     for _ in range(2):
-        network = build(NetworkSettings.from_dict(content["architecture"]), content["members"])
+        network = EquivariantNetwork(NetworkSettings.from_dict(content["architecture"]))
         network.load_state_dict(content["state_dict"], strict=False)
         networks.append(network.eval())
     networks[1].optimise_for_inference()
@@ -65,11 +64,7 @@ def test_rows_of_sums_are_classified_one_by_one() -> None:
     def some(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator) + 0.5
 
-    rows = tuple(
-        part
-        for _ in range(2)  # members
-        for part in (some(9, 48, 12), some(9, 48, 12), some(9), some(9))
-    )
+    rows = (some(9, 48, 12), some(9, 48, 12), some(9), some(9))
     with torch.inference_mode():
         found = OPTIMISED.classify(rows)
         for row in range(9):

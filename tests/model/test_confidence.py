@@ -18,7 +18,7 @@ from keyscan.model.estimate import estimate_key
 from tests.model.conftest import packaged_with
 from tests.model.test_tuning import chords
 
-EMBEDDING_SIZE = 192  # of the packaged ensemble
+EMBEDDING_SIZE = 96
 
 
 def uncalibrated() -> dict[str, Any]:

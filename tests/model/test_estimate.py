@@ -63,7 +63,7 @@ def test_the_tuning_is_that_of_the_music(model: KeyModel, cents: float) -> None:
 
 def test_what_is_no_music_has_no_tuning(model: KeyModel, tmp_path: Path) -> None:
     """A kick drum may ring at a pitch."""
-    field = {"weights": [0.0] * 192, "bias": -9.0}
+    field = {"weights": [0.0] * 96, "bias": -9.0}
     music = chords(20).numpy()
     assert estimate_key(model, music).tuning_cents is not None
     drums = packaged_with(tmp_path / "model.pt", tonality=field)

@@ -163,7 +163,7 @@ def test_no_path_is_more_probable(cost: float) -> None:
 
 
 def test_what_is_hardly_music_is_not_sure_of_its_segments(model: KeyModel, tmp_path: Path) -> None:
-    field = {"weights": [0.0] * 192, "bias": 0.5}
+    field = {"weights": [0.0] * 96, "bias": 0.5}
     spectrogram = piece(("A minor", 40), ("B minor", 40))
     deaf = timeline_of(packaged_with(tmp_path / "deaf.pt", tonality=field), spectrogram)
     hearing = timeline_of(model, spectrogram)
@@ -175,7 +175,7 @@ def test_what_is_hardly_music_is_not_sure_of_its_segments(model: KeyModel, tmp_p
 
 
 def test_what_is_no_music_has_no_key_at_any_time(tmp_path: Path) -> None:
-    field = {"weights": [0.0] * 192, "bias": -2.0}
+    field = {"weights": [0.0] * 96, "bias": -2.0}
     deaf = packaged_with(tmp_path / "deaf.pt", tonality=field)
     analysis = estimate_key(deaf, piece(("A minor", 40), ("B minor", 40)), timeline=True)
     assert analysis.timeline is not None

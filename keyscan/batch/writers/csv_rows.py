@@ -20,6 +20,7 @@ CSV_COLUMNS = (
     *("tuning_cents", "duration", "compatible", "warnings", "cached"),
     *("intro_key", "outro_key", "timeline", "code", "error", "changes_key"),
     *TAG_COLUMNS,
+    "analysed_seconds",
 )
 """The header; ``compatible`` and ``timeline`` hold several keys in Camelot, separated by ``;``."""
 _OF_A_KEY = ("camelot", "openkey", "key", "confidence")  # empty cells for drums, speech and noise
