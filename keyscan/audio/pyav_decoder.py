@@ -151,7 +151,7 @@ class PyavDecoder:
         """See ``Decoder.part``; of one stream only."""
         if self._begin is None:
             self._begin = next((_seconds(frame) for frame in self._frames()), math.nan)
-        if math.isnan(self._begin) or not self._seek(self._begin + start - _RUN_UP):
+        if math.isnan(self._begin) or not self._seek(max(self._begin + start - _RUN_UP, 0)):
             return
         frames = self._all_frames()
         head = next(frames, None)

@@ -122,8 +122,8 @@ def _extract(
 
 
 def _frames_of(seconds: float) -> int:
-    """How many frames ``ConstantQ`` gives for a track; time stamps may be in milliseconds."""
-    return 1 + int(seconds * FRAMES_PER_SECOND + 0.01) - DROPPED_FRAMES
+    """How many frames ``ConstantQ`` gives for a track."""
+    return 1 + int(seconds * FRAMES_PER_SECOND) - DROPPED_FRAMES
 
 
 def _stretches(seconds: float) -> list[_Range]:
