@@ -33,7 +33,7 @@ def test_ready_success_and_a_clean_end(server, track):
     assert server.ready["type"] == "ready"
     assert server.ready["version"] == __version__
     assert server.ready["generation"] == 0
-    assert set(server.ready["features"]) >= {"timeline", "stream", "priority", "cancel", "reset"}
+    assert set(server.ready["features"]) >= {"timeline", "stream", "priority", "effort", "cancel", "reset"}
     assert server.ready["notations"] == list(NOTATIONS)
     assert server.ready["spellings"] == list(SPELLINGS)
     reply = server.ask(request("a", track))
@@ -52,6 +52,7 @@ def test_ready_success_and_a_clean_end(server, track):
         "changes_key": False,
         "filename": "träck 🎵.flac",
         "duration": 10.0,
+        "analysed_seconds": 10.0,
         "warnings": [],
         "cached": False,
         "generation": 0,

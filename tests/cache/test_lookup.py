@@ -47,7 +47,7 @@ def features(file=None):
 
 
 def answer(known_files, path, settings=SETTINGS, analyse=features, should_stop=lambda: False):
-    return known_files.answer(str(path), settings, should_stop, analyse)
+    return known_files.answer(str(path), (settings,), should_stop, analyse)
 
 
 def not_to_be_called(*arguments):

@@ -43,6 +43,7 @@ looks_like_a_request = st.fixed_dictionaries(
         "timeline": json_values | st.booleans(),
         "stream": json_values | st.integers(),
         "priority": json_values | st.booleans(),
+        "effort": json_values | st.sampled_from(["full", "adaptive"]),
         "extra": json_values,
     },
 )
@@ -78,8 +79,9 @@ def test_nesting_of_any_depth_is_answered(depth):
 
 @given(ids, st.text(min_size=1), st.dictionaries(st.text(), json_values))
 def test_a_good_request_is_read_whatever_else_it_carries(request_id, path, extra):
-    for timeline, priority in itertools.product((True, False), repeat=2):
-        options = {"timeline": timeline, "stream": None, "priority": priority}
+    efforts = (None, "full", "adaptive")
+    for timeline, priority, effort in itertools.product((True, False), (True, False), efforts):
+        options = {"timeline": timeline, "stream": None, "priority": priority, "effort": effort}
         request = {"id": request_id, "path": path, "type": None, **options}
         line = json.dumps({**extra, **request}).encode()
         assert parse(check_line(line)) == Analyze(request_id, path, **options)

@@ -131,6 +131,11 @@ test('what the server could not read is not sent', REAL, async () => {
     outcomes.push(outcome);
     assert.equal(outcome.reason.code, 'bad_request');
   }
+  for (const effort of ['half', '', null, true, 1]) {
+    const [outcome] = await ask(analyzer, TRACKS.slice(0, 1), { effort });
+    outcomes.push(outcome);
+    assert.equal(outcome.reason.code, 'bad_request');
+  }
   assert.ok(outcomes.every(({ reason }) => reason.reply === null));
   const fits = { path: 'x'.repeat((1 << 20) - 25) }; // beside it are 17 bytes, and the number
   const [[read], [refused]] = await Promise.all([
