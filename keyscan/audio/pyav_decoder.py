@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from itertools import chain, pairwise
 from typing import Any
 
 import av
@@ -38,6 +39,8 @@ _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl"
 _BLOCK_SAMPLES = 1 << 17  # of all channels together
 _NOT_READABLE = (av.error.FFmpegError, ValueError, OSError)  # what opening a file raises
 _HIGHEST_ADX_RATE = 1 << 20  # Hz
+# Codecs whose long frames a second thread decodes; shorter ones cost more than they gain.
+_IN_TWO_THREADS = ("tta", "wavpack")
 _ERRORS_IN_A_ROW = 50  # a demuxer that only fails has nothing more to give
 
 _PRIMING = 0.1  # seconds: what an encoder puts before the sound
@@ -121,6 +124,10 @@ class PyavDecoder:
                 stream.discard = Discard.all
         for stream in chosen:  # one thread: there is one worker a core
             stream.codec_context.thread_count = 1
+        context = chosen[0].codec_context
+        self._in_two_threads = len(chosen) == 1 and context.name in _IN_TWO_THREADS
+        if self._in_two_threads:
+            context.thread_count, context.thread_type = 2, "FRAME"
         return chosen
 
     def _announced_seconds(self) -> float | None:
@@ -208,13 +215,13 @@ class PyavDecoder:
         tag_end, in_tag = 0, False
         places = {stream.index: place for place, stream in enumerate(self._streams)}
         decoders = [stream.codec_context.decode for stream in self._streams]
-        for packet in self._packets:
+        for packet, sent in self._sent_packets():
             place = places[packet.stream_index]
             if bad:
                 damage.bad_packets += 1
             bad, last = False, packet
             try:
-                frames = decoders[place](packet)
+                frames = decoders[place](sent)
             except av.error.FFmpegError:
                 if self._file is not None:
                     at = self._file.start + (packet.pos or 0)
@@ -237,6 +244,19 @@ class PyavDecoder:
             with contextlib.suppress(av.error.FFmpegError):
                 for frame in decode(None):
                     yield place, frame
+
+    def _sent_packets(self) -> Iterator[tuple[Any, Any]]:
+        """Each packet, and the one whose sending returns its frames or its error.
+
+        With two threads this is the next packet, and None for the last one.
+        """
+        if not self._in_two_threads:
+            yield from ((packet, packet) for packet in self._packets)
+            return
+        for first in self._packets:
+            with contextlib.suppress(av.error.FFmpegError):
+                self._stream.codec_context.decode(first)
+            yield from pairwise(chain((first,), self._packets, (None,)))
 
     def _all_packets(self) -> Iterator[Any]:
         failures = 0
