@@ -1,4 +1,4 @@
-"""FFmpeg: MP3, AAC, MP4, WMA, WebM and everything else that libsndfile does not know."""
+"""FFmpeg: FLAC, MP3, AAC, MP4, WMA, WebM and everything else that libsndfile does not know."""
 
 from __future__ import annotations
 
