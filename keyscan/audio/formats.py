@@ -99,7 +99,7 @@ CAF = replace(AIFF, name="caf", extensions="caf", magic=rb"caff\0", header=riff.
 CAF_WITH_ALAC = replace(CAF, name="caf alac", extensions="", magic=rb"caff.{24}alac",
                         decoders=_PYAV)
 
-# FFmpeg takes 0.86 to 0.97 of libsndfile's time, and goes on behind damage
+# FFmpeg takes 0.83 to 0.96 of libsndfile's time, and goes on behind damage
 FLAC = Format(name="flac", extensions="flac", magic=rb"fLaC",
               decoders=("bitstream", *_PYAV_FIRST), samples=lengths.flac_samples, demuxer="flac",
               resyncs=True, states_length=True)
