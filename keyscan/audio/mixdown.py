@@ -70,7 +70,7 @@ class Mixdown:
 
     @_quiet
     def interleaved(self, samples: NDArray[Any], rate: int) -> Mono:
-        """(frames, channels) of any type that ``planar`` takes to (frames,); full scale becomes +-1.
+        """(frames, channels) of a type that ``planar`` takes to (frames,); full scale becomes +-1.
 
         A matrix product: numpy's ``mean(1)`` of interleaved stereo takes forty times as long.
         """
