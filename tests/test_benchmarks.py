@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from argparse import ArgumentTypeError
@@ -12,7 +13,10 @@ from benchmarks.length import WRITERS, Row, spread
 from benchmarks.processes import Usage
 from benchmarks.script import duration, duration_name
 from benchmarks.soak_report import Sample, Verdict, verdict
+from examples.track import SAMPLE_RATE as SOURCE_RATE
+from examples.track import encode, render_track
 from keyscan.audio.stream import AudioStream
+from keyscan.keys import Key
 from keyscan.spectrogram.constant_q import SAMPLE_RATE
 from tests.server_process import ROOT
 
@@ -133,3 +137,28 @@ def test_the_idle_server_beside_torch():
     assert torch[2] == torch[4] == "1.00"
     assert all(float(server[column]) > 0 for column in (1, 2, 3, 4))
     assert "bars: ready 1.3" in result.stdout
+
+
+def test_every_way_to_decode_a_file(track, tmp_path):
+    wavpack = tmp_path / "music.wv"
+    encode(wavpack, render_track(Key.parse("A minor"), 5.0), SOURCE_RATE, "wavpack", bit_rate=None)
+    result = run("decoding", str(track), str(wavpack), "--rounds", "1")
+    assert result.returncode == 0, result.stderr
+    flac, other = (
+        rows(f"{titles}|-|\n{table}")
+        for titles, table in re.findall(r"(\| .*\n)\|---.*\n((?:\|.*\n)+)", result.stdout)
+    )
+    names = {row[0] for row in flac}
+    assert {"demux + decode", "2 frame threads", "libsndfile", "AudioFifo"} <= names
+    assert "2 slice threads" not in names  # the FLAC decoder has none
+    assert {"2 slice threads"} <= {row[0] for row in other}
+    assert "libsndfile" not in {row[0] for row in other}
+    (base,) = (row for row in flac if row[0] == "demux + decode")
+    assert all(cell.endswith("(1.00)") for cell in base[1:])
+
+
+def test_a_file_that_no_decoder_knows(tmp_path):
+    (tmp_path / "text.mp3").write_text("no music " * 1000)
+    result = run("decoding", str(tmp_path / "text.mp3"))
+    assert result.returncode == 1
+    assert "text.mp3: FFmpeg does not decode this file" in result.stderr

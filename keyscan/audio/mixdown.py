@@ -70,13 +70,15 @@ class Mixdown:
 
     @_quiet
     def interleaved(self, samples: NDArray[Any], rate: int) -> Mono:
-        """(frames, channels) of float32, int16 or int32 to (frames,); the full scale becomes +-1.
+        """(frames, channels) of a type that ``planar`` takes to (frames,); full scale becomes +-1.
 
         A matrix product: numpy's ``mean(1)`` of interleaved stereo takes forty times as long.
         """
         self._look(list(samples.T), rate)
         weights = _weights(samples.shape[1], self._row) / _full_scale(samples.dtype)
         mix: Mono = samples.astype(np.float32, copy=False) @ weights.astype(np.float32)
+        if samples.dtype.kind == "u" and not self._row:  # rest at the middle of the range
+            mix -= np.float32(1)
         return mix
 
     @_quiet

@@ -1,4 +1,4 @@
-"""FFmpeg: MP3, AAC, MP4, WMA, WebM and everything else that libsndfile does not know."""
+"""FFmpeg: FLAC, MP3, AAC, MP4, WMA, WebM and everything else that libsndfile does not know."""
 
 from __future__ import annotations
 
@@ -215,10 +215,11 @@ class PyavDecoder:
         planes: list[Any] = list(frame.planes)  # of 8 channels PyAV sees more than there are
         if frame.format.is_planar:
             channels = [np.frombuffer(plane, dtype, frame.samples) for plane in planes[:count]]
+            mix = self._mix.planar(channels, frame.sample_rate)
         else:
             packed = np.frombuffer(planes[0], dtype, frame.samples * count)
-            channels = list(packed.reshape(-1, count).T)
-        return Block(self._mix.planar(channels, frame.sample_rate), frame.sample_rate)
+            mix = self._mix.interleaved(packed.reshape(-1, count), frame.sample_rate)
+        return Block(mix, frame.sample_rate)
 
     def _all_frames(self) -> Iterator[av.AudioFrame]:
         return self._watched() if self._finds_gaps else self._frames()

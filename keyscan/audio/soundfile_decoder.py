@@ -1,4 +1,4 @@
-"""libsndfile: WAV, FLAC, Ogg, AIFF and the other formats that studios write."""
+"""libsndfile: WAV, AIFF and the other formats that studios write, and what FFmpeg refuses."""
 
 from __future__ import annotations
 
