@@ -1,4 +1,4 @@
-"""``effort``: the server, the command and the library analyse parts of a track where they will do."""
+"""``effort``: server, command and library analyse parts of a track where they will do."""
 
 from __future__ import annotations
 
