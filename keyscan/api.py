@@ -95,9 +95,9 @@ def analyze(
 def _adaptive(path: str, stream: int | None, model: ModelThread) -> Analysis:
     try:
         features = extract_stretches(path, stream=stream)
-        found = model.estimate_from_stretches(features, path)
-        if found is not None:
-            return found
+        heard = model.hear_stretches(features, path)
+        if heard.is_certain():
+            return heard.together
         features = extract_rest(path, features.spectrogram, stream=stream)
     except NotInParts:
         features = extract_features(path, stream=stream, mean_only=model.mean_only)

@@ -14,7 +14,7 @@ from keyscan import Analyzer, InvalidInput, analyze
 from keyscan.client import Client
 from keyscan.keys import Key
 from keyscan.model.checkpoint import load_model
-from keyscan.model.stretches import estimate_from_stretches
+from keyscan.model.stretches import Heard, hear_stretches
 from keyscan.spectrogram.constant_q import STRETCHES
 from keyscan.spectrogram.excerpts import STRETCH_SECONDS, extract_stretches
 from tests.batch.analyze_process import run_analyze
@@ -180,10 +180,22 @@ def test_stretches_that_alone_say_other_keys_are_not_certain(steady, tmp_path):
     """The same stretches, with two of them moved by a fifth."""
     model = load_model()
     features = extract_stretches(steady)
-    assert estimate_from_stretches(model, features, STRETCHES).camelot == "8A"
+    heard = hear_stretches(model, features)
+    assert heard.is_certain()
+    assert {key.camelot for key in (heard.together, *heard.alone)} == {"8A"}
     other = tmp_path / "other.flac"
     soundfile.write(other, render_track(Key.parse("E minor"), SECONDS), SAMPLE_RATE)
     own = np.split(features.spectrogram, STRETCHES, axis=1)
     others = np.split(extract_stretches(other).spectrogram, STRETCHES, axis=1)
-    mixed = np.concatenate([*own[:3], *others[3:]], axis=1)
-    assert estimate_from_stretches(model, replace(features, spectrogram=mixed), STRETCHES) is None
+    mixed = np.concatenate([*own[:2], *others[2:]], axis=1)
+    heard = hear_stretches(model, replace(features, spectrogram=mixed))
+    assert [key.camelot for key in heard.alone] == ["8A", "8A", "9A", "9A", "9A"]
+    assert not heard.is_certain()
+    assert not Heard(heard.together, ()).is_certain()  # it changes its key
+    clear = replace(heard.together, changes_key=False)
+    dissent = Heard(
+        replace(clear, key=heard.alone[0], probabilities=(0.0,) * 7 + (1.0,) + (0.0,) * 16),
+        heard.alone,
+    )
+    assert not dissent.is_certain()
+    assert dissent.is_certain(dissenters=3)

@@ -23,7 +23,7 @@ from keyscan.engine.worker import Worker
 from keyscan.errors import AnalysisError, Cancelled, InternalError, StartFailed, WorkerFailed
 from keyscan.options import Effort, EngineOptions
 from keyscan.runtime import Stages, give_back_freed_memory, keep_freed_memory
-from keyscan.spectrogram.constant_q import STRETCHES, Features
+from keyscan.spectrogram.constant_q import Features
 
 if TYPE_CHECKING:  # torch and sqlite3
     from keyscan.cache.store import ResultStore
@@ -367,7 +367,7 @@ class Engine:
 
     def _analysis(self, task: Task, found: Features | Known, stages: Stages) -> Analysis | None:
         from keyscan.model.estimate import estimate_key
-        from keyscan.model.stretches import estimate_from_stretches
+        from keyscan.model.stretches import hear_stretches
 
         if isinstance(found, Known):
             analysis = Analysis.from_record(json.loads(found.record), task.path, found.spectrogram)
@@ -376,10 +376,10 @@ class Engine:
                     self._store.keep_file(found.file)
             return analysis
         if found.analysed_seconds is not None:
-            by_parts = estimate_from_stretches(self._model, found, STRETCHES, task.path, stages)
-            if by_parts is None:
+            heard = hear_stretches(self._model, found, task.path, stages)
+            if not heard.is_certain():
                 return None
-            analysis = by_parts
+            analysis = heard.together
         else:
             analysis = estimate_key(
                 self._model,

@@ -13,8 +13,8 @@ import torch
 from keyscan.analysis import Analysis
 from keyscan.model.checkpoint import KeyModel, load_model
 from keyscan.model.estimate import estimate_key
-from keyscan.model.stretches import estimate_from_stretches
-from keyscan.spectrogram.constant_q import STRETCHES, Features
+from keyscan.model.stretches import Heard, hear_stretches
+from keyscan.spectrogram.constant_q import Features
 
 _STARTING = threading.Lock()
 
@@ -37,12 +37,9 @@ class ModelThread:
         """As of ``KeyModel``."""
         return self._model.mean_only
 
-    def estimate_from_stretches(self, features: Features, path: str) -> Analysis | None:
+    def hear_stretches(self, features: Features, path: str) -> Heard:
         """As the function of that name; for any thread."""
-        work = self._thread.submit(
-            estimate_from_stretches, self._model, features, STRETCHES, path=path
-        )
-        return work.result()
+        return self._thread.submit(hear_stretches, self._model, features, path).result()
 
     def estimate(
         self, features: Features, path: str, *, timeline: bool, keep_spectrogram: bool

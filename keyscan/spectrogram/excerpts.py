@@ -89,7 +89,7 @@ def _extract(
     try:
         with Excerpts(file, load_filter_bank().sample_rate, stages, stream) as audio:
             opened(audio.length)
-            ranges, frames = _stretches(audio.length), _frames_of(audio.length)
+            ranges, frames = stretches_of(audio.length), _frames_of(audio.length)
             if stretches is not None:
                 edges = [0, *(edge for stretch in ranges for edge in stretch), frames]
                 ranges = list(zip(edges[::2], edges[1::2], strict=True))
@@ -126,8 +126,12 @@ def _frames_of(seconds: float) -> int:
     return 1 + int(seconds * FRAMES_PER_SECOND) - DROPPED_FRAMES
 
 
-def _stretches(seconds: float) -> list[_Range]:
-    """The frames of each stretch."""
+def stretches_of(seconds: float) -> list[_Range]:
+    """The frames of each stretch of a track of that length.
+
+    Raises:
+        NotInParts: the track is too short or too long.
+    """
     if not STRETCHES * STRETCH_SECONDS / _MOST_OF_IT <= seconds <= LONGEST_SECONDS:
         raise NotInParts("its length")
     centres = (np.arange(STRETCHES) + 0.5) / STRETCHES * seconds * FRAMES_PER_SECOND
