@@ -7,7 +7,7 @@ and valid on every machine, as must this checkout (``PYTHONPATH``) and ``OUTPUT`
 an object store. A rerun skips the rows already written and repeats unfinished blocks (Ray's
 checkpoints, in ``OUTPUT-done``).
 
-``analyse_partition`` does not depend on Ray: it also works with Spark's ``mapPartitions``.
+``analyse_partition`` does not depend on Ray: ``examples.spark`` runs it on Spark.
 """
 
 from __future__ import annotations
@@ -172,16 +172,37 @@ def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> 
     rows.write_parquet(output, mode="append")
 
 
-def main() -> int:
-    """Returns the exit code 0: every track has a row."""
+def command_line(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of ``python -m examples.NAME``, with the arguments that Ray and Spark share."""
     parser = argparse.ArgumentParser(
-        prog="examples.distributed",
-        description=__doc__,
+        prog=f"examples.{name}",
+        description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("library", help="a folder, a text file of paths, or Parquet with a column 'path'")
     add("output", help="the folder for the rows")
+    add("--block", type=count, default=200, help="tracks per file (default: %(default)s)")
+    add("--timeout", type=seconds, default=TIMEOUT, help="seconds per file (default: %(default)g)")
+    return parser
+
+
+def manifest_of(library: str, output: str, parser: argparse.ArgumentParser) -> str:
+    """The Parquet with the paths of ``library``, which is written beside ``output`` if needed."""
+    if library.endswith(".parquet"):
+        return library
+    manifest = f"{output}-manifest.parquet"
+    try:
+        write_manifest(Path(library), Path(manifest))
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
+    return manifest
+
+
+def main() -> int:
+    """Returns the exit code 0: every track has a row."""
+    parser = command_line("distributed", __doc__)
+    add = parser.add_argument
     add("--address", default="local", help="address of a Ray cluster (default: this machine)")
     add(
         "--actors",
@@ -189,18 +210,10 @@ def main() -> int:
         default=usable_cores(),
         help="processes, one CPU each (default: %(default)s)",
     )
-    add("--block", type=count, default=200, help="tracks per file (default: %(default)s)")
-    add("--timeout", type=seconds, default=TIMEOUT, help="seconds per file (default: %(default)g)")
     options = parser.parse_args()
     if any(find_spec(name) is None for name in ("ray", "pyarrow")):
         parser.error("Ray Data is needed: pipenv sync --categories distributed")
-    manifest = options.library
-    if not manifest.endswith(".parquet"):
-        manifest = f"{options.output}-manifest.parquet"
-        try:
-            write_manifest(Path(options.library), Path(manifest))
-        except OSError as error:
-            parser.error(f"{error.filename}: {error.strerror}")
+    manifest = manifest_of(options.library, options.output, parser)
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no statistics are sent

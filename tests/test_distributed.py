@@ -1,4 +1,6 @@
-"""The example for many machines: its work on a partition, with Ray, and what is foretold of it."""
+"""The examples for many machines: their work on a partition, with Ray and with Spark, and the
+forecast of its time.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.scale import Cluster, Library, draw, on_a_core, simulate
-from examples.distributed import analyse_partition
+from examples.distributed import analyse_partition, schema
 from keyscan import analyze
 from tests.server_process import ROOT
 
@@ -52,40 +54,73 @@ def test_a_partition_has_a_row_for_every_track_whatever_it_does(track, tmp_path,
     assert all(row["status"] == "error" and row["error"] for row in bad)
 
 
-def run(library, output):
-    command = [sys.executable, "-m", "examples.distributed", library, output]
-    options = ["--actors", "2", "--block", "2", "--timeout", "5"]
-    done = subprocess.run(
+def run(module, library, output, *options):
+    command = [sys.executable, "-m", f"examples.{module}", library, output]
+    options = [*options, "--block", "2", "--timeout", "5"]
+    return subprocess.run(
         [*map(str, command), *options], cwd=ROOT, capture_output=True, text=True, timeout=280
     )
+
+
+def run_ray(library, output):
+    done = run("distributed", library, output, "--actors", "2")
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def music(track, tmp_path, faults):
+    """A folder of three good files and two bad ones."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for name in ("a.flac", "b.flac", "c.flac"):
+        shutil.copy(track, folder / name)
+    (folder / "segfault.mp3").write_bytes(b"never opened")
+    (folder / "text.mp3").write_text("no music")
+    return folder
+
+
+CODES = [("a", "ok"), ("b", "ok"), ("c", "ok"), ("segfault", "decoder_crashed"),
+         ("text", "unsupported_format")]  # fmt: skip
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ray runs on Linux and macOS")
-def test_ray_writes_a_row_a_track_and_a_rerun_what_is_missing(track, tmp_path, faults):
+def test_ray_writes_a_row_a_track_and_a_rerun_what_is_missing(music, tmp_path):
     pytest.importorskip("ray")
     from pyarrow import parquet
 
-    music, output = tmp_path / "music", tmp_path / "rows"
-    music.mkdir()
-    for name in ("a.flac", "b.flac", "c.flac"):
-        shutil.copy(track, music / name)
-    (music / "segfault.mp3").write_bytes(b"never opened")
-    (music / "text.mp3").write_text("no music")
-    run(music, output)
-    expected = {"a": "ok", "b": "ok", "c": "ok", "segfault": "decoder_crashed",
-                "text": "unsupported_format"}  # fmt: skip
-    assert codes(parquet.read_table(output)) == sorted(expected.items())
+    output = tmp_path / "rows"
+    run_ray(music, output)
+    assert codes(parquet.read_table(output)) == CODES
     before = {file: file.stat().st_mtime_ns for file in output.iterdir()}
     list_of_paths = tmp_path / "library.txt"
     lines = [str(file) for file in sorted(music.iterdir())]
     list_of_paths.write_bytes("\r\n".join([*lines, "", "/no/such.mp3", "/no/such.mp3"]).encode())
-    run(list_of_paths, output)
+    run_ray(list_of_paths, output)
     rows = parquet.read_table(output)
-    assert codes(rows) == sorted([*expected.items(), ("such", "file_not_found")])
+    assert codes(rows) == sorted([*CODES, ("such", "file_not_found")])
     assert {file: file.stat().st_mtime_ns for file in before} == before
     keys = {row["camelot"] for row in rows.to_pylist() if row["status"] == "success"}
     assert keys == {"11A"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Spark needs Hadoop's programs on Windows")
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs a Java runtime")
+def test_spark_writes_the_same_rows(music, tmp_path):
+    pytest.importorskip("pyspark")
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    output = tmp_path / "rows"
+    done = run("spark", music, output, "--master", "local[2]")
+    assert done.returncode == 0, done.stderr
+    rows = parquet.read_table(output)
+    assert codes(rows) == CODES
+    paths = sorted(map(str, music.iterdir()))
+    expected = pa.Table.from_pylist(list(analyse_partition(paths)), schema())
+    assert rows.replace_schema_metadata().sort_by("path") == expected
+    again = run("spark", music, output, "--master", "local[2]")
+    assert again.returncode == 2
+    assert "already exists" in again.stderr
 
 
 def codes(table):
