@@ -20,13 +20,13 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from keyscan import AnalysisError
 from keyscan.batch.files import find_files
 from keyscan.batch.results import Failed
 from keyscan.engine.engine import Engine, Outcome, Task
-from keyscan.options import EngineOptions, ModelOptions, WorkerOptions
+from keyscan.options import Effort, EngineOptions, ModelOptions, WorkerOptions
 from keyscan.parser import count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
 
@@ -38,7 +38,9 @@ TIMEOUT = 120.0  # seconds
 _BOOKKEEPING_CPUS = 2
 
 
-def analyse_partition(paths: Iterable[str], timeout: float = TIMEOUT) -> Iterator[Row]:
+def analyse_partition(
+    paths: Iterable[str], timeout: float = TIMEOUT, effort: Effort = "full"
+) -> Iterator[Row]:
     """Analyse files one after the other; yields exactly one row per file, in their order.
 
     A row has the fields of ``schema``: the result of ``keyscan.analyze``, or ``code`` and ``error``
@@ -50,7 +52,7 @@ def analyse_partition(paths: Iterable[str], timeout: float = TIMEOUT) -> Iterato
     """
     engine = _engine(timeout)
     for path in paths:
-        yield engine.row(path)
+        yield engine.row(path, effort)
 
 
 class OneByOne:
@@ -69,9 +71,9 @@ class OneByOne:
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
         engine.serve(self._tasks.get, lambda _, outcome: self._outcomes.put(outcome))
 
-    def row(self, path: str) -> Row:
+    def row(self, path: str, effort: Effort = "full") -> Row:
         """The row of a file, as in ``schema``."""
-        self._tasks.put(Task(path=path))
+        self._tasks.put(Task(path=path, effort=effort))
         found = self._outcomes.get().result
         if isinstance(found, AnalysisError):
             return {"path": path, "status": "error", "code": found.code, "error": str(found)}
@@ -86,6 +88,7 @@ class OneByOne:
             "tonal": found.tonal,
             "tuning_cents": found.tuning_cents,
             "duration": found.duration,
+            "analysed_seconds": found.analysed_seconds,
             "warnings": [warning.code for warning in found.warnings],
         }
 
@@ -98,14 +101,15 @@ def _engine(timeout: float) -> OneByOne:
 class Analyst:
     """The class of a Ray actor: ``analyse_partition`` on a block of the library."""
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, effort: Effort) -> None:
         _engine(timeout)
         self._timeout = timeout
+        self._effort = effort
 
     def __call__(self, block: pa.Table) -> pa.Table:
         import pyarrow as pa
 
-        rows = analyse_partition(block["path"].to_pylist(), self._timeout)
+        rows = analyse_partition(block["path"].to_pylist(), self._timeout, self._effort)
         return pa.Table.from_pylist(list(rows), schema())
 
 
@@ -121,6 +125,7 @@ def schema() -> pa.Schema:
             ("tonal", pa.bool_()),
             ("tuning_cents", pa.float32()),
             ("duration", pa.float64()),
+            ("analysed_seconds", pa.float64()),
             ("warnings", pa.list_(pa.string())),
         ]
     )
@@ -151,7 +156,9 @@ def write_manifest(library: Path, manifest: Path) -> None:
     parquet.write_table(pa.table({"path": pa.array(names, pa.string())}), manifest)
 
 
-def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> None:
+def run(
+    manifest: str, output: str, actors: int, block: int, timeout: float, effort: Effort
+) -> None:
     """Analyse the paths of ``manifest`` that ``output`` lacks, in files of ``block`` rows."""
     import ray  # type: ignore[import-not-found]
     from ray.data.checkpoint import CheckpointConfig  # type: ignore[import-not-found]
@@ -163,7 +170,7 @@ def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> 
     blocks = library.repartition(target_num_rows_per_block=block)
     rows = blocks.map_batches(
         Analyst,
-        fn_constructor_args=[timeout],
+        fn_constructor_args=[timeout, effort],
         batch_size=None,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=actors),
@@ -184,6 +191,12 @@ def command_line(name: str, description: str | None) -> argparse.ArgumentParser:
     add("output", help="the folder for the rows")
     add("--block", type=count, default=200, help="tracks per file (default: %(default)s)")
     add("--timeout", type=seconds, default=TIMEOUT, help="seconds per file (default: %(default)g)")
+    add(
+        "--effort",
+        choices=get_args(Effort),
+        default="full",
+        help="adaptive: analyse parts of a file while they suffice (default: %(default)s)",
+    )
     return parser
 
 
@@ -221,7 +234,7 @@ def main() -> int:
         ray.init("local", num_cpus=options.actors + _BOOKKEEPING_CPUS, include_dashboard=False)
     else:
         ray.init(options.address)
-    run(manifest, options.output, options.actors, options.block, options.timeout)
+    run(manifest, options.output, options.actors, options.block, options.timeout, options.effort)
     return 0
 
 

@@ -17,22 +17,27 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from examples.distributed import analyse_partition, command_line, manifest_of, schema
+from keyscan.options import Effort
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     from pyspark.sql import SparkSession  # type: ignore[import-not-found]
 
 
-def analyse_frames(frames: Iterator[pd.DataFrame], timeout: float) -> Iterator[pd.DataFrame]:
+def analyse_frames(
+    frames: Iterator[pd.DataFrame], timeout: float, effort: Effort
+) -> Iterator[pd.DataFrame]:
     """The function for ``mapInPandas``: the rows of frames with a column ``path``."""
     import pyarrow as pa  # type: ignore[import-not-found]
 
     for frame in frames:
-        rows = analyse_partition(frame["path"], timeout)
+        rows = analyse_partition(frame["path"], timeout, effort)
         yield pa.Table.from_pylist(list(rows), schema()).to_pandas()
 
 
-def run(session: SparkSession, manifest: str, output: str, block: int, timeout: float) -> None:
+def run(
+    session: SparkSession, manifest: str, output: str, block: int, timeout: float, effort: Effort
+) -> None:
     """Analyse the paths of ``manifest``, in partitions of about ``block`` rows.
 
     Raises:
@@ -42,7 +47,7 @@ def run(session: SparkSession, manifest: str, output: str, block: int, timeout: 
 
     library = session.read.parquet(manifest).select("path")
     partitions = max(1, -(-library.count() // block))
-    analyse = partial(analyse_frames, timeout=timeout)
+    analyse = partial(analyse_frames, timeout=timeout, effort=effort)
     rows = library.repartition(partitions).mapInPandas(analyse, from_arrow_schema(schema()))
     rows.write.parquet(output)
 
@@ -67,7 +72,7 @@ def main() -> int:
 
     session = SparkSession.builder.master(options.master).appName("keys").getOrCreate()
     try:
-        run(session, manifest, options.output, options.block, options.timeout)
+        run(session, manifest, options.output, options.block, options.timeout, options.effort)
     except AnalysisException as error:
         parser.error(str(error))
     finally:

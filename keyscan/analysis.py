@@ -120,6 +120,7 @@ class Analysis:
         tonal: False for drums, speech and noise, whose ``key`` means nothing.
         changes_key: the timeline has several keys.
         duration: seconds of sound analysed.
+        analysed_seconds: seconds of sound that the key comes from; None: not known.
         warnings: what is wrong with the file, or doubtful about the key.
         stream: the number of the audio stream, counted from 0 among those of the file, or numbers
             of streams that were added (stems without a mix); None: the file has only one.
@@ -137,6 +138,7 @@ class Analysis:
     tonal: bool = True
     changes_key: bool = False
     duration: float
+    analysed_seconds: float | None = None
     warnings: tuple[AnalysisWarning, ...] = ()
     stream: StreamNumbers | None = None
     timeline: Timeline | None = None

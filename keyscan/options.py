@@ -13,6 +13,7 @@ from keyscan.tagging.options import TagOptions
 if TYPE_CHECKING:  # numpy, which --help does not wait for
     from keyscan.spectrogram.constant_q import CqtEngine
 
+Effort = Literal["full", "adaptive"]
 Precision = Literal["highest", "high", "medium"]
 OutputFormat = Literal["table", "csv", "json", "ndjson", "m3u", "rekordbox-xml", "traktor-nml"]
 Order = Literal["given", "key", "mix"]

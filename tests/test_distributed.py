@@ -44,7 +44,8 @@ def test_a_partition_has_a_row_for_every_track_whatever_it_does(track, tmp_path,
         "path": str(track), "status": "success", "code": "ok", "camelot": "11A", "open_key": "4m",
         "key": "F# minor/Gb minor", "confidence": pytest.approx(analysis.confidence, abs=1e-6),
         "tonal": True, "tuning_cents": pytest.approx(analysis.tuning_cents, abs=1e-3),
-        "duration": analysis.duration, "warnings": [],
+        "duration": analysis.duration, "analysed_seconds": analysis.analysed_seconds,
+        "warnings": [],
     }  # fmt: skip
     assert [row["path"] for row in bad] == paths[1:-1]
     assert [row["code"] for row in bad] == [
@@ -56,7 +57,7 @@ def test_a_partition_has_a_row_for_every_track_whatever_it_does(track, tmp_path,
 
 def run(module, library, output, *options):
     command = [sys.executable, "-m", f"examples.{module}", library, output]
-    options = [*options, "--block", "2", "--timeout", "5"]
+    options = [*options, "--block", "2", "--timeout", "5", "--effort", "adaptive"]
     return subprocess.run(
         [*map(str, command), *options], cwd=ROOT, capture_output=True, text=True, timeout=280
     )
@@ -116,7 +117,7 @@ def test_spark_writes_the_same_rows(music, tmp_path):
     rows = parquet.read_table(output)
     assert codes(rows) == CODES
     paths = sorted(map(str, music.iterdir()))
-    expected = pa.Table.from_pylist(list(analyse_partition(paths)), schema())
+    expected = pa.Table.from_pylist(list(analyse_partition(paths, effort="adaptive")), schema())
     assert rows.replace_schema_metadata().sort_by("path") == expected
     again = run("spark", music, output, "--master", "local[2]")
     assert again.returncode == 2

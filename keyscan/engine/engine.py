@@ -21,7 +21,7 @@ from keyscan.engine.messages import Work
 from keyscan.engine.supervisor import Supervisor
 from keyscan.engine.worker import Worker
 from keyscan.errors import AnalysisError, Cancelled, InternalError, StartFailed, WorkerFailed
-from keyscan.options import EngineOptions
+from keyscan.options import Effort, EngineOptions
 from keyscan.runtime import Stages, give_back_freed_memory, keep_freed_memory
 from keyscan.spectrogram.constant_q import Features
 
@@ -39,13 +39,14 @@ class Task:
     """A file to analyse, until ``cancelled`` is set.
 
     ``timeline`` and ``spectrogram`` say whether the ``Analysis`` needs them, ``stream`` which audio
-    stream it is of; None: any.
+    stream it is of; None: any. ``effort`` says how much of the sound is analysed.
     """
 
     path: str
     timeline: bool = False
     spectrogram: bool = False
     stream: int | None = None
+    effort: Effort = "full"
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
