@@ -8,11 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 
 import numpy as np
 import pytest
 
-from benchmarks.scale import Cluster, Library, draw, on_a_core, simulate
+from benchmarks.scale import FULL, RATES, Cluster, Library, draw, on_a_core, shares, simulate
+from benchmarks.scale_costs import Cost, measure, print_shares
 from examples.distributed import analyse_partition, schema
 from keyscan import analyze
 from tests.server_process import ROOT
@@ -180,3 +182,37 @@ def test_a_store_gives_no_more_than_it_has():
     seconds = on_a_core(blocks, slow)
     assert (seconds >= on_a_core(blocks, CLUSTER)).all()
     assert outcome(seconds, slow).wall >= blocks.megabytes.sum() / 10.0
+
+
+def test_adaptive_analysis_takes_its_share_of_the_work_and_reads_as_much():
+    never_hangs = Library(tracks=50_010, hung_share=0.0)
+    full = drawn(library=never_hangs)
+    half = draw(never_hangs, np.random.default_rng(0), shares("0.5"))
+    assert half.seconds == pytest.approx(full.seconds / 2)
+    assert np.array_equal(half.megabytes, full.megabytes)
+    only_mp3 = draw(never_hangs, np.random.default_rng(0), shares("mp3=0.5"))
+    of_mp3 = 1 - only_mp3.seconds.sum() / full.seconds.sum()
+    cost = {kind: rate.share * (rate.per_file + 4.5 * rate.per_minute)
+            for kind, rate in RATES.items()}  # fmt: skip
+    assert of_mp3 == pytest.approx(cost["mp3"] / sum(cost.values()) / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("text", ["0", "1.1", "nan", "x", "mp3=", "mp3=2", "xyz=0.5", "mp3=0.5,"])
+def test_a_share_that_cannot_be_is_refused(text):
+    with pytest.raises(ArgumentTypeError):
+        shares(text)
+
+
+def test_measured_shares_are_the_option_of_the_forecast(track, tmp_path, capsys):
+    shutil.copy(track, tmp_path / "a.flac")
+    (tmp_path / "text.mp3").write_text("no music")
+    found = measure(tmp_path, adaptive=True)
+    assert list(found) == ["flac"]
+    (cost,) = found["flac"]
+    assert cost.minutes == pytest.approx(10 / 60)
+    assert min(cost.seconds, cost.adaptive) > 0
+    print_shares({"flac": [Cost(1.0, 3.0, 5.0, 1.0), Cost(1.0, 1.0, 5.0, 1.0)],
+                  "ogg": [Cost(1.0, 1.0, 1.0, 1.2)]})  # fmt: skip
+    option = capsys.readouterr().out.splitlines()[-1]
+    assert option == "--share flac=0.500,ogg=1.000"
+    assert shares(option.removeprefix("--share ")) == {**FULL, "flac": 0.5}
