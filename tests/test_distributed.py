@@ -86,6 +86,7 @@ CODES = [("a", "ok"), ("b", "ok"), ("c", "ok"), ("segfault", "decoder_crashed"),
          ("text", "unsupported_format")]  # fmt: skip
 
 
+@pytest.mark.timeout(600)  # two runs
 @pytest.mark.skipif(sys.platform == "win32", reason="Ray runs on Linux and macOS")
 def test_ray_writes_a_row_a_track_and_a_rerun_what_is_missing(music, tmp_path):
     pytest.importorskip("ray")
@@ -106,6 +107,7 @@ def test_ray_writes_a_row_a_track_and_a_rerun_what_is_missing(music, tmp_path):
     assert keys == {"11A"}
 
 
+@pytest.mark.timeout(600)  # two runs
 @pytest.mark.skipif(sys.platform == "win32", reason="Spark needs Hadoop's programs on Windows")
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs a Java runtime")
 def test_spark_writes_the_same_rows(music, tmp_path):
