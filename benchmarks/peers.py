@@ -7,6 +7,7 @@ all of them equally; seconds are from the request to the reply, medians of all r
 
 - *floor*: PyAV (MP3, M4A) or soundfile (WAV, FLAC, Ogg) decodes the file and drops the samples;
 - *ours*: the server as an app starts it, or the exe given with ``--exe``;
+- *ours, adaptive*: another one, with ``"effort": "adaptive"`` in its requests;
 - *baseline*: ``librosa.load``, ``librosa.cqt`` and a CNN, as ``python -m benchmarks.baseline``;
 - the peers given with ``--peer``; ``benchmarks/peers.md`` says how to install them.
 
@@ -27,11 +28,12 @@ from pathlib import Path
 from benchmarks import script
 from benchmarks.music import EXTENSIONS, write_music
 from benchmarks.peer_adapters import PEERS
-from benchmarks.programs import BASELINE, FLOOR, Program, peer_command, server_command
+from benchmarks.programs import ADAPTIVE, BASELINE, FLOOR, Program, peer_command, server_command
 from benchmarks.script import audio_file, positive, progress
 from keyscan.keys import Key
 
 FLOOR_NAME, OURS, BASELINE_NAME = "floor", "ours", "baseline"
+OURS_ADAPTIVE = "ours, adaptive"
 SLOW_SECONDS = 20.0
 BASELINE_BARS = {".wav": 10.0, ".flac": 4.0, ".mp3": 4.0, ".m4a": 4.0}
 FLOOR_BARS = {".wav": 3.0, ".flac": 1.5, ".mp3": 1.5, ".m4a": 1.5}
@@ -125,6 +127,8 @@ def print_bars(paths: list[Path], results: Results) -> None:
         for path in paths
     ]
     print(f"| ours / floor | {' | '.join(cells)} |")
+    cells = [bar_cell(results.ratio(OURS_ADAPTIVE, path)) for path in paths]
+    print(f"| {OURS_ADAPTIVE} / ours | {' | '.join(cells)} |")
 
 
 def bar_cell(ratio: float | None, least: float | None = None, most: float | None = None) -> str:
@@ -143,6 +147,7 @@ def commands_of(exe: Path | None, peers: dict[str, str]) -> dict[str, list[str]]
     return {
         FLOOR_NAME: list(FLOOR),
         OURS: server_command(exe),
+        OURS_ADAPTIVE: server_command(exe),
         BASELINE_NAME: list(BASELINE),
         **{name: peer_command(name, python) for name, python in peers.items()},
     }
@@ -180,7 +185,9 @@ def main() -> None:
             for path in progress(paths):
                 write_music(path, Key.parse("A minor"), options.seconds)
         programs = [
-            stack.enter_context(Program(name, command))
+            stack.enter_context(
+                Program(name, command, fields=ADAPTIVE if name == OURS_ADAPTIVE else None)
+            )
             for name, command in commands_of(options.exe, dict(options.peer)).items()
         ]
         results = measure(programs, paths, options.repeats)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parent.parent
 SERVER = (sys.executable, str(ROOT / "openkeyscan_analyzer_server.py"))
 BASELINE = (sys.executable, "-m", "benchmarks.baseline")
 FLOOR = (sys.executable, "-m", "benchmarks.floor")
+ADAPTIVE = {"effort": "adaptive"}
+"""The fields of a request for adaptive analysis."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,17 @@ class Program(Client):
         *,
         cwd: Path = ROOT,
         env: Mapping[str, str] | None = None,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
         """Start it and wait until it is ready; only the last lines of its stderr are shown.
+
+        ``fields`` are added to every request.
 
         Raises:
             SystemExit: it cannot start.
         """
         self.name = name
+        self._fields = fields or {}
         with self._exit_if_it_ended():
             super().__init__(command=command, log=lambda line: None, cwd=cwd, env=env)
 
@@ -105,6 +112,9 @@ class Program(Client):
     def processor_seconds(self) -> float:
         """Processor time of the process and its children so far."""
         return usage(psutil.Process(self.pid)).processor_seconds
+
+    def _send(self, message: Message) -> None:
+        super()._send({**message, **self._fields})
 
     @contextlib.contextmanager
     def _exit_if_it_ended(self) -> Iterator[None]:

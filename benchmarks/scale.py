@@ -3,15 +3,20 @@
 ``python -m benchmarks.scale`` draws every track of the library, simulates a cluster that takes
 blocks of them from one store and loses machines, and prints the time it needs;
 ``python -m benchmarks.scale --measure FOLDER`` measures the rates: it analyses the files of a
-folder one at a time and prints a line of ``RATES`` for each format. [scale.md](scale.md) says which
-of the other numbers are measured, and which are assumed.
+folder one at a time and prints a line of ``RATES`` for each format. With ``--adaptive`` it also
+analyses each file adaptively, and prints the ``--share`` of the work that this takes, for a
+forecast with adaptive analysis. [scale.md](scale.md) says which of the other numbers are measured,
+and which are assumed.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import heapq
 import sys
-from collections import defaultdict, deque
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +121,12 @@ class Simulation:
     lost: float
 
 
-def draw(library: Library, rng: np.random.Generator) -> Blocks:
+Shares = Mapping[str, float]
+"""Core-seconds of adaptive analysis relative to those of full analysis, by format."""
+FULL: Shares = dict.fromkeys(RATES, 1.0)
+
+
+def draw(library: Library, rng: np.random.Generator, shares: Shares = FULL) -> Blocks:
     """Every track of the library, summed by block."""
     seconds, megabytes = [], []
     left = library.tracks
@@ -125,23 +135,30 @@ def draw(library: Library, rng: np.random.Generator) -> Blocks:
         count = min(left, chunk)
         left -= count
         starts = np.arange(0, count, library.block)
-        cost, size = _draw_tracks(library, count, rng)
+        cost, size = _draw_tracks(library, count, rng, shares)
         seconds.append(np.add.reduceat(cost, starts))
         megabytes.append(np.add.reduceat(size, starts))
     return Blocks(np.concatenate(seconds), np.concatenate(megabytes), library.block)
 
 
-def _draw_tracks(library: Library, count: int, rng: np.random.Generator) -> tuple[Seconds, Seconds]:
+def _draw_tracks(
+    library: Library, count: int, rng: np.random.Generator, shares: Shares
+) -> tuple[Seconds, Seconds]:
     rates = list(RATES.values())
-    table = np.array([(r.per_file, r.per_minute, r.spread, r.megabytes) for r in rates])
+    table = np.array(
+        [
+            (r.per_file, r.per_minute, r.spread, r.megabytes, shares[name])
+            for name, r in RATES.items()
+        ]
+    )
     drawn = table[rng.choice(len(rates), count, p=[rate.share for rate in rates])]
-    per_file, per_minute, spread, megabytes = drawn.T
+    per_file, per_minute, spread, megabytes, share = drawn.T
     sigma = library.length_spread
     minutes = library.minutes * np.exp(sigma * rng.standard_normal(count) - sigma**2 / 2)
     nights = rng.random(count) < library.night_share
     minutes[nights] = 60 * 10 ** rng.random(int(nights.sum()))
     noise = np.maximum(0.1, 1 + spread * rng.standard_normal(count))
-    cost = (per_file + per_minute * minutes) * noise
+    cost = (per_file + per_minute * minutes) * noise * share
     cost[rng.random(count) < library.hung_share] = library.timeout
     return cost, minutes * megabytes
 
@@ -219,9 +236,9 @@ class _Run:
         return time + float(self._rng.exponential(3600 * self._cluster.hours_to_loss))
 
 
-def print_forecast(library: Library, seed: int) -> None:
+def print_forecast(library: Library, seed: int, work: Shares) -> None:
     """The library's totals, and a line for each cluster."""
-    blocks = draw(library, np.random.default_rng(seed))
+    blocks = draw(library, np.random.default_rng(seed), work)
     total = blocks.seconds.sum()
     print(f"{library.tracks:,} tracks: {total / 3600:,.0f} core-hours, "
           f"{blocks.megabytes.sum() / 1e6:,.0f} TB read\n")  # fmt: skip
@@ -239,51 +256,50 @@ def print_forecast(library: Library, seed: int) -> None:
         print(f"| {given} | {took} | {cells} |")
 
 
-def measure(folder: Path) -> dict[str, list[tuple[float, float, float]]]:
-    """Minutes of sound, core-seconds of all processes and MB of every file, by extension."""
-    import psutil
+def shares(text: str) -> Shares:
+    """``0.5`` for all formats, or ``mp3=0.5,flac=0.4``; the others are analysed in full.
 
-    from benchmarks.processes import usage
-    from examples.distributed import TIMEOUT, OneByOne
-
-    engine, process = OneByOne(TIMEOUT), psutil.Process()
-    found = defaultdict(list)
-    before = usage(process).processor_seconds
-    for path in sorted(folder.iterdir()):
-        row = engine.row(str(path))
-        after = usage(process).processor_seconds
-        if row["status"] == "success":
-            size = path.stat().st_size / 1e6
-            found[path.suffix[1:]].append((row["duration"] / 60, after - before, size))
-        before = usage(process).processor_seconds  # the measurement itself costs time
+    Raises:
+        argparse.ArgumentTypeError: an unknown format, or a share that is not above 0 and up to 1.
+    """
+    if "=" not in text:
+        return dict.fromkeys(RATES, _share(text))
+    found = dict(FULL)
+    for pair in text.split(","):
+        kind, _, share = pair.partition("=")
+        if kind not in RATES:
+            raise argparse.ArgumentTypeError(f"{kind!r} must be of {', '.join(RATES)}")
+        found[kind] = _share(share)
     return found
 
 
-def print_rates(found: dict[str, list[tuple[float, float, float]]]) -> None:
-    """A linear fit for each format, as in ``RATES``."""
-    print("| format | files | minutes | core-s a file | core-s a minute | spread | MB a minute |")
-    print("|---|---|---|---|---|---|---|")
-    for kind, files in sorted(found.items()):
-        minutes, seconds, megabytes = np.array(files).T
-        per_minute, per_file = np.polyfit(minutes, seconds, 1)
-        spread = (seconds / (per_file + per_minute * minutes)).std()
-        print(f"| {kind} | {len(files)} | {minutes.sum():.0f} | {per_file:.3f} | {per_minute:.4f} "
-              f"| {spread:.2f} | {megabytes.sum() / minutes.sum():.2f} |")  # fmt: skip
+def _share(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) <= 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be a share above 0 and up to 1, not {text!r}")
 
 
 def main() -> int:
     parser = script.parser("scale", __doc__)
     add = parser.add_argument
     add("--measure", type=Path, metavar="FOLDER", help="measure the files of a folder instead")
+    add("--adaptive", action="store_true", help="with --measure: adaptive analysis too")
+    add("--share", type=shares, default=FULL, help="of the work that is done: 0.5, or mp3=0.5,...")
     add("--tracks", type=positive, default=Library.tracks, help="(default: 100 million)")
     add("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.measure is not None:
         if not options.measure.is_dir():
             parser.error(f"{options.measure}: no such folder")
-        print_rates(measure(options.measure))
+        from benchmarks.scale_costs import measure, print_rates, print_shares
+
+        found = measure(options.measure, options.adaptive)
+        print_rates(found)
+        if options.adaptive:
+            print_shares({kind: found[kind] for kind in RATES if kind in found})
     else:
-        print_forecast(Library(tracks=options.tracks), options.seed)
+        print_forecast(Library(tracks=options.tracks), options.seed, options.share)
     return 0
 
 

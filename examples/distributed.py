@@ -7,7 +7,7 @@ and valid on every machine, as must this checkout (``PYTHONPATH``) and ``OUTPUT`
 an object store. A rerun skips the rows already written and repeats unfinished blocks (Ray's
 checkpoints, in ``OUTPUT-done``).
 
-``analyse_partition`` does not depend on Ray: it also works with Spark's ``mapPartitions``.
+``analyse_partition`` does not depend on Ray: ``examples.spark`` runs it on Spark.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from keyscan import AnalysisError
 from keyscan.batch.files import find_files
 from keyscan.batch.results import Failed
 from keyscan.engine.engine import Engine, Outcome, Task
-from keyscan.options import EngineOptions, ModelOptions, WorkerOptions
+from keyscan.options import Effort, EngineOptions, ModelOptions, WorkerOptions
 from keyscan.parser import count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores
 
@@ -38,7 +38,9 @@ TIMEOUT = 120.0  # seconds
 _BOOKKEEPING_CPUS = 2
 
 
-def analyse_partition(paths: Iterable[str], timeout: float = TIMEOUT) -> Iterator[Row]:
+def analyse_partition(
+    paths: Iterable[str], timeout: float = TIMEOUT, effort: Effort = "full"
+) -> Iterator[Row]:
     """Analyse files one after the other; yields exactly one row per file, in their order.
 
     A row has the fields of ``schema``: the result of ``keyscan.analyze``, or ``code`` and ``error``
@@ -50,7 +52,7 @@ def analyse_partition(paths: Iterable[str], timeout: float = TIMEOUT) -> Iterato
     """
     engine = _engine(timeout)
     for path in paths:
-        yield engine.row(path)
+        yield engine.row(path, effort)
 
 
 class OneByOne:
@@ -69,9 +71,9 @@ class OneByOne:
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
         engine.serve(self._tasks.get, lambda _, outcome: self._outcomes.put(outcome))
 
-    def row(self, path: str) -> Row:
+    def row(self, path: str, effort: Effort = "full") -> Row:
         """The row of a file, as in ``schema``."""
-        self._tasks.put(Task(path=path))
+        self._tasks.put(Task(path=path, effort=effort))
         found = self._outcomes.get().result
         if isinstance(found, AnalysisError):
             return {"path": path, "status": "error", "code": found.code, "error": str(found)}
@@ -86,6 +88,7 @@ class OneByOne:
             "tonal": found.tonal,
             "tuning_cents": found.tuning_cents,
             "duration": found.duration,
+            "analysed_seconds": found.analysed_seconds or found.duration,
             "warnings": [warning.code for warning in found.warnings],
         }
 
@@ -98,14 +101,15 @@ def _engine(timeout: float) -> OneByOne:
 class Analyst:
     """The class of a Ray actor: ``analyse_partition`` on a block of the library."""
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, effort: Effort) -> None:
         _engine(timeout)
         self._timeout = timeout
+        self._effort = effort
 
     def __call__(self, block: pa.Table) -> pa.Table:
         import pyarrow as pa
 
-        rows = analyse_partition(block["path"].to_pylist(), self._timeout)
+        rows = analyse_partition(block["path"].to_pylist(), self._timeout, self._effort)
         return pa.Table.from_pylist(list(rows), schema())
 
 
@@ -121,6 +125,7 @@ def schema() -> pa.Schema:
             ("tonal", pa.bool_()),
             ("tuning_cents", pa.float32()),
             ("duration", pa.float64()),
+            ("analysed_seconds", pa.float64()),
             ("warnings", pa.list_(pa.string())),
         ]
     )
@@ -151,7 +156,9 @@ def write_manifest(library: Path, manifest: Path) -> None:
     parquet.write_table(pa.table({"path": pa.array(names, pa.string())}), manifest)
 
 
-def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> None:
+def run(
+    manifest: str, output: str, actors: int, block: int, timeout: float, effort: Effort
+) -> None:
     """Analyse the paths of ``manifest`` that ``output`` lacks, in files of ``block`` rows."""
     import ray  # type: ignore[import-not-found]
     from ray.data.checkpoint import CheckpointConfig  # type: ignore[import-not-found]
@@ -163,7 +170,7 @@ def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> 
     blocks = library.repartition(target_num_rows_per_block=block)
     rows = blocks.map_batches(
         Analyst,
-        fn_constructor_args=[timeout],
+        fn_constructor_args=[timeout, effort],
         batch_size=None,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=actors),
@@ -172,16 +179,43 @@ def run(manifest: str, output: str, actors: int, block: int, timeout: float) -> 
     rows.write_parquet(output, mode="append")
 
 
-def main() -> int:
-    """Returns the exit code 0: every track has a row."""
+def command_line(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of ``python -m examples.NAME``, with the arguments that Ray and Spark share."""
     parser = argparse.ArgumentParser(
-        prog="examples.distributed",
-        description=__doc__,
+        prog=f"examples.{name}",
+        description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("library", help="a folder, a text file of paths, or Parquet with a column 'path'")
     add("output", help="the folder for the rows")
+    add("--block", type=count, default=200, help="tracks per file (default: %(default)s)")
+    add("--timeout", type=seconds, default=TIMEOUT, help="seconds per file (default: %(default)g)")
+    add(
+        "--effort",
+        choices=get_args(Effort),
+        default="full",
+        help="adaptive: analyse parts of a file while they suffice (default: %(default)s)",
+    )
+    return parser
+
+
+def manifest_of(library: str, output: str, parser: argparse.ArgumentParser) -> str:
+    """The Parquet with the paths of ``library``, which is written beside ``output`` if needed."""
+    if library.endswith(".parquet"):
+        return library
+    manifest = f"{output}-manifest.parquet"
+    try:
+        write_manifest(Path(library), Path(manifest))
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
+    return manifest
+
+
+def main() -> int:
+    """Returns the exit code 0: every track has a row."""
+    parser = command_line("distributed", __doc__)
+    add = parser.add_argument
     add("--address", default="local", help="address of a Ray cluster (default: this machine)")
     add(
         "--actors",
@@ -189,18 +223,10 @@ def main() -> int:
         default=usable_cores(),
         help="processes, one CPU each (default: %(default)s)",
     )
-    add("--block", type=count, default=200, help="tracks per file (default: %(default)s)")
-    add("--timeout", type=seconds, default=TIMEOUT, help="seconds per file (default: %(default)g)")
     options = parser.parse_args()
     if any(find_spec(name) is None for name in ("ray", "pyarrow")):
         parser.error("Ray Data is needed: pipenv sync --categories distributed")
-    manifest = options.library
-    if not manifest.endswith(".parquet"):
-        manifest = f"{options.output}-manifest.parquet"
-        try:
-            write_manifest(Path(options.library), Path(manifest))
-        except OSError as error:
-            parser.error(f"{error.filename}: {error.strerror}")
+    manifest = manifest_of(options.library, options.output, parser)
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no statistics are sent
@@ -208,7 +234,7 @@ def main() -> int:
         ray.init("local", num_cpus=options.actors + _BOOKKEEPING_CPUS, include_dashboard=False)
     else:
         ray.init(options.address)
-    run(manifest, options.output, options.actors, options.block, options.timeout)
+    run(manifest, options.output, options.actors, options.block, options.timeout, options.effort)
     return 0
 
 

@@ -1,4 +1,6 @@
-"""The example for many machines: its work on a partition, with Ray, and what is foretold of it."""
+"""The examples for many machines: their work on a partition, with Ray and with Spark, and the
+forecast of its time.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 
 import numpy as np
 import pytest
 
-from benchmarks.scale import Cluster, Library, draw, on_a_core, simulate
-from examples.distributed import analyse_partition
+from benchmarks.scale import FULL, RATES, Cluster, Library, draw, on_a_core, shares, simulate
+from benchmarks.scale_costs import Cost, measure, print_shares
+from examples.distributed import analyse_partition, schema
 from keyscan import analyze
 from tests.server_process import ROOT
 
@@ -42,7 +46,8 @@ def test_a_partition_has_a_row_for_every_track_whatever_it_does(track, tmp_path,
         "path": str(track), "status": "success", "code": "ok", "camelot": "11A", "open_key": "4m",
         "key": "F# minor/Gb minor", "confidence": pytest.approx(analysis.confidence, abs=1e-6),
         "tonal": True, "tuning_cents": pytest.approx(analysis.tuning_cents, abs=1e-3),
-        "duration": analysis.duration, "warnings": [],
+        "duration": analysis.duration, "analysed_seconds": analysis.analysed_seconds,
+        "warnings": [],
     }  # fmt: skip
     assert [row["path"] for row in bad] == paths[1:-1]
     assert [row["code"] for row in bad] == [
@@ -52,40 +57,75 @@ def test_a_partition_has_a_row_for_every_track_whatever_it_does(track, tmp_path,
     assert all(row["status"] == "error" and row["error"] for row in bad)
 
 
-def run(library, output):
-    command = [sys.executable, "-m", "examples.distributed", library, output]
-    options = ["--actors", "2", "--block", "2", "--timeout", "5"]
-    done = subprocess.run(
+def run(module, library, output, *options):
+    command = [sys.executable, "-m", f"examples.{module}", library, output]
+    options = [*options, "--block", "2", "--timeout", "5", "--effort", "adaptive"]
+    return subprocess.run(
         [*map(str, command), *options], cwd=ROOT, capture_output=True, text=True, timeout=280
     )
+
+
+def run_ray(library, output):
+    done = run("distributed", library, output, "--actors", "2")
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def music(track, tmp_path, faults):
+    """A folder of three good files and two bad ones."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for name in ("a.flac", "b.flac", "c.flac"):
+        shutil.copy(track, folder / name)
+    (folder / "segfault.mp3").write_bytes(b"never opened")
+    (folder / "text.mp3").write_text("no music")
+    return folder
+
+
+CODES = [("a", "ok"), ("b", "ok"), ("c", "ok"), ("segfault", "decoder_crashed"),
+         ("text", "unsupported_format")]  # fmt: skip
+
+
+@pytest.mark.timeout(600)  # two runs
 @pytest.mark.skipif(sys.platform == "win32", reason="Ray runs on Linux and macOS")
-def test_ray_writes_a_row_a_track_and_a_rerun_what_is_missing(track, tmp_path, faults):
+def test_ray_writes_a_row_a_track_and_a_rerun_what_is_missing(music, tmp_path):
     pytest.importorskip("ray")
     from pyarrow import parquet
 
-    music, output = tmp_path / "music", tmp_path / "rows"
-    music.mkdir()
-    for name in ("a.flac", "b.flac", "c.flac"):
-        shutil.copy(track, music / name)
-    (music / "segfault.mp3").write_bytes(b"never opened")
-    (music / "text.mp3").write_text("no music")
-    run(music, output)
-    expected = {"a": "ok", "b": "ok", "c": "ok", "segfault": "decoder_crashed",
-                "text": "unsupported_format"}  # fmt: skip
-    assert codes(parquet.read_table(output)) == sorted(expected.items())
+    output = tmp_path / "rows"
+    run_ray(music, output)
+    assert codes(parquet.read_table(output)) == CODES
     before = {file: file.stat().st_mtime_ns for file in output.iterdir()}
     list_of_paths = tmp_path / "library.txt"
     lines = [str(file) for file in sorted(music.iterdir())]
     list_of_paths.write_bytes("\r\n".join([*lines, "", "/no/such.mp3", "/no/such.mp3"]).encode())
-    run(list_of_paths, output)
+    run_ray(list_of_paths, output)
     rows = parquet.read_table(output)
-    assert codes(rows) == sorted([*expected.items(), ("such", "file_not_found")])
+    assert codes(rows) == sorted([*CODES, ("such", "file_not_found")])
     assert {file: file.stat().st_mtime_ns for file in before} == before
     keys = {row["camelot"] for row in rows.to_pylist() if row["status"] == "success"}
     assert keys == {"11A"}
+
+
+@pytest.mark.timeout(600)  # two runs
+@pytest.mark.skipif(sys.platform == "win32", reason="Spark needs Hadoop's programs on Windows")
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs a Java runtime")
+def test_spark_writes_the_same_rows(music, tmp_path):
+    pytest.importorskip("pyspark")
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    output = tmp_path / "rows"
+    done = run("spark", music, output, "--master", "local[2]")
+    assert done.returncode == 0, done.stderr
+    rows = parquet.read_table(output)
+    assert codes(rows) == CODES
+    paths = sorted(map(str, music.iterdir()))
+    expected = pa.Table.from_pylist(list(analyse_partition(paths, effort="adaptive")), schema())
+    assert rows.replace_schema_metadata().sort_by("path") == expected
+    again = run("spark", music, output, "--master", "local[2]")
+    assert again.returncode == 2
+    assert "already exists" in again.stderr
 
 
 def codes(table):
@@ -144,3 +184,37 @@ def test_a_store_gives_no_more_than_it_has():
     seconds = on_a_core(blocks, slow)
     assert (seconds >= on_a_core(blocks, CLUSTER)).all()
     assert outcome(seconds, slow).wall >= blocks.megabytes.sum() / 10.0
+
+
+def test_adaptive_analysis_takes_its_share_of_the_work_and_reads_as_much():
+    never_hangs = Library(tracks=50_010, hung_share=0.0)
+    full = drawn(library=never_hangs)
+    half = draw(never_hangs, np.random.default_rng(0), shares("0.5"))
+    assert half.seconds == pytest.approx(full.seconds / 2)
+    assert np.array_equal(half.megabytes, full.megabytes)
+    only_mp3 = draw(never_hangs, np.random.default_rng(0), shares("mp3=0.5"))
+    of_mp3 = 1 - only_mp3.seconds.sum() / full.seconds.sum()
+    cost = {kind: rate.share * (rate.per_file + 4.5 * rate.per_minute)
+            for kind, rate in RATES.items()}  # fmt: skip
+    assert of_mp3 == pytest.approx(cost["mp3"] / sum(cost.values()) / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("text", ["0", "1.1", "nan", "x", "mp3=", "mp3=2", "xyz=0.5", "mp3=0.5,"])
+def test_a_share_that_cannot_be_is_refused(text):
+    with pytest.raises(ArgumentTypeError):
+        shares(text)
+
+
+def test_measured_shares_are_the_option_of_the_forecast(track, tmp_path, capsys):
+    shutil.copy(track, tmp_path / "a.flac")
+    (tmp_path / "text.mp3").write_text("no music")
+    found = measure(tmp_path, adaptive=True)
+    assert list(found) == ["flac"]
+    (cost,) = found["flac"]
+    assert cost.minutes == pytest.approx(10 / 60)
+    assert min(cost.seconds, cost.adaptive) > 0
+    print_shares({"flac": [Cost(1.0, 3.0, 5.0, 1.0), Cost(1.0, 1.0, 5.0, 1.0)],
+                  "ogg": [Cost(1.0, 1.0, 1.0, 1.2)]})  # fmt: skip
+    option = capsys.readouterr().out.splitlines()[-1]
+    assert option == "--share flac=0.500,ogg=1.000"
+    assert shares(option.removeprefix("--share ")) == {**FULL, "flac": 0.5}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.library import dealt
+from benchmarks.library import dealt, write_library
 from benchmarks.music import EXTENSIONS, write_music
 from benchmarks.peers import SLOW_SECONDS, Results, bar_cell, measure, print_seconds
-from benchmarks.programs import BASELINE, FLOOR, Program
+from benchmarks.programs import ADAPTIVE, BASELINE, FLOOR, Program, peer_command
 from keyscan import analyze
 from keyscan.keys import Key
 from tests.server_process import ROOT
@@ -97,12 +98,42 @@ def test_one_file_side_by_side():
     result = run("-m", "benchmarks.peers", "--seconds", "20", "--repeats", "1")
     assert result.returncode == 0, result.stderr
     table = rows(result.stdout)
-    for name in ("floor", "ours", "baseline", "baseline / ours", "ours / floor"):
+    for name in (
+        "floor",
+        "ours",
+        "ours, adaptive",
+        "baseline",
+        "baseline / ours",
+        "ours / floor",
+        "ours, adaptive / ours",
+    ):
         assert len(table[name]) == len(EXTENSIONS)
         assert all(float(cell.split()[0]) > 0 for cell in table[name]), name
     assert "at least 10: " in table["baseline / ours"][0]
     assert "at most 3: " in table["ours / floor"][0]
     assert "- not measured: essentia, madmom" in result.stdout
+
+
+def test_fields_are_part_of_every_request():
+    code = """
+import json
+print('{"type": "ready"}', flush=True)
+while line := input():
+    request = json.loads(line)
+    print(json.dumps({"id": request["id"], "status": "success", "key": request.get("effort")}))
+"""
+    for fields, expected in ((None, None), (ADAPTIVE, "adaptive")):
+        with Program("echo", [sys.executable, "-u", "-c", code], fields=fields) as program:
+            answers = program.ask_all([Path("a.mp3"), Path("b.mp3")])
+            assert [answer.key for answer in answers] == [expected, expected]
+
+
+@pytest.mark.skipif(not Path("/usr/include/qm-dsp").exists(), reason="needs libqm-dsp-dev")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+def test_the_adapter_of_qm_dsp_finds_the_key(music):
+    with Program("qm-dsp", peer_command("qm-dsp", sys.executable)) as program:
+        assert {program.ask(path).key for path in music} == {"F# minor"}
+        assert "no such file.wav" in program.ask(Path("no such file.wav")).error
 
 
 def test_a_program_that_ends_is_named_with_its_last_words(tmp_path):
@@ -138,16 +169,32 @@ def test_a_peer_without_its_python_is_refused_at_once():
 
 def test_a_library_side_by_side():
     """On one core there is one baseline, and only one slow compilation by numba."""
-    options = ["--tracks", "5", "--shortest", "10", "--longest", "15"]
-    result = run("-m", "benchmarks.library", *options, one_core=True)
+    options = ["--tracks", "5", "--shortest", "10", "--longest", "15", "--formats", "wav,m4a"]
+    result = run("-m", "benchmarks.library", *options, "--adaptive", one_core=True)
     assert result.returncode == 0, result.stderr
     table = rows(result.stdout)
-    for name in ("ours, one core", "ours, all cores", "baseline", "baseline, a process a core"):
+    for name in (
+        "ours, one core",
+        "ours, all cores",
+        "ours, all cores, adaptive",
+        "baseline",
+        "baseline, a process a core",
+    ):
         seconds, rate, processor = map(float, table[name])
         assert rate == pytest.approx(5 / seconds, rel=0.2), name
         assert 0 < 5 * processor < 1.5 * seconds, name
     assert "at least 1.8: " in table["ours, all cores / ours, one core"][0]
     assert "at least 6: " in table["ours, all cores / baseline"][0]
+    assert "at most 0.55: " in table["processor seconds"][0]
+
+
+def test_a_library_has_the_formats_that_are_asked_for(tmp_path):
+    paths = write_library(tmp_path, 3, 6.0, 8.0, ("mp3", "flac"))
+    assert [path.name for path in paths] == ["0.mp3", "1.flac", "2.mp3"]
+    assert all(6.0 <= analyze(path).duration <= 8.1 for path in paths)
+    wrong = run("-m", "benchmarks.library", "--formats", "mp3,xyz")
+    assert wrong.returncode == 2
+    assert "xyz: must be of wav,flac,ogg,mp3,m4a" in wrong.stderr
 
 
 def test_a_library_is_dealt_to_several_processes(music, tmp_path):
