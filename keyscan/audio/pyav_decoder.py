@@ -151,7 +151,9 @@ class PyavDecoder:
         """See ``Decoder.part``; of one stream only."""
         if self._begin is None:
             self._begin = next((_seconds(frame) for frame in self._frames()), math.nan)
-        if math.isnan(self._begin) or not self._seek(max(self._begin + start - _RUN_UP, 0)):
+        before = self._begin + start - _RUN_UP
+        # what primes a decoder may lie before time 0, where some demuxers refuse to go
+        if math.isnan(before) or not (self._seek(before) or self._seek(0)):
             return
         frames = self._all_frames()
         head = next(frames, None)
