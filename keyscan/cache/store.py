@@ -19,7 +19,7 @@ from keyscan.errors import CacheBusy, CacheError, NoCache, NotACache
 
 log = logging.getLogger(__name__)
 
-ENGINE = 3
+ENGINE = 4
 """To be raised when the same file gets another answer or record from the same ``__version__``."""
 PATIENCE = 10.0
 """Seconds to wait for a locked cache before the log says so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import queue
@@ -65,9 +66,9 @@ class Outcome:
 class Engine:
     """As many worker processes as there is work for, each with a thread of this process.
 
-    The order of calls: ``Engine(...)`` starts the first worker process, ``load()`` the model
-    meanwhile; ``serve()`` starts the threads; ``kill()`` and ``close()`` end it. In a program that
-    goes on without it, ``join()`` comes after ``kill()``.
+    ``Engine(...)`` starts the first worker process. ``load()`` and ``serve()`` may come in either
+    order: with ``serve()`` first, files are decoded while torch is imported. ``kill()`` and
+    ``close()`` end it. In a program that goes on without it, ``join()`` comes after ``kill()``.
     """
 
     def __init__(
@@ -102,7 +103,8 @@ class Engine:
         self._working = 0  # threads of workers
         self._killed = False
         self._run_worker: Callable[[Worker], None] | None = None
-        self._first: Future[Worker] = Future()
+        self._first: Future[None] = Future()
+        self._loaded: Future[None] = Future()
         first = self._new_worker()
         self._start_thread("first worker", partial(self._start_first, first))
 
@@ -120,6 +122,8 @@ class Engine:
             self._on_startup(name, now - start)
             start = now
 
+        if not self._embedded:
+            gc.disable()  # while torch is imported, it would search ever more and find nothing
         from keyscan.model import network  # noqa: F401 - imports torch
 
         measured("import torch")
@@ -137,6 +141,9 @@ class Engine:
         if not self._embedded:
             keep_freed_memory()
         model.warm_up()
+        if not self._embedded:
+            gc.freeze()  # what is loaded stays: later collections pass over it
+            gc.enable()
         give_back_freed_memory()
         measured("warm-up")
         if self._database is not None:
@@ -150,6 +157,7 @@ class Engine:
             self._first.result()
         except WorkerFailed as error:
             raise StartFailed(str(error)) from error
+        self._loaded.set_result(None)
         return model.info
 
     def serve(
@@ -161,16 +169,18 @@ class Engine:
 
         Args:
             next_task: waits for a task; None: there will be no other. Worker threads call it.
-            on_done: is called once for each task, by the model's thread; it must not raise.
+            on_done: is called once for each task, by the model's thread, after ``load``; it must
+                not raise.
         """
         inbox: queue.Queue[tuple[AnyTask, _Found, float] | None] = queue.Queue(2 * self.size)
 
         def run_worker(worker: Worker) -> None:
             try:
                 while not self._killed:
-                    self._ensure_alive(worker)
+                    if self._first.done():
+                        self._ensure_alive(worker)
                     task = next_task()
-                    if task is None:
+                    if task is None or self._first.exception():  # which ``load`` raises
                         return
                     since = time.perf_counter()
                     inbox.put((task, self._decode(worker, task), since))  # bounds the spectrograms
@@ -186,6 +196,7 @@ class Engine:
                 from keyscan.model.own_thread import use_one_core
 
                 use_one_core()
+            self._loaded.result()
             while (item := inbox.get()) is not None:
                 task, found, since = item
                 if not self._killed:
@@ -193,7 +204,7 @@ class Engine:
 
         self._run_worker = run_worker
         self._start_thread("model", run_model)
-        self._work(self._first.result())
+        self._work(self._workers[0])
 
     def grow(self) -> None:
         """Add a worker if there are fewer than allowed."""
@@ -252,7 +263,7 @@ class Engine:
     def _start_first(self, worker: Worker) -> None:
         try:
             self._start(worker)
-            self._first.set_result(worker)
+            self._first.set_result(None)
         except BaseException as error:
             self._first.set_exception(error)
 
@@ -292,10 +303,12 @@ class Engine:
 
     def _decode(self, worker: Worker, task: Task) -> _Found:
         """What the worker's process makes of a task; tried twice if the process was dead."""
-        settings = None if self._store is None else self._store.settings_of(task.stream)
-        work = Work(
-            task.path, settings, task.spectrogram, task.stream, mean_only=self._model.mean_only
-        )
+        settings, mean_only = None, False  # as the packaged model without a cache has it
+        if self._database is not None or self._options.model.path is not None:
+            self._loaded.result()
+            mean_only = self._model.mean_only
+            settings = None if self._store is None else self._store.settings_of(task.stream)
+        work = Work(task.path, settings, task.spectrogram, task.stream, mean_only=mean_only)
         try:
             try:
                 return worker.run(work, task.cancelled)
