@@ -180,6 +180,8 @@ def main() -> int:
     parser.add_argument("--cold", action="store_true", help="measure cold starts as well (Linux)")
     parser.add_argument("--rounds", type=positive, default=7, help="rounds of all programs")
     options = parser.parse_args()
+    if options.cold and not hasattr(os, "posix_fadvise"):
+        parser.error("--cold: this system cannot drop pages")
     exe = options.exe and options.exe.absolute()
     started = programs(options.file.absolute(), exe)
     folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]

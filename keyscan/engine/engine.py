@@ -177,7 +177,7 @@ class Engine:
         def run_worker(worker: Worker) -> None:
             try:
                 while not self._killed:
-                    if self._first.done():
+                    if self._first.done() and not self._first.exception():
                         self._ensure_alive(worker)
                     task = next_task()
                     if task is None or self._first.exception():  # which ``load`` raises
