@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from keyscan import AnalysisError
 from keyscan.batch.files import find_files
 from keyscan.batch.results import Failed
-from keyscan.engine.engine import Engine, Outcome, Task
+from keyscan.engine.engine import Engine
+from keyscan.engine.task import Outcome, Task
 from keyscan.options import Effort, EngineOptions, ModelOptions, WorkerOptions
 from keyscan.parser import count, seconds
 from keyscan.runtime import THREAD_VARIABLES, usable_cores

@@ -99,8 +99,8 @@ def start_engine(
         from keyscan.engine.engine import Engine
 
         engine = Engine(options, report)
-        on_engine(engine)
         try:
+            on_engine(engine)
             return engine, engine.load()
         except BaseException:
             engine.kill()  # its process would complain that this one is gone
@@ -141,25 +141,32 @@ def _start_server(
     Raises:
         StartFailed: it cannot start.
     """
-    engine, model = start_engine(options.engine, _end_on_signals)
-    with loading():
+    servers: list[Server] = []
+
+    def listen(engine: Engine) -> None:
+        _end_on_signals(engine)
         from keyscan.server.server import Server
 
         server = Server(
             engine,
-            model,
             options,
             read=lambda count: read_some(requests, count),
             write=lambda line: write_all(replies, line),
         )
+        server.listen()
+        servers.append(server)
 
-        def stop(number: int) -> None:
-            stopped_by.append(number)
-            server.stop()
+    _, model = start_engine(options.engine, listen)
+    server = servers[0]
 
-        _on_signals(stop)
-        server.start()
-        return server
+    def stop(number: int) -> None:
+        stopped_by.append(number)
+        server.stop()
+
+    _on_signals(stop)
+    with loading():
+        server.start(model)
+    return server
 
 
 def _analyze(arguments: Sequence[str]) -> int:

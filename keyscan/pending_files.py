@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from keyscan.analysis import Analysis
-from keyscan.engine.engine import Outcome, Task
+from keyscan.engine.task import Outcome, Task
 
 
 @dataclass(eq=False, kw_only=True)

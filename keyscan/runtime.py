@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from keyscan.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from keyscan.engine.engine import Outcome
+    from keyscan.engine.task import Outcome
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

@@ -75,6 +75,16 @@ def test_what_the_cache_saves_is_measured_on_files_that_differ():
     assert names[-1] == "50"
 
 
+def test_the_first_answer_is_measured_with_every_step_before_it(track):
+    result = run("first_answer", "--rounds", "1", str(track))
+    assert result.stderr == ""
+    table, steps = result.stdout.split("seconds from the spawn")
+    assert [row[1] for row in rows(table)] == ["import torch", "server", "analyze"]
+    moments = {name: cells for name, *cells in rows(steps)}
+    assert moments["ready"][0] <= moments["the first key"][0]
+    assert all(moments["seconds of decoding, meanwhile"])
+
+
 @pytest.mark.parametrize("seconds", [10.0, 120.0])
 @pytest.mark.parametrize("extension", WRITERS)
 def test_files_have_the_length_they_are_called_by(extension, seconds, tmp_path):

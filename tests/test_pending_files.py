@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, wait
 import pytest
 
 from keyscan.analysis import Analysis, Segment, Timeline
-from keyscan.engine.engine import Outcome
+from keyscan.engine.task import Outcome
 from keyscan.errors import Silent
 from keyscan.keys import Key
 from keyscan.pending_files import FileTask, PendingFiles

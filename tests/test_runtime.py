@@ -13,7 +13,7 @@ import pytest
 
 from keyscan import runtime
 from keyscan.analysis import Analysis
-from keyscan.engine.engine import Outcome
+from keyscan.engine.task import Outcome
 from keyscan.keys import KEYS
 from keyscan.runtime import THREAD_VARIABLES, add_library_folders, file_table, pin_threads
 

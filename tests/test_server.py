@@ -63,6 +63,24 @@ def test_ready_success_and_a_clean_end(server, track):
     assert server.stderr == b""
 
 
+def test_what_comes_before_ready_is_answered_after_it(track):
+    early = [
+        *(request("dropped", track), {"type": "reset"}, request("kept", track)),
+        *({"type": "ping", "id": "p"}, b"no request\n"),
+    ]
+    with ServerProcess("-w", "1", wait=False) as server:
+        for message in early:
+            server.send(message)
+        ready, *others = server.finish()
+    assert (ready["type"], ready["generation"]) == ("ready", 0)
+    assert others[0] == {"type": "reset_complete", "generation": 1}
+    (kept,) = (message for message in others if message.get("id") == "kept")
+    assert (kept["camelot"], kept["generation"]) == ("11A", 1)
+    kinds = {message.get("type", message.get("code")) for message in others}
+    assert kinds == {"reset_complete", "reset_idle", "ok", "pong", "bad_request"}
+    assert "dropped" not in [message.get("id") for message in others]
+
+
 def test_stderr_says_ready_when_ready_is_out():
     pipe = subprocess.PIPE
     with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import queue
 import signal
@@ -23,7 +24,8 @@ from keyscan.analysis import Analysis
 from keyscan.batch.files import find_files
 from keyscan.batch.results import Failed, Result, Skipped
 from keyscan.batch.targets import check_targets
-from keyscan.engine.engine import Engine, Outcome, Task
+from keyscan.engine.engine import Engine
+from keyscan.engine.task import Outcome, Task
 from keyscan.errors import AnalysisError, StartFailed
 from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, EngineOptions
@@ -34,7 +36,7 @@ from keyscan.tagging.tagger import Tagger, change_line, open_tagger
 from keyscan.terminal import Paint, shows_colours, terminal_width, wrapped
 
 StartEngine = Callable[[EngineOptions, Callable[[Engine], None]], tuple[Engine, object]]
-"""Gives an engine that is loaded; calls back as soon as the engine has a process to end."""
+"""Gives an engine that is loaded; calls back before, when the engine has a process to end."""
 
 _BAR = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}"
 _BARS = {  # by the columns that each needs
@@ -84,7 +86,7 @@ class Progress:
         )  # fmt: skip
 
     def begin(self) -> None:
-        """Draw the bar: the first file starts now, and the time until here is not in the rate."""
+        """Draw the bar: files get done from now on, and the time until here is not in the rate."""
         self._bar.unpause()
         self.tick()
 
@@ -156,7 +158,7 @@ class Batch:
     Attributes:
         found: paths of files, and folders that cannot be read.
         skipped: how much was left out.
-        seconds: from the first file to the last.
+        seconds: from the start of the first file to the end of the last.
         track: the single file that the picture shows, with timeline and spectrogram.
         signal: the number of the first signal.
     """
@@ -171,6 +173,7 @@ class Batch:
         self._progress = progress
         self._results: dict[int, Result] = {}  # by their place in ``found``
         self._done: queue.SimpleQueue[tuple[_FileTask, Outcome] | None] = queue.SimpleQueue()
+        self._since = math.inf  # when a worker took the first file
         self._begun = self._works = False
         self._engine: Engine | None = None
         self._tagger: Tagger | None = None
@@ -245,23 +248,21 @@ class Batch:
                 waiting.append((place, found))
         if not waiting:
             return
-        engine, _ = start_engine(self._options.engine, self._own)
+        left = len(waiting)
+        engine, _ = start_engine(self._options.engine, partial(self._feed, waiting))
         self._progress.begin()
-        since = time.monotonic()
         try:
             self._works = True
-            self._feed(engine, waiting)
+            self._collect(left)
         finally:
             self._works = False
-            self.seconds = time.monotonic() - since
+            self.seconds = max(0.0, time.perf_counter() - self._since)
             engine.kill()
         engine.close(_LAST_ROWS_SECONDS if self.signal is None else _HURRIED_SECONDS)
 
-    def _own(self, engine: Engine) -> None:
+    def _feed(self, waiting: deque[tuple[int, str]], engine: Engine) -> None:
+        """Have ``engine`` analyse the ``waiting`` files."""
         self._engine = engine
-
-    def _feed(self, engine: Engine, waiting: deque[tuple[int, str]]) -> None:
-        """Have ``engine`` analyse the ``waiting`` files, and keep the results."""
         options, left = self._options, len(waiting)
         is_drawn = options.plot is not None and is_one_file(options.paths, len(self.found))
         timeline = options.timeline or is_drawn or options.html is not None
@@ -283,6 +284,9 @@ class Batch:
         engine.serve(next_task, lambda task, outcome: self._done.put((task, outcome)))
         for _ in range(min(engine.size, left) - 1):
             engine.grow()
+
+    def _collect(self, left: int) -> None:
+        """Keep the results of as many files, or of those that are done before a signal."""
         while left:
             try:
                 finished = self._done.get(timeout=_TICK_SECONDS)
@@ -295,6 +299,7 @@ class Batch:
             self._take(*finished)
 
     def _take(self, task: _FileTask, outcome: Outcome) -> None:
+        self._since = min(self._since, outcome.since)
         result = outcome.result
         if profiling_enabled():
             STDERR.write(file_table(task.path, outcome))

@@ -2,80 +2,46 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+import gc
 import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from keyscan.analysis import Analysis
-from keyscan.audio.source import SourceFile
-from keyscan.cache.lookup import FileRow, Identified, Known, Stamp, content_digest
+from keyscan.cache.lookup import Known
 from keyscan.engine.messages import Work
 from keyscan.engine.supervisor import Supervisor
+from keyscan.engine.task import Outcome, Task
 from keyscan.engine.worker import Worker
-from keyscan.errors import AnalysisError, Cancelled, InternalError, StartFailed, WorkerFailed
-from keyscan.options import Effort, EngineOptions
-from keyscan.runtime import Stages, give_back_freed_memory, keep_freed_memory
+from keyscan.errors import AnalysisError, InternalError, StartFailed, WorkerFailed
+from keyscan.options import EngineOptions
+from keyscan.runtime import give_back_freed_memory, keep_freed_memory
 from keyscan.spectrogram.constant_q import Features
 
-if TYPE_CHECKING:  # torch and sqlite3
-    from keyscan.cache.store import ResultStore
+if TYPE_CHECKING:  # torch
+    from keyscan.engine.answers import Answers
     from keyscan.model.checkpoint import ModelInfo
 
 log = logging.getLogger(__name__)
 
 _START_PAUSES = (0.0, 0.5, 2.0)  # seconds before each try to start a worker process
 
-
-@dataclass(eq=False, kw_only=True)
-class Task:
-    """A file to analyse, until ``cancelled`` is set.
-
-    ``timeline`` and ``spectrogram`` say whether the ``Analysis`` needs them, ``stream`` which audio
-    stream it is of; None: any. ``effort``: whether parts of a track will do where they are certain;
-    a timeline or a spectrogram is always that of the whole.
-    """
-
-    path: str
-    timeline: bool = False
-    spectrogram: bool = False
-    stream: int | None = None
-    effort: Effort = "full"
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def in_parts(self) -> bool:
-        """Whether parts of the track will do."""
-        return self.effort == "adaptive" and not (self.timeline or self.spectrogram)
-
-
 AnyTask = TypeVar("AnyTask", bound=Task)
 _Found = Features | Known | AnalysisError
 _Verdict = Future[bool]  # whether the parts of a track were certain
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a task; ``seconds`` by stage; a worker took it at ``since`` (perf_counter)."""
-
-    result: Analysis | AnalysisError
-    seconds: Mapping[str, float]
-    since: float
-
-
 class Engine:
     """As many worker processes as there is work for, each with a thread of this process.
 
-    The order of calls: ``Engine(...)`` starts the first worker process, ``load()`` the model
-    meanwhile; ``serve()`` starts the threads; ``kill()`` and ``close()`` end it. In a program that
-    goes on without it, ``join()`` comes after ``kill()``.
+    ``Engine(...)`` starts the first worker process. ``load()`` and ``serve()`` may come in either
+    order: with ``serve()`` first, files are decoded while torch is imported. ``kill()`` and
+    ``close()`` end it. In a program that goes on without it, ``join()`` comes after ``kill()``.
     """
 
     def __init__(
@@ -102,7 +68,7 @@ class Engine:
             from keyscan.cache.store import open_database  # and with it sqlite3
 
             self._database = open_database(options.cache)
-        self._store: ResultStore | None = None
+        self._answers: Answers
         self._supervisor = Supervisor()
         self._lock = threading.RLock()  # a signal handler may interrupt its owner
         self._workers: list[Worker] = []
@@ -110,7 +76,8 @@ class Engine:
         self._working = 0  # threads of workers
         self._killed = False
         self._run_worker: Callable[[Worker], None] | None = None
-        self._first: Future[Worker] = Future()
+        self._first: Future[None] = Future()
+        self._loaded: Future[None] = Future()
         first = self._new_worker()
         self._start_thread("first worker", partial(self._start_first, first))
 
@@ -128,9 +95,12 @@ class Engine:
             self._on_startup(name, now - start)
             start = now
 
+        if not self._embedded:
+            gc.disable()  # while torch is imported, it would search ever more and find nothing
         from keyscan.model import network  # noqa: F401 - imports torch
 
         measured("import torch")
+        from keyscan.engine.answers import Answers
         from keyscan.model.checkpoint import configure_torch, load_model
         from keyscan.model.own_thread import use_one_core
 
@@ -140,24 +110,30 @@ class Engine:
             use_one_core()
         else:
             configure_torch(settings)
-        self._model = model = load_model(settings.path, settings.device)
+        model = load_model(settings.path, settings.device)
         measured("model load")
         if not self._embedded:
             keep_freed_memory()
         model.warm_up()
+        if not self._embedded:
+            gc.freeze()  # what is loaded stays: later collections pass over it
+            gc.enable()
         give_back_freed_memory()
         measured("warm-up")
+        store = None
         if self._database is not None:
             from keyscan.cache.store import ResultStore, settings_digest
 
             digest = settings_digest(
                 model.info.sha256, model.device.type, settings.precision, self._options.worker.cqt
             )
-            self._store = ResultStore(self._database, digest)
+            store = ResultStore(self._database, digest)
+        self._answers = Answers(model, store)
         try:
             self._first.result()
         except WorkerFailed as error:
             raise StartFailed(str(error)) from error
+        self._loaded.set_result(None)
         return model.info
 
     def serve(
@@ -169,7 +145,8 @@ class Engine:
 
         Args:
             next_task: waits for a task; None: there will be no other. Worker threads call it.
-            on_done: is called once for each task, by the model's thread; it must not raise.
+            on_done: is called once for each task, by the model's thread, after ``load``; it must
+                not raise.
         """
         inbox: queue.Queue[tuple[AnyTask, _Found, float, _Verdict | None] | None]
         inbox = queue.Queue(2 * self.size)  # bounds the spectrograms
@@ -177,9 +154,10 @@ class Engine:
         def run_worker(worker: Worker) -> None:
             try:
                 while not self._killed:
-                    self._ensure_alive(worker)
+                    if self._first.done() and not self._first.exception():
+                        self._ensure_alive(worker)
                     task = next_task()
-                    if task is None:
+                    if task is None or self._first.exception():  # which ``load`` raises
                         return
                     since = time.perf_counter()
                     found = self._decode(worker, task)
@@ -202,9 +180,10 @@ class Engine:
                 from keyscan.model.own_thread import use_one_core
 
                 use_one_core()
+            self._loaded.result()
             while (item := inbox.get()) is not None:
                 task, found, since, verdict = item
-                outcome = None if self._killed else self._finish(task, found, since)
+                outcome = None if self._killed else self._answers.outcome(task, found, since)
                 if outcome is not None:
                     on_done(task, outcome)
                 if verdict is not None:
@@ -212,7 +191,7 @@ class Engine:
 
         self._run_worker = run_worker
         self._start_thread("model", run_model)
-        self._work(self._first.result())
+        self._work(self._workers[0])
 
     def grow(self) -> None:
         """Add a worker if there are fewer than allowed."""
@@ -247,28 +226,12 @@ class Engine:
 
     def close(self, timeout: float) -> None:
         """Write what the cache still has to keep, in ``timeout`` seconds at most."""
-        if self._store is not None:
-            self._store.close(timeout)
+        if self._loaded.done():
+            self._answers.close(timeout)
 
     def keep_again(self, analysis: Analysis, stream: int | None) -> None:
-        """Tell the cache that the same sound has other bytes around it now.
-
-        ``stream`` is that of the task.
-        """
-        if self._store is None:
-            return
-        with contextlib.suppress(AnalysisError), SourceFile(analysis.path) as source:
-            digest = content_digest(source, Stamp.of(source.status()), lambda: False)
-            if digest is not None:
-                self._keep(digest, None, analysis, stream)
-
-    def _keep(
-        self, digest: bytes, file: FileRow | None, analysis: Analysis, stream: int | None
-    ) -> None:
-        assert self._store is not None
-        settings = self._store.settings_of(stream, in_parts=analysis.analysed_seconds is not None)
-        record = json.dumps(analysis.to_record(), separators=(",", ":"), allow_nan=False)
-        self._store.keep(digest, file, record.encode(), settings)
+        """See ``Answers``."""
+        self._answers.keep_again(analysis, stream)
 
     def _new_worker(self) -> Worker:
         cache = None if self._database is None else self._database.path
@@ -279,7 +242,7 @@ class Engine:
     def _start_first(self, worker: Worker) -> None:
         try:
             self._start(worker)
-            self._first.set_result(worker)
+            self._first.set_result(None)
         except BaseException as error:
             self._first.set_exception(error)
 
@@ -323,15 +286,17 @@ class Engine:
         ``uncertain``: of stretches; the whole is wanted now.
         """
         settings: tuple[bytes, ...] = ()
-        if self._store is not None:  # an answer about the whole serves all
-            kinds = (False, True) if task.in_parts and uncertain is None else (False,)
-            settings = tuple(self._store.settings_of(task.stream, in_parts=kind) for kind in kinds)
+        mean_only = False
+        if self._database is not None or self._options.model.path is not None:
+            self._loaded.result()  # else they are those of the packaged model without a cache
+            settings = self._answers.settings_of(task, whole=uncertain is not None)
+            mean_only = self._answers.mean_only
         work = Work(
             task.path,
             settings,
             task.spectrogram,
             task.stream,
-            mean_only=self._model.mean_only,
+            mean_only=mean_only,
             in_parts=task.in_parts,
             stretches=None if uncertain is None else uncertain.spectrogram,
         )
@@ -346,56 +311,6 @@ class Engine:
         except Exception as error:
             log.exception("a worker thread failed on %r", task.path)
             return InternalError(f"{type(error).__name__}: {error}")
-
-    def _finish(self, task: Task, found: _Found, since: float) -> Outcome | None:
-        """The outcome of a task; None: its parts are not certain.
-
-        An exception is an ``InternalError``.
-        """
-        stages = Stages()
-        if isinstance(found, AnalysisError):
-            return Outcome(found, stages.seconds, since)
-        stages.seconds.update(found.seconds)
-        result: Analysis | AnalysisError | None = Cancelled()
-        if not task.cancelled.is_set():
-            try:
-                result = self._analysis(task, found, stages)
-            except Exception as error:
-                log.exception("the model failed on %r", task.path)
-                result = InternalError(f"{type(error).__name__}: {error}")
-        return None if result is None else Outcome(result, stages.seconds, since)
-
-    def _analysis(self, task: Task, found: Features | Known, stages: Stages) -> Analysis | None:
-        from keyscan.model.estimate import estimate_key
-        from keyscan.model.stretches import hear_stretches
-
-        if isinstance(found, Known):
-            analysis = Analysis.from_record(json.loads(found.record), task.path, found.spectrogram)
-            if self._store is not None and found.file is not None:
-                with stages.measure("cache"):
-                    self._store.keep_file(found.file)
-            return analysis
-        if found.analysed_seconds is not None:
-            heard = hear_stretches(self._model, found, task.path, stages)
-            if not heard.is_certain():
-                return None
-            analysis = heard.together
-        else:
-            analysis = estimate_key(
-                self._model,
-                found.spectrogram,
-                path=task.path,
-                duration=found.duration,
-                warnings=found.warnings,
-                stream=found.stream,
-                timeline=task.timeline or self._store is not None,  # a kept answer serves all
-                keep_spectrogram=task.spectrogram,
-                stages=stages,
-            )
-        if self._store is not None and isinstance(found, Identified):
-            with stages.measure("cache"):
-                self._keep(found.digest, found.file, analysis, task.stream)
-        return analysis
 
 
 def _with_time(found: _Found, spent: Mapping[str, float]) -> _Found:

@@ -60,11 +60,11 @@ class FourierConv(nn.Module):
         kernel = conv.weight.detach().double().cpu()[..., 0]
         step = torch.arange(PITCH_CLASSES)
         shift = step - step[:, None] + conv.circular_padding[0]
-        circulant = kernel[:, :, shift % PITCH_CLASSES]
+        rotations = torch.eye(PITCH_CLASSES).double()[:, shift % PITCH_CLASSES]  # one a tap
         # In this basis a circulant matrix is block-diagonal: one 2 x 2 block a frequency.
-        spectrum = (basis @ circulant @ basis.T).view(*kernel.shape[:2], 6, 2, 6, 2)
-        blocks = spectrum.diagonal(dim1=2, dim2=4)  # (outputs, inputs, 2, 2, 6)
-        blocks = blocks.permute(4, 2, 0, 3, 1).flatten(3).flatten(1, 2)
+        spectrum = (basis @ rotations @ basis.T).view(PITCH_CLASSES, 6, 2, 6, 2)
+        blocks = torch.tensordot(kernel, spectrum.diagonal(dim1=1, dim2=3), 1)
+        blocks = blocks.permute(4, 2, 0, 3, 1).flatten(3).flatten(1, 2)  # of (out, in, 2, 2, 6)
         bias = torch.zeros(blocks.shape[:2], dtype=torch.float64)
         if conv.bias is not None:
             bias[0, : len(kernel)] = conv.bias.detach().double().cpu() * math.sqrt(PITCH_CLASSES)

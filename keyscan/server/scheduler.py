@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from keyscan.analysis import Message
-from keyscan.engine.engine import Task
+from keyscan.engine.task import Task
 from keyscan.errors import Cancelled, DuplicateId
 from keyscan.options import Effort
 from keyscan.server.protocol import Analyze, Cancel, Ping, RequestId, failure

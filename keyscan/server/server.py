@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from keyscan import __version__
 from keyscan.analysis import Analysis, Message
-from keyscan.engine.engine import Engine, Outcome
+from keyscan.engine.engine import Engine
+from keyscan.engine.task import Outcome
 from keyscan.errors import BadRequest
 from keyscan.keys import NOTATIONS, SPELLINGS
 from keyscan.locations import meant_path
@@ -52,7 +53,7 @@ _LAST_ROWS_SECONDS = 5.0  # for a locked cache when the input has ended
 
 
 class Server:
-    """Ties reader, scheduler, engine and writer together: ``start``, then ``wait``.
+    """Ties reader, scheduler, engine and writer together: ``listen``, ``start``, ``wait``.
 
     Threads: the caller's waits for the end, so that a signal is acted on at once; one reads, one
     writes, and the engine has its own.
@@ -61,7 +62,6 @@ class Server:
     def __init__(
         self,
         engine: Engine,
-        model: ModelInfo,
         options: ServeOptions,
         *,
         read: Callable[[int], bytes],
@@ -69,10 +69,9 @@ class Server:
     ) -> None:
         """``read(n)`` gives up to ``n`` bytes of requests, ``write`` takes whole reply lines.
 
-        ``engine`` has loaded its ``model``; ``wait`` ends it.
+        ``wait`` ends ``engine``.
         """
         self._engine = engine
-        self._model = model
         self._options = options
         self._profiles = profiling_enabled()
         self._read = read
@@ -85,17 +84,23 @@ class Server:
         )
         self._scheduler = Scheduler(self._writer.send, options.effort)
 
-    def start(self) -> None:
-        """Start to answer; the first message is ``ready``.
+    def listen(self) -> None:
+        """Take requests, and decode their files while the engine loads; write nothing.
+
+        Raises:
+            RuntimeError: the system has no room for a thread.
+        """
+        self._engine.serve(self._scheduler.next_job, self._answer)
+        for work in (self._read_requests, self._end_when_done):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
+
+    def start(self, model: ModelInfo) -> None:
+        """Write ``ready``, then the replies; the engine has loaded its ``model``.
 
         Raises:
             RuntimeError: the system has no room for a thread; nothing has been written.
         """
-        self._engine.serve(self._scheduler.next_job, self._answer)
-        self._writer.send(self._ready())
-        for work in (self._read_requests, self._end_when_done):
-            threading.Thread(target=work, name=work.__name__, daemon=True).start()
-        self._writer.start(on_first=lambda: STDERR.write(READY_TEXT))
+        self._writer.start(self._ready(model), lambda: STDERR.write(READY_TEXT))
 
     def wait(self) -> None:
         """Wait until the input has ended and all is answered, or until ``stop``.
@@ -123,14 +128,14 @@ class Server:
         self._output_error = error
         self.stop()
 
-    def _ready(self) -> Message:
+    def _ready(self, model: ModelInfo) -> Message:
         return {
             "type": "ready",
             "version": __version__,
             "protocol": PROTOCOL_VERSION,
-            "model": self._model.name,
+            "model": model.name,
             "workers": self._engine.size,
-            "generation": self._scheduler.generation,
+            "generation": 0,  # a reset that has been read already is answered later
             "features": list(FEATURES),
             "notations": list(NOTATIONS),
             "spellings": list(SPELLINGS),

@@ -42,10 +42,6 @@ def _line(text: bytes, dropped: int, limit: int) -> bytes | OversizedLine:
     return text.strip(b" \t\r\n")  # what JSON calls whitespace
 
 
-def _nothing() -> None:
-    """Called in place of what has been called once."""
-
-
 class LineWriter:
     """The one thread that writes: messages in the order of ``send``, heartbeats in between."""
 
@@ -62,13 +58,14 @@ class LineWriter:
         self._on_closed = on_closed
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
-    def start(self, on_first: Callable[[], object] = _nothing) -> None:
-        """Begin to write; the first heartbeat comes one interval from now.
+    def start(self, first: Message, on_first: Callable[[], object]) -> None:
+        """Begin to write: ``first``, then what has been sent and will be.
 
-        ``on_first`` is called, in the writing thread, when the first message is written.
+        ``on_first`` is called, in the writing thread, when ``first`` is written. The first
+        heartbeat comes one interval from now.
         """
         self._thread = threading.Thread(
-            target=self._run, args=(on_first,), name="writer", daemon=True
+            target=self._run, args=(encode(first), on_first), name="writer", daemon=True
         )
         self._thread.start()
 
@@ -90,9 +87,11 @@ class LineWriter:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _run(self, on_first: Callable[[], object]) -> None:
+    def _run(self, first: bytes, on_first: Callable[[], object]) -> None:
         next_heartbeat = time.monotonic() + self._heartbeat_seconds
         try:
+            self._write(first)
+            on_first()
             while True:
                 try:
                     line = self._queue.get(timeout=max(0.0, next_heartbeat - time.monotonic()))
@@ -103,8 +102,6 @@ class LineWriter:
                     return
                 if line:
                     self._write(line)
-                    on_first()
-                    on_first = _nothing
                 else:
                     next_heartbeat = time.monotonic() + self._heartbeat_seconds
         except OSError as error:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from keyscan.batch.results import Failed, Result, withhold
 from keyscan.batch.writers.json_documents import track_fields
-from keyscan.engine.engine import Engine, Outcome, Task
+from keyscan.engine.engine import Engine
+from keyscan.engine.task import Outcome, Task
 from keyscan.errors import (
     AnalysisError,
     MissingTagLibrary,

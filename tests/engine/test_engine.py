@@ -14,8 +14,10 @@ import pytest
 
 from keyscan import Analysis, api
 from keyscan.blas_threads import one_blas_thread
-from keyscan.engine.engine import Engine, Task
+from keyscan.engine.engine import Engine
+from keyscan.engine.task import Task
 from keyscan.errors import AnalysisError, NoCache, StartFailed
+from keyscan.model.checkpoint import PACKAGED_CHECKPOINT
 from keyscan.options import EngineOptions, ModelOptions, WorkerOptions
 from keyscan.runtime import pin_threads
 from keyscan.spectrogram.features import extract_features
@@ -104,6 +106,33 @@ def test_the_start_is_told(user):
         *("worker imports", "worker warm-up"),
     }
     assert user.model.name == "keyscan"
+
+
+@pytest.mark.parametrize(
+    ("model", "cache", "waits"),
+    [(None, None, False), (PACKAGED_CHECKPOINT, None, True), (None, "keys", True)],
+)
+def test_the_first_files_are_decoded_before_the_model_is_there(
+    model, cache, waits, track, tmp_path
+):
+    cache = cache and str(tmp_path / cache)
+    engine = Engine(replace(OPTIONS, model=ModelOptions(path=model), cache=cache), print)
+    tasks, outcomes, asked = queue.SimpleQueue(), queue.SimpleQueue(), threading.Semaphore(0)
+
+    def next_task():  # is called again when a file is decoded
+        asked.release()
+        return tasks.get()
+
+    engine.serve(next_task, lambda *done: outcomes.put(done))
+    tasks.put(Task(path=str(track)))
+    assert asked.acquire(timeout=PATIENCE)
+    assert asked.acquire(timeout=1.0 if waits else PATIENCE) is not waits
+    assert outcomes.empty()
+    engine.load()
+    assert outcomes.get(timeout=PATIENCE)[1].result.camelot == "11A"
+    tasks.put(None)
+    engine.kill()
+    engine.close(PATIENCE)
 
 
 def test_a_cached_answer_has_a_spectrogram_if_it_is_asked_for(track, tmp_path):

@@ -47,8 +47,8 @@ def test_a_long_last_line_without_an_end():
 def test_writer_keeps_the_order_and_finishes_on_close():
     lines = []
     writer = LineWriter(lines.append, heartbeat_seconds=60, on_closed=print)
-    writer.start()
-    for number in range(500):
+    writer.start({"n": 0}, list)
+    for number in range(1, 500):
         writer.send({"n": number})
     writer.close()
     assert writer.join(30)
@@ -59,22 +59,23 @@ def test_what_follows_the_first_line_comes_once():
     done = []
     writer = LineWriter(done.append, heartbeat_seconds=60, on_closed=print)
     writer.send({"n": 1})
+    writer.start({"n": 0}, lambda: done.append("first"))
     writer.send({"n": 2})
-    writer.start(on_first=lambda: done.append("first"))
     writer.close()
     assert writer.join(30)
-    assert done == [b'{"n": 1}\n', "first", b'{"n": 2}\n']
+    assert done == [b'{"n": 0}\n', "first", b'{"n": 1}\n', b'{"n": 2}\n']
 
 
 def test_heartbeats_come_when_nothing_else_does():
     beats = threading.Semaphore(0)
 
     def write(line):
-        assert json.loads(line) == {"type": "heartbeat"}
-        beats.release()
+        if line != b'{"n": 1}\n':
+            assert json.loads(line) == {"type": "heartbeat"}
+            beats.release()
 
     writer = LineWriter(write, heartbeat_seconds=0.01, on_closed=print)
-    writer.start()
+    writer.start({"n": 1}, list)
     for _ in range(3):
         assert beats.acquire(timeout=30)
     writer.close()
@@ -84,7 +85,8 @@ def test_heartbeats_come_when_nothing_else_does():
 def test_heartbeats_can_be_quickened_while_waiting_for_one():
     beats = threading.Semaphore(0)
     writer = LineWriter(lambda line: beats.release(), heartbeat_seconds=3600, on_closed=print)
-    writer.start()
+    writer.start({"n": 1}, list)
+    assert beats.acquire(timeout=30)
     assert not beats.acquire(timeout=0.2)
     writer.beat_every(0.01)
     for _ in range(3):
@@ -102,8 +104,7 @@ def test_a_reader_that_is_gone_is_reported_once():
         heartbeat_seconds=60,
         on_closed=closed.append,
     )
-    writer.start()
-    writer.send({"n": 1})
+    writer.start({"n": 1}, list)
     writer.send({"n": 2})
     writer.close()
     assert writer.join(30)
