@@ -46,7 +46,7 @@ def test_a_partition_has_a_row_for_every_track_whatever_it_does(track, tmp_path,
         "path": str(track), "status": "success", "code": "ok", "camelot": "11A", "open_key": "4m",
         "key": "F# minor/Gb minor", "confidence": pytest.approx(analysis.confidence, abs=1e-6),
         "tonal": True, "tuning_cents": pytest.approx(analysis.tuning_cents, abs=1e-3),
-        "duration": analysis.duration, "analysed_seconds": analysis.analysed_seconds,
+        "duration": analysis.duration, "analysed_seconds": analysis.duration,
         "warnings": [],
     }  # fmt: skip
     assert [row["path"] for row in bad] == paths[1:-1]

@@ -34,9 +34,9 @@ def steady(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def restless(tmp_path_factory):
-    """Five keys, and most of the time E minor, 9A."""
+    """Four keys, and twice E minor, 9A."""
     path = tmp_path_factory.mktemp("restless") / "restless.flac"
-    keys = ("E minor", "Bb minor", "E minor", "F major", "E minor")
+    keys = ("E minor", "Bb minor", "E minor", "F major", "C# minor")
     pieces = [render_track(Key.parse(key), SECONDS / len(keys)) for key in keys]
     soundfile.write(path, np.concatenate(pieces), SAMPLE_RATE)
     return path

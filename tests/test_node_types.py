@@ -78,7 +78,7 @@ def typescript(schema: dict[str, Any]) -> set[str]:
         case {"const": int()}:
             return {"number"}
         case {"enum": values}:
-            return {f"'{value}'" for value in values}
+            return {"null" if value is None else f"'{value}'" for value in values}
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return {"number" if kind == "integer" else kind for kind in kinds}
 

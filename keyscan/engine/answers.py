@@ -12,12 +12,10 @@ from keyscan.audio.source import SourceFile
 from keyscan.cache.lookup import FileRow, Identified, Known, Stamp, content_digest
 from keyscan.engine.task import Outcome, Task
 from keyscan.errors import AnalysisError, Cancelled, InternalError
-from keyscan.model.estimate import estimate_key
-from keyscan.model.stretches import hear_stretches
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import Features
 
-if TYPE_CHECKING:  # sqlite3
+if TYPE_CHECKING:  # sqlite3 and torch
     from keyscan.cache.store import ResultStore
     from keyscan.model.checkpoint import KeyModel
 
@@ -27,7 +25,7 @@ log = logging.getLogger(__name__)
 class Answers:
     """A model, and the cache that keeps its answers; None: there is none.
 
-    This module imports torch. All but ``settings_of`` is for the model's thread.
+    All but ``settings_of`` is for the model's thread.
     """
 
     def __init__(self, model: KeyModel, store: ResultStore | None) -> None:
@@ -86,6 +84,9 @@ class Answers:
             self._store.close(timeout)
 
     def _analysis(self, task: Task, found: Features | Known, stages: Stages) -> Analysis | None:
+        from keyscan.model.estimate import estimate_key  # and with it torch
+        from keyscan.model.stretches import hear_stretches
+
         if isinstance(found, Known):
             analysis = Analysis.from_record(json.loads(found.record), task.path, found.spectrogram)
             if self._store is not None and found.file is not None:

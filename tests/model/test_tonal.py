@@ -38,7 +38,7 @@ def assert_not_tonal(path: Path) -> None:
     assert all(other.confidence <= analysis.confidence for other in analysis.alternatives)
 
 
-@pytest.mark.parametrize("groove", sorted(GROOVES))
+@pytest.mark.parametrize("groove", sorted(GROOVES.keys() - {"tribal"}))  # on tuned toms
 def test_drums_alone(groove: str, tmp_path: Path) -> None:
     noise = np.random.default_rng(5)
     drums, _ = drum_track(random.Random(5), noise, 3, 0.5, 30 * SAMPLE_RATE, groove)

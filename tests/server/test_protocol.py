@@ -181,6 +181,7 @@ def test_success_keeps_the_fields_of_the_existing_analyzer():
     assert old.items() <= reply.items()
     assert reply.keys() - old.keys() == {
         *("code", "confidence", "tonal", "alternatives", "tuning_cents", "duration", "warnings"),
+        "analysed_seconds",
         *("cached", "changes_key", "generation"),
     }  # fmt: skip
     assert json.loads(encode(reply)) == reply

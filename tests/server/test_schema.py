@@ -24,7 +24,7 @@ READY = {
 SUCCESS = {
     "id": 1, "status": "success", "code": "ok", **KEY, "class_id": 7, "confidence": 0.9,
     "tonal": True, "changes_key": False, "alternatives": [{**KEY, "confidence": 0.05}],
-    "tuning_cents": None, "filename": "a.mp3", "duration": 61.5,
+    "tuning_cents": None, "filename": "a.mp3", "duration": 61.5, "analysed_seconds": 61.5,
     "warnings": [{"code": "truncated", "message": "it breaks off"}], "cached": False,
     "generation": 0,
 }  # fmt: skip
