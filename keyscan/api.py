@@ -98,7 +98,7 @@ def _adaptive(path: str, stream: int | None, model: ModelThread) -> Analysis:
         heard = model.hear_stretches(features, path)
         if heard.is_certain():
             return heard.together
-        features = extract_rest(path, features.spectrogram, stream=stream)
+        features = extract_rest(path, features, stream=stream)
     except NotInParts:
         features = extract_features(path, stream=stream, mean_only=model.mean_only)
     return model.estimate(features, path, timeline=False, keep_spectrogram=False)

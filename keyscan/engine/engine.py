@@ -298,7 +298,7 @@ class Engine:
             task.stream,
             mean_only=mean_only,
             in_parts=task.in_parts,
-            stretches=None if uncertain is None else uncertain.spectrogram,
+            stretches=uncertain,
         )
         try:
             try:

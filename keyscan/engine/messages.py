@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # numpy, whose import may fail
-    from keyscan.spectrogram.constant_q import FloatArray
+    from keyscan.spectrogram.constant_q import Features
 
 _PART_BYTES = 1 << 22
 
@@ -29,7 +29,7 @@ class Work:
 
     ``settings``: what a cached answer must have been made with, the best first; none: the cache is
     not asked. ``in_parts``: stretches of the track will do, if it can be decoded in parts, or, with
-    the spectrogram of these ``stretches``, the whole is wanted.
+    the features of these ``stretches``, the whole is wanted.
     ``spectrogram``: the spectrogram is wanted even if the answer is cached. ``stream``: the number
     of the audio stream to decode; None: any. ``mean_only``: the mean of the channels is wanted even
     where they cancel each other.
@@ -41,7 +41,7 @@ class Work:
     stream: int | None = None
     mean_only: bool = False
     in_parts: bool = False
-    stretches: FloatArray | None = None
+    stretches: Features | None = None
 
 
 @dataclass(frozen=True)

@@ -60,13 +60,13 @@ def extract_stretches(
 
 def extract_rest(
     file: _File,
-    stretches: FloatArray,
+    stretches: Features,
     should_stop: _ShouldStop = lambda: False,
     opened: Callable[[float], None] = lambda seconds: None,
     *,
     stream: int | None = None,
 ) -> Features:
-    """The features of the whole track, of which the spectrogram of ``stretches`` is known.
+    """The features of the whole track, of which those of ``stretches`` are known.
 
     Args:
         stretches: what ``extract_stretches`` has given for the same file.
@@ -80,7 +80,7 @@ def extract_rest(
 
 def _extract(
     file: _File,
-    stretches: FloatArray | None,
+    stretches: Features | None,
     should_stop: _ShouldStop,
     opened: Callable[[float], None],
     stream: int | None,
@@ -91,6 +91,8 @@ def _extract(
             opened(audio.length)
             ranges, frames = stretches_of(audio.length), _frames_of(audio.length)
             if stretches is not None:
+                if audio.length != stretches.duration:
+                    raise NotInParts("it has changed")
                 edges = [0, *(edge for stretch in ranges for edge in stretch), frames]
                 ranges = list(zip(edges[::2], edges[1::2], strict=True))
             parts = [_part(audio, part, stages, should_stop) for part in ranges]
@@ -104,7 +106,7 @@ def _extract(
     if stretches is None:
         analysed = float(STRETCHES * STRETCH_SECONDS)
     else:
-        known = np.split(stretches, STRETCHES, axis=1)
+        known = np.split(stretches.spectrogram, STRETCHES, axis=1)
         parts = [
             part for pair in zip(parts, [*known, known[0][:, :0]], strict=True) for part in pair
         ]

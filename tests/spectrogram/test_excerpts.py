@@ -55,7 +55,7 @@ def test_parts_have_the_frames_of_the_whole(path):
         difference = np.abs(stretch - whole.spectrogram[:, first : first + FRAMES])
         assert difference.mean() < 2e-3
         assert difference.max() < 0.2
-    together = extract_rest(path, features.spectrogram)
+    together = extract_rest(path, features)
     assert together.analysed_seconds is None
     assert together.spectrogram.shape[1] == pytest.approx(whole.spectrogram.shape[1], abs=1)
     common = min(together.spectrogram.shape[1], whole.spectrogram.shape[1])
@@ -79,6 +79,15 @@ def test_silence_and_channels_that_cancel_are_left_to_the_whole(samples, tmp_pat
     for name in ("silent", "inverted"):
         with pytest.raises(NotInParts):
             extract_stretches(tmp_path / f"{name}.wav")
+
+
+def test_the_rest_of_another_file_is_not_taken(samples, tmp_path):
+    path = tmp_path / "music.wav"
+    soundfile.write(path, samples, SAMPLE_RATE)
+    features = extract_stretches(path)
+    soundfile.write(path, samples[: -SAMPLE_RATE // 10], SAMPLE_RATE)
+    with pytest.raises(NotInParts, match="changed"):
+        extract_rest(path, features)
 
 
 def test_what_is_no_audio_is_left_to_the_whole(tmp_path):
