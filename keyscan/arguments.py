@@ -56,7 +56,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
     """The options of the server."""
     text = "Tell the musical key of audio files, over JSON lines."
     parser = make_parser(text, help_texts.SERVE, "serve")
-    _add_engine_options(parser, "full", "-w", "--workers")
+    _add_engine_options(parser, "-w", "--workers")
     parser.add_argument("--heartbeat", type=seconds, default=30.0, metavar="SECONDS",
                         help="time between two heartbeats (default: 30)")  # fmt: skip
     found = parser.parse_args(arguments)
@@ -114,7 +114,7 @@ def parse_watch(arguments: Sequence[str]) -> WatchOptions:
         help="leave out keys that are less sure than P, from 0 to 1 (default: leave out none, in "
         f"tags below {DOUBTFUL:g})")  # fmt: skip
     _add_tag_options(parser)
-    _add_engine_options(parser, "adaptive", "-j", "--jobs")
+    _add_engine_options(parser, "-j", "--jobs")
     found = parser.parse_args(_with_tag_notation(parser, arguments))
     if "" in found.folders:
         parser.error("argument FOLDER: a path must not be empty")
@@ -191,7 +191,7 @@ def _analyze_parser() -> argparse.ArgumentParser:
     add("--changed-only", action="store_true", help="leave out what the cache already knew")
     add("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     _add_tag_options(parser)
-    _add_engine_options(parser, "adaptive", "-j", "--jobs")
+    _add_engine_options(parser, "-j", "--jobs")
     return parser
 
 
@@ -209,15 +209,15 @@ def _add_tag_options(parser: argparse.ArgumentParser) -> None:
         help="only say which tags would be written, and which cannot be")
 
 
-def _add_engine_options(parser: argparse.ArgumentParser, effort: Effort, *workers: str) -> None:
-    """``effort`` is the default; ``workers`` are the names of the option for their number."""
+def _add_engine_options(parser: argparse.ArgumentParser, *workers: str) -> None:
+    """``workers`` are the names of the option for the number of worker processes."""
     add = parser.add_argument
     cores = usable_cores()
     add(*workers, dest="workers", type=count, default=cores, metavar="N",
         help=f"decode up to N files at a time (default: one per CPU core, here {cores})")
-    add("--effort", choices=get_args(Effort), default=effort,
+    add("--effort", choices=get_args(Effort), default="full",
         help="full: decode all of a track; adaptive: a minute of it, spread over the track, and "
-        f"all of it only if the key is not yet certain (default: {effort})")
+        "all of it only if the key is not yet certain (default: full)")
     add("--timeout", type=seconds, default=WorkerOptions.timeout, metavar="SECONDS",
         help="give up on a file of up to ten minutes after this long; one of twenty minutes has "
         f"twice the time, and so on (default: {WorkerOptions.timeout:g})")
