@@ -204,7 +204,7 @@ def require_refusals(songs, reasons):
         command = [*as_other_user(), *COMMAND, "analyze", *options, *map(str, songs)]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE)
         lines = done.stderr.splitlines()
-        assert lines[: len(songs)] == [f"{verb}: {first}: key Am", *refused]
+        assert {*lines[: len(songs)]} == {f"{verb}: {first}: key Am", *refused}
         assert f"tags: 1 {counted}, {len(others)} failed" in lines
         assert done.returncode == 1
     assert [song.read_bytes() for song in others] == contents

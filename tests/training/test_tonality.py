@@ -189,7 +189,7 @@ def test_a_few_tracks_tell_music_from_noise(
     for number in range(3):
         white = np.random.default_rng(number).standard_normal(3 * SAMPLE_RATE)
         soundfile.write(noise / f"{number}.wav", 0.1 * white, SAMPLE_RATE)
-    sets = [music, "--loops", noise, "--model", taught, "--odds", "3", "1e9", "1e-9", "--tracks"]
+    sets = [music, "--loops", noise, "--model", taught, "--odds", "3", "1e20", "1e-20", "--tracks"]
     run = command("tonality.evaluate", *sets)
     *tracks, fitted, all_music, no_music = run.stdout.strip().split("odds ")
     listed = [line.split("\t") for line in tracks[0].splitlines()]

@@ -20,6 +20,7 @@ const success = (request) => ({
   tuning_cents: null,
   filename: request.path,
   duration: 60,
+  analysed_seconds: 60,
   warnings: [],
   cached: false,
   generation: 0,

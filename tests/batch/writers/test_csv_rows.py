@@ -31,7 +31,8 @@ def test_drums_have_no_key_in_csv():
     assert row.pop("timeline") == "0.0-60.0 -"
     filled = {name: value for name, value in row.items() if value}
     assert filled == {"path": "drums", "status": "success", "tonal": "false", "duration": "200.0",
-                      "cached": "false", "code": "ok", "changes_key": "false"}  # fmt: skip
+                      "cached": "false", "code": "ok", "changes_key": "false",
+                      "analysed_seconds": "200.0"}  # fmt: skip
 
 
 def test_a_key_that_is_withheld_is_empty_but_its_confidence_stays():
