@@ -27,6 +27,7 @@ class Excerpts(AudioStream):
 
     Attributes:
         length: seconds of sound in the file.
+        version: differs between two files at the same path, and when a file has changed.
 
     Raises:
         NotInParts: the file has damage, more than one audio stream, or no index by which a time is
@@ -43,6 +44,8 @@ class Excerpts(AudioStream):
     ) -> None:
         super().__init__(file, sample_rate, stages, stream)
         try:
+            status = self._source.status()
+            self.version = (status.st_ino, status.st_size, status.st_mtime_ns)
             self._require_parts()
             self.length = self._find_end()
         except BaseException:

@@ -27,7 +27,7 @@ class Heard:
     alone: tuple[Key, ...]
 
     def is_certain(self, confidence: float = CERTAIN, dissenters: int = DISSENTERS) -> bool:
-        """Whether the whole track is hardly in another key than ``together``."""
+        """Whether the whole track is taken to be in the key of ``together``."""
         found = self.together
         clear = found.tonal and not (found.changes_key or found.warnings)
         others = sum(key != found.key for key in self.alone)

@@ -51,7 +51,8 @@ class Features:
 
     ``duration`` is in seconds of sound, ``seconds`` the time spent by stage. ``stream``:
     which of several audio streams it is of, or of the sum of which; None: the file has only one.
-    ``analysed_seconds``: of sound that the spectrogram is of; None: of all.
+    ``analysed_seconds``: of sound that the spectrogram is of; None: of all. ``version``: of the
+    file, where parts of it were decoded (``Excerpts``).
     """
 
     spectrogram: FloatArray
@@ -60,6 +61,7 @@ class Features:
     seconds: dict[str, float]
     stream: StreamNumbers | None = field(default=None, kw_only=True)
     analysed_seconds: float | None = field(default=None, kw_only=True)
+    version: tuple[int, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,7 +91,7 @@ def _extract(
             opened(audio.length)
             ranges, frames = stretches_of(audio.length), _frames_of(audio.length)
             if stretches is not None:
-                if audio.length != stretches.duration:
+                if audio.version != stretches.version:
                     raise NotInParts("it has changed")
                 edges = [0, *(edge for stretch in ranges for edge in stretch), frames]
                 ranges = list(zip(edges[::2], edges[1::2], strict=True))
@@ -120,6 +120,7 @@ def _extract(
         stages.seconds,
         stream=audio.stream,
         analysed_seconds=analysed,
+        version=audio.version,
     )
 
 
@@ -135,7 +136,7 @@ def stretches_of(seconds: float) -> list[_Range]:
         NotInParts: the track is too short or too long.
     """
     if not STRETCHES * STRETCH_SECONDS / _MOST_OF_IT <= seconds <= LONGEST_SECONDS:
-        raise NotInParts("its length")
+        raise NotInParts("its length is not that of one piece")
     centres = (np.arange(STRETCHES) + 0.5) / STRETCHES * seconds * FRAMES_PER_SECOND
     firsts = [round(centre - _STRETCH_FRAMES / 2) for centre in centres]
     return [(first, first + _STRETCH_FRAMES) for first in firsts]
