@@ -16,7 +16,7 @@ from keyscan.blas_threads import one_blas_thread
 from keyscan.errors import AnalysisError, InvalidInput
 from keyscan.model.own_thread import ModelThread, model_thread
 from keyscan.options import Effort, check_effort
-from keyscan.spectrogram.excerpts import extract_rest, extract_stretches
+from keyscan.spectrogram.excerpts import extract_in_parts
 from keyscan.spectrogram.features import Features, extract_features, features_of_samples
 
 StrPath = str | os.PathLike[str]
@@ -94,11 +94,11 @@ def analyze(
 
 def _adaptive(path: str, stream: int | None, model: ModelThread) -> Analysis:
     try:
-        features = extract_stretches(path, stream=stream)
+        features = extract_in_parts(path, stream=stream)
         heard = model.hear_stretches(features, path)
         if heard.is_certain():
             return heard.together
-        features = extract_rest(path, features, stream=stream)
+        features = extract_in_parts(path, stream=stream, stretches=features)
     except NotInParts:
         features = extract_features(path, stream=stream, mean_only=model.mean_only)
     return model.estimate(features, path, timeline=False, keep_spectrogram=False)

@@ -16,7 +16,7 @@ from keyscan.keys import Key
 from keyscan.model.checkpoint import load_model
 from keyscan.model.stretches import Heard, hear_stretches
 from keyscan.spectrogram.constant_q import STRETCHES
-from keyscan.spectrogram.excerpts import STRETCH_SECONDS, extract_stretches
+from keyscan.spectrogram.excerpts import STRETCH_SECONDS, extract_in_parts
 from tests.batch.analyze_process import run_analyze
 from tests.server_process import ServerProcess, request
 
@@ -179,14 +179,14 @@ def test_the_command(steady):
 def test_stretches_that_alone_say_other_keys_are_not_certain(steady, tmp_path):
     """The same stretches, with two of them moved by a fifth."""
     model = load_model()
-    features = extract_stretches(steady)
+    features = extract_in_parts(steady)
     heard = hear_stretches(model, features)
     assert heard.is_certain()
     assert {key.camelot for key in (heard.together, *heard.alone)} == {"8A"}
     other = tmp_path / "other.flac"
     soundfile.write(other, render_track(Key.parse("E minor"), SECONDS), SAMPLE_RATE)
     own = np.split(features.spectrogram, STRETCHES, axis=1)
-    others = np.split(extract_stretches(other).spectrogram, STRETCHES, axis=1)
+    others = np.split(extract_in_parts(other).spectrogram, STRETCHES, axis=1)
     mixed = np.concatenate([*own[:2], *others[2:]], axis=1)
     heard = hear_stretches(model, replace(features, spectrogram=mixed))
     assert [key.camelot for key in heard.alone] == ["8A", "8A", "9A", "9A", "9A"]

@@ -131,7 +131,7 @@ def _analyse(
     known_files: KnownFiles | None = None,
 ) -> Features | Known | AnalysisError:
     from keyscan.audio.excerpts import NotInParts
-    from keyscan.spectrogram.excerpts import extract_rest, extract_stretches
+    from keyscan.spectrogram.excerpts import extract_in_parts
     from keyscan.spectrogram.features import extract_features
 
     def should_stop() -> bool:
@@ -140,10 +140,9 @@ def _analyse(
     def extract(file: str | SourceFile) -> Features:
         if cqt == "matrix" and work.in_parts:
             try:
-                if work.stretches is None:
-                    return extract_stretches(file, should_stop, opened, stream=work.stream)
-                known = work.stretches
-                return extract_rest(file, known, should_stop, opened, stream=work.stream)
+                return extract_in_parts(
+                    file, should_stop, opened, stream=work.stream, stretches=work.stretches
+                )
             except NotInParts:
                 file = file if isinstance(file, str) else os.fspath(file.path)
         return extract_features(

@@ -32,21 +32,24 @@ _STRETCH_FRAMES = STRETCH_SECONDS * FRAMES_PER_SECOND
 _MOST_OF_IT = 0.6  # of a track: to decode more in parts does not pay
 
 _Range = tuple[int, int]  # frames from the first to before the second
-_File = str | os.PathLike[str] | SourceFile
 _ShouldStop = Callable[[], bool]
 
 
-def extract_stretches(
-    file: _File,
+def extract_in_parts(
+    file: str | os.PathLike[str] | SourceFile,
     should_stop: _ShouldStop = lambda: False,
     opened: Callable[[float], None] = lambda seconds: None,
     *,
     stream: int | None = None,
+    stretches: Features | None = None,
 ) -> Features:
     """The features of ``STRETCHES`` stretches, evenly spread: their frames, one after the other.
 
+    With ``stretches``, those of the whole track: only what lies between is decoded.
+
     Args:
         file, should_stop, opened, stream: as of ``extract_features``.
+        stretches: what this function has given for the same file.
 
     Returns:
         The spectrogram, ``(105, frames)``; ``duration`` is that of the whole track.
@@ -55,36 +58,6 @@ def extract_stretches(
         NotInParts: the file is to be analysed as a whole, also where it is damaged or silent.
         Cancelled: ``should_stop()`` was true.
     """
-    return _extract(file, None, should_stop, opened, stream)
-
-
-def extract_rest(
-    file: _File,
-    stretches: Features,
-    should_stop: _ShouldStop = lambda: False,
-    opened: Callable[[float], None] = lambda seconds: None,
-    *,
-    stream: int | None = None,
-) -> Features:
-    """The features of the whole track, of which those of ``stretches`` are known.
-
-    Args:
-        stretches: what ``extract_stretches`` has given for the same file.
-        file, should_stop, opened, stream: as of ``extract_features``.
-
-    Raises:
-        NotInParts, Cancelled: as by ``extract_stretches``.
-    """
-    return _extract(file, stretches, should_stop, opened, stream)
-
-
-def _extract(
-    file: _File,
-    stretches: Features | None,
-    should_stop: _ShouldStop,
-    opened: Callable[[float], None],
-    stream: int | None,
-) -> Features:
     stages = Stages()
     try:
         with Excerpts(file, load_filter_bank().sample_rate, stages, stream) as audio:

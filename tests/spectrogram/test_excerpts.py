@@ -15,8 +15,7 @@ from keyscan.spectrogram.constant_q import STRETCHES
 from keyscan.spectrogram.excerpts import (
     LONGEST_SECONDS,
     STRETCH_SECONDS,
-    extract_rest,
-    extract_stretches,
+    extract_in_parts,
 )
 from keyscan.spectrogram.features import extract_features
 from tests.audio_files import FORMATS
@@ -45,7 +44,7 @@ def path(request, samples, tmp_path_factory):
 
 def test_parts_have_the_frames_of_the_whole(path):
     whole = extract_features(path)
-    features = extract_stretches(path)
+    features = extract_in_parts(path)
     assert features.duration == pytest.approx(whole.duration, abs=0.002)
     assert features.analysed_seconds == STRETCHES * STRETCH_SECONDS
     assert features.spectrogram.shape == (105, STRETCHES * FRAMES)
@@ -55,7 +54,7 @@ def test_parts_have_the_frames_of_the_whole(path):
         difference = np.abs(stretch - whole.spectrogram[:, first : first + FRAMES])
         assert difference.mean() < 2e-3
         assert difference.max() < 0.2
-    together = extract_rest(path, features)
+    together = extract_in_parts(path, stretches=features)
     assert together.analysed_seconds is None
     assert together.spectrogram.shape[1] == pytest.approx(whole.spectrogram.shape[1], abs=1)
     common = min(together.spectrogram.shape[1], whole.spectrogram.shape[1])
@@ -69,7 +68,7 @@ def test_short_and_very_long_files_are_analysed_as_a_whole(samples, tmp_path):
     write_silent_wav(tmp_path / "long.wav", 1, int(LONGEST_SECONDS) + 1)
     for name in ("short", "long"):
         with pytest.raises(NotInParts, match="length"):
-            extract_stretches(tmp_path / f"{name}.wav")
+            extract_in_parts(tmp_path / f"{name}.wav")
 
 
 def test_silence_and_channels_that_cancel_are_left_to_the_whole(samples, tmp_path):
@@ -78,27 +77,27 @@ def test_silence_and_channels_that_cancel_are_left_to_the_whole(samples, tmp_pat
     soundfile.write(tmp_path / "inverted.wav", np.stack([mono, -mono], axis=1), SAMPLE_RATE)
     for name in ("silent", "inverted"):
         with pytest.raises(NotInParts):
-            extract_stretches(tmp_path / f"{name}.wav")
+            extract_in_parts(tmp_path / f"{name}.wav")
 
 
 def test_the_rest_of_another_file_is_not_taken(samples, tmp_path):
     path = tmp_path / "music.wav"
     soundfile.write(path, samples, SAMPLE_RATE)
-    features = extract_stretches(path)
+    features = extract_in_parts(path)
     other = tmp_path / "other.wav"  # of the same length
     soundfile.write(other, samples[::-1], SAMPLE_RATE)
     other.replace(path)
     with pytest.raises(NotInParts, match="changed"):
-        extract_rest(path, features)
+        extract_in_parts(path, stretches=features)
 
 
 def test_what_is_no_audio_is_left_to_the_whole(tmp_path):
     (tmp_path / "text.mp3").write_text("words " * 1000)
     for name in ("text.mp3", "gone.mp3"):
         with pytest.raises(NotInParts):
-            extract_stretches(tmp_path / name)
+            extract_in_parts(tmp_path / name)
 
 
 def test_it_stops_when_it_is_told_to(path):
     with pytest.raises(Cancelled):
-        extract_stretches(path, should_stop=lambda: True)
+        extract_in_parts(path, should_stop=lambda: True)
