@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from keyscan.batch.results import Failed, Result, Skipped
 from keyscan.batch.targets import check_targets
 from keyscan.engine.engine import Engine
 from keyscan.engine.task import Outcome, Task
-from keyscan.errors import AnalysisError, StartFailed
+from keyscan.errors import AnalysisError
 from keyscan.locations import meant_path
 from keyscan.options import AnalyzeOptions, EngineOptions
 from keyscan.output import shown
@@ -47,6 +48,7 @@ _BARS = {  # by the columns that each needs
 _INDENT = "  "
 _SMOOTHING = 0.1  # files differ in length, and those from the cache take no time
 _TICK_SECONDS = 1.0
+_SIGNAL_SECONDS = 0.1  # while the engine starts, a signal is noticed after so long
 _LAST_ROWS_SECONDS = 5.0  # for a locked cache
 _HURRIED_SECONDS = 1.0  # the same after a signal
 _MOST_SIGNALS = 3
@@ -151,9 +153,9 @@ class _FileTask(Task):
 class Batch:
     """The files of one run and what became of them.
 
-    It handles SIGINT and SIGTERM from its construction on. The first signal while the engine works
-    stops that; any other raises KeyboardInterrupt in the main thread, and after three, the next
-    ends the process.
+    It handles SIGINT and SIGTERM from its construction on. The first signal while the engine starts
+    or works stops that; any other raises KeyboardInterrupt in the main thread, and after three, the
+    next ends the process.
 
     Attributes:
         found: paths of files, and folders that cannot be read.
@@ -210,9 +212,6 @@ class Batch:
             self._analyse(start_engine)
         except KeyboardInterrupt:
             self.kill()
-        except StartFailed:  # a library may turn the interrupt of its import into another error
-            if self.signal is None:
-                raise
 
     def _begin(self) -> None:
         """From here on, a signal interrupts; raises KeyboardInterrupt if one has come before."""
@@ -249,20 +248,41 @@ class Batch:
         if not waiting:
             return
         left = len(waiting)
-        engine, _ = start_engine(self._options.engine, partial(self._feed, waiting))
-        self._progress.begin()
         try:
             self._works = True
+            self._load(partial(start_engine, self._options.engine, partial(self._feed, waiting)))
+            self._progress.begin()
             self._collect(left)
         finally:
             self._works = False
             self.seconds = max(0.0, time.perf_counter() - self._since)
-            engine.kill()
-        engine.close(_LAST_ROWS_SECONDS if self.signal is None else _HURRIED_SECONDS)
+            self.kill()
+        if self._engine is not None:
+            self._engine.close(_LAST_ROWS_SECONDS if self.signal is None else _HURRIED_SECONDS)
+
+    def _load(self, start: Callable[[], object]) -> None:
+        """Start the engine, or as much of it as there is time for before a signal."""
+        started: Future[object] = Future()
+
+        def run() -> None:
+            try:
+                started.set_result(start())
+            except BaseException as error:
+                started.set_exception(error)
+
+        # by a thread: imports that are interrupted write tracebacks, and raise errors of their own
+        threading.Thread(target=run, name="start", daemon=True).start()
+        while self.signal is None and not started.done():
+            wait([started], timeout=_SIGNAL_SECONDS)
+        if self.signal is None:
+            started.result()
 
     def _feed(self, waiting: deque[tuple[int, str]], engine: Engine) -> None:
         """Have ``engine`` analyse the ``waiting`` files."""
         self._engine = engine
+        if self.signal is not None:
+            engine.kill()
+            return
         options, left = self._options, len(waiting)
         is_drawn = options.plot is not None and is_one_file(options.paths, len(self.found))
         timeline = options.timeline or is_drawn or options.html is not None

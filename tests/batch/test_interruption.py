@@ -88,6 +88,18 @@ def test_ctrl_c_while_it_starts(library):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("loaded", ["libgomp", "libtorch_cpu", "libtorch_python"])
+def test_ctrl_c_while_torch_is_imported(loaded, endless):
+    """An interrupt in the middle of an import would be a traceback now and then."""
+    with start_analyze("--json", endless) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        wait_for(lambda: loaded.encode() in read_process_file(maps))
+        out, err = interrupt(process)
+    assert process.returncode == 130
+    assert json.loads(out)["summary"]["not_reached"] == 1
+    assert re.fullmatch(r"1 file: 0 analysed, 1 not reached .*\n.*--cache FILE .*\n", err)
+
+
 def test_a_second_ctrl_c_ends_at_once(tmp_path):
     for number in range(1000):
         (tmp_path / f"{number}.mp3").write_bytes(b"no music %d" % number)
