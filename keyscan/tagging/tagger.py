@@ -16,7 +16,7 @@ from keyscan.tagging.options import TagOptions
 from keyscan.tagging.replacing import edited, require_replaceable
 
 if TYPE_CHECKING:  # mutagen, which may be missing
-    from keyscan.tagging.fields import Fields, Found
+    from keyscan.tagging.container import Fields, Found
 
 
 _OTHER_LINKS = "its other hard links keep the old content"
@@ -52,7 +52,8 @@ class Tagger:
         return replace(analysis, tag=self._tag(analysis))
 
     def _tag(self, analysis: Analysis) -> KeyTag | None:
-        from keyscan.tagging.fields import Fields, Found, read_fields
+        from keyscan.tagging.container import Fields, Found
+        from keyscan.tagging.fields import read_fields
 
         path, options, refused = analysis.path, self._options, None
         try:
@@ -86,7 +87,7 @@ def _to_write(analysis: Analysis, found: Found, options: TagOptions) -> Fields:
         text = key_text(analysis.key, options.notation, options.spelling, longest)
         return text if old is None or (options.overwrite and old != text) else None
 
-    from keyscan.tagging.fields import Fields
+    from keyscan.tagging.container import Fields
 
     comment = new(found.comment, None) if options.comment else None
     return Fields(new(found.key, found.longest), comment)

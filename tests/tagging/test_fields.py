@@ -14,7 +14,8 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from keyscan.errors import NoTagsPossible, TagsDamaged
-from keyscan.tagging.fields import Fields, Found, read_fields, write_fields
+from keyscan.tagging.container import Fields, Found
+from keyscan.tagging.fields import read_fields, write_fields
 from tests.audio_files import FORMATS, SAMPLE_RATE, music, trailing_tags, valid, write_chained_ogg
 from tests.tagging.contents import FRAMES, atoms, blocks, chunks, id3_frames, packets
 
