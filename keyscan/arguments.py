@@ -86,6 +86,8 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         parser.error(f"--timeline: {_NO_TIMELINE[found.format]} has no place for it")
     if found.bom and found.format != "csv":
         parser.error("--bom is for --format csv")
+    if found.theme is not None and found.plot is None:
+        parser.error("--theme is for --plot")
     if output is not None and is_music(output.name):
         parser.error(f"--output {output}: that is the name of a music file")
     sort: Order = found.sort or ("key" if found.format == "m3u" else "given")
@@ -93,7 +95,7 @@ def parse_analyze(arguments: Sequence[str]) -> AnalyzeOptions:
         engine=_engine(found), style=KeyStyle(found.notation, found.spelling),
         paths=tuple(found.paths), format=found.format, output=output, plot=found.plot,
         html=found.html, effort=found.effort,
-        theme=found.theme, sort=sort, timeline=found.timeline, recursive=found.recursive,
+        theme=found.theme or "light", sort=sort, timeline=found.timeline, recursive=found.recursive,
         changed_only=found.changed_only, quiet=found.quiet, stream=found.stream,
         min_confidence=found.min_confidence, exclude=tuple(found.exclude), bom=found.bom,
         tags=_tag_options(parser, found),
@@ -174,7 +176,7 @@ def _analyze_parser() -> argparse.ArgumentParser:
     add("--html", type=Path, metavar="FILE.html",
         help="write a page as well: a table to sort and filter, each track's key over time, and "
         "what mixes with it; one file for any browser, which needs no network")
-    add("--theme", choices=get_args(ThemeName), default="light",
+    add("--theme", choices=get_args(ThemeName),
         help="of the picture (default: light)")
     add("--sort", choices=get_args(Order),
         help="the order of tracks: as given (in folders by name), by key, or so that neighbours "

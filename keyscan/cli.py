@@ -122,15 +122,15 @@ def _serve(arguments: Sequence[str]) -> int:
         with contextlib.suppress(OSError):
             write_all(replies, encode({"type": "fatal", "code": error.code, "error": str(error)}))
         _refuse(error)
+    code = EXIT_OK
     try:
         server.wait()
     except OSError as error:
         STDERR.write(f"keyscan: replies cannot be written: {error.strerror}\n")
-        return EXIT_FAILED
-    finally:
-        STDERR.drain(timeout=1.0)
+        code = EXIT_FAILED
+    STDERR.drain(timeout=1.0)
     # at once: the model may be busy, or a worker stuck in the system
-    os._exit(128 + stopped_by[0] if stopped_by else EXIT_OK)
+    os._exit(128 + stopped_by[0] if stopped_by else code)
 
 
 def _start_server(

@@ -49,13 +49,14 @@ def pin_threads(environ: MutableMapping[str, str] = os.environ) -> None:
 def open_missing_streams() -> None:
     """Put the null device where stdin, stdout or stderr is closed.
 
-    Otherwise the next file to be opened would take its place, and replies would go there.
+    Otherwise the next file to be opened would take its place, and replies would go there. What is
+    written to a closed stdout is an error, as its writer believes that results are kept.
     """
-    for descriptor in (0, 1, 2):
+    for descriptor, access in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
         try:
             os.fstat(descriptor)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+            opened = os.open(os.devnull, access)  # takes the lowest free number: this one
             os.set_inheritable(opened, True)
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115

@@ -135,6 +135,7 @@ def test_doctor():
         (parse_analyze, "--format json --csv a", "not allowed with"),
         (parse_analyze, "--bom a", "--bom is for --format csv"),
         (parse_analyze, "--json --bom a", "--bom is for --format csv"),
+        (parse_analyze, "--theme dark a", "--theme is for --plot"),
         (parse_analyze, "--min-confidence 60 a", "must be a number from 0 to 1, not '60'"),
         (parse_analyze, "--min-confidence nan a", "must be a number from 0 to 1, not 'nan'"),
         (parse_analyze, "--min-confidence high a", "must be a number from 0 to 1, not 'high'"),

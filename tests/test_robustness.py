@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import shlex
 import signal
 import struct
 import subprocess
@@ -190,13 +191,16 @@ def test_a_deleted_working_directory(track, tmp_path, monkeypatch):
         assert server.ask(request(1, track))["camelot"] == "11A"
 
 
-def test_a_full_disk_behind_stdout_is_no_success():
-    with Path("/dev/full").open("w") as full:
-        result = subprocess.run(
-            COMMAND, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=120
-        )
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize(("stdout", "why"), [("/dev/full", "No space left"), ("&-", "Bad file")])
+def test_a_full_disk_behind_stdout_is_no_success(asked, stdout, why, track):
+    result = subprocess.run(
+        f"{shlex.join(COMMAND)} >{stdout}", shell=True, stderr=subprocess.PIPE, timeout=120,
+        input=json.dumps(request(1, track)).encode() if asked else b"",
+    )  # fmt: skip
     assert result.returncode == 1
-    assert b"replies cannot be written: No space left" in result.stderr
+    assert result.stderr.startswith(b"keyscan: replies cannot be written: " + why.encode())
+    assert result.stderr.count(b"\n") == 1
 
 
 def test_streams_that_do_not_block():

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from examples.track import SAMPLE_RATE, render_track, write_audio
 from keyscan import keys
 from tests.batch.analyze_process import run_analyze
 from tests.batch.conftest import KEYS
-from tests.server_process import ROOT, ServerProcess, request
+from tests.server_process import COMMAND, PATIENCE, ROOT, ServerProcess, request
 
 CAMELOT = {name: keys.Key.parse(key).camelot for name, key in KEYS.items()}
 
@@ -206,6 +207,23 @@ def test_a_full_disk(tmp_path):
         done = run_analyze("--json", tmp_path, stdout=full)
     assert done.returncode == 1
     assert done.stderr == "keyscan: stdout cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_results_for_a_closed_stdout_are_an_error(library, tmp_path):
+    track = library / next(iter(KEYS))
+    command = shlex.join([*COMMAND, "analyze", "--quiet", "--csv", str(track)])
+    done = subprocess.run(f"{command} >&-", shell=True, stderr=subprocess.PIPE, timeout=PATIENCE)
+    assert done.returncode == 1
+    assert done.stderr == b"keyscan: stdout cannot be written: Bad file descriptor\n"
+    file = tmp_path / "keys.csv"
+    assert (
+        subprocess.run(
+            f"{command} --output {shlex.quote(str(file))} >&-", shell=True, timeout=PATIENCE
+        ).returncode
+        == 0
+    )
+    assert track.name in file.read_text(encoding="utf-8")
 
 
 def test_thousands_of_bad_files(tmp_path):
