@@ -148,8 +148,9 @@ def test_a_worker_that_does_not_even_take_a_file(track):
 def test_a_crashed_decoder_costs_one_reply(endless, track):
     with ServerProcess("-w", "1") as server:
         server.send(request("victim", endless))
-        wait_for(lambda: server.ask({"type": "ping"})["running"] == 1)
         (worker,) = server.worker_pids()
+        files = psutil.Process(worker).open_files
+        wait_for(lambda: str(endless) in [file.path for file in files()])
         server.send(request("next", track))
         os.kill(worker, signal.SIGSEGV)
         reply = server.receive()
@@ -330,6 +331,6 @@ def test_closed_standard_streams_are_as_good_as_the_null_device(closed):
     result = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
     )
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == (1 in closed), result.stderr  # replies are not to be lost
     if 1 not in closed:
         assert check_reply(json.loads(result.stdout))["type"] == "ready"
