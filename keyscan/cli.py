@@ -141,6 +141,7 @@ def _start_server(
     Raises:
         StartFailed: it cannot start.
     """
+    _on_signals(lambda number: os._exit(128 + number))  # until there is an engine to be ended
     servers: list[Server] = []
 
     def listen(engine: Engine) -> None:
