@@ -106,7 +106,7 @@ def _nonsense(should_stop: ShouldStop) -> None:
 
 
 def _slow(should_stop: ShouldStop) -> None:
-    """Half a second of work, that ends early when nobody wants it."""
+    """Half a second of work, that ends early once it is cancelled."""
     for _ in range(50):
         if should_stop():
             return

@@ -99,7 +99,7 @@ class Ledger:
         waiting = self._waiting[self._resets_sent]
         _require(not any(waiting.values()), "files without a reply", waiting)
         _require(not self._answered_in_turn, "lines without an answer", self._answered_in_turn)
-        _require(self._just_cancelled is None, "cancelled by nobody", self._just_cancelled)
+        _require(self._just_cancelled is None, "cancelled without a request", self._just_cancelled)
         _require(self.idle == self.generation, "no reset_idle after the last reset", self.idle)
 
     def _reply(self, message: Message) -> None:

@@ -39,7 +39,7 @@ class StalledDrive:
     def __init__(self, folder: Path, files: Mapping[str, bytes], stalled: frozenset[str]) -> None:
         self.folder = folder
         self.waiting = threading.Event()
-        """Set when somebody waits for a read that is never answered."""
+        """Set when a program waits for a read that is never answered."""
         self._names, self._contents = list(files), list(files.values())
         self._stalled = stalled
         self._device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
@@ -71,7 +71,7 @@ class StalledDrive:
             if answer is None:
                 continue
             error, body = (answer, b"") if isinstance(answer, int) else (0, answer)
-            with contextlib.suppress(OSError):  # nobody waits for it any more
+            with contextlib.suppress(OSError):  # no program waits for it any more
                 os.write(self._device, struct.pack("<IiQ", 16 + len(body), -error, unique) + body)
 
     def _answer(self, operation: int, node: int, body: bytes) -> bytes | int | None:

@@ -310,7 +310,7 @@ def change(path, statement):
     connection.close()
 
 
-def test_a_locked_cache_holds_up_nobody(start, cache, music):
+def test_a_locked_cache_holds_up_no_answer(start, cache, music):
     server = start()
     assert not cached(server, music["8A"])
     lock = sqlite3.connect(cache, isolation_level=None)

@@ -199,7 +199,7 @@ def leased(good: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def give_back(leased: Path) -> Iterator[Callable[[], None]]:
-    """``leased``, taken by another program, which is asked for it before anybody may open it."""
+    """``leased``, taken by another program, which is asked for it before others may open it."""
     fcntl = pytest.importorskip("fcntl")
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # how the system asks
     descriptor = os.open(leased, os.O_RDWR)
@@ -278,7 +278,7 @@ def test_a_drive_that_stalls(drive: StalledDrive, good: Path) -> None:
         assert codes == {**dict.fromkeys(STALLED, "timeout"), "meanwhile": "ok"}
         for number in range(6):
             assert server.ask(request(number, good))["camelot"] == "8A"
-        assert stuck(), "nobody waits as hard as is meant here"
+        assert stuck(), "no process waits as hard as is meant here"
         assert server.process.stdin is not None
         server.process.stdin.close()
         assert server.process.wait(PATIENCE) == 0

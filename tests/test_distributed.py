@@ -29,7 +29,7 @@ if "--multiprocessing-fork" in sys.orig_argv:
 
 @pytest.fixture
 def faults(tmp_path, monkeypatch):
-    """Decoding processes, whoever starts them, do to a file what its name says."""
+    """Decoding processes, started by any program, do to a file what its name says."""
     folder = tmp_path / "hook"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(HOOK)

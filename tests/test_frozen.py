@@ -94,7 +94,7 @@ def installed_files() -> dict[Path, tuple[int, int]]:
 
 
 def set_writable(writable: bool) -> None:
-    """Root's own rights stay what they are: that is why root runs the exe as somebody else."""
+    """Root's own rights stay what they are: that is why root runs the exe as another user."""
     for path in [INSTALLED.parent, *INSTALLED.parent.rglob("*")]:
         if not path.is_symlink():
             mode = stat.S_IMODE(path.stat().st_mode)
@@ -311,7 +311,7 @@ def test_the_folder_is_small_enough_and_has_no_links_that_a_copy_would_follow():
 
 
 # A worker takes its orders from Python here, so that its features come back untouched. The exe's
-# finds its modules on a path of its own, which a worker is told by whoever starts it.
+# finds its modules on a path of its own, which its parent tells a worker.
 ASK_A_WORKER = """
 import multiprocessing.popen_spawn_posix, multiprocessing.resource_tracker
 import multiprocessing.spawn, psutil, sys, threading

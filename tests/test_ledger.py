@@ -69,7 +69,7 @@ def test_what_may_be(sent, received):
         ([ask(1)], [reply("1")], "not asked"),
         ([ask(1)], [reply(1, filename="b.mp3")], "another file"),
         ([ask(1)], [reply(1, "timeout")], "a wrong reply"),
-        ([ask(1)], [reply(1, "cancelled")], "by nobody"),
+        ([ask(1)], [reply(1, "cancelled")], "without a request"),
         ([ask(1), ask(1)], [reply(1), reply(1, "duplicate_id")], "not asked"),
         ([ask(1), RESET], [COMPLETE, reply(1), IDLE], "another generation"),
         ([ask(1), RESET], [COMPLETE, reply(1, generation=1)], "not asked"),

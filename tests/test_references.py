@@ -40,7 +40,7 @@ def canary(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def port():
-    """A server that waits for whoever looks at an address."""
+    """A server that notices any look at its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         yield listener.getsockname()[1]

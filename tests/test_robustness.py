@@ -90,7 +90,7 @@ def test_a_signal_stops_a_server_that_nobody_listens_to():
         COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert check_reply(json.loads(process.stdout.readline()))["type"] == "ready"
-        for number in range(3000):  # more replies than a pipe holds, and nobody reads them
+        for number in range(3000):  # more replies than a pipe holds, and the app reads none
             process.stdin.write(json.dumps(request(number, "/nowhere.mp3")).encode() + b"\n")
         process.stdin.close()
         time.sleep(1)

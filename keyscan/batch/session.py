@@ -194,7 +194,7 @@ class Batch:
         Raises:
             StartFailed: the engine cannot be loaded.
             TargetRefused: the results would replace a file that is not to be replaced.
-        MissingTagLibrary: tags are to be written, and mutagen is missing.
+            MissingTagLibrary: tags are to be written, and mutagen is missing.
         """
         self._tagger = open_tagger(self._options.tags)
         paths, recursive = self._options.paths, self._options.recursive

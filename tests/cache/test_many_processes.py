@@ -74,7 +74,7 @@ def test_processes_that_write_at_once(cache, path, warnings):
 
 
 def test_processes_that_find_the_same_damage_at_once(cache, path):
-    """It is set aside once, and nobody's rows go with it."""
+    """It is set aside once, and no rows of another process go with it."""
     cache.check()
     cache.close()
     os.truncate(path, 5000)

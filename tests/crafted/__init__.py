@@ -1,1 +1,1 @@
-"""Files that nobody records: impossible claims, bombs, and references to other files."""
+"""Files that no recorder writes: impossible claims, bombs, and references to other files."""

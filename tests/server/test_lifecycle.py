@@ -154,7 +154,7 @@ class Protocol(RuleBasedStateMachine):
 
     @invariant()
     def model_agrees(self):
-        """Nothing is lost, idle is said as soon as it is true, workers know what nobody wants."""
+        """Nothing is lost, idle is said as soon as it is true, workers know what is cancelled."""
         assert self.ledger.unanswered == len(self.queued) + len(self.wanted)
         oldest = min((generation for _, generation in self.running), default=self.generation)
         assert self.ledger.idle == oldest
