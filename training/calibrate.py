@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,33 +39,39 @@ _SHORT = (6, 12, 18, 30)  # frames: files of 1.5 to 6 seconds
 _PLACES = 6  # of short excerpts, over each recording
 
 
-def outputs_of(
-    model: KeyModel, sets: Sequence[TrackSet], cache: Path | None = None
-) -> tuple[Outputs, Outputs, Outputs]:
-    """The model's outputs for every available recording, and for excerpts and short ones of each.
+@dataclass(frozen=True)
+class SetOutputs:
+    """The model's outputs for the recordings of a set, for excerpts and for short ones of each."""
+
+    whole: Outputs
+    excerpts: Outputs
+    short: Outputs
+
+
+def outputs_of(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> SetOutputs:
+    """The model's outputs for every available recording of a set.
 
     Raises:
-        DatasetError: a set has no available recording, or one cannot be read or analysed.
+        DatasetError: the set has no available recording, or one cannot be read or analysed.
         OSError: the cache cannot be written.
     """
     whole, excerpts, short = _Collection(model), _Collection(model), _Collection(model)
-    for tracks in sets:
-        if not tracks.tracks:
-            raise DatasetError(f"{tracks.name}: none of its audio is there")
-        for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
-            try:
-                spectrogram = load_spectrogram(track, cache)
-                whole.add(spectrogram, track.key)
-            except (AnalysisError, ValueError) as error:
-                raise DatasetError(f"{tracks.name}: {track.path}: {error}") from error
-            frames = spectrogram.shape[1]
-            for length in (length for length in _EXCERPTS if length < frames):
-                first = (frames - length) // 2
-                excerpts.add(spectrogram[:, first : first + length], track.key)
-            for length in (length for length in _SHORT if length < frames):
-                for start in np.linspace(0.1, 0.9, _PLACES) * (frames - length):
-                    short.add(spectrogram[:, int(start) : int(start) + length], track.key)
-    return whole.outputs(), excerpts.outputs(), short.outputs()
+    if not tracks.tracks:
+        raise DatasetError(f"{tracks.name}: none of its audio is there")
+    for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
+        try:
+            spectrogram = load_spectrogram(track, cache)
+            whole.add(spectrogram, track.key)
+        except (AnalysisError, ValueError) as error:
+            raise DatasetError(f"{tracks.name}: {track.path}: {error}") from error
+        frames = spectrogram.shape[1]
+        for length in (length for length in _EXCERPTS if length < frames):
+            first = (frames - length) // 2
+            excerpts.add(spectrogram[:, first : first + length], track.key)
+        for length in (length for length in _SHORT if length < frames):
+            for start in np.linspace(0.1, 0.9, _PLACES) * (frames - length):
+                short.add(spectrogram[:, int(start) : int(start) + length], track.key)
+    return SetOutputs(whole.outputs(), excerpts.outputs(), short.outputs())
 
 
 class _Collection:
@@ -110,10 +117,12 @@ def calibrate(
     model = load_model(path)
     if model.info.name != "keyscan":
         raise ModelError(f"{path}: not a checkpoint of training.train")
-    whole, excerpts, short = outputs_of(model, sets, cache)
+    outputs = [outputs_of(model, tracks, cache) for tracks in sets]
+    whole, excerpts = [part.whole for part in outputs], [part.excerpts for part in outputs]
+    short = Outputs.joined([part.short for part in outputs])
     temperature = model.temperature if short_only else fit_temperature(whole, excerpts)
     temperature = fit_shortest(temperature, short)
-    parts = {"whole": whole, "excerpts": excerpts, "short": short}
+    parts = {"whole": Outputs.joined(whole), "excerpts": Outputs.joined(excerpts), "short": short}
     before = model.temperature if short_only else Temperature()
     calibration = {
         "sets": [{"name": tracks.name, "tracks": len(tracks.tracks)} for tracks in sets],

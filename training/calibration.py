@@ -8,6 +8,7 @@ scaling. The paper uses one temperature; here it depends on the track's length: 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -123,6 +124,15 @@ class Outputs:
         if not np.isfinite(self.logits).all():
             raise ValueError("a logit is not finite")
 
+    @classmethod
+    def joined(cls, parts: Sequence[Outputs]) -> Outputs:
+        """The recordings of all parts."""
+        return cls(
+            np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.classes for part in parts]),
+            np.concatenate([part.frames for part in parts]),
+        )
+
     @property
     def exact(self) -> npt.NDArray[np.bool_]:
         return np.asarray(self.logits.argmax(axis=1) == self.classes)
@@ -145,27 +155,29 @@ class Outputs:
         return expected_calibration_error(confidences, self.exact)
 
 
-def fit_temperature(whole: Outputs, excerpts: Outputs) -> Temperature:
-    """The maximum-likelihood temperature.
+def fit_temperature(whole: Sequence[Outputs], excerpts: Sequence[Outputs]) -> Temperature:
+    """The maximum-likelihood temperature, all items with the same weight, whatever their size.
 
-    ``long`` is fitted to the whole recordings for each ``frames``; ``frames`` is fitted to the
-    excerpts, and is 0 without any. Each is a one-dimensional search by Brent's method.
+    An item is the recordings of a set, or their excerpts: a set with many recordings, which may be
+    easy ones, has no more weight than another. ``long`` is fitted for each ``frames``, and
+    ``frames``, 0 without excerpts, for the best of these. Both searches are Brent's method.
 
     Raises:
         ValueError: no recordings, or no temperature is best because there are too few answers, or
             all of them are right or all are wrong.
     """
-    if not len(whole.classes):
+    parts = [part for part in (*whole, *excerpts) if len(part.classes)]
+    if not any(len(part.classes) for part in whole):
         raise ValueError("no recordings to fit a temperature to")
-    if not len(excerpts.classes):
-        return _fit_long(whole, 0.0)
+    if not any(len(part.classes) for part in excerpts):
+        return _fit_long(parts, 0.0)
     found = minimize_scalar(
-        lambda frames: excerpts.negative_log_likelihood(_fit_long(whole, float(frames))),
+        lambda frames: _mean_loss(parts, _fit_long(parts, float(frames))),
         bounds=(0.0, _MOST_FRAMES),
         method="bounded",
         options={"xatol": 0.01},
     )
-    return _fit_long(whole, round(float(found.x), 1))
+    return _fit_long(parts, round(float(found.x), 1))
 
 
 def fit_shortest(temperature: Temperature, short: Outputs) -> Temperature:
@@ -185,16 +197,21 @@ def fit_shortest(temperature: Temperature, short: Outputs) -> Temperature:
     return replace(temperature, shortest=round(float(found.x), 1))
 
 
-def _fit_long(whole: Outputs, frames: float) -> Temperature:
+def _mean_loss(parts: Sequence[Outputs], temperature: Temperature) -> float:
+    return float(np.mean([part.negative_log_likelihood(temperature) for part in parts]))
+
+
+def _fit_long(parts: Sequence[Outputs], frames: float) -> Temperature:
     """The best ``long`` for this ``frames``, rounded to its significant digits."""
     low, high = (math.log(end) for end in _TEMPERATURES)
     found = minimize_scalar(
-        lambda log: whole.negative_log_likelihood(Temperature(math.exp(log), frames)),
+        lambda log: _mean_loss(parts, Temperature(math.exp(log), frames)),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-6},
     )
-    flat = bool(whole.exact.all())  # then the likelihood has no maximum: lower is always better
+    # if all are right, the likelihood has no maximum: lower is always better
+    flat = all(bool(part.exact.all()) for part in parts)
     if flat or min(found.x - low, high - found.x) < 1e-3:
         raise ValueError(
             f"no temperature between {_TEMPERATURES[0]:g} and {_TEMPERATURES[1]:g} is best: "

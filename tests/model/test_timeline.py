@@ -254,7 +254,7 @@ def test_the_intro_is_half_a_minute_of_music_though_speech_interrupts_it(model: 
     intro = timeline.intro
     assert intro.key == Key.parse("8A")
     assert intro.start == pytest.approx(40, abs=7)
-    assert intro.end == pytest.approx(110, abs=7)
+    assert intro.end == pytest.approx(110, abs=10)  # it depends on three boundaries
 
 
 def test_a_few_seconds_of_noise_belong_to_the_music(model: KeyModel) -> None:

@@ -73,30 +73,39 @@ def test_what_is_no_confidence_is_refused(confidences: list[float], exact: list[
 @pytest.mark.parametrize("true", [0.4, 1.0, 2.5])
 def test_the_temperature_of_an_honest_model_is_found(true: float) -> None:
     whole = outputs(Temperature(true), 1000, 3000)
-    none = outputs(Temperature(true), 50, 0)
-    found = fit_temperature(whole, none)
+    none = [outputs(Temperature(true), 50, 0)]
+    found = fit_temperature([whole], none)
     assert found.frames == 0
     assert found.long == pytest.approx(true, rel=0.05)
     assert whole.calibration_error(found) < 0.03
-    assert fit_temperature(whole, none) == found
+    assert fit_temperature([whole], none) == found
 
 
 def test_short_excerpts_tell_how_the_temperature_falls_with_length() -> None:
     true = Temperature(0.5, 60.0)
     whole, excerpts = outputs(true, 1000, 3000), outputs(true, 60, 3000, seed=1)
-    found = fit_temperature(whole, excerpts)
+    found = fit_temperature([whole], [excerpts])
     assert found.frames == pytest.approx(60, rel=0.2)
     assert found.at(1000) == pytest.approx(true.at(1000), rel=0.05)
     assert found.at(60) == pytest.approx(true.at(60), rel=0.05)
+
+
+def test_a_large_set_has_no_more_weight_than_a_small_one() -> None:
+    few, many = outputs(Temperature(0.5), 1000, 2000), outputs(Temperature(2.0), 1000, 2000, seed=1)
+    alike = fit_temperature([few, many], [])
+    assert fit_temperature([few, Outputs.joined([many] * 10)], []).long == pytest.approx(
+        alike.long, rel=1e-3
+    )
+    assert fit_temperature([few], []).long < alike.long < fit_temperature([many], []).long
 
 
 def test_answers_that_are_all_right_have_no_temperature() -> None:
     logits = np.eye(24)[:5] * 3
     whole = Outputs(logits, np.arange(5), np.full(5, 500))
     with pytest.raises(ValueError, match="right and wrong answers"):
-        fit_temperature(whole, outputs(Temperature(), 50, 0))
+        fit_temperature([whole], [outputs(Temperature(), 50, 0)])
     with pytest.raises(ValueError, match="no recordings"):
-        fit_temperature(outputs(Temperature(), 50, 0), whole)
+        fit_temperature([outputs(Temperature(), 50, 0)], [whole])
     with pytest.raises(ValueError, match="not finite"):
         Outputs(logits * math.nan, np.arange(5), np.full(5, 500))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from keyscan.keys import Mode
 
 _POP_MAJOR = (
-    "I V vi IV", "I V vi IV", "vi IV I V", "vi IV I V", "IV V iii vi", "IV V iii vi ii V I I",
+    "I V vi IV", "I V vi IV", "vi IV I V", "IV V iii vi", "IV V iii vi ii V I I",
     "I vi IV V", "I vi ii V", "I IV vi V", "IV I V vi", "I iii IV V", "I iii vi IV", "IV V vi I",
     "I V IV IV", "I IV V IV", "I IV I V", "ii V I vi", "ii IV I V", "IV V I I", "I V ii IV",
-    "vi V IV V", "vi V IV IV", "IV vi V I", "I V vi iii IV I IV V", "I V vi iii IV I ii V",
-    "I IV iv I", "I I IV V", "IV iv I I", "vi ii V I", "I ii IV V", "IV V vi vi", "I bVII IV I",
-    "I iii IV iv", "ii iii IV V", "I III vi IV", "I vi iii IV", "vi iii IV I", "IV I ii vi",
+    "IV vi V I", "I V vi iii IV I IV V", "I V vi iii IV I ii V",
+    "I IV iv I", "I I IV V", "IV iv I I", "vi ii V I", "I ii IV V", "I bVII IV I",
+    "I iii IV iv", "I III vi IV", "I vi iii IV", "vi iii IV I", "IV I ii vi",
 )  # fmt: skip
 _POP_MINOR = (
     "i bVI bIII bVII", "i bVI bIII bVII", "i bVII bVI bVII", "i bVII bVI V", "i iv bVI V",

@@ -35,6 +35,14 @@ _SHARED = (
     "1 5 4 6",
 )  # fmt: skip
 """Loops in degrees of the major key; 6 is the tonic of the relative minor."""
+_BORROWING = frozenset(("pop", "rock", "folk", "reggae", "country", "soul"))
+_BORROWED = (
+    "I bVII IV I", "I bVII IV IV", "I bVII IV I", "I bVII", "bVII IV I I", "IV I bVII I",
+    "I bVII I IV", "I v IV I", "I bVII IV bVII", "I I bVII IV",
+    "I bIII IV I", "I bVI bVII I", "bVI bVII I I", "I iv", "I II IV I", "I bIII bVII IV",
+    "I III IV iv", "I bVII bVI V", "I bVI bVII bVII", "IV iv I I", "I bIII bVI bVII",
+)  # fmt: skip
+"""Loops of a major key with a flat seventh, or with other chords of its parallel minor."""
 _NUMERALS: dict[Mode, dict[str, str]] = {
     "major": {"1": "I", "2": "ii", "3": "iii", "4": "IV", "5": "V", "6": "vi"},
     "minor": {"1": "bIII", "2": "iv", "3": "v", "4": "bVI", "5": "bVII", "6": "i"},
@@ -87,8 +95,8 @@ def _shared_loop(rng: random.Random, mode: Mode) -> list[str]:
     the tonic chord.
     """
     home = "1" if mode == "major" else "6"
-    degrees = rng.choice(_SHARED).split()
-    begins_home = home in degrees and rng.random() < 0.75
+    degrees = rng.choice([loop for loop in _SHARED if home in loop]).split()
+    begins_home = rng.random() < 0.86
     turn = degrees.index(home) if begins_home else rng.randrange(len(degrees))
     degrees = degrees[turn:] + degrees[:turn]
     if rng.random() < 0.3:
@@ -100,7 +108,9 @@ def _shared_loop(rng: random.Random, mode: Mode) -> list[str]:
 
 
 def _section(rng: random.Random, writing: Writing, mode: Mode, scale: Intervals) -> list[Chord]:
-    if writing.progressions in _AMBIGUOUS and rng.random() < 0.35:
+    if mode == "major" and writing.progressions in _BORROWING and rng.random() < 0.16:
+        numerals = rng.choice(_BORROWED).split()
+    elif writing.progressions in _AMBIGUOUS and rng.random() < 0.35:
         numerals = _shared_loop(rng, mode)
     else:
         numerals = rng.choice(PROGRESSIONS[writing.progressions][mode]).split()
