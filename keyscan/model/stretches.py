@@ -13,7 +13,7 @@ from keyscan.model.estimate import estimate_key
 from keyscan.runtime import Stages
 from keyscan.spectrogram.constant_q import STRETCHES, Features
 
-CERTAIN = 0.85
+CERTAIN = 0.9
 """The least confidence of all stretches together; see ``training.stretches``."""
 DISSENTERS = 2
 """The most stretches that, heard alone, are in another key: a majority is in the key."""

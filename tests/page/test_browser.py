@@ -143,7 +143,7 @@ def test_the_chosen_track_has_its_key_over_time(page):
     assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], rel=0.2)
     assert details.locator("ol .chip").all_inner_texts() == ["8B", "12B"]
     label = details.locator(".strip").get_attribute("aria-label")
-    assert label.startswith("0:00–0:3")
+    assert label.startswith(("0:00–0:2", "0:00–0:3"))  # the boundary, within a few seconds
     assert "12B" in label
     colours = [
         part.evaluate("part => getComputedStyle(part).backgroundColor")
