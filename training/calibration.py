@@ -26,6 +26,10 @@ _TEMPERATURES = (0.05, 20.0)  # search range: outside it the softmax is a step o
 _MOST_FRAMES = 1000.0  # 200 seconds: with a larger value, every track would count as short
 _MOST_SHORTEST = 100.0  # 20 seconds: longer tracks are the business of the other two
 _DRAWS = 2000
+_NONE_IS_BEST = (
+    f"no temperature between {_TEMPERATURES[0]:g} and {_TEMPERATURES[1]:g} is best: "
+    "more recordings are needed, right and wrong answers among them"
+)
 
 
 @dataclass(frozen=True)
@@ -164,11 +168,13 @@ def fit_temperature(whole: Sequence[Outputs], excerpts: Sequence[Outputs]) -> Te
 
     Raises:
         ValueError: no recordings, or no temperature is best because there are too few answers, or
-            all of them are right or all are wrong.
+            for all recordings they are right or all are wrong.
     """
     parts = [part for part in (*whole, *excerpts) if len(part.classes)]
     if not any(len(part.classes) for part in whole):
         raise ValueError("no recordings to fit a temperature to")
+    if all(part.exact.all() for part in whole):  # the lower, the better
+        raise ValueError(_NONE_IS_BEST)
     if not any(len(part.classes) for part in excerpts):
         return _fit_long(parts, 0.0)
     found = minimize_scalar(
@@ -210,11 +216,6 @@ def _fit_long(parts: Sequence[Outputs], frames: float) -> Temperature:
         method="bounded",
         options={"xatol": 1e-6},
     )
-    # if all are right, the likelihood has no maximum: lower is always better
-    flat = all(bool(part.exact.all()) for part in parts)
-    if flat or min(found.x - low, high - found.x) < 1e-3:
-        raise ValueError(
-            f"no temperature between {_TEMPERATURES[0]:g} and {_TEMPERATURES[1]:g} is best: "
-            "more recordings are needed, right and wrong answers among them"
-        )
+    if min(found.x - low, high - found.x) < 1e-3:
+        raise ValueError(_NONE_IS_BEST)
     return Temperature(round(math.exp(found.x), 4), frames)

@@ -101,13 +101,21 @@ class Trainer:
             "steps": self._steps,
             "torch_rng": torch.get_rng_state(),
             "settings": asdict(self.settings),
+            "corpora": self._corpora(),
             "start": self.start,
         }
 
+    def _corpora(self) -> list[Any]:
+        """The settings of all corpora, recordings last."""
+        corpora = [self.corpus, self.recordings] if self.recordings else [self.corpus]
+        return [settings for corpus in corpora for settings in corpus.settings]
+
     def resume(self, state: dict[str, Any]) -> None:
-        """Raises ValueError if the state is damaged, or is from a run with other settings."""
+        """Raises ValueError if the state is damaged, or of other settings or corpora."""
         if state.get("settings") != asdict(self.settings):
             raise ValueError(f"begun with other settings: {state.get('settings')}")
+        if state.get("corpora") != self._corpora():
+            raise ValueError(f"begun with other corpora: {state.get('corpora')}")
         if state.get("start") != self.start:
             raise ValueError(f"begun with another --start: SHA-256 {state.get('start')}")
         try:
@@ -161,14 +169,12 @@ class Trainer:
 
     def checkpoint(self, figures: dict[str, Any]) -> dict[str, Any]:
         """The averaged network as the analyser loads it."""
-        corpora = [self.corpus, self.recordings] if self.recordings else [self.corpus]
-        data = [settings for corpus in corpora for settings in corpus.settings]
         return {
             "format": CHECKPOINT_FORMAT,
             "architecture": self.network.settings.to_dict(),
             "state_dict": {name: t.cpu().clone() for name, t in self.average.state_dict().items()},
             "training": asdict(self.settings)
-            | {"epoch": self.epoch, "corpora": data, "start": self.start},
+            | {"epoch": self.epoch, "corpora": self._corpora(), "start": self.start},
             "figures": figures,
         }
 

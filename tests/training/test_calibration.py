@@ -104,6 +104,8 @@ def test_answers_that_are_all_right_have_no_temperature() -> None:
     whole = Outputs(logits, np.arange(5), np.full(5, 500))
     with pytest.raises(ValueError, match="right and wrong answers"):
         fit_temperature([whole], [outputs(Temperature(), 50, 0)])
+    with pytest.raises(ValueError, match="right and wrong answers"):
+        fit_temperature([whole], [outputs(Temperature(), 50, 40)])
     with pytest.raises(ValueError, match="no recordings"):
         fit_temperature([outputs(Temperature(), 50, 0)], [whole])
     with pytest.raises(ValueError, match="not finite"):

@@ -171,6 +171,9 @@ def test_a_run_is_not_resumed_with_other_settings(folder: Path) -> None:
     other = replace(TINY, seed=4)
     with pytest.raises(ValueError, match="begun with other settings"):
         Trainer(SMALL, other, corpus, "cpu").resume(state)
+    twice = Corpus([folder, folder])
+    with pytest.raises(ValueError, match="begun with other corpora"):
+        Trainer(SMALL, TINY, twice, "cpu").resume(state)
 
 
 def test_a_damaged_state_is_an_error_that_names_the_file(tmp_path: Path) -> None:
