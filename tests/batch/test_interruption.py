@@ -229,7 +229,7 @@ def test_a_file_gets_no_colours(library, tmp_path):
 
 def test_ctrl_c_at_a_terminal_wipes_the_bar_and_prints_the_table(library, endless):
     """It is pressed when the bar's clock has moved, though no file was done meanwhile."""
-    track, ticked = library / next(iter(KEYS)), r"2/3 files \[00:0[2-9]<"
+    track, ticked = library / next(iter(KEYS)), r"2/3 files \[00:0[1-9]<"
     arguments = ("--jobs", 1, track, "missing", endless)
     text, code = on_a_terminal(100, *arguments, ctrl_c_after=ticked, NO_COLOR="1")
     assert code == 130
