@@ -160,7 +160,7 @@ class Outputs:
 
 
 def fit_temperature(whole: Sequence[Outputs], excerpts: Sequence[Outputs]) -> Temperature:
-    """The maximum-likelihood temperature, all items with the same weight, whatever their size.
+    """The maximum-likelihood temperature, all items, large or small, with the same weight.
 
     An item is the recordings of a set, or their excerpts: a set with many recordings, which may be
     easy ones, has no more weight than another. ``long`` is fitted for each ``frames``, and
