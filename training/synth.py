@@ -2,8 +2,10 @@
 
 ``python -m training.synth --out runs/corpus --count 40000 --seed 1 --jobs 2 --bank runs/bank``
 
-Excerpt ``i`` depends only on the seed, the bank and ``i``: an interrupted run resumes where it
-stopped, and any shard can be made again.
+With ``--soundfont FILE...`` the excerpts are parts of songs over MMA's accompaniments.
+
+Excerpt ``i`` depends only on the seed, the bank, the soundfonts and ``i``: an interrupted run
+resumes where it stopped, and any shard can be made again.
 """
 
 from __future__ import annotations
@@ -14,15 +16,19 @@ import multiprocessing
 import signal
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from keyscan.spectrogram.constant_q import constant_q
 from keyscan.spectrogram.features import MIN_SECONDS
-from training.music.excerpt import make_excerpt
+from training.midi import RenderError, require_programs
+from training.music.accompaniment import PER_SONG, make_song
+from training.music.excerpt import Excerpt, make_excerpt
 from training.music.sampled import SoundBank, SoundBankError
 from training.processes import single_threaded
 from training.shards import CorpusError, open_corpus, shard_path, wide_bank, write_shard
@@ -38,10 +44,23 @@ def open_bank(folder: Path | None) -> SoundBank | None:
     return None if folder is None else SoundBank(folder)
 
 
+def _excerpts(
+    seed: int, numbers: range, seconds: float, bank: SoundBank | None, soundfonts: Sequence[Path]
+) -> Iterator[Excerpt]:
+    if not soundfonts:
+        for index in numbers:
+            yield make_excerpt(seed, index, seconds, bank)
+        return
+    for index in range(numbers.start // PER_SONG, -(-numbers.stop // PER_SONG)):
+        parts = make_song(seed, index, soundfonts, seconds, bank)
+        yield from (parts[n % PER_SONG] for n in numbers if n // PER_SONG == index)
+
+
 @single_threaded
 def make_shard(
     folder: Path,
     bank: Path | None,
+    soundfonts: Sequence[Path],
     seed: int,
     count: int,
     seconds: float,
@@ -51,8 +70,8 @@ def make_shard(
     """Synthesise and write shard ``number`` of a corpus of ``count``; returns its size."""
     filters, sounds = wide_bank(), open_bank(bank)
     spectrograms, keys = [], []
-    for index in range(number * shard_size, min((number + 1) * shard_size, count)):
-        excerpt = make_excerpt(seed, index, seconds, sounds)
+    numbers = range(number * shard_size, min((number + 1) * shard_size, count))
+    for excerpt in _excerpts(seed, numbers, seconds, sounds, soundfonts):
         spectrograms.append(constant_q(excerpt.samples, filters).astype(np.float16))
         keys.append(excerpt.key.class_id)
     write_shard(folder, number, np.stack(spectrograms), np.array(keys, np.int8))
@@ -67,22 +86,38 @@ def synthesise(
     seconds: float = SECONDS,
     shard_size: int = SHARD_SIZE,
     bank: Path | None = None,
+    soundfonts: Sequence[Path] = (),
 ) -> None:
     """Make the missing shards in ``jobs`` processes; ``bank``: sampled instruments.
 
+    With ``soundfonts``, songs over accompaniments.
+
     Raises:
         CorpusError: ``folder`` holds a corpus with other settings.
+        RenderError: a soundfont is missing, or MMA or FluidSynth is missing or fails.
         SoundBankError: ``bank`` is not a sound bank, or is damaged.
         OSError: ``folder`` cannot be written.
     """
-    settings = {"seed": seed, "count": count, "seconds": seconds, "shard": shard_size}
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "count": count,
+        "seconds": seconds,
+        "shard": shard_size,
+    }
     sounds = open_bank(bank)
     recorded = sorted({i.soundfont for i in sounds.instruments}) if sounds else []
-    open_corpus(folder, settings | {"soundfonts": recorded})
+    settings["soundfonts"] = recorded
+    if soundfonts:
+        require_programs("mma", "fluidsynth")
+        for path in soundfonts:
+            if not path.is_file():
+                raise RenderError(f"{path}: no such soundfont")
+        settings["accompanied"] = [path.name for path in soundfonts]
+    open_corpus(folder, settings)
     numbers = range(-(-count // shard_size))
     missing = [number for number in numbers if not shard_path(folder, number).exists()]
     made = count - sum(min(shard_size, count - number * shard_size) for number in missing)
-    work = partial(make_shard, folder, bank, seed, count, seconds, shard_size)
+    work = partial(make_shard, folder, bank, soundfonts, seed, count, seconds, shard_size)
     reported = time.monotonic()
     with (
         multiprocessing.get_context("spawn").Pool(jobs) as pool,
@@ -117,6 +152,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of an excerpt")
     parser.add_argument("--bank", type=Path, help="sampled instruments, see training.soundbank")
+    parser.add_argument("--soundfont", type=Path, nargs="+", default=[], metavar="FILE",
+                        help="make songs over MMA's accompaniments, played by these")  # fmt: skip
     arguments = parser.parse_args()
     try:
         _check(arguments.count, arguments.seed, arguments.jobs, arguments.seconds)
@@ -132,8 +169,9 @@ def main() -> None:
             arguments.jobs,
             arguments.seconds,
             bank=arguments.bank,
+            soundfonts=arguments.soundfont,
         )
-    except (CorpusError, SoundBankError, OSError) as error:
+    except (CorpusError, RenderError, SoundBankError, OSError) as error:
         sys.exit(f"training.synth: {error}")
 
 

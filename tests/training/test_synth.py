@@ -70,7 +70,7 @@ def test_resuming_makes_what_an_uninterrupted_run_makes(whole: Path, tmp_path: P
 
 
 def test_one_shard_can_be_made_again(whole: Path, tmp_path: Path) -> None:
-    assert make_shard(tmp_path, None, 9, 5, 4.0, 2, 2) == 1
+    assert make_shard(tmp_path, None, (), 9, 5, 4.0, 2, 2) == 1
     assert shard_path(tmp_path, 2).read_bytes() == shard_path(whole, 2).read_bytes()
 
 

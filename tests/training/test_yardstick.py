@@ -15,9 +15,9 @@ from training.datasets import read_folder
 pytest.importorskip("mido")
 pytest.importorskip("music21")
 
+from training.midi import MMA_LIBRARY, accompany, read_grooves
 from training.yardstick.charts import CHARTS, WEIGHTS, tones, transpose
-from training.yardstick.make import FAMILIES, MMA_LIBRARY, key_of, make_set, read_grooves
-from training.yardstick.midi import accompany
+from training.yardstick.make import FAMILIES, key_of, make_set
 from training.yardstick.songs import SECONDS, Style, write_song
 from training.yardstick.tunes import agrees, harmonise, parse_field, read_abc
 

@@ -70,8 +70,8 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
-class _Scene:
-    """Settings common to all parts of an excerpt; ``beat`` in seconds, ``tuning`` in cents."""
+class Scene:
+    """What all parts of an excerpt share; ``beat`` in seconds, ``tuning`` in cents."""
 
     rng: random.Random
     noise: np.random.Generator
@@ -121,12 +121,12 @@ def make_excerpt(
     looped = rng.random() < LOOP_SHARE
     style = rng.choice(_LOOPED) if looped else rng.choices(list(STYLES), list(STYLES.values()))[0]
     tuning = rng.gauss(0, 7) if rng.random() < 0.7 else rng.uniform(-48, 48)
-    beat = 60.0 / _tempo(rng, style)
+    beat = 60.0 / draw_tempo(rng, style)
     length = seconds
     if looped:
         length = min(seconds, rng.choice((1, 2, 2, 4, 4, 8)) * 4 * beat)
     harmony = _harmony(rng, style, length / beat)
-    scene = _Scene(rng, noise, harmony, beat, int(length * SAMPLE_RATE), tuning, bank)
+    scene = Scene(rng, noise, harmony, beat, int(length * SAMPLE_RATE), tuning, bank)
     if looped:
         mixed = np.resize(_loop(scene, style), int(seconds * SAMPLE_RATE))  # repeats it
     elif style == "classical":
@@ -141,7 +141,7 @@ def make_excerpt(
     return Excerpt(mix.master(rng, noise, mixed, plain=plain), harmony.key, style)
 
 
-def _tempo(rng: random.Random, style: str) -> float:
+def draw_tempo(rng: random.Random, style: str) -> float:
     """Beats per minute."""
     if style in GENRES:
         return rng.uniform(*GENRES[style].tempo)
@@ -171,14 +171,14 @@ def make_part(seed: int, index: int, bank: SoundBank, seconds: float = SECONDS) 
     beat = 60.0 / rng.uniform(70, 180)
     harmony = _MAKERS[style](rng, key, seconds / beat)
     tuning = rng.gauss(0, 7) if rng.random() < 0.7 else rng.uniform(-48, 48)
-    scene = _Scene(rng, noise, harmony, beat, int(seconds * SAMPLE_RATE), tuning, bank)
+    scene = Scene(rng, noise, harmony, beat, int(seconds * SAMPLE_RATE), tuning, bank)
     samples = _band(scene, [rng.choice(BANDS[style])], 0.0)
     if rng.random() < 0.5:
         samples = mix.master(rng, noise, samples, plain=rng.random() < 0.5)
     return Excerpt(samples, key, style)
 
 
-def _loop(scene: _Scene, style: str) -> FloatArray:
+def _loop(scene: Scene, style: str) -> FloatArray:
     """A few bars of one to three players, as in sample packs."""
     rng = scene.rng
     band = GENRES[style].band if style in GENRES else BANDS[style]
@@ -188,7 +188,7 @@ def _loop(scene: _Scene, style: str) -> FloatArray:
     return mixed
 
 
-def _solo(scene: _Scene) -> FloatArray:
+def _solo(scene: Scene) -> FloatArray:
     """A keyboard, a string instrument or a small ensemble, without drums."""
     rng = scene.rng
     role = rng.choices(list(_SOLOISTS), [share for share, _ in _SOLOISTS.values()])[0]
@@ -200,7 +200,7 @@ def _solo(scene: _Scene) -> FloatArray:
     return mixed
 
 
-def _genre(scene: _Scene, style: str) -> FloatArray:
+def _genre(scene: Scene, style: str) -> FloatArray:
     genre, rng = GENRES[style], scene.rng
     mixed = _band(scene, genre.band, rng.uniform(*genre.swing))
     if rng.random() < genre.speech:
@@ -213,25 +213,31 @@ def _genre(scene: _Scene, style: str) -> FloatArray:
     return mixed
 
 
-def _band(scene: _Scene, band: Sequence[Player], swing: float) -> FloatArray:
+def play_part(scene: Scene, player: Player, swing: float) -> FloatArray:
+    """A player's part with its effects, at its level."""
+    rng = scene.rng
+    notes = player.part(rng, scene.harmony)
+    if swing:
+        notes = comping.swung(notes, swing)
+    layer = scene.play(notes, player.role, player.families, player.sampled)
+    if rng.random() < player.overdrive:
+        layer = mix.overdrive(rng, layer)
+    if rng.random() < 0.12:
+        layer = mix.filter_sweep(rng, layer)
+    if rng.random() < 0.1:
+        layer = mix.tremolo(rng, layer, scene.beat)
+    if player.role != "bass" and rng.random() < 0.2:
+        layer = mix.echo(rng, layer, scene.beat)
+    return mix.at_level(layer, rng.uniform(*player.level))
+
+
+def _band(scene: Scene, band: Sequence[Player], swing: float) -> FloatArray:
     """Random parts, each with its own entrance, effects and level."""
     rng = scene.rng
     chosen = [player for player in band if rng.random() < player.chance] or [band[0]]
     mixed = np.zeros(scene.samples, np.float32)
     for number, player in enumerate(chosen):
-        notes = player.part(rng, scene.harmony)
-        if swing:
-            notes = comping.swung(notes, swing)
-        layer = scene.play(notes, player.role, player.families, player.sampled)
-        if rng.random() < player.overdrive:
-            layer = mix.overdrive(rng, layer)
-        if rng.random() < 0.12:
-            layer = mix.filter_sweep(rng, layer)
-        if rng.random() < 0.1:
-            layer = mix.tremolo(rng, layer, scene.beat)
-        if player.role != "bass" and rng.random() < 0.2:
-            layer = mix.echo(rng, layer, scene.beat)
-        layer = mix.at_level(layer, rng.uniform(*player.level))
+        layer = play_part(scene, player, swing)
         if number:
             layer = layer * mix.presence(rng, scene.samples, scene.bar, scene.starts)
         mixed += layer
@@ -245,7 +251,7 @@ def _band(scene: _Scene, band: Sequence[Player], swing: float) -> FloatArray:
 
 
 def _with_drums(
-    scene: _Scene, mixed: FloatArray, groove: str | None, level: tuple[float, float]
+    scene: Scene, mixed: FloatArray, groove: str | None, level: tuple[float, float]
 ) -> FloatArray:
     rng = scene.rng
     kits = scene.bank.kits if scene.bank and rng.random() < 0.6 else ()

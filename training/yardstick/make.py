@@ -2,33 +2,35 @@
 
 ``python -m training.yardstick.make --out FOLDER --soundfont FILE [--kind pop|tunes] [--songs N]``
 
-``pop``: whole songs over MMA's accompaniments (https://www.mellowood.ca/mma). ``tunes``: folk
-melodies and Bach chorales of music21's corpus, with their notated keys. Writes FLAC (22,050 Hz,
-mono) and ``labels.tsv``. The generator shares no code with ``training.music``; use a soundfont that
-is not in the training set. Song ``i`` depends only on the seed and on ``i``.
+``pop``: whole songs over MMA's accompaniments. ``tunes``: folk melodies and Bach chorales of
+music21's corpus, with their notated keys. Writes FLAC (22,050 Hz, mono) and ``labels.tsv``. The
+charts and melodies share no code with ``training.music``, which uses many of MMA's grooves, too;
+use a soundfont that is not in the training set. Song ``i`` depends only on the seed and on ``i``.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import re
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import soundfile
 from tqdm import tqdm
 
 from keyscan.keys import Key, Mode
-from training.yardstick.midi import (
-    DRUMS,
-    Band,
+from training.midi import (
+    MMA_LIBRARY,
     RenderError,
     Voice,
     accompany,
-    add_lead,
+    draw_band,
+    mix,
+    read_grooves,
     render,
     require_programs,
     write_midi,
@@ -36,8 +38,7 @@ from training.yardstick.midi import (
 from training.yardstick.songs import Style, write_song
 from training.yardstick.tunes import Corpus, arrange
 
-MMA_LIBRARY = Path("/usr/share/mma/lib")
-_NOT_A_SECTION = re.compile(r"(?i:(?:intro|end|ending|fill|break)[a-d0-9]*$)|F[AB]$|[a-z0-9]E$")
+SAMPLE_RATE = 22_050
 _LEADS = (
     0,
     4,
@@ -63,25 +64,6 @@ _LEADS = (
     73,
     80,
     81,
-)
-_PIANO = 0
-_KINDS = (  # substitutes for each group of eight General MIDI programs
-    (0, 1, 2, 4, 5, 7),
-    (8, 11, 12, 14),
-    (16, 17, 18, 19, 21),
-    (24, 25, 26, 27, 28, 29, 30),
-    (32, 33, 34, 35, 36, 38, 39),
-    (40, 42, 45, 46, 48),
-    (48, 49, 50, 51, 52, 54),
-    (56, 57, 60, 61, 62, 63),
-    (64, 65, 66, 71),
-    (72, 73, 75, 79),
-    (80, 81, 82, 84, 87),
-    (88, 89, 90, 91, 94),
-    (88, 89, 91, 99),
-    (104, 105, 106, 107),
-    (112, 114),
-    (120, 122),
 )
 
 
@@ -166,23 +148,6 @@ def key_of(index: int, minor_rounds: tuple[int, ...]) -> Key:
     return Key(index * 7 % 12, mode)
 
 
-def read_grooves(library: Path, name: str) -> tuple[str, ...]:
-    """The grooves of a library file suitable for a verse: no intros, fills or endings.
-
-    Raises:
-        RenderError: the library file is missing or has none.
-    """
-    try:
-        text = (library / f"{name}.mma").read_text(encoding="latin-1")
-    except OSError as error:
-        raise RenderError(f"MMA's library: {error}: apt-get install mma") from error
-    grooves = re.findall(r"^\s*DefGroove\s+(\S+)", text, re.I | re.M)
-    sections = tuple(groove for groove in grooves if not _NOT_A_SECTION.search(groove))
-    if not sections:
-        raise RenderError(f"{library / name}.mma: no groove")
-    return sections
-
-
 def choose_style(rng: random.Random, library: Path) -> Style:
     """A random library file, by the weight of its family."""
     family = rng.choices(FAMILIES, [family.weight for family in FAMILIES])[0]
@@ -198,21 +163,8 @@ def make_pop(index: int, rng: random.Random, midi: Path) -> Key:
     accompany(song.chart, midi)
     program = rng.choice(_LEADS)
     lead = Voice(song.melody, program, rng.randint(75, 127))
-    add_lead(midi, lead, choose_band(rng))
+    mix(midi, draw_band(rng), lead)
     return key
-
-
-def choose_band(rng: random.Random) -> Band:
-    """Programs, MMA's or similar ones, and a mix; one in five without drums."""
-    programs = list(range(128))
-    if rng.random() < 0.1:
-        programs = [_PIANO] * 128
-    elif rng.random() < 0.5:
-        programs = [rng.choice(kind) for kind in _KINDS for _ in range(8)]
-    loudness = [rng.uniform(0.55, 1.15) for _ in range(16)]
-    if rng.random() < 0.2 or programs[-1] == _PIANO:
-        loudness[DRUMS] = 0.0
-    return Band(tuple(programs), tuple(loudness))
 
 
 def tune_maker() -> Callable[[int, random.Random, Path], Key]:
@@ -247,7 +199,9 @@ def make_set(kind: str, out: Path, soundfont: Path, songs: int, seed: int) -> No
             rng = random.Random(f"{kind}/{seed}/{index}")
             key = make(index, rng, midi)
             name = f"{kind}-{index:03d}.flac"
-            render(midi, soundfont, out / name, peak=rng.uniform(0.5, 0.98))
+            samples = render(midi, soundfont, SAMPLE_RATE)
+            samples *= rng.uniform(0.5, 0.98) / np.abs(samples).max()
+            soundfile.write(out / name, samples, SAMPLE_RATE, subtype="PCM_16")
             print(f"{name}\t{key.name('sharps')}", file=table, flush=True)
 
 

@@ -10,8 +10,8 @@ import random
 from dataclasses import dataclass
 
 from keyscan.keys import Key, Mode
+from training.midi import Note
 from training.yardstick.charts import BLUES, CHARTS, WEIGHTS, tones, transpose
-from training.yardstick.midi import Note
 
 SECONDS = (90.0, 150.0)
 # Whole, pentatonic, and in minor with blue notes: people call minor what sings the minor third.

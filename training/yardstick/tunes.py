@@ -17,7 +17,7 @@ from pathlib import Path
 import music21
 
 from keyscan.keys import Key, Mode
-from training.yardstick.midi import Note, Voice
+from training.midi import Note, Voice
 
 SECONDS = (40.0, 90.0)
 _FOLDERS = ("ryansMammoth", "oneills1850", "airdsAirs")

@@ -1,7 +1,9 @@
-"""Render notes to audio: MIDI files, MMA accompaniments, FluidSynth."""
+"""MIDI files, MMA (https://www.mellowood.ca/mma) and FluidSynth: from notes to audio."""
 
 from __future__ import annotations
 
+import random
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -11,11 +13,32 @@ from pathlib import Path
 
 import mido
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
-SAMPLE_RATE = 22_050
 DRUMS = 9
+MMA_LIBRARY = Path("/usr/share/mma/lib")
+_NOT_A_SECTION = re.compile(r"(?i:(?:intro|end|ending|fill|break)[a-d0-9]*$)|F[AB]$|[a-z0-9]E$")
 _PACKAGES = {"mma": "mma", "fluidsynth": "fluidsynth"}
+_PIANO = 0
+_KINDS = (  # substitutes for each group of eight General MIDI programs
+    (0, 1, 2, 4, 5, 7),
+    (8, 11, 12, 14),
+    (16, 17, 18, 19, 21),
+    (24, 25, 26, 27, 28, 29, 30),
+    (32, 33, 34, 35, 36, 38, 39),
+    (40, 42, 45, 46, 48),
+    (48, 49, 50, 51, 52, 54),
+    (56, 57, 60, 61, 62, 63),
+    (64, 65, 66, 71),
+    (72, 73, 75, 79),
+    (80, 81, 82, 84, 87),
+    (88, 89, 90, 91, 94),
+    (88, 89, 91, 99),
+    (104, 105, 106, 107),
+    (112, 114),
+    (120, 122),
+)
 
 
 class RenderError(Exception):
@@ -79,6 +102,23 @@ def write_midi(voices: Iterable[Voice], tempo: float, path: Path) -> None:
     midi.save(path)
 
 
+def read_grooves(library: Path, name: str) -> tuple[str, ...]:
+    """The grooves of a library file suitable for a verse: no intros, fills or endings.
+
+    Raises:
+        RenderError: the library file is missing or has none.
+    """
+    try:
+        text = (library / f"{name}.mma").read_text(encoding="latin-1")
+    except OSError as error:
+        raise RenderError(f"MMA's library: {error}: apt-get install mma") from error
+    grooves = re.findall(r"^\s*DefGroove\s+(\S+)", text, re.I | re.M)
+    sections = tuple(groove for groove in grooves if not _NOT_A_SECTION.search(groove))
+    if not sections:
+        raise RenderError(f"{library / name}.mma: no groove")
+    return sections
+
+
 def accompany(chart: str, path: Path) -> None:
     """Have MMA play a chart into a MIDI file.
 
@@ -101,11 +141,25 @@ class Band:
     loudness: tuple[float, ...]
 
 
-def add_lead(path: Path, lead: Voice, band: Band) -> None:
-    """Add a voice to a MIDI file in place of its least used channel, and mix the others."""
+def draw_band(rng: random.Random) -> Band:
+    """Programs, MMA's or similar ones, and a mix; one in five without drums."""
+    programs = list(range(128))
+    if rng.random() < 0.1:
+        programs = [_PIANO] * 128
+    elif rng.random() < 0.5:
+        programs = [rng.choice(kind) for kind in _KINDS for _ in range(8)]
+    loudness = [rng.uniform(0.55, 1.15) for _ in range(16)]
+    if rng.random() < 0.2 or programs[-1] == _PIANO:
+        loudness[DRUMS] = 0.0
+    return Band(tuple(programs), tuple(loudness))
+
+
+def mix(path: Path, band: Band, lead: Voice | None = None) -> None:
+    """Apply ``band`` to a MIDI file; ``lead`` takes the place of its least used channel."""
     midi = mido.MidiFile(path)
     used = Counter(m.channel for track in midi.tracks for m in track if m.type == "note_on")
-    free = min((c for c in range(16) if c != DRUMS), key=lambda channel: used[channel])
+    channels = [channel for channel in range(16) if channel != DRUMS]
+    free = min(channels, key=lambda channel: used[channel]) if lead else None
     for track in midi.tracks:
         kept, delay = [], 0
         for message in track:
@@ -115,11 +169,12 @@ def add_lead(path: Path, lead: Voice, band: Band) -> None:
                 kept.append(changed.copy(time=delay))
                 delay = 0
         track[:] = kept
-    midi.tracks.append(_track(lead, free, midi.ticks_per_beat))
+    if lead and free is not None:
+        midi.tracks.append(_track(lead, free, midi.ticks_per_beat))
     midi.save(path)
 
 
-def _mixed(message: mido.Message, free: int, band: Band) -> mido.Message | None:
+def _mixed(message: mido.Message, free: int | None, band: Band) -> mido.Message | None:
     """None: the message belongs to a silent channel."""
     channel = getattr(message, "channel", None)
     if channel is None:
@@ -134,21 +189,23 @@ def _mixed(message: mido.Message, free: int, band: Band) -> mido.Message | None:
     return message
 
 
-def render(midi: Path, soundfont: Path, audio: Path, peak: float) -> None:
-    """Play a MIDI file through a soundfont into a mono 16-bit file, scaled to ``peak`` (0-1).
+def render(midi: Path, soundfont: Path, rate: int, *, room: bool = True) -> npt.NDArray[np.float32]:
+    """Play a MIDI file through a soundfont: mono samples ``(n,)`` at ``rate``.
+
+    ``room``: with FluidSynth's reverberation and chorus.
 
     Raises:
         RenderError: FluidSynth fails, or the output is silent.
     """
     wav = midi.with_suffix(".wav")
-    command = ["fluidsynth", "-ni", "-q", "-g", "0.4", "-r", str(SAMPLE_RATE), "-T", "wav"]
+    command = ["fluidsynth", "-ni", "-q", "-g", "0.4", "-r", str(rate), "-T", "wav"]
     command += ["-O", "float", "-o", "synth.dynamic-sample-loading=1"]
+    command += [] if room else ["-R", "0", "-C", "0"]
     _run([*command, "-F", str(wav), str(soundfont), str(midi)])
     samples = soundfile.read(wav, dtype="float32", always_2d=True)[0].mean(axis=1)
-    loudest = float(np.abs(samples).max(initial=0.0))
-    if loudest < 1e-3:
+    if float(np.abs(samples).max(initial=0.0)) < 1e-3:
         raise RenderError(f"{midi.name}: silence")
-    soundfile.write(audio, samples * (peak / loudest), SAMPLE_RATE, subtype="PCM_16")
+    return np.asarray(samples, np.float32)
 
 
 def _run(command: list[str]) -> None:
