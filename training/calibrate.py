@@ -7,7 +7,8 @@ Writes a copy of the checkpoint with ``temperature``, ``temperature_frames`` and
 ``temperature_shortest`` (see ``keyscan.model.confidence``), and with ``calibration``, which
 describes the data of the fit. The answers do not change, only their confidences. The fit ignores a
 temperature that the checkpoint already has; ``--short-only`` keeps it, but for
-``temperature_shortest``. The same checkpoint and sets give the same temperature.
+``temperature_shortest``. The same checkpoint and sets give the same temperature. With several sets,
+the error of each is also given at the temperature that fits the others.
 """
 
 from __future__ import annotations
@@ -101,6 +102,29 @@ def figures(outputs: Outputs, temperature: Temperature) -> dict[str, float]:
     }
 
 
+def errors_left_out(
+    whole: Sequence[Outputs], excerpts: Sequence[Outputs]
+) -> list[dict[str, float] | None]:
+    """The calibration errors of each set at the temperature fitted to the others.
+
+    None: nothing can be fitted to the others.
+    """
+    errors: list[dict[str, float] | None] = []
+    for number, parts in enumerate(zip(whole, excerpts, strict=True)):
+        others = [[*outputs[:number], *outputs[number + 1 :]] for outputs in (whole, excerpts)]
+        try:
+            temperature = fit_temperature(*others)
+        except ValueError:
+            errors.append(None)
+            continue
+        named = zip(("whole", "excerpts"), parts, strict=True)
+        errors.append({
+            name: round(part.calibration_error(temperature), 4)
+            for name, part in named if len(part.classes)
+        })  # fmt: skip
+    return errors
+
+
 @single_threaded
 def calibrate(
     path: Path, sets: Sequence[TrackSet], cache: Path | None = None, *, short_only: bool = False
@@ -124,11 +148,16 @@ def calibrate(
     temperature = fit_shortest(temperature, short)
     parts = {"whole": Outputs.joined(whole), "excerpts": Outputs.joined(excerpts), "short": short}
     before = model.temperature if short_only else Temperature()
-    calibration = {
+    calibration: dict[str, Any] = {
         "sets": [{"name": tracks.name, "tracks": len(tracks.tracks)} for tracks in sets],
         "before": {name: figures(part, before) for name, part in parts.items()},
         "after": {name: figures(part, temperature) for name, part in parts.items()},
     }
+    if not short_only:
+        for described, errors in zip(
+            calibration["sets"], errors_left_out(whole, excerpts), strict=True
+        ):
+            described["left_out"] = errors
     checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     name = "calibration_short" if short_only else "calibration"
     return checkpoint | temperature.to_checkpoint() | {name: calibration}
@@ -169,6 +198,10 @@ def main() -> None:
             f"  {part:8}  negative log-likelihood {before['nll']:.4f} -> {after['nll']:.4f}, "
             f"expected calibration error {100 * before['ece']:.1f} -> {100 * after['ece']:.1f} %"
         )
+    for described in done["sets"]:
+        if errors := described.get("left_out"):
+            shown = ", ".join(f"{name} {100 * error:.1f} %" for name, error in errors.items())
+            print(f"  {described['name']}: error at the temperature of the others: {shown}")
 
 
 if __name__ == "__main__":

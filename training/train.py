@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
     parser.add_argument(
         "--recordings", type=Path, nargs="+",
-        help="corpora of training.recordings or training.labelled; see --recorded",
+        help="corpora with a share of their own in every batch; see --recorded",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--dev", type=Path, nargs="*", default=[], metavar="SOURCE",

@@ -14,6 +14,7 @@ from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.model.confidence import Temperature
 from tests.second_generator import RATE, pieces
 from tests.training.conftest import Command, write_labels
+from training.calibrate import errors_left_out
 from training.calibration import (
     Outputs,
     chance_calibration_error,
@@ -99,6 +100,21 @@ def test_a_large_set_has_no_more_weight_than_a_small_one() -> None:
     assert fit_temperature([few], []).long < alike.long < fit_temperature([many], []).long
 
 
+def test_a_set_is_judged_at_the_temperature_of_the_others() -> None:
+    sharp, flat = Temperature(0.5, 0.0, 0.0), Temperature(2.0, 0.0, 0.0)
+    sets = [outputs(sharp, 1000, 4000, seed=1), outputs(sharp, 1000, 4000, seed=2)]
+    sets.append(outputs(flat, 1000, 4000, seed=3))
+    none = Outputs(np.empty((0, 24)), np.empty(0, np.int64), np.empty(0, np.int64))
+    first, second, odd = errors_left_out(sets, [none] * 3)
+    assert first is not None
+    assert second is not None
+    assert odd is not None
+    own = sets[2].calibration_error(fit_temperature(sets[2:], []))
+    assert odd["whole"] > own + 0.05
+    assert first.keys() == {"whole"}
+    assert errors_left_out(sets[:1], [none]) == [None]
+
+
 def test_answers_that_are_all_right_have_no_temperature() -> None:
     logits = np.eye(24)[:5] * 3
     whole = Outputs(logits, np.arange(5), np.full(5, 500))
@@ -144,7 +160,7 @@ def test_the_command_adds_a_temperature_and_changes_nothing_else(
     for name, value in before["state_dict"].items():
         assert torch.equal(after["state_dict"][name], value), name
     calibration = after["calibration"]
-    assert calibration["sets"] == [{"name": folder.name, "tracks": 8}]
+    assert calibration["sets"] == [{"name": folder.name, "tracks": 8, "left_out": None}]
     assert calibration["after"]["whole"]["nll"] <= calibration["before"]["whole"]["nll"]
     assert load_model(outs[0]).temperature.long == after["temperature"]
 
