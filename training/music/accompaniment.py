@@ -105,7 +105,10 @@ def chord_name(chord: Chord) -> str:
 
 
 def chart(rng: random.Random, harmony: Harmony, style: str, beat: float) -> str:
-    """An MMA source file: the harmony beat by beat, over two grooves that alternate."""
+    """An MMA source file: the harmony beat by beat, over two grooves that alternate.
+
+    ``beat``: in seconds, of a whole number of beats per minute.
+    """
     genre = rng.choice(list(GROOVES)) if rng.random() < _FOREIGN else style
     library = rng.choice(GROOVES[genre].split())
     grooves = read_grooves(MMA_LIBRARY, library)
