@@ -82,7 +82,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
     settings = {"seed": 3, "count": EXCERPTS, "seconds": 12.0, "shard": EXCERPTS}
     open_corpus(folder, settings)
-    make_shard(folder, None, 3, EXCERPTS, 12.0, EXCERPTS, 0)
+    make_shard(folder, None, (), 3, EXCERPTS, 12.0, EXCERPTS, 0)
     return folder
 
 
