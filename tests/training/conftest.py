@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,12 @@ from training.music.timbres import SAMPLE_RATE
 from training.soundbank import Recording, write_header, write_instrument
 
 Command = Callable[..., CompletedProcess[str]]
+SOUNDFONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
+needs_mma = pytest.mark.skipif(shutil.which("mma") is None, reason="apt-get install mma")
+needs_sound = pytest.mark.skipif(
+    shutil.which("fluidsynth") is None or not SOUNDFONT.is_file(),
+    reason="apt-get install fluidsynth timgm6mb-soundfont",
+)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 
 from keyscan.keys import Key
 from keyscan.spectrogram.constant_q import constant_q
-from tests.training.conftest import Command
+from tests.training.conftest import SOUNDFONT, Command, needs_mma, needs_sound
 
 pytest.importorskip("mido")
 
@@ -23,13 +22,6 @@ from training.music.genres import GENRES
 from training.music.harmony import lay_out
 from training.music.theory import QUALITIES, SCALES, Chord, parse_chord
 from training.shards import WIDE_BINS, Corpus, wide_bank
-
-SOUNDFONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
-needs_mma = pytest.mark.skipif(shutil.which("mma") is None, reason="apt-get install mma")
-needs_sound = pytest.mark.skipif(
-    shutil.which("fluidsynth") is None or not SOUNDFONT.is_file(),
-    reason="apt-get install fluidsynth timgm6mb-soundfont",
-)
 
 
 @pytest.mark.parametrize(

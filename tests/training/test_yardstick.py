@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import shutil
 from pathlib import Path
 
 import pytest
 
 from keyscan.keys import KEYS, Key
-from tests.training.conftest import Command
+from tests.training.conftest import SOUNDFONT, Command, needs_mma, needs_sound
 from training.datasets import read_folder
 
 pytest.importorskip("mido")
@@ -22,12 +21,6 @@ from training.yardstick.songs import SECONDS, Style, write_song
 from training.yardstick.tunes import agrees, harmonise, parse_field, read_abc
 
 STYLE = Style("casio/pop", ("Pop",), beats=4, tempo=(80, 120))
-SOUNDFONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
-needs_mma = pytest.mark.skipif(shutil.which("mma") is None, reason="apt-get install mma")
-needs_sound = pytest.mark.skipif(
-    shutil.which("fluidsynth") is None or not SOUNDFONT.is_file(),
-    reason="apt-get install fluidsynth timgm6mb-soundfont",
-)
 
 
 @pytest.mark.parametrize(
