@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from pathlib import Path
 
 import psutil
 import pytest
@@ -286,6 +287,7 @@ def test_close_of_a_server_that_hangs(nothing_left, monkeypatch, track):
     monkeypatch.setattr("keyscan.client._END_SECONDS", 0.5)
     client = Client("--workers", "1", command=COMMAND)
     os.kill(client.pid, signal.SIGSTOP)
+    wait_for(lambda: has_stopped(client.pid))
     with pytest.raises(TimeoutError):
         client.ping(0.3)
     full = threading.Thread(target=lambda: fill(client, track))
@@ -295,6 +297,17 @@ def test_close_of_a_server_that_hangs(nothing_left, monkeypatch, track):
     client.close()
     full.join(PATIENCE)
     assert not full.is_alive()
+
+
+def has_stopped(pid):
+    """Whether every thread has: a process may answer a ping before that. Only Linux tells."""
+    tasks = Path(f"/proc/{pid}/task")
+    return not tasks.exists() or all(state(task) == "T" for task in tasks.iterdir())
+
+
+def state(task):
+    """The letter of a thread's state, after its name in brackets."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def fill(client, path):
