@@ -5,10 +5,11 @@
 
 Writes a copy of the checkpoint with ``temperature``, ``temperature_frames`` and
 ``temperature_shortest`` (see ``keyscan.model.confidence``), and with ``calibration``, which
-describes the data of the fit. The answers do not change, only their confidences. The fit ignores a
-temperature that the checkpoint already has; ``--short-only`` keeps it, but for
-``temperature_shortest``. The same checkpoint and sets give the same temperature. With several sets,
-the error of each is also given at the temperature that fits the others.
+describes the data of the fit. The logits do not change; the answer can, of a track that changes
+key, because the key over time depends on the confidences. The fit ignores a temperature that the
+checkpoint already has; ``--short-only`` keeps it, but for ``temperature_shortest``. The same
+checkpoint and sets give the same temperature. With several sets, the error of each is also given at
+the temperature that fits the others.
 """
 
 from __future__ import annotations
@@ -42,29 +43,33 @@ _PLACES = 6  # of short excerpts, over each recording
 
 @dataclass(frozen=True)
 class SetOutputs:
-    """The model's outputs for the recordings of a set, for excerpts and for short ones of each."""
+    """The model's outputs for the recordings of a set, for excerpts and for short ones of each.
+
+    ``failed``: the recordings that cannot be analysed, each with the reason.
+    """
 
     whole: Outputs
     excerpts: Outputs
     short: Outputs
+    failed: tuple[tuple[Path, str], ...] = ()
 
 
 def outputs_of(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> SetOutputs:
     """The model's outputs for every available recording of a set.
 
     Raises:
-        DatasetError: the set has no available recording, or one cannot be read or analysed.
+        DatasetError: the set has no recording that can be analysed, or an array cannot be read.
         OSError: the cache cannot be written.
     """
     whole, excerpts, short = _Collection(model), _Collection(model), _Collection(model)
-    if not tracks.tracks:
-        raise DatasetError(f"{tracks.name}: none of its audio is there")
+    failed = []
     for track in tqdm(tracks.tracks, desc=tracks.name, unit="track", disable=None, leave=False):
         try:
             spectrogram = load_spectrogram(track, cache)
             whole.add(spectrogram, track.key)
         except (AnalysisError, ValueError) as error:
-            raise DatasetError(f"{tracks.name}: {track.path}: {error}") from error
+            failed.append((track.path, str(error)))
+            continue
         frames = spectrogram.shape[1]
         for length in (length for length in _EXCERPTS if length < frames):
             first = (frames - length) // 2
@@ -72,7 +77,10 @@ def outputs_of(model: KeyModel, tracks: TrackSet, cache: Path | None = None) -> 
         for length in (length for length in _SHORT if length < frames):
             for start in np.linspace(0.1, 0.9, _PLACES) * (frames - length):
                 short.add(spectrogram[:, int(start) : int(start) + length], track.key)
-    return SetOutputs(whole.outputs(), excerpts.outputs(), short.outputs())
+    if len(failed) == len(tracks.tracks):
+        why = f"{failed[0][0]}: {failed[0][1]}" if failed else "none of its audio is there"
+        raise DatasetError(f"{tracks.name}: {why}")
+    return SetOutputs(whole.outputs(), excerpts.outputs(), short.outputs(), tuple(failed))
 
 
 class _Collection:
@@ -142,6 +150,9 @@ def calibrate(
     if model.info.name != "keyscan":
         raise ModelError(f"{path}: not a checkpoint of training.train")
     outputs = [outputs_of(model, tracks, cache) for tracks in sets]
+    for tracks, part in zip(sets, outputs, strict=True):
+        for failed, reason in part.failed:
+            print(f"{tracks.name}: {failed}: {reason}", file=sys.stderr)
     whole, excerpts = [part.whole for part in outputs], [part.excerpts for part in outputs]
     short = Outputs.joined([part.short for part in outputs])
     temperature = model.temperature if short_only else fit_temperature(whole, excerpts)
@@ -149,7 +160,10 @@ def calibrate(
     parts = {"whole": Outputs.joined(whole), "excerpts": Outputs.joined(excerpts), "short": short}
     before = model.temperature if short_only else Temperature()
     calibration: dict[str, Any] = {
-        "sets": [{"name": tracks.name, "tracks": len(tracks.tracks)} for tracks in sets],
+        "sets": [
+            {"name": tracks.name, "tracks": len(part.whole.classes)}
+            for tracks, part in zip(sets, outputs, strict=True)
+        ],
         "before": {name: figures(part, before) for name, part in parts.items()},
         "after": {name: figures(part, temperature) for name, part in parts.items()},
     }
@@ -185,13 +199,13 @@ def main() -> None:
             torch.save(calibrated, file)
     except (DatasetError, ModelError, OSError, ValueError) as error:
         sys.exit(f"training.calibrate: {error}")
+    done = calibrated["calibration_short" if arguments.short_only else "calibration"]
     print(
-        f"{sum(len(tracks.tracks) for tracks in sets)} recordings: "
+        f"{sum(part['tracks'] for part in done['sets'])} recordings: "
         f"temperature {calibrated['temperature']:g}, "
         f"twice that at {calibrated['temperature_frames']:g} frames, "
         f"no more below {calibrated['temperature_shortest']:g}"
     )
-    done = calibrated["calibration_short" if arguments.short_only else "calibration"]
     for part in ("whole", "excerpts", "short"):
         before, after = (done[when][part] for when in ("before", "after"))
         print(
@@ -202,6 +216,8 @@ def main() -> None:
         if errors := described.get("left_out"):
             shown = ", ".join(f"{name} {100 * error:.1f} %" for name, error in errors.items())
             print(f"  {described['name']}: error at the temperature of the others: {shown}")
+        elif len(done["sets"]) > 1 and not arguments.short_only:
+            print(f"  {described['name']}: no temperature can be fitted to the others")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 
 from keyscan.errors import ModelError
 from keyscan.model.checkpoint import load_model
+from keyscan.model.confidence import Temperature
 from keyscan.model.network import NetworkSettings
 
 
@@ -23,6 +24,10 @@ class Checkpoint:
     @property
     def architecture(self) -> NetworkSettings:
         return NetworkSettings.from_dict(self.content["architecture"])
+
+    @property
+    def temperature(self) -> Temperature:
+        return Temperature.from_checkpoint(self.content)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

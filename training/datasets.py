@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,14 +46,22 @@ class Track:
         return self.path.name if self.member is None else f"{self.member} {self.title}".strip()
 
 
+class Skipped(NamedTuple):
+    """A track whose label is not used: the reason, and the label if it is the reason."""
+
+    name: str
+    reason: str
+    label: str = ""
+
+
 @dataclass(frozen=True)
 class TrackSet:
-    """``missing``: labelled files without audio; ``skipped``: (name, reason) of unusable labels."""
+    """``missing``: labelled files without audio; ``skipped``: tracks with an unusable label."""
 
     name: str
     tracks: tuple[Track, ...]
     missing: tuple[Path, ...] = ()
-    skipped: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 def _is_file(path: Path) -> bool:
@@ -63,7 +72,7 @@ def _is_file(path: Path) -> bool:
 
 
 def split_missing(
-    name: str, tracks: Iterable[Track], skipped: Iterable[tuple[str, str]] = ()
+    name: str, tracks: Iterable[Track], skipped: Iterable[Skipped] = ()
 ) -> TrackSet:
     """The set of the tracks whose files exist; the others are ``missing``."""
     found, missing = [], []

@@ -18,7 +18,7 @@ import hashlib
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,8 +33,8 @@ from training.datasets import Track, TrackSet
 from training.excerpts import Outlines, cut_excerpts, frames_of, outline_of
 from training.features import Labelled, write_features
 from training.heard import digest_of, hear_to_disk, heard_path, read_heard
-from training.processes import ProcessDied, exit_on_sigterm, run_all
-from training.shards import CorpusError, open_corpus, write_shards
+from training.processes import ProcessDied, exit_on_signals, run_all
+from training.shards import CorpusError, check_corpus, open_corpus, write_shards
 from training.sources import read_source
 from training.synth import SECONDS, SHARD_SIZE
 from training.tables import DatasetError
@@ -198,6 +198,16 @@ def settings_of(items: Sequence[Item], cut: Cut, folds: int | None) -> dict[str,
     }
 
 
+def _check(out: Path, settings: Mapping[str, Any]) -> None:
+    try:
+        check_corpus(out, settings)
+    except CorpusError as error:
+        raise CorpusError(
+            f"{error} (content: the hash of the recordings and their keys). Use another --out; "
+            f"{out / 'tracks'} may be moved there, so that no recording is decoded again"
+        ) from error
+
+
 def label(
     sources: Sequence[TrackSet],
     out: Path,
@@ -217,7 +227,7 @@ def label(
     items = [Item(s.name, track, digest_of(track)) for s in sources for track in s.tracks]
     items.sort(key=lambda item: (item.digest, item.source, _where(item.track)))
     settings = settings_of(items, cut, folds)
-    open_corpus(out, settings)
+    _check(out, settings)
     paths = {heard_path(out, item.digest): item.track for item in items}
     missing = {path: track for path, track in paths.items() if not path.exists()}
     calls = [(track.name, (track, path)) for path, track in missing.items()]
@@ -225,7 +235,9 @@ def label(
     rows = judge(items, out, cut)
     if folds is not None:
         rows = deal(rows, folds)
-    unheard = [Row(s.name, name, reason) for s in sources for name, reason in s.skipped]
+    unheard = [
+        Row(s.name, name, reason, problem=text) for s in sources for name, reason, text in s.skipped
+    ]
     unheard += [Row(s.name, str(path), "no audio") for s in sources for path in s.missing]
     _write_table(out / "tracks.tsv", rows + unheard)
     kept = sum(row.outcome == "kept" for row in rows)
@@ -233,6 +245,7 @@ def label(
         raise CorpusError(
             f"{kept} usable recordings, at least {folds or 1} needed: see {out / 'tracks.tsv'}"
         )
+    open_corpus(out, settings)
     if folds is None:
         write_shards(out, _excerpts(_recordings(out, items, rows, None), cut), SHARD_SIZE)
     for fold in range(folds or 0):
@@ -286,7 +299,7 @@ def main() -> None:
             parser.error(f"--{option.replace('_', '-')}: at least {least}, not {value}")
     if not MIN_SECONDS <= arguments.seconds < math.inf:
         parser.error(f"--seconds: at least {MIN_SECONDS:g}, not {arguments.seconds:g}")
-    exit_on_sigterm()
+    exit_on_signals()
     try:
         sources = [read_source(path) for path in arguments.sources]
         cut = Cut(arguments.seconds, arguments.per_track)

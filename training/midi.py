@@ -195,16 +195,17 @@ def render(midi: Path, soundfont: Path, rate: int, *, room: bool = True) -> npt.
     ``room``: with FluidSynth's reverberation and chorus.
 
     Raises:
-        RenderError: FluidSynth fails, or the output is silent.
+        RenderError: FluidSynth fails, or the output is silent, as with a damaged soundfont.
     """
     wav = midi.with_suffix(".wav")
     command = ["fluidsynth", "-ni", "-q", "-g", "0.4", "-r", str(rate), "-T", "wav"]
     command += ["-O", "float", "-o", "synth.dynamic-sample-loading=1"]
+    command += ["-o", "synth.default-soundfont="]  # it would replace one that cannot be read
     command += [] if room else ["-R", "0", "-C", "0"]
     _run([*command, "-F", str(wav), str(soundfont), str(midi)])
     samples = soundfile.read(wav, dtype="float32", always_2d=True)[0].mean(axis=1)
     if float(np.abs(samples).max(initial=0.0)) < 1e-3:
-        raise RenderError(f"{midi.name}: silence")
+        raise RenderError(f"silence: is {soundfont} a soundfont that FluidSynth can read?")
     return np.asarray(samples, np.float32)
 
 

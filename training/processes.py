@@ -51,7 +51,8 @@ def run_all(
         Exception: what ``function`` raises.
     """
     done = total - len(calls)
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, leave_interrupts) as pool:
         futures = {pool.submit(function, *arguments): name for name, arguments in calls}
         with tqdm(total=total, initial=done, unit="track", disable=None) as progress:
             try:
@@ -75,6 +76,15 @@ def _succeeded(future: Future[None]) -> bool:
     return future.done() and future.exception() is None
 
 
-def exit_on_sigterm() -> None:
-    """An exception lets ``run_all`` stop its processes; a bare SIGTERM would orphan them."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def exit_on_signals() -> None:
+    """SIGTERM and Ctrl-C exit without a traceback, with 128 and the number of the signal.
+
+    The exception lets a pool stop its processes; a bare SIGTERM would orphan them.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda caught, _: sys.exit(128 + caught))
+
+
+def leave_interrupts() -> None:
+    """Initialises a process of a pool: Ctrl-C, which reaches all processes, is its parent's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -33,7 +33,7 @@ from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
 from keyscan.spectrogram.constant_q import FloatArray
 from training.excerpts import Outlines
 from training.files import write_whole
-from training.processes import ProcessDied, exit_on_sigterm, run_all, single_threaded
+from training.processes import ProcessDied, exit_on_signals, run_all, single_threaded
 from training.shards import CorpusError, Target, open_corpus, write_shards
 from training.synth import SHARD_SIZE
 from training.teachers import RULES_HELP, Heard, Rules, Verdict, hear, judge
@@ -240,7 +240,7 @@ def main() -> None:
         rules = Rules(**{name: getattr(arguments, name) for name in asdict(Rules())})
     except ValueError as error:
         parser.error(f"--{str(error).replace('_', '-')}")
-    exit_on_sigterm()
+    exit_on_signals()
     try:
         print(summary(label(arguments.folders, arguments.out, arguments.teachers,
                             arguments.held_out, rules, arguments.jobs)))  # fmt: skip

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.datasets import TrackSet, read_features, read_folder, read_votes
-from training.sources import read_giantsteps
+from training.datasets import TrackSet, read_features, read_votes
+from training.sources import read_giantsteps, read_source
 
 
 def add_set_options(parser: argparse.ArgumentParser) -> None:
-    """``FOLDER... --giantsteps CHECKOUT --audio FOLDER --votes TABLE AUDIO --agree K``."""
-    parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
+    """``SOURCE... --giantsteps CHECKOUT --audio FOLDER --votes TABLE AUDIO --agree K``."""
+    parser.add_argument("sources", type=Path, nargs="*", metavar="SOURCE",
+                        help="a folder with labels.tsv, or another of training.sources")  # fmt: skip
     parser.add_argument("--giantsteps", type=Path, metavar="CHECKOUT")
     parser.add_argument("--audio", type=Path, help="GiantSteps audio, if not in CHECKOUT/audio")
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))
@@ -31,9 +32,12 @@ def read_sets(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         DatasetError: a set cannot be read.
     """
     features: list[Path] = getattr(arguments, "features", [])
-    if not (arguments.folders or arguments.giantsteps or arguments.votes or features):
-        parser.error("no recordings: give a FOLDER, or one of the options for sets")
-    sets = [read_folder(folder) for folder in arguments.folders]
+    if not (arguments.sources or arguments.giantsteps or arguments.votes or features):
+        parser.error("no recordings: give a SOURCE, or one of the options for sets")
+    sets = [read_source(source) for source in arguments.sources]
+    if not hasattr(arguments, "features"):
+        for path in (track.path for found in sets for track in found.tracks if track.member):
+            parser.error(f"{path}: spectrograms, but recordings are needed")
     if arguments.giantsteps:
         sets.append(read_giantsteps(arguments.giantsteps, arguments.audio))
     if arguments.votes:

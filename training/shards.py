@@ -94,16 +94,25 @@ def open_corpus(folder: Path, settings: Mapping[str, Any]) -> None:
     """Create ``folder``, or check that the corpus in it has the same settings.
 
     Raises:
-        CorpusError: the folder holds a corpus with other settings.
+        CorpusError: see ``check_corpus``.
+        OSError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    check_corpus(folder, settings)
+    with write_whole(folder / "settings.json") as file:
+        file.write((json.dumps(dict(settings), indent=1) + "\n").encode())
+
+
+def check_corpus(folder: Path, settings: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        CorpusError: the folder holds a corpus with other settings, or its settings are damaged.
+    """
     path = folder / "settings.json"
-    if path.exists():
-        found = read_settings(folder)
-        if found != dict(settings):
-            raise CorpusError(f"{path}: begun with other settings: {found}, not {dict(settings)}")
-        return
-    path.write_text(json.dumps(dict(settings), indent=1) + "\n", encoding="utf-8")
+    found = read_settings(folder) if path.exists() else dict(settings)
+    names = [n for n in found | dict(settings) if found.get(n) != settings.get(n)]
+    if names:
+        shown = ", ".join(f"{n} {found.get(n)}, not {settings.get(n)}" for n in names)
+        raise CorpusError(f"{path}: begun with other settings: {shown}")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -112,9 +121,9 @@ def read_settings(folder: Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CorpusError(f"{path}: not a corpus of training.synth: {error}") from error
+        raise CorpusError(f"{path}: not a corpus: {error}") from error
     if not isinstance(settings, dict):
-        raise CorpusError(f"{path}: not the settings of a corpus")
+        raise CorpusError(f"{path}: not a corpus: not an object")
     return settings
 
 

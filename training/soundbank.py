@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from training.music.sampled import (
     note_type,
 )
 from training.music.timbres import SAMPLE_RATE
+from training.processes import exit_on_signals, leave_interrupts
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -272,7 +272,7 @@ def build(folder: Path, soundfonts: Sequence[Path], jobs: int) -> None:
         raise SoundBankError("two soundfonts of the same name cannot be in one bank")
     tasks = _tasks(folder, soundfonts)
     write_header(folder)
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, leave_interrupts) as pool:
         done = pool.imap_unordered(_record, tasks)
         for _ in tqdm(done, total=len(tasks), unit="instrument", mininterval=5):
             pass
@@ -286,8 +286,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.jobs < 1:
         parser.error(f"--jobs: at least 1, not {arguments.jobs}")
-    # An exception lets the pool stop its processes; a bare SIGTERM would orphan them.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    exit_on_signals()
     try:
         build(arguments.out, arguments.soundfont, arguments.jobs)
     except (SoundBankError, OSError) as error:

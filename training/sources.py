@@ -18,8 +18,8 @@ from itertools import islice
 from pathlib import Path
 
 from keyscan.keys import Key
-from training.datasets import Track, TrackSet, read_features, read_folder, split_missing
-from training.tables import DatasetError, parse_key, read_rows
+from training.datasets import Skipped, Track, TrackSet, read_features, read_folder, split_missing
+from training.tables import DatasetError, read_rows
 
 _AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".m4a")
 _NO_SINGLE_KEY = "no single key"
@@ -88,13 +88,14 @@ def read_giantsteps(checkout: Path, audio: Path | None = None) -> TrackSet:
     for path in annotations:
         stem = path.name.removesuffix(".key")
         try:
-            key = Key.parse(path.read_text(encoding="utf-8-sig").strip())
-        except ValueError:
-            skipped.append((stem, _NO_SINGLE_KEY))
-            continue
-        except OSError as error:
+            text = path.read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
             raise DatasetError(f"{path}: cannot be read: {error}") from error
-        tracks.append(Track(_audio_file(audio or checkout / "audio", stem), key))
+        key = _single_key(text)
+        if key:
+            tracks.append(Track(_audio_file(audio or checkout / "audio", stem), key))
+        else:
+            skipped.append(Skipped(stem, _NO_SINGLE_KEY, text))
     return split_missing("giantsteps", tracks, skipped)
 
 
@@ -105,15 +106,22 @@ def _read_mtg(checkout: Path, audio: Path) -> TrackSet:
         if confidence not in ("0", "1", _MTG_SURE):
             raise DatasetError(f"{where}: confidence {confidence!r}, not 0, 1 or 2")
         if confidence != _MTG_SURE:
-            skipped.append((stem, f"confidence {confidence}"))
+            skipped.append(Skipped(stem, f"confidence {confidence}"))
             continue
-        try:
-            tracks.append(Track(_audio_file(audio, stem), parse_key(text, where)))
-        except DatasetError:
-            if text and not {"/", "-"} & set(text):
-                raise
-            skipped.append((stem, _NO_SINGLE_KEY))
+        key = _single_key(text)
+        if key:
+            tracks.append(Track(_audio_file(audio, stem), key))
+        else:
+            skipped.append(Skipped(stem, _NO_SINGLE_KEY, text))
     return split_missing("giantsteps-mtg", tracks, skipped)
+
+
+def _single_key(label: str) -> Key | None:
+    """None: none of the 24 keys, or several."""
+    try:
+        return Key.parse(label)
+    except ValueError:
+        return None
 
 
 def _audio_file(folder: Path, stem: str) -> Path:
@@ -125,7 +133,7 @@ def read_fmak(table: Path) -> TrackSet:
     """``fmakv2.csv``, or the table of FMAK, and FMA's audio below its folder.
 
     The table has the columns ``track_id`` and ``key_and_mode`` among others; a file is named
-    after its track's six digits.
+    after its track's six digits. Labels that do not name one of the 24 keys are left out.
 
     Raises:
         DatasetError: the table cannot be read, or a line is invalid.
@@ -136,11 +144,11 @@ def read_fmak(table: Path) -> TrackSet:
         if not (number.isascii() and number.isdecimal()):
             raise DatasetError(f"{where}: not a track_id: {number!r}")
         name = f"{int(number):06d}"
-        if not text:
-            skipped.append((name, _NO_SINGLE_KEY))
-            continue
-        path = files.get(name, table.parent / name[:3] / f"{name}.mp3")
-        tracks.append(Track(path, parse_key(text, where)))
+        key = _single_key(text)
+        if key:
+            tracks.append(Track(files.get(name, table.parent / name[:3] / f"{name}.mp3"), key))
+        else:
+            skipped.append(Skipped(name, _NO_SINGLE_KEY, text))
     return split_missing(table.stem, tracks, skipped)
 
 

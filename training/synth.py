@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +29,7 @@ from training.midi import RenderError, require_programs
 from training.music.accompaniment import PER_SONG, make_song
 from training.music.excerpt import Excerpt, make_excerpt
 from training.music.sampled import SoundBank, SoundBankError
-from training.processes import single_threaded
+from training.processes import exit_on_signals, leave_interrupts, single_threaded
 from training.shards import CorpusError, open_corpus, shard_path, wide_bank, write_shard
 
 SHARD_SIZE = 500
@@ -120,7 +119,7 @@ def synthesise(
     work = partial(make_shard, folder, bank, soundfonts, seed, count, seconds, shard_size)
     reported = time.monotonic()
     with (
-        multiprocessing.get_context("spawn").Pool(jobs) as pool,
+        multiprocessing.get_context("spawn").Pool(jobs, leave_interrupts) as pool,
         tqdm(total=count, initial=made, unit="excerpt", disable=None) as progress,
     ):
         for size in pool.imap_unordered(work, missing):
@@ -159,8 +158,7 @@ def main() -> None:
         _check(arguments.count, arguments.seed, arguments.jobs, arguments.seconds)
     except ValueError as error:
         parser.error(str(error))
-    # An exception lets the pool stop its processes; a bare SIGTERM would orphan them.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    exit_on_signals()
     try:
         synthesise(
             arguments.out,

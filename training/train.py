@@ -34,6 +34,7 @@ from training.batches import batches
 from training.checkpoints import Checkpoint, read_checkpoint
 from training.datasets import DatasetError, TrackSet, load_spectrogram, read_votes
 from training.files import write_whole
+from training.processes import exit_on_signals
 from training.scoring import Answer, score, score_modes
 from training.settings import HELP, TrainingSettings
 from training.shards import Corpus, CorpusError
@@ -74,6 +75,7 @@ class Trainer:
         self.settings, self.corpus, self.device = settings, corpus, device
         self.recordings = recordings
         self.start = start.sha256 if start else None
+        self._temperature = start.temperature.to_checkpoint() if start else {}
         self.network = EquivariantNetwork(architecture).to(device)
         if start:
             weights = start.content["state_dict"]
@@ -168,8 +170,8 @@ class Trainer:
                     mean.copy_(value)
 
     def checkpoint(self, figures: dict[str, Any]) -> dict[str, Any]:
-        """The averaged network as the analyser loads it."""
-        return {
+        """The averaged network as the analyser loads it, with the temperature it started with."""
+        return self._temperature | {
             "format": CHECKPOINT_FORMAT,
             "architecture": self.network.settings.to_dict(),
             "state_dict": {name: t.cpu().clone() for name, t in self.average.state_dict().items()},
@@ -286,6 +288,9 @@ def main() -> None:
         parser.error(f"--{str(error).replace('_', '-')}")
     if arguments.start and architecture != NetworkSettings():
         parser.error(f"--start has its own architecture: no --{', --'.join(numbers)}")
+    if (arguments.out / "last.pt").exists() and not arguments.resume:
+        parser.error(f"--out: {arguments.out} holds a run: --resume continues it")
+    exit_on_signals()
     try:
         start = read_checkpoint(arguments.start) if arguments.start else None
         dev = [read_source(source) for source in arguments.dev]

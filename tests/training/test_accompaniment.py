@@ -118,3 +118,17 @@ def test_a_missing_soundfont_is_named(tmp_path: Path, command: Command) -> None:
     assert done.returncode == 1
     assert "none.sf2: no such soundfont" in done.stderr
     assert not (tmp_path / "songs").exists()
+
+
+@needs_mma
+@needs_sound
+def test_a_damaged_soundfont_is_not_replaced_by_another(tmp_path: Path, command: Command) -> None:
+    """FluidSynth plays its default soundfont instead of one that it cannot read."""
+    (tmp_path / "noise.sf2").write_bytes(np.random.default_rng(0).bytes(1000))
+    (tmp_path / "cut.sf2").write_bytes(SOUNDFONT.read_bytes()[:500_000])
+    for name in ("noise.sf2", "cut.sf2"):
+        options = "--count", "1", "--seconds", "5", "--jobs", "1", "--soundfont", tmp_path / name
+        done = command("synth", "--out", tmp_path / name[:-4], *options)
+        assert done.returncode == 1
+        assert f"{name} a soundfont that FluidSynth can read?" in done.stderr
+        assert not list((tmp_path / name[:-4]).glob("shard*"))

@@ -209,3 +209,22 @@ def test_what_cannot_be_calibrated_is_one_line(
         assert message in run.stderr
         assert not out.exists()
     assert command("calibrate", PACKAGED_CHECKPOINT, "--out", out).returncode == 2
+
+
+def test_a_recording_that_cannot_be_analysed_is_named_and_left_out(
+    folder: Path, tmp_path: Path, command: Command
+) -> None:
+    soundfile.write(tmp_path / "short.wav", np.zeros(RATE // 2), RATE)
+    out = tmp_path / "out.pt"
+    write_labels(tmp_path, "short.wav\tC major")
+    run = command("calibrate", PACKAGED_CHECKPOINT, folder, tmp_path, "--out", out)
+    assert run.returncode == 1
+    assert "short.wav: " in run.stderr
+    for path in folder.glob("*.wav"):
+        (tmp_path / path.name).symlink_to(path)
+    own = (folder / "labels.tsv").read_text("utf-8")
+    (tmp_path / "labels.tsv").write_text(own + "short.wav\tC major\n", encoding="utf-8")
+    run = command("calibrate", PACKAGED_CHECKPOINT, tmp_path, "--out", out)
+    assert run.returncode == 0, run.stderr
+    assert "short.wav: " in run.stderr
+    assert run.stdout.startswith("8 recordings: temperature ")

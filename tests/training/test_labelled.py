@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from keyscan.keys import KEYS, Key
 from keyscan.model.checkpoint import PACKAGED_CHECKPOINT, load_model
+from keyscan.model.confidence import Temperature
 from keyscan.model.network import NetworkSettings
 from tests.audio_files import FORMATS
 from tests.cadences import RATE, cadences
@@ -221,7 +222,7 @@ def test_other_settings_or_damage_are_refused(
 ) -> None:
     out, _ = made
     read = [read_source(path) for path in sources]
-    with pytest.raises(CorpusError, match="other settings"):
+    with pytest.raises(CorpusError, match=r"other settings: folds 2, not 3 .*tracks may be moved"):
         label(read, out, folds=3, cut=CUT)
     with pytest.raises(CorpusError, match="other settings"):
         label(read[1:], out, folds=2, cut=CUT)
@@ -238,6 +239,8 @@ def test_too_few_recordings_for_the_folds_are_an_error(
     shutil.copytree(made[0] / "tracks", tmp_path / "tracks")
     with pytest.raises(CorpusError, match=r"1 usable recordings, at least 2 needed: .*tracks\.tsv"):
         label([read_source(sources[3])], tmp_path, folds=2, cut=CUT)
+    rows = label([read_source(sources[3])], tmp_path, cut=CUT)  # in the same folder
+    assert [row.outcome for row in rows] == ["kept", "no audio"]
 
 
 def test_a_short_clip_is_repeated_and_a_long_one_is_spread() -> None:
@@ -298,14 +301,18 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     synthesise(folder / "corpus", count=6, seed=2, jobs=1, seconds=6.0, shard_size=6)
     small = NetworkSettings(stem=4, pitch=4, ring=6, head=6)
     trainer = Trainer(small, TrainingSettings(), Corpus([folder / "corpus"]), "cpu")
-    torch.save(trainer.checkpoint({}), folder / "start.pt")
+    temperature = Temperature(0.5, 40.0, 10.0).to_checkpoint()
+    torch.save(trainer.checkpoint({}) | temperature, folder / "start.pt")
     return folder
 
 
 def test_training_starts_from_a_checkpoint_and_is_judged_on_the_fold_left_out(
     made: tuple[Path, list[Row]], start: Path, tmp_path: Path, command: Command
 ) -> None:
-    """The recipe of the README, but for its size. A rate near zero leaves the weights alone."""
+    """The recipe of the README, but for its size. A rate near zero leaves the weights alone.
+
+    With the temperature of the start, the answers before and after compare.
+    """
     out, _ = made
     few = "--epochs", "1", "--epoch-size", "8", "--batch", "4", "--shortest", "3"
     recordings = "--recordings", out / "fold-1", "--recorded", "0.5"
@@ -316,6 +323,7 @@ def test_training_starts_from_a_checkpoint_and_is_judged_on_the_fold_left_out(
     assert run.returncode == 0, run.stderr
     assert 0 <= json.loads(run.stdout)["fold-0"]["exact"] <= 1
     checkpoint = tmp_path / "run" / "epoch-01.pt"
+    assert load_model(checkpoint).temperature == Temperature(0.5, 40.0, 10.0)
     info = load_model(checkpoint).info
     assert info.settings["architecture"]["ring"] == 6
     assert info.settings["training"]["start"] == load_model(start / "start.pt").info.sha256

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keyscan.spectrogram.constant_q import load_filter_bank
+from tests.server_process import wait_for
 from tests.training.conftest import Command
 from training.shards import (
     FRAMES_PER_SECOND,
@@ -100,6 +104,35 @@ def test_the_command_says_how_far_it_is_when_piped(tmp_path: Path, command: Comm
     again = command("synth", *out, "--seed", "6")
     assert again.returncode == 1
     assert again.stderr.startswith("training.synth:")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_processes_without_a_traceback(number: int, tmp_path: Path) -> None:
+    """Ctrl-C reaches all processes of the command, SIGTERM the first one only."""
+    out = tmp_path / "corpus"
+    options = "--out", str(out), "--count", "100000", "--jobs", "2"
+    command = [sys.executable, "-m", "training.synth", *options]
+    run = subprocess.Popen(command, stdout=-1, stderr=-1, start_new_session=True)
+    wait_for(lambda: len(group(run.pid)) >= 3)  # and a process that tracks resources
+    time.sleep(1)
+    (os.killpg if number == signal.SIGINT else os.kill)(run.pid, number)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 128 + number
+    assert b"Traceback" not in errors
+    wait_for(lambda: not group(run.pid))
+
+
+def group(number: int) -> list[str]:
+    """The processes of a group, by Linux's ``/proc/PID/stat``."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if int(fields[2]) == number and fields[0] != "Z":
+            found.append(path.parent.name)
+    return found
 
 
 @pytest.mark.parametrize(("module", "name"), [("synth", "corpus"), ("filterbank", "bank.npz")])

@@ -231,6 +231,9 @@ def test_the_command_writes_a_checkpoint_that_the_analyser_loads(
     model = load_model(tmp_path / "run" / "epoch-01.pt")
     assert model.info.settings["training"]["corpora"][0]["seed"] == 2
     assert model.logits(np.ones((105, 20), np.float32)).shape == (24,)
+    again = command("train", "--corpus", folder, "--out", tmp_path / "run", *few)
+    assert again.returncode == 2
+    assert "holds a run: --resume continues it" in again.stderr
     wrong = command("train", "--corpus", tmp_path, "--out", tmp_path)
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("training.train:")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import signal
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from keyscan.spectrogram.constant_q import FloatArray, constant_q
 from training.files import write_whole
 from training.modulations.tracks import make_track
 from training.music.sampled import SoundBankError
-from training.processes import single_threaded
+from training.processes import exit_on_signals, leave_interrupts, single_threaded
 from training.shards import MARGIN_BINS, CorpusError, open_corpus, read_settings, wide_bank
 from training.synth import open_bank
 
@@ -116,7 +115,7 @@ def synthesise(folder: Path, count: int, seed: int, jobs: int, bank: Path | None
     open_corpus(folder, {"modulations": _FORMAT, "seed": seed, "soundfonts": recorded})
     missing = [index for index in range(count) if not track_path(folder, index).exists()]
     with (
-        multiprocessing.get_context("spawn").Pool(jobs) as pool,
+        multiprocessing.get_context("spawn").Pool(jobs, leave_interrupts) as pool,
         tqdm(total=count, initial=count - len(missing), unit="track", mininterval=2) as progress,
     ):
         for _ in pool.imap_unordered(partial(write_track, folder, bank, seed), missing):
@@ -134,8 +133,7 @@ def main() -> None:
     for name, least in (("count", 1), ("seed", 0), ("jobs", 1)):
         if getattr(arguments, name) < least:
             parser.error(f"--{name}: at least {least}, not {getattr(arguments, name)}")
-    # An exception lets the pool stop its processes; a bare SIGTERM would orphan them.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    exit_on_signals()
     try:
         synthesise(arguments.out, arguments.count, arguments.seed, arguments.jobs, arguments.bank)
     except (CorpusError, SoundBankError, OSError) as error:

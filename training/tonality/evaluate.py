@@ -112,7 +112,7 @@ def _judge(
     parser: argparse.ArgumentParser, arguments: argparse.Namespace, model: KeyModel
 ) -> list[tuple[str, list[Judgement]]]:
     sets: list[tuple[str, list[Judgement]]] = []
-    if arguments.folders or arguments.giantsteps or arguments.votes or arguments.features:
+    if arguments.sources or arguments.giantsteps or arguments.votes or arguments.features:
         for tracks in read_sets(parser, arguments):
             items = items_of(tracks, arguments.cache)
             sets.append((tracks.name, [Judgement.of(model, item) for item in items]))
