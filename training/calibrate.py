@@ -1,6 +1,6 @@
 """Fit a checkpoint's temperature to recordings with known keys.
 
-``python -m training.calibrate CHECKPOINT FOLDER... [--votes TABLE AUDIO --agree K]
+``python -m training.calibrate CHECKPOINT SOURCE... [--votes TABLE AUDIO --agree K]
 [--features FILE...] [--short-only] --out FILE``
 
 Writes a copy of the checkpoint with ``temperature``, ``temperature_frames`` and

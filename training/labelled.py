@@ -122,16 +122,16 @@ def judge(items: Sequence[Item], out: Path, cut: Cut) -> list[Row]:
     keys: dict[str | None, set[Key]] = {}
     for item in items:
         keys.setdefault(examined[item.digest].original, set()).add(item.track.key)
-    rows, seen = [], set()
+    rows, first = [], dict[str, str]()
     for item in items:
         row, original = examined[item.digest]
         if original is not None and len(keys[original]) > 1:
             names = " and ".join(sorted(key.name("sharps") for key in keys[original]))
             row = row._replace(outcome="keys differ", excerpts=0, problem=names)
-        elif original in seen:
-            row = row._replace(outcome="copy", excerpts=0)
+        elif original in first:
+            row = row._replace(outcome="copy", excerpts=0, problem=f"of {first[original]}")
         elif original is not None:
-            seen.add(original)
+            first[original] = _where(item.track)
         rows.append(row._replace(source=item.source, file=_where(item.track), key=item.track.key))
     return rows
 

@@ -165,6 +165,8 @@ def test_the_summary_counts_and_says_why(made: tuple[Path, list[Row]]) -> None:
     assert "fold 0: 4 recordings" in text
     assert "fold 1: 3 recordings" in text
     assert "damaged.mp3: " in text
+    (copy,) = (row for row in rows if row.outcome == "copy")
+    assert copy.problem in {f"of {row.file}" for row in kept}
     assert "keys differ: " in text
 
 
