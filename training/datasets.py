@@ -71,9 +71,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def split_missing(
-    name: str, tracks: Iterable[Track], skipped: Iterable[Skipped] = ()
-) -> TrackSet:
+def split_missing(name: str, tracks: Iterable[Track], skipped: Iterable[Skipped] = ()) -> TrackSet:
     """The set of the tracks whose files exist; the others are ``missing``."""
     found, missing = [], []
     for track in tracks:

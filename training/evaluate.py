@@ -4,11 +4,11 @@
 [--reliability]``
 
 A source is a folder with ``labels.tsv`` (a header ``file<TAB>key``), or another of
-``training.sources``; ``--features`` takes sets of ``training.features``. The front end and the model are those of the server. The tables have a column
-for all tracks and one for each mode; figures are per cent; brackets hold 95 % bootstrap intervals.
-``--tracks`` lists every answer, ``--reliability`` prints the accuracy of the answers by tenths of
-confidence. ``--clips`` judges clips of every track by the key of the track; as they are alike, the
-intervals are too narrow.
+``training.sources``; ``--features`` takes sets of ``training.features``. The front end and the
+model are those of the server. The tables have a column for all tracks and one for each mode;
+figures are per cent; brackets hold 95 % bootstrap intervals. ``--tracks`` lists every answer,
+``--reliability`` prints the accuracy of the answers by tenths of confidence. ``--clips`` judges
+clips of every track by the key of the track; as they are alike, the intervals are too narrow.
 """
 
 from __future__ import annotations

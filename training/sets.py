@@ -12,7 +12,7 @@ from training.sources import read_giantsteps, read_source
 def add_set_options(parser: argparse.ArgumentParser) -> None:
     """``SOURCE... --giantsteps CHECKOUT --audio FOLDER --votes TABLE AUDIO --agree K``."""
     parser.add_argument("sources", type=Path, nargs="*", metavar="SOURCE",
-                        help="a folder with labels.tsv, or another of training.sources")  # fmt: skip
+                        help="folder with labels.tsv, or another of training.sources")  # fmt: skip
     parser.add_argument("--giantsteps", type=Path, metavar="CHECKOUT")
     parser.add_argument("--audio", type=Path, help="GiantSteps audio, if not in CHECKOUT/audio")
     parser.add_argument("--votes", type=Path, nargs=2, metavar=("TABLE", "AUDIO"))

@@ -34,7 +34,7 @@ from training.settings import TrainingSettings
 from training.shards import WIDE_BINS, Corpus, CorpusError
 from training.sources import read_source
 from training.synth import synthesise
-from training.train import Trainer
+from training.trainer import Trainer
 
 CUT = Cut(seconds=6.0, per_track=2)
 SECONDS = 14.0

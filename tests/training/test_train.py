@@ -27,7 +27,8 @@ from training.shards import (
     write_shards,
 )
 from training.synth import synthesise
-from training.train import Trainer, load_state, train
+from training.train import train
+from training.trainer import Trainer, has_bfloat16, load_state
 
 TINY = TrainingSettings(seed=3, epochs=2, epoch_size=16, batch=4, shortest=3.0, longest=4.0)
 SMALL = NetworkSettings(stem=4, pitch=4, ring=6, head=6)
@@ -163,6 +164,15 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
         assert torch.equal(value, whole[name]), name
     first = weights(tmp_path / "whole" / "epoch-01.pt")
     assert any(not torch.equal(whole[name], first[name]) for name in whole)
+
+
+def test_bfloat16_is_used_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere it is emulated, many times slower."""
+    for found, fast in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True),
+                        ({"avx2": True, "avx512_bf16": False}, False), ({}, False)):  # fmt: skip
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found)
+        assert has_bfloat16("cpu") == fast
+        assert has_bfloat16("cuda")
 
 
 def test_a_run_is_not_resumed_with_other_settings(folder: Path) -> None:
