@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import wraps
+from multiprocessing.pool import Pool
 from typing import Any, ParamSpec, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -51,9 +53,9 @@ def run_all(
         Exception: what ``function`` raises.
     """
     done = total - len(calls)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, leave_interrupts) as pool:
-        futures = {pool.submit(function, *arguments): name for name, arguments in calls}
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        with _interrupts_ignored():  # the first call starts all processes
+            futures = {pool.submit(function, *arguments): name for name, arguments in calls}
         with tqdm(total=total, initial=done, unit="track", disable=None) as progress:
             try:
                 for number, future in enumerate(as_completed(futures), done + 1):
@@ -85,6 +87,17 @@ def exit_on_signals() -> None:
         signal.signal(number, lambda caught, _: sys.exit(128 + caught))
 
 
-def leave_interrupts() -> None:
-    """Initialises a process of a pool: Ctrl-C, which reaches all processes, is its parent's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes that start meanwhile ignore Ctrl-C, which reaches all and is their parent's."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def start_pool(jobs: int) -> Pool:
+    """A pool of ``jobs`` new processes, which leave Ctrl-C to this one."""
+    with _interrupts_ignored():
+        return multiprocessing.get_context("spawn").Pool(jobs)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from training.music.sampled import (
     note_type,
 )
 from training.music.timbres import SAMPLE_RATE
-from training.processes import exit_on_signals, leave_interrupts
+from training.processes import exit_on_signals, start_pool
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -272,7 +271,7 @@ def build(folder: Path, soundfonts: Sequence[Path], jobs: int) -> None:
         raise SoundBankError("two soundfonts of the same name cannot be in one bank")
     tasks = _tasks(folder, soundfonts)
     write_header(folder)
-    with multiprocessing.get_context("spawn").Pool(jobs, leave_interrupts) as pool:
+    with start_pool(jobs) as pool:
         done = pool.imap_unordered(_record, tasks)
         for _ in tqdm(done, total=len(tasks), unit="instrument", mininterval=5):
             pass

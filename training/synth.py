@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import multiprocessing
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -29,7 +28,7 @@ from training.midi import RenderError, require_programs
 from training.music.accompaniment import PER_SONG, make_song
 from training.music.excerpt import Excerpt, make_excerpt
 from training.music.sampled import SoundBank, SoundBankError
-from training.processes import exit_on_signals, leave_interrupts, single_threaded
+from training.processes import exit_on_signals, single_threaded, start_pool
 from training.shards import CorpusError, open_corpus, shard_path, wide_bank, write_shard
 
 SHARD_SIZE = 500
@@ -119,7 +118,7 @@ def synthesise(
     work = partial(make_shard, folder, bank, soundfonts, seed, count, seconds, shard_size)
     reported = time.monotonic()
     with (
-        multiprocessing.get_context("spawn").Pool(jobs, leave_interrupts) as pool,
+        start_pool(jobs) as pool,
         tqdm(total=count, initial=made, unit="excerpt", disable=None) as progress,
     ):
         for size in pool.imap_unordered(work, missing):

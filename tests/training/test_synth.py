@@ -113,8 +113,8 @@ def test_a_signal_ends_all_processes_without_a_traceback(number: int, tmp_path: 
     options = "--out", str(out), "--count", "100000", "--jobs", "2"
     command = [sys.executable, "-m", "training.synth", *options]
     run = subprocess.Popen(command, stdout=-1, stderr=-1, start_new_session=True)
-    wait_for(lambda: len(group(run.pid)) >= 3)  # and a process that tracks resources
-    time.sleep(1)
+    wait_for(lambda: len(group(run.pid)) >= 4)  # with one that tracks resources
+    time.sleep(0.5)  # while processes start, Ctrl-C is ignored
     (os.killpg if number == signal.SIGINT else os.kill)(run.pid, number)
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 128 + number

@@ -12,7 +12,6 @@ analyser's front end), and the truth as ``starts``, ``ends`` (seconds) and ``cla
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from keyscan.spectrogram.constant_q import FloatArray, constant_q
 from training.files import write_whole
 from training.modulations.tracks import make_track
 from training.music.sampled import SoundBankError
-from training.processes import exit_on_signals, leave_interrupts, single_threaded
+from training.processes import exit_on_signals, single_threaded, start_pool
 from training.shards import MARGIN_BINS, CorpusError, open_corpus, read_settings, wide_bank
 from training.synth import open_bank
 
@@ -115,7 +114,7 @@ def synthesise(folder: Path, count: int, seed: int, jobs: int, bank: Path | None
     open_corpus(folder, {"modulations": _FORMAT, "seed": seed, "soundfonts": recorded})
     missing = [index for index in range(count) if not track_path(folder, index).exists()]
     with (
-        multiprocessing.get_context("spawn").Pool(jobs, leave_interrupts) as pool,
+        start_pool(jobs) as pool,
         tqdm(total=count, initial=count - len(missing), unit="track", mininterval=2) as progress,
     ):
         for _ in pool.imap_unordered(partial(write_track, folder, bank, seed), missing):
