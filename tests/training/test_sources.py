@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keyscan.keys import Key
-from tests.training.conftest import write_labels
+from tests.training.conftest import Command, write_labels
 from training.datasets import DatasetError
 from training.features import Labelled, write_features
 from training.shards import WIDE_BINS
@@ -171,3 +171,16 @@ def test_an_invalid_line_is_an_error_that_names_it(tmp_path: Path) -> None:
     table.write_text("id,key\n", encoding="utf-8")
     with pytest.raises(DatasetError, match=r"fmakv2\.csv: no columns track_id and key_and_mode"):
         read_source(table)
+
+
+def test_the_commands_take_a_source_and_those_that_need_audio_say_so(
+    tmp_path: Path, command: Command
+) -> None:
+    spectrogram = np.random.default_rng(0).random((WIDE_BINS, 100)).astype(np.float16)
+    write_features(tmp_path / "set.npz", [Labelled(spectrogram, A_MINOR, 20.0, "a title")])
+    judged = command("evaluate", tmp_path / "set.npz", "--tracks")
+    assert judged.returncode == 0, judged.stderr
+    assert judged.stdout.startswith("set\t000 a title\tA minor\t")
+    refused = command("stability", tmp_path / "set.npz")
+    assert refused.returncode == 2
+    assert "set.npz: spectrograms, but recordings are needed" in refused.stderr
