@@ -30,7 +30,14 @@ from keyscan.audio.mpeg import (
 )
 from keyscan.audio.ogg import check_pages
 from keyscan.audio.source import SourceFile
-from keyscan.audio.tags import before_tags, behind_tags, behind_zeros, breaks_off_in_tag, next_id3v2
+from keyscan.audio.tags import (
+    MAX_ZEROS,
+    before_tags,
+    behind_tags,
+    behind_zeros,
+    breaks_off_in_tag,
+    next_id3v2,
+)
 
 _SCAN = 1 << 20  # bytes other than tags and zeros before the sound; players look as far
 _TAILS = (1 << 15, 1 << 19, 1 << 23)  # bytes in which the last MPEG frame is looked for
@@ -167,7 +174,7 @@ def identify(source: SourceFile) -> Identified:
             reach = most if gap is None else gap
             if found := _among_other_bytes(source, place, data, reach, end):
                 return found
-        if gap is None:
+        if gap is None or place - start >= MAX_ZEROS:
             break
         at, scan_left = behind_tags(source, place + gap), scan_left - gap
     place = behind_zeros(source, start)

@@ -13,7 +13,7 @@ from keyscan.audio.source import SourceFile
 _HEAD = 32  # bytes that tell a tag and its length
 _MAX_TAGS = 100  # at the start of a file
 _ZEROS = bytes(1 << 18)
-_MAX_ZEROS = 1 << 32  # which take a second where the disk does not store them
+MAX_ZEROS = 1 << 32  # which take a second where the disk does not store them
 _ID3_VERSIONS = (2, 3, 4)
 
 # Version, flags, a size and the first frame's name: so much is no accident among other bytes.
@@ -63,7 +63,7 @@ def _tags(source: SourceFile, at: int) -> Iterator[tuple[int, int]]:
 
 def behind_zeros(source: SourceFile, at: int) -> int:
     """The first byte from ``at`` on that is not zero; the end of the file, or of 4 GiB of zeros."""
-    last, size = at + _MAX_ZEROS, _HEAD  # mostly there are none
+    last, size = at + MAX_ZEROS, _HEAD  # mostly there are none
     while at < last and (chunk := source.read_at(at, size)):
         size = len(_ZEROS)
         rest = 0 if chunk == _ZEROS else len(chunk.lstrip(b"\0"))
