@@ -8,6 +8,7 @@ is analysed as always. ``CODES`` says what the server has to make of each.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import gc
 import multiprocessing
 import os
@@ -142,11 +143,16 @@ CODES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("segfault", "abort", "exit", "leave", "killed"), ("decoder_crashed",)),
     **dict.fromkeys(("loop", "stall", "stopped", "half"), ("timeout",)),
     **dict.fromkeys(("garbage", "noise", "nonsense"), ("decoder_crashed",)),
-    "hoard": ("out_of_memory",),
+    **dict.fromkeys(("hoard", "crowded"), ("out_of_memory",)),
     "odd": ("internal_error", "decoder_crashed"),
     "defect": ("internal_error",),
     **dict.fromkeys(("slow", "deaf"), ("file_not_found",)),
 }
+
+
+def _no_thread(*_: Any, **__: Any) -> None:
+    """``faulthandler.dump_traceback_later`` where there is no memory for a thread."""
+    raise RuntimeError("unable to start watchdog thread")
 
 
 def _connection() -> Connection:
@@ -163,6 +169,9 @@ def _order_faults() -> None:
     def extract_features(
         path: str, engine: Any, should_stop: ShouldStop, *rest: Any, **options: Any
     ) -> Any:
+        if PurePath(path).stem == "crowded":
+            faulthandler.dump_traceback_later = _no_thread
+            rest[0](1.0)  # it has been opened, so its time begins
         fault = FAULTS.get(PurePath(path).stem)
         if fault is not None:
             fault(should_stop)

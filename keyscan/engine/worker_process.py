@@ -61,7 +61,10 @@ def worker_main(connection: Connection, options: WorkerOptions, cache: str | Non
         # ends the process if the server is gone and a decoder never returns
         longest = 2 * options.timeout_for(sound) + 1  # seconds: the supervisor is sooner
         limit_processor_time(longest)
-        faulthandler.dump_traceback_later(longest, exit=True, file=nowhere)
+        try:
+            faulthandler.dump_traceback_later(longest, exit=True, file=nowhere)
+        except RuntimeError:  # there is no memory for the thread that waits
+            os._exit(OUT_OF_MEMORY)
 
     def opened(sound: float) -> None:
         limit_time(sound)

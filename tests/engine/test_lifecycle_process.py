@@ -196,7 +196,7 @@ def conversation():
 
 def test_every_fault_costs_one_reply(conversation):
     """In a random order, with good files in between that are all answered."""
-    names = [*faulty_server.FAULTS, *["good"] * 20]
+    names = [*faulty_server.CODES, *["good"] * 20]
     random.Random(0).shuffle(names)
     for number, name in enumerate(names):
         conversation.analyze(number, f"{name}.flac" if name == "good" else f"{name}.mp3")
