@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
-        last = words[end + 1 :]  # operands, whatever they begin with
+        last = words[end + 1 :]  # operands, even those that begin with -
         found, unknown = self.parse_known_intermixed_args(words[:end], namespace)
         positionals = self._get_positional_actions()
         if unknown or (last and not positionals):

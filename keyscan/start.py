@@ -39,7 +39,7 @@ _LOADED_SEGMENT = 1  # PT_LOAD
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Around imports and loads of the start: whatever they raise becomes a ``StartFailed``.
+    """Around imports and loads of the start: every exception becomes a ``StartFailed``.
 
     Raises:
         StartFailed: its message names the library, the reason, and what to do.

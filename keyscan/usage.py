@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 PRODUCT = "openkeyscan-analyzer"
-"""The name of the package and of the exe, whatever the program was called by."""
+"""The name of the package and of the exe; the program can have another."""
 
 
 def program() -> str:

@@ -1,7 +1,7 @@
 """The real server, whose workers do to a file what its name says: the faults of decoders, to order.
 
 ``python tests/faulty_server.py`` takes the server's options, and needs the repository in
-``PYTHONPATH``. A file whose name without extension is in ``FAULTS`` is never opened; any other file
+``PYTHONPATH``. A file whose name without extension is in ``CODES`` is never opened; any other file
 is analysed as always. ``CODES`` says what the server has to make of each.
 """
 

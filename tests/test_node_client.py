@@ -1,4 +1,4 @@
-"""The Node client's own tests, against the server: a promise per file, whatever its name. And its
+"""The Node client's own tests, against the server: a promise per file of any name. And its
 keys against ours."""
 
 from __future__ import annotations

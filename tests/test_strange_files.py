@@ -63,7 +63,7 @@ def link_to(folder: Path, target: Path | str) -> Path:
 
 
 def relative_link(folder: Path, music: Path) -> Path:
-    """Relative to the link's own folder, whatever folder the server runs in."""
+    """Relative to the link's own folder, not to the folder the server runs in."""
     (folder / "files").mkdir()
     os.link(music, folder / "files" / "here.flac")
     (folder / "links").mkdir()

@@ -159,7 +159,7 @@ class Identified:
 
 
 def identify(source: SourceFile) -> Identified:
-    """Find the sound: between tags, behind zeros and behind up to 1 MiB of other bytes."""
+    """Find the sound: between tags, behind up to 4 GiB of zeros and 1 MiB of other bytes."""
     start = behind_tags(source)
     end = before_tags(source, start)
     at, scan_left = start, _SCAN

@@ -33,7 +33,7 @@ def is_playlist(path: str) -> bool:
 
 
 def read_playlist(path: str) -> list[str | Failed] | None:
-    """The entries in their order; None if the file is not text, whatever its name says.
+    """The entries in their order; None if the file is not text.
 
     Relative paths start at the playlist's folder, or at that of the file it is a link to. An entry
     for which there is no file is there too, as is a failure for an entry that is the URL of a

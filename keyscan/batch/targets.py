@@ -20,8 +20,8 @@ def check_targets(options: AnalyzeOptions, inputs: Iterable[str]) -> None:
 
     A file at the path of ``--output``, ``--plot`` or ``--html`` is replaced if it is empty or an
     earlier output of this program, in any of its formats. The inputs of this run, its model and its
-    cache are never replaced, by whatever name or link they are reached. ``inputs`` are the paths of
-    all files of this run.
+    cache are never replaced, nor what links to them. ``inputs`` are the paths of all files of this
+    run.
 
     Raises:
         TargetRefused: a file is not to be replaced; the message names it.

@@ -87,10 +87,10 @@ def processor_name(system: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 def variables(
     environ: Mapping[str, str] = os.environ, pinned: Collection[str] = PINNED
 ) -> dict[str, Facts]:
-    """``value`` (None: not set) and ``set_by`` of the variables that set the number of threads,
+    """``value`` and ``set_by`` (None: not set) of the variables that set the number of threads,
     then of those that are set and configure numerical libraries otherwise."""
     others = sorted(name for name in environ if name.startswith(PREFIXES))
-    unset: Facts = {"value": None, "set_by": "nobody"}
+    unset: Facts = {"value": None, "set_by": None}
     found = dict.fromkeys(THREAD_VARIABLES, unset)
     for name in (*THREAD_VARIABLES, *others):
         if name in environ:

@@ -126,7 +126,7 @@ def _draw_spectrogram(axes: Axes, spectrogram: FloatArray, theme: Theme) -> None
 def _draw_chroma(
     axes: Axes, spectrogram: FloatArray, cents: float, theme: Theme, style: KeyStyle
 ) -> None:
-    write_caption(axes, "Chroma: the twelve notes, whatever their octave", theme)
+    write_caption(axes, "Chroma: the twelve notes of all octaves", theme)
     notes = chroma(fewer_columns(spectrogram, _MOST_COLUMNS), cents)
     _draw_image(axes, spectrogram, notes, theme)
     names = [tonic_name(Key(note, "major"), style) for note in range(12)]

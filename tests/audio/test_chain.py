@@ -1,4 +1,4 @@
-"""Every link of a chained Ogg file is decoded, whatever its codec, rate and channels are."""
+"""Every link of a chained Ogg file is decoded, with any codec, rate and channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A truncated file says so, and of how much, whatever lies before and behind its sound."""
+"""A truncated file says so, and of how much, with anything before and behind its sound."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_variables_tell_the_users_from_ours():
     assert found.keys() == {*THREAD_VARIABLES, "NUMBA_CACHE_DIR"}
     assert found["MKL_NUM_THREADS"] == {"value": "4", "set_by": "user"}
     assert found["NUMBA_CACHE_DIR"] == {"value": "/tmp", "set_by": "user"}
-    assert variables({}, ())["OMP_NUM_THREADS"] == {"value": None, "set_by": "nobody"}
+    assert variables({}, ())["OMP_NUM_THREADS"] == {"value": None, "set_by": None}
 
 
 def test_the_processors_name_on_every_system(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Exactly one reply, or none after a reset, whatever comes in whatever order: the scheduler."""
+"""Exactly one reply, or none after a reset, for all requests in any order: the scheduler."""
 
 from __future__ import annotations
 

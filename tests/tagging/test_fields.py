@@ -158,7 +158,7 @@ def test_chunks_of_wav_and_aiff_stay(name, kind, tmp_path):
     ("languages", "replaced"), [(("deu", "eng", "fra"), "eng"), (("fra", "deu"), "deu")]
 )
 def test_comments_in_other_languages_stay(languages, replaced, tmp_path):
-    """The next run replaces the same one, whatever the sizes by which mutagen sorts them."""
+    """The next run replaces the same one, for all sizes by which mutagen sorts them."""
     path = put(tmp_path, "mp3")
     tags = ID3()
     for size, lang in enumerate(languages):
