@@ -15,6 +15,9 @@ from PyInstaller.utils.hooks import (
 excludedimports = [
     "torch._inductor",  # a compiler: the model runs without torch.compile
     "torch._dynamo",  # the tracer of that compiler
+    "torch._decomp",  # operators in terms of others, for the compiler
+    "torch._prims",  # the fewest operators that the others can be made of
+    "torch._refs",  # every operator in Python, made of those
     "torch.fx.experimental.symbolic_shapes",  # symbolic sizes, for the compiler
     "torch.utils._sympy",  # the arithmetic of those symbols
     "torch.utils.cpp_extension",  # compiles C++
@@ -63,10 +66,14 @@ def _loaded() -> tuple[list[str], list[str]]:
     """
     import linecache
     import sys
+    import types
 
+    stand_in = "torch._meta_registrations"  # see hooks.excluded.UNCALLED
+    sys.modules[stand_in] = types.ModuleType(stand_in)
     from keyscan.model.checkpoint import load_model
 
     load_model(None)
+    del sys.modules[stand_in]
     modules = [name for name in sys.modules if name.partition(".")[0] in ("torch", "torchgen")]
     return modules, list(linecache.cache)
 
