@@ -11,6 +11,7 @@ import os
 import statistics
 import tempfile
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,6 +177,7 @@ def encode(
         output.mux(stream.encode(None))
 
 
+@lru_cache(64)  # a track repeats a few tones
 def _tone(midi: int, seconds: float, brightness: float) -> Samples:
     """A plucked tone: harmonics that fall by ``brightness`` each, with a decaying envelope."""
     t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
