@@ -51,18 +51,18 @@ def test_the_page_has_the_order_that_was_asked_for(library, tmp_path):
     assert [track["name"] for track in page["tracks"]][-2:] == ["Drums.wav", "broken.mp3"]
 
 
-@pytest.mark.parametrize("option", ["--json", "--csv", "--m3u"])
-def test_documents_are_the_same_with_a_page_and_without(tmp_path, track, option):
+def test_documents_are_the_same_with_a_page_and_without(tmp_path, track):
     page = tmp_path / "report.html"
     cache = ("--cache", tmp_path / "cache")
     run_analyze("-q", *cache, track)
-    without = run_analyze("-q", *cache, option, track)
-    done = run_analyze("-q", *cache, option, "--html", page, track)
-    assert (done.returncode, done.stderr) == (0, "")
-    alike = r'"(seconds|files_per_second)": [\d.]+'
-    assert re.sub(alike, "", done.stdout) == re.sub(alike, "", without.stdout)
-    (found,) = embedded(page)["tracks"]
-    assert found["parts"]
+    for option in ("--json", "--csv"):
+        without = run_analyze("-q", *cache, option, track)
+        done = run_analyze("-q", *cache, option, "--html", page, track)
+        assert (done.returncode, done.stderr) == (0, "")
+        alike = r'"(seconds|files_per_second)": [\d.]+'
+        assert re.sub(alike, "", done.stdout) == re.sub(alike, "", without.stdout)
+        (found,) = embedded(page)["tracks"]
+        assert found["parts"]
 
 
 def test_what_the_cache_knew_is_on_the_page_but_not_listed(tmp_path, track):

@@ -21,6 +21,7 @@ from mutagen.id3 import COMM, ID3, TKEY
 from mutagen.mp4 import MP4
 
 from examples.track import SAMPLE_RATE, render_track
+from keyscan.arguments import parse_analyze
 from keyscan.keys import Key
 from tests.audio_files import valid
 from tests.batch.analyze_process import run_analyze
@@ -315,10 +316,15 @@ def test_an_unknown_notation_writes_nothing(word, hint, songs):
 
 def test_a_path_may_follow_the_option(songs):
     song = songs / "1.mp3"
-    for words in ((song,), (f'"{song}"',), (song.as_uri(),), ("--quiet", song), ("--", song)):
-        done = run_analyze("--dry-run", "--write-tags", *words)
-        assert done.returncode == 0
-        assert f"would tag: {song}: key Am\n" in done.stderr
+    uri = songs / "2.m4a"
+    words = ("--overwrite", "--write-tags", f'"{song}"', uri.as_uri(), songs / "3.flac")
+    done = run_analyze("--dry-run", *words)
+    assert done.returncode == 0
+    assert f"would tag: {song}: key Am\n" in done.stderr
+    assert f"would tag: {uri}: key Am instead of 8A\n" in done.stderr
+    for between in ("--quiet", "--"):
+        options = parse_analyze(["--dry-run", "--write-tags", between, str(song)])
+        assert (options.paths, options.tags.notation) == ((str(song),), "short")
 
 
 def test_without_mutagen_tags_are_not_shown_and_not_written(songs):
