@@ -58,5 +58,5 @@ UNCALLED = {
 }
 """What torch and ``librosa.cqt`` import but never call: ``freezing/uncalled`` takes its place.
 
-torch starts a quarter sooner; nothing else in the exe needs the OpenBLAS that comes with scipy.
+The exe starts a fifth sooner; nothing else in the exe needs the OpenBLAS that comes with scipy.
 """
